@@ -1,0 +1,116 @@
+"""The contract: everything that must be true of the cluster after the apply.
+
+It is computed from the declaration, travels as a Terraform output, and is what the smoke tests hold the living cluster
+to. It holds no secret and no path of a machine.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.security import ClientSecurity
+
+CONTRACT_VERSION: Literal[1] = 1
+"""Raised when a reader of the older version could misread the newer one."""
+
+
+class ReachByAddress(Model):
+    """The addresses of the contract can be dialled from where the reader stands."""
+
+    by: Literal["address"] = "address"
+
+
+class ReachByPortForward(Model):
+    """The addresses of the contract are met through port-forwards: a kubeconfig is all that is needed.
+
+    Each broker's forward listener is bound to 127.0.0.1 inside its pod, on ``forward_port`` + ordinal, and advertised
+    as exactly that; see the design's decision 5.
+    """
+
+    by: Literal["port-forward"] = "port-forward"
+    namespace: str
+    """Namespace of the pods."""
+    context: str | None = None
+    """Context of the kubeconfig; None means its current one."""
+    kafka_pods: str
+    """Name of the brokers' StatefulSet: broker ``i`` is pod ``<kafka_pods>-<i>``."""
+    zookeeper_pods: str
+    """Name of the ZooKeeper servers' StatefulSet: server ``i`` is pod ``<zookeeper_pods>-<i-1>``."""
+    forward_port: int = 19092
+    """Port of the forward listener of broker 0."""
+    zookeeper_port: int = 2181
+    """Client port of a ZooKeeper server inside its pod."""
+
+
+class ZooKeeperServerExpected(Model):
+    """One ZooKeeper server that must be there."""
+
+    id: int
+    """Its ``myid``, from 1."""
+    address: str
+    """``host:port`` of its client port."""
+
+
+class ZooKeeperExpected(Model):
+    """The ensemble that must serve."""
+
+    servers: tuple[ZooKeeperServerExpected, ...]
+    chroot: str = ""
+    """Where Kafka lives in the tree: ``""`` or a path such as ``/kafka``."""
+
+
+class BrokerExpected(Model):
+    """One broker that must be there."""
+
+    id: int
+    """Its ``broker.id``, from 0."""
+    address: str
+    """``host:port`` that it advertises on the listener of the contract."""
+    rack: str | None = None
+    """Its ``broker.rack``; None means that none is promised."""
+
+
+class KafkaExpected(Model):
+    """The brokers that must serve, and what they were told."""
+
+    version: str
+    """Kafka's version, such as ``3.9.2``."""
+    brokers: tuple[BrokerExpected, ...]
+    settings: dict[str, str] = Field(default_factory=dict)
+    """Cluster-wide broker settings that must be in force, by Kafka's own key."""
+
+
+class TopicExpected(Model):
+    """One topic that must be there."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: dict[str, str] = Field(default_factory=dict)
+    """Entries that must be set on the topic itself, by Kafka's own key, in Kafka's own text."""
+
+
+class Contract(Model):
+    """Everything that must be true after the apply."""
+
+    version: Literal[1] = CONTRACT_VERSION
+    platform: str
+    """Name of the platform."""
+    target: str
+    """Where it was delivered: ``local``, ``kubernetes`` or ``managed``."""
+    reach: Annotated[ReachByAddress | ReachByPortForward, Field(discriminator="by")]
+    security: ClientSecurity = ClientSecurity()
+    zookeeper: ZooKeeperExpected
+    kafka: KafkaExpected
+    topics: tuple[TopicExpected, ...] = ()
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """``host:port`` of every broker, separated by commas: Kafka's ``bootstrap.servers``."""
+        return ",".join(broker.address for broker in self.kafka.brokers)
+
+    @property
+    def zookeeper_connect(self) -> str:
+        """``host:port`` of every server, separated by commas, and the chroot: Kafka's ``zookeeper.connect``."""
+        return ",".join(server.address for server in self.zookeeper.servers) + self.zookeeper.chroot

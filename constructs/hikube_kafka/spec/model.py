@@ -1,0 +1,13 @@
+"""What every model of a declaration has in common: it is frozen, and it refuses fields it does not know."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """A frozen, closed model.
+
+    Frozen, because a declaration is compared, hashed and handed on; closed, because a misspelt field that is dropped
+    silently becomes a cluster that differs from what somebody believes to have declared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
