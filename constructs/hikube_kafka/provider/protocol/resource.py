@@ -1,0 +1,201 @@
+"""What an author of a provider writes: a provider, its resources, its data sources.
+
+Values are plain Python: ``None``, ``str``, ``bool``, ``int``, ``Decimal``, ``list`` (also for sets), ``dict`` (objects
+and maps) and :data:`~hikube_kafka.provider.protocol.values.UNKNOWN`. An object always has all its attributes, those
+that are not set as ``None``. One instance of each class serves the whole process, from several threads at once.
+
+Terraform's rules for a plan are checked before an answer leaves; a breach is reported to the user as a mistake of the
+provider, with the attribute's path:
+
+* What the configuration sets is planned exactly so, or left exactly as it was (the two spell one thing).
+* What the configuration leaves out is planned as null, unless the attribute is computed.
+* What is planned is what exists afterwards; only an unknown may become anything.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Path
+from hikube_kafka.provider.protocol.schema import Attribute, Block, Nesting, Schema
+from hikube_kafka.provider.protocol.values import UNKNOWN
+
+State = dict[str, Any]
+"""All attributes and blocks of a resource, data source or provider block, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What Terraform wants planned.
+
+    Attributes:
+        prior: What exists; ``None`` to create.
+        proposed: The configuration, with computed attributes carried over from ``prior`` where the configuration is
+            silent (null on creation); ``None`` to destroy.
+        config: The configuration alone, computed attributes null; ``None`` to destroy. May hold unknowns.
+        private: What the provider kept with the resource: its own bytes, invisible to the user.
+    """
+
+    prior: State | None
+    proposed: State | None
+    config: State | None
+    private: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the provider would do.
+
+    Attributes:
+        planned: The resource after the apply, with ``UNKNOWN`` for what only the apply can tell; ``None`` to destroy.
+        replace: Paths whose change cannot be made in place: Terraform then plans a replacement and asks again, with
+            ``prior`` of ``None``.
+        diagnostics: Errors refuse the plan; warnings are shown with it.
+        private: The provider's own bytes, handed to the apply and kept with the resource.
+    """
+
+    planned: State | None
+    replace: Sequence[Path] = ()
+    diagnostics: Sequence[Diagnostic] = ()
+    private: bytes = b""
+
+
+class Resource(ABC):
+    """Something Terraform creates, reads, updates and deletes.
+
+    Any method may raise :class:`~hikube_kafka.provider.protocol.diagnostics.Refusal`; every other exception reaches the
+    user as a mistake of the provider, with its type and place but without its text, which might hold a secret.
+    """
+
+    type_name: str
+    schema: Schema
+
+    def validate(self, config: State) -> Iterable[Diagnostic]:  # noqa: ARG002 - for overriding
+        """Errors and warnings about a configuration, with nothing but itself to go by; it may hold unknowns."""
+        return ()
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """What an apply would do; by default what was proposed, new computed values unknown, nothing replaced.
+
+        Called for a destroy as well (``request.proposed`` is ``None``): the place to refuse it. A replacement asks for
+        no separate destroy: check whatever forbids one wherever ``replace`` is answered.
+        """
+        return Plan(expected(self.schema, request), private=request.private)
+
+    @abstractmethod
+    def create(self, planned: State, private: bytes) -> State:
+        """Make it; answers all of its attributes, none unknown."""
+
+    @abstractmethod
+    def update(self, prior: State, planned: State, private: bytes) -> State:
+        """Change it in place; answers all of its attributes, none unknown."""
+
+    @abstractmethod
+    def delete(self, prior: State, private: bytes) -> None:
+        """Delete it; it being gone already is success."""
+
+    @abstractmethod
+    def read(self, state: State, private: bytes) -> State | None:
+        """How it is now; ``None`` if it is gone. After an import, ``state`` is what ``import_state`` answered."""
+
+    def import_state(self, identifier: str) -> State:
+        """Enough of a state for ``read`` to find it; attributes left out are null.
+
+        Args:
+            identifier: What the user wrote after the address in ``terraform import``.
+        """
+        raise NotImplementedError
+
+    def upgrade(self, version: int, raw: State) -> State:  # noqa: ARG002 - for overriding
+        """A state of an older schema version, rewritten for the current one.
+
+        Args:
+            version: The version it was written with.
+            raw: It, as JSON had it; attributes the current schema no longer has may stay in, those left out are null.
+        """
+        return raw
+
+
+class DataSource(ABC):
+    """Something Terraform only reads."""
+
+    type_name: str
+    schema: Schema
+
+    def validate(self, config: State) -> Iterable[Diagnostic]:  # noqa: ARG002 - for overriding
+        """Errors and warnings about a configuration, with nothing but itself to go by; it may hold unknowns."""
+        return ()
+
+    @abstractmethod
+    def read(self, config: State) -> State:
+        """All attributes, those of the configuration unchanged; the configuration holds no unknowns here."""
+
+
+class Provider(ABC):
+    """A provider: its settings, its resources, its data sources."""
+
+    schema: Schema
+    resources: Sequence[Resource]
+    data_sources: Sequence[DataSource]
+
+    def validate(self, config: State) -> Iterable[Diagnostic]:  # noqa: ARG002 - for overriding
+        """Errors and warnings about the settings, with nothing but themselves to go by; they may hold unknowns."""
+        return ()
+
+    @abstractmethod
+    def configure(self, config: State) -> Iterable[Diagnostic]:
+        """Take the settings, before any resource is planned, read or applied. During a plan they may hold unknowns."""
+
+    def stop(self) -> None:  # noqa: B027 - most providers have nothing to interrupt
+        """The user pressed Ctrl-C: end waits early, finish what must not be left half done. Called from a thread."""
+
+
+def expected(schema: Schema, request: PlanRequest) -> State | None:
+    """The sane start of a plan: what was proposed, with ``UNKNOWN`` for what the provider has yet to compute.
+
+    That is every computed attribute which the configuration leaves null, inside something that does not exist yet: the
+    whole resource on creation, a new element of a list on an update. What exists keeps its computed values, null ones
+    too, so that an unchanged configuration plans nothing. ``None`` to destroy.
+    """
+    if request.proposed is None:
+        return None
+    return _object(schema.attributes, schema.blocks, request.proposed, request.prior)
+
+
+def _object(
+    attributes: Mapping[str, Attribute], blocks: Mapping[str, Block], proposed: State, prior: State | None
+) -> State:
+    planned = {}
+    for name, attribute in attributes.items():
+        value = proposed[name]
+        if value is None and attribute.computed and prior is None:
+            value = UNKNOWN
+        elif attribute.nested is not None:
+            value = _elements(attribute.nested.nesting, attribute.nested.attributes, {}, value, prior and prior[name])
+        planned[name] = value
+    for name, block in blocks.items():
+        planned[name] = _elements(block.nesting, block.attributes, block.blocks, proposed[name], prior and prior[name])
+    return planned
+
+
+def _elements(
+    nesting: Nesting, attributes: Mapping[str, Attribute], blocks: Mapping[str, Block], proposed: Any, prior: Any
+) -> Any:
+    """The objects inside a block or nested attribute, each beside the one it was before."""
+    if proposed is None or proposed is UNKNOWN:
+        return proposed
+
+    def one(element: Any, before: Any) -> Any:
+        return _object(attributes, blocks, element, before) if isinstance(element, dict) else element
+
+    match nesting:
+        case "single":
+            return one(proposed, prior)
+        case "map":
+            return {key: one(element, (prior or {}).get(key)) for key, element in proposed.items()}
+        case "list":
+            return [one(element, before) for element, before in zip_longest(proposed, (prior or ())[: len(proposed)])]
+        case "set":
+            return [one(element, element if element in (prior or ()) else None) for element in proposed]
