@@ -1,0 +1,67 @@
+"""The brokers of a platform."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field
+
+from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.quantities import Quantity
+from hikube_kafka.spec.resources import BROKER_HEAP, Resources
+from hikube_kafka.spec.security import Mechanism, Protocol
+from hikube_kafka.spec.storage import Storage
+from hikube_kafka.spec.topic import ConfigValue
+
+
+class Listener(Model):
+    """A door of each broker: ``Listener("client", port=9092)``."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,14}$")
+    """Lower-case name; Kafka sees it in upper case."""
+    port: int = Field(ge=1024, le=65535)
+    """Port inside the broker's own network; the local target gives each broker a port of its own instead."""
+    protocol: Protocol = Protocol.PLAINTEXT
+    mechanism: Mechanism | None = None
+    """The SASL mechanism; needed with SASL_PLAINTEXT and SASL_SSL."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        port: int,
+        protocol: Protocol | str = Protocol.PLAINTEXT,
+        mechanism: Mechanism | str | None = None,
+    ) -> None:
+        BaseModel.__init__(self, name=name, port=port, protocol=protocol, mechanism=mechanism)
+
+    @property
+    def kafka_name(self) -> str:
+        """The name as it stands in ``listeners``: ``CLIENT``."""
+        return self.name.upper()
+
+
+class Kafka(Model):
+    """The brokers: ``Kafka(brokers=3, storage=Storage("100Gi"))``."""
+
+    brokers: int = Field(default=3, ge=1)
+    """Number of brokers, with ids from 0."""
+    storage: Storage = Storage("10Gi")
+    """Disk of each broker. Default: Hikube's."""
+    resources: Resources = Resources.preset("large")
+    """Processor and memory of each broker. Hikube's own default, ``small``, leaves a broker 512 MiB: too little."""
+    heap: Quantity | None = None
+    """``-Xms`` and ``-Xmx``. None means computed, see :data:`~hikube_kafka.spec.resources.BROKER_HEAP`."""
+    listeners: tuple[Listener, ...] = Field(default=(Listener("client", port=9092),), min_length=1)
+    """The first one is what the contract, the topics and the brokers among themselves use."""
+    racks: tuple[str, ...] = ()
+    """Rack of each broker in turn, repeated as needed: ``("zone-a", "zone-b", "zone-c")``. Empty means none."""
+    config: Mapping[str, ConfigValue] = Field(default_factory=dict)
+    """Broker entries by Kafka's own keys. They win over what is computed, and the plan's notices say so."""
+
+    @property
+    def effective_heap(self) -> Quantity:
+        """The declared heap, or the one computed from the memory."""
+        return self.heap or BROKER_HEAP.computed(self.resources.memory)
+
+    def rack(self, broker: int) -> str | None:
+        """Rack of the broker with that id, or None."""
+        return self.racks[broker % len(self.racks)] if self.racks else None

@@ -1,0 +1,218 @@
+"""The complete ``server.properties`` and ``zoo.cfg`` of each server, and which entries a user's own replaced.
+
+Every number that a broker or a ZooKeeper server runs with is computed here, from the declaration: no template and no
+start script adds another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hikube_kafka.spec.kafka import Listener
+from hikube_kafka.spec.platform import Platform, wanted_min_insync
+from hikube_kafka.spec.topic import ConfigValue, Topic
+
+FOUR_LETTER_WORDS = "conf,mntr,ruok,srvr"
+"""What the probes use, and nothing else: ``srvr`` shows the Mode, ``mntr`` the followers, ``conf`` the members."""
+
+
+def text(value: ConfigValue) -> str:
+    """A configuration value as Kafka reads it: ``True`` is ``true``, ``1.0`` stays ``1.0``, text loses its margins."""
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """An entry of the user's that replaced a computed one."""
+
+    where: str
+    """``kafka.config`` or ``zookeeper.config``."""
+    key: str
+    declared: str
+    computed: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where}: {self.key} = {self.declared} is declared and replaces {self.computed}, which was computed"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerAddress:
+    """Where one listener of one broker is met."""
+
+    bind: str
+    """``host:port`` to listen on; an empty host means every interface."""
+    advertised: str
+    """``host:port`` that clients are told to use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZooKeeperAddress:
+    """Where one ZooKeeper server is met, and by whom."""
+
+    host: str
+    client_port: int
+    peer_port: int
+    election_port: int
+
+    @property
+    def client(self) -> str:
+        """``host:port`` for clients."""
+        return f"{self.host}:{self.client_port}"
+
+
+def zookeeper_connect(platform: Platform, servers: Mapping[int, ZooKeeperAddress]) -> str:
+    """Kafka's ``zookeeper.connect``: every server, and the chroot once at the end."""
+    return ",".join(servers[server].client for server in sorted(servers)) + platform.zookeeper.chroot
+
+
+def cluster_settings(platform: Platform) -> dict[str, str]:
+    """Broker entries that are the same on every broker: what was computed, with the user's own on top."""
+    return _computed_settings(platform) | {key: text(value) for key, value in platform.kafka.config.items()}
+
+
+def _computed_settings(platform: Platform) -> dict[str, str]:
+    replicas = platform.default_replication_factor
+    in_sync = wanted_min_insync(replicas)
+    return {
+        # A topic that nobody declared is a topic that nobody sized or protects.
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": str(replicas),
+        "min.insync.replicas": str(in_sync),
+        # One partition per broker lets a topic of a tool that does not ask for more use all of them.
+        "num.partitions": str(platform.kafka.brokers),
+        # Kafka's own default for these is 3, which a smaller cluster can never satisfy: consumers would hang.
+        "offsets.topic.replication.factor": str(replicas),
+        "transaction.state.log.replication.factor": str(replicas),
+        "transaction.state.log.min.isr": str(in_sync),
+        # An out-of-sync leader loses acknowledged messages: never on its own.
+        "unclean.leader.election.enable": "false",
+        # A killed broker keeps its partitions without a leader for this long: 6 s was seen to more than halve the
+        # pause of Kafka's 18 s (docs/benchmarks.md), and is ZooKeeper's three missed ticks.
+        "zookeeper.session.timeout.ms": "6000",
+    }
+
+
+def server_properties(
+    platform: Platform,
+    broker: int,
+    *,
+    addresses: Mapping[str, BrokerAddress],
+    connect: str,
+    data: str,
+) -> dict[str, str]:
+    """The complete ``server.properties`` of one broker.
+
+    Args:
+        platform: the declaration.
+        broker: the broker's id.
+        addresses: where each listener is met, by the listener's name.
+        connect: ``zookeeper.connect``.
+        data: the folder of the log segments, absolute or relative to the process's own folder.
+    """
+    listeners = platform.kafka.listeners
+    rack = platform.kafka.rack(broker)
+    own = {
+        "broker.id": str(broker),
+        "log.dirs": data,
+        "zookeeper.connect": connect,
+        "listeners": ",".join(f"{each.kafka_name}://{addresses[each.name].bind}" for each in listeners),
+        "advertised.listeners": ",".join(
+            f"{each.kafka_name}://{addresses[each.name].advertised}" for each in listeners
+        ),
+        "listener.security.protocol.map": ",".join(f"{each.kafka_name}:{each.protocol}" for each in listeners),
+        "inter.broker.listener.name": listeners[0].kafka_name,
+        **_sasl(listeners),
+    }
+    return dict(sorted((cluster_settings(platform) | own | ({"broker.rack": rack} if rack else {})).items()))
+
+
+def _sasl(listeners: tuple[Listener, ...]) -> dict[str, str]:
+    mechanisms = sorted({str(each.mechanism) for each in listeners if each.mechanism})
+    if not mechanisms:
+        return {}
+    between_brokers = listeners[0].mechanism
+    return {"sasl.enabled.mechanisms": ",".join(mechanisms)} | (
+        {"sasl.mechanism.inter.broker.protocol": str(between_brokers)} if between_brokers else {}
+    )
+
+
+def zoo_cfg(platform: Platform, server: int, *, addresses: Mapping[int, ZooKeeperAddress], data: str) -> dict[str, str]:
+    """The complete ``zoo.cfg`` of one ZooKeeper server.
+
+    Args:
+        platform: the declaration.
+        server: the server's ``myid``.
+        addresses: where every server of the ensemble is met, by its id.
+        data: the folder of snapshots and transaction log, absolute or relative to the process's own folder.
+    """
+    own = {
+        "dataDir": data,
+        "clientPort": str(addresses[server].client_port),
+        "clientPortAddress": addresses[server].host,
+    }
+    members = {
+        f"server.{each}": f"{address.host}:{address.peer_port}:{address.election_port}"
+        for each, address in addresses.items()
+    }
+    declared = {key: text(value) for key, value in platform.zookeeper.config.items()}
+    return dict(sorted((_computed_zoo_cfg() | declared | own | (members if len(addresses) > 1 else {})).items()))
+
+
+def _computed_zoo_cfg() -> dict[str, str]:
+    return {
+        "4lw.commands.whitelist": FOUR_LETTER_WORDS,
+        # The admin server opens a port (8080) that nothing here uses.
+        "admin.enableServer": "false",
+        # ZooKeeper's own default keeps every snapshot for ever: the disk fills, and the quorum is lost.
+        "autopurge.purgeInterval": "1",
+        "autopurge.snapRetainCount": "3",
+        # In ticks: 20 s for a follower to load a snapshot, 10 s to fall behind. ZooKeeper's own sample configuration
+        # has 10 and 5.
+        "initLimit": "10",
+        "syncLimit": "5",
+        # Milliseconds; the shortest session is two ticks, so 6 s (above) is within bounds.
+        "tickTime": "2000",
+    }
+
+
+ZOOKEEPER_PLATFORM_KEYS = {
+    "clientPort": "the target",
+    "clientPortAddress": "the target",
+    "dataDir": "zookeeper.storage",
+    "dataLogDir": "zookeeper.storage",
+    "dynamicConfigFile": "zookeeper.servers",
+    "4lw.commands.whitelist": "the probes",
+}
+"""Entries of ``zoo.cfg`` that belong to the platform, with who sets them; ``server.N`` belongs to it as well."""
+
+
+def topic_config(platform: Platform, topic: Topic) -> dict[str, str]:
+    """The entries to set on the topic itself: the declared ones, and a min ISR where the brokers' would not fit.
+
+    A topic with fewer replicas than the brokers' ``min.insync.replicas`` allows could never be written with acks=all.
+    """
+    declared = {key: text(value) for key, value in topic.config.items()}
+    cluster_wide = cluster_settings(platform)["min.insync.replicas"]
+    factor = platform.replication_factor(topic)
+    if (
+        "min.insync.replicas" not in declared
+        and cluster_wide.isdigit()
+        and int(cluster_wide) > wanted_min_insync(factor)
+    ):
+        declared["min.insync.replicas"] = str(wanted_min_insync(factor))
+    return dict(sorted(declared.items()))
+
+
+def overrides(platform: Platform) -> list[Override]:
+    """Every entry of the user's that replaced a computed one by another value, in a stable order."""
+    pairs = [
+        ("kafka.config", platform.kafka.config, _computed_settings(platform)),
+        ("zookeeper.config", platform.zookeeper.config, _computed_zoo_cfg()),
+    ]
+    return [
+        Override(where=where, key=key, declared=text(declared[key]), computed=computed[key])
+        for where, declared, computed in pairs
+        for key in sorted(declared.keys() & computed.keys())
+        if text(declared[key]) != computed[key]
+    ]

@@ -1,0 +1,93 @@
+"""Processor and memory of a server: explicit, or one of Hikube's presets; and the heap that follows from the memory."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel
+
+from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.quantities import Quantity
+
+
+class Preset(StrEnum):
+    """Hikube's resource presets. Source: Hikube's Kafka API reference, ``resourcesPreset``."""
+
+    NANO = "nano"
+    MICRO = "micro"
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+    XLARGE = "xlarge"
+    XXLARGE = "2xlarge"
+
+
+_PRESETS = {
+    Preset.NANO: ("250m", "128Mi"),
+    Preset.MICRO: ("500m", "256Mi"),
+    Preset.SMALL: ("1", "512Mi"),
+    Preset.MEDIUM: ("1", "1Gi"),
+    Preset.LARGE: ("2", "2Gi"),
+    Preset.XLARGE: ("4", "4Gi"),
+    Preset.XXLARGE: ("8", "8Gi"),
+}
+
+
+class Resources(Model):
+    """Processor and memory of each server, requested and limited alike: no neighbour may squeeze a broker."""
+
+    cpu: Quantity
+    """Cores."""
+    memory: Quantity
+    """Bytes. The heap is a part of it; the page cache gets what is left."""
+
+    def __init__(self, *, cpu: Quantity | str | int, memory: Quantity | str) -> None:
+        BaseModel.__init__(self, cpu=cpu, memory=memory)
+
+    @classmethod
+    def preset(cls, name: Preset | str) -> Self:
+        """The resources behind one of Hikube's presets.
+
+        Raises:
+            ValueError: there is no such preset; the message lists them.
+        """
+        try:
+            cpu, memory = _PRESETS[Preset(name)]
+        except ValueError:
+            raise ValueError(f"{name!r} is not a preset of Hikube's: choose one of {', '.join(Preset)}") from None
+        return cls(cpu=cpu, memory=memory)
+
+
+class HeapRule(Model):
+    """How a server's heap follows from its memory.
+
+    ``heap = share x memory``, at most ``most``, in whole MiB, and always ``memory - off_heap`` or less: what a JVM
+    needs besides its heap (metaspace, code cache, thread stacks, direct buffers) must fit below the limit too, or the
+    kernel kills the server under load.
+    """
+
+    share: float
+    """Part of the memory."""
+    most: Quantity
+    """More than this helps nobody."""
+    off_heap: Quantity
+    """Bytes of the memory that the heap must leave free."""
+    least: Quantity
+    """Below this the server does not start, or does not stay up."""
+
+    def computed(self, memory: Quantity) -> Quantity:
+        """The heap for that much memory; possibly below ``least``, which a rule of the declaration then refuses."""
+        room = max(memory.bytes - self.off_heap.bytes, 0)
+        heap = min(int(memory.bytes * self.share), self.most.bytes, room)
+        return Quantity(f"{heap // 1024**2}Mi")
+
+    def largest(self, memory: Quantity) -> Quantity:
+        """The largest heap that still fits that much memory."""
+        return Quantity(f"{max(memory.bytes - self.off_heap.bytes, 0) // 1024**2}Mi")
+
+
+BROKER_HEAP = HeapRule(share=0.5, most=Quantity("6Gi"), off_heap=Quantity("256Mi"), least=Quantity("256Mi"))
+"""Half of the memory, at most 6 GiB: Kafka's operations guide runs busy brokers at ``-Xmx6g`` and leaves the rest to
+the page cache. 256 MiB off-heap are this project's margin; docs/benchmarks.md has what a broker was seen to take."""
+
+ZOOKEEPER_HEAP = HeapRule(share=0.75, most=Quantity("4Gi"), off_heap=Quantity("96Mi"), least=Quantity("128Mi"))
+"""Three quarters of the memory: ZooKeeper's administrator guide suggests 3 GB on a machine of 4 GB."""

@@ -1,0 +1,43 @@
+"""A topic, in the words of Kafka's own configuration."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field
+
+from hikube_kafka.spec.model import Model
+
+ConfigValue = str | bool | int | float
+"""What a configuration entry may be declared as. Kafka reads text: ``True`` becomes ``true``."""
+
+
+class Topic(Model):
+    """A topic: ``Topic("orders", partitions=6, config={"retention.ms": 604800000})``."""
+
+    name: str
+    """Letters, digits, ``.``, ``_`` and ``-``; at most 249 characters."""
+    partitions: int = Field(ge=1)
+    """Number of partitions. It can grow later, never shrink; growth changes which partition a key belongs to."""
+    replication_factor: int | None = Field(default=None, ge=1)
+    """Copies of each partition, each on another broker. None means three, or the number of brokers if that is less."""
+    config: Mapping[str, ConfigValue] = Field(default_factory=dict)
+    """Entries by Kafka's own keys, such as ``cleanup.policy``. What is not named follows the brokers."""
+    deletion_protection: bool = True
+    """Refuse every plan that would delete the topic or replace it."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        partitions: int,
+        replication_factor: int | None = None,
+        config: Mapping[str, ConfigValue] | None = None,
+        deletion_protection: bool = True,
+    ) -> None:
+        BaseModel.__init__(
+            self,
+            name=name,
+            partitions=partitions,
+            replication_factor=replication_factor,
+            config=config or {},
+            deletion_protection=deletion_protection,
+        )

@@ -1,0 +1,33 @@
+"""The ZooKeeper servers of a platform."""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.quantities import Quantity
+from hikube_kafka.spec.resources import ZOOKEEPER_HEAP, Resources
+from hikube_kafka.spec.storage import Storage
+from hikube_kafka.spec.topic import ConfigValue
+
+
+class ZooKeeper(Model):
+    """The ensemble: ``ZooKeeper(servers=3, storage=Storage("5Gi"))``."""
+
+    servers: int = Field(default=3, ge=1)
+    """Number of servers, with ids from 1: odd. 2f+1 servers survive the loss of f."""
+    storage: Storage = Storage("5Gi")
+    """Disk of each server. Default: Hikube's."""
+    resources: Resources = Resources.preset("small")
+    """Processor and memory of each server. Default: Hikube's."""
+    heap: Quantity | None = None
+    """``-Xms`` and ``-Xmx``. None means computed, see :data:`~hikube_kafka.spec.resources.ZOOKEEPER_HEAP`."""
+    chroot: str = Field(default="", pattern=r"^(/[A-Za-z0-9_-]+)*$")
+    """Where Kafka lives in the tree, such as ``/orders``: several platforms can then share one ensemble."""
+    config: Mapping[str, ConfigValue] = Field(default_factory=dict)
+    """Entries of ``zoo.cfg`` by ZooKeeper's own keys. They win over what is computed, and the plan's notices say so."""
+
+    @property
+    def effective_heap(self) -> Quantity:
+        """The declared heap, or the one computed from the memory."""
+        return self.heap or ZOOKEEPER_HEAP.computed(self.resources.memory)
