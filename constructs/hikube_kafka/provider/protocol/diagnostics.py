@@ -39,8 +39,8 @@ class Refusal(Exception):  # noqa: N818 - it is not a fault of the program: the 
     """
 
     def __init__(self, *diagnostics: Diagnostic, state: Mapping[str, Any] | None = None) -> None:
-        if not diagnostics:
-            raise ValueError("a refusal says why: give at least one diagnostic")
+        if not any(each.severity == "error" for each in diagnostics):
+            raise ValueError("a refusal says why: give at least one diagnostic that is an error")
         super().__init__(*(each.summary for each in diagnostics))
         self.diagnostics = diagnostics
         self.state = dict(state) if state is not None else None
