@@ -1,0 +1,23 @@
+"""Kafka's own configuration definitions, and what they say about an entry of a declaration.
+
+The definitions are data, read from Kafka 3.9's jars by ``scripts/definitions/regenerate.py``. No pydantic here: the
+provider imports this room each time it starts.
+"""
+
+from hikube_kafka.spec.definitions.catalog import broker_definition, broker_definitions, topic_definitions
+from hikube_kafka.spec.definitions.check import PLATFORM_KEYS, check_broker_config, check_topic_config
+from hikube_kafka.spec.definitions.definition import Definition, Mismatch, canonical
+from hikube_kafka.spec.definitions.fault import Fault
+
+__all__ = [
+    "PLATFORM_KEYS",
+    "Definition",
+    "Fault",
+    "Mismatch",
+    "broker_definition",
+    "broker_definitions",
+    "canonical",
+    "check_broker_config",
+    "check_topic_config",
+    "topic_definitions",
+]

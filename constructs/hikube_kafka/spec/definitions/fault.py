@@ -1,0 +1,48 @@
+"""What is wrong with a configuration entry."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Rule = Literal[
+    "unknown-key",  # no key of Kafka
+    "other-scope",  # a broker's key given for a topic, or the reverse
+    "declaration-field",  # the declaration has a field for it
+    "platform-key",  # the platform computes it
+    "kraft-key",  # without meaning where brokers use ZooKeeper
+    "listener-name",  # a listener or mechanism in capitals, which Kafka would not find
+    "type",
+    "range",
+    "allowed",
+    "form",
+    "conflict",  # two entries that contradict each other
+    "deprecated",
+    "internal",
+]
+
+HIDDEN = "(hidden)"
+"""Stands for a value that must not be shown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One thing that is wrong with one configuration entry."""
+
+    key: str
+    """The key as it was declared."""
+    value: object
+    """The value as it was declared; ``(hidden)`` for a secret and for a key that is not known to hold none."""
+    rule: Rule
+    """Which rule it breaks: stable, for programs."""
+    severity: Literal["error", "warning"] = "error"
+    """Kafka would refuse or ignore an error; a warning is for a person to judge."""
+    problem: str
+    """What cannot be, and why: a sentence."""
+    remedy: str
+    """What to do: a sentence."""
+    nearest: tuple[str, ...] = ()
+    """Real keys that may have been meant, the nearest first."""
+
+    @property
+    def message(self) -> str:
+        """The problem and the remedy."""
+        return f"{self.problem} {self.remedy}"
