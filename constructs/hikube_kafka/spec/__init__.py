@@ -3,3 +3,64 @@
 Pure data: no CDK, no network, no files. The names below are loaded when they are first used, so that the provider,
 which starts several times in every plan, pays for no model that it does not need.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hikube_kafka.spec.contract import Contract
+    from hikube_kafka.spec.kafka import Kafka, Listener
+    from hikube_kafka.spec.local import LocalLayout
+    from hikube_kafka.spec.platform import Platform
+    from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
+    from hikube_kafka.spec.resources import Preset, Resources
+    from hikube_kafka.spec.rules import DeclarationError, Problem
+    from hikube_kafka.spec.security import Mechanism, Protocol
+    from hikube_kafka.spec.sizing import Sizing, Workload
+    from hikube_kafka.spec.storage import Storage
+    from hikube_kafka.spec.topic import Topic
+    from hikube_kafka.spec.zookeeper import ZooKeeper
+
+_ROOMS = {
+    "contract": ("Contract",),
+    "kafka": ("Kafka", "Listener"),
+    "local": ("LocalLayout",),
+    "platform": ("Platform",),
+    "quantities": ("Duration", "Quantity", "Throughput"),
+    "resources": ("Preset", "Resources"),
+    "rules": ("DeclarationError", "Problem"),
+    "security": ("Mechanism", "Protocol"),
+    "sizing": ("Sizing", "Workload"),
+    "storage": ("Storage",),
+    "topic": ("Topic",),
+    "zookeeper": ("ZooKeeper",),
+}
+_HOME = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Contract",
+    "DeclarationError",
+    "Duration",
+    "Kafka",
+    "Listener",
+    "LocalLayout",
+    "Mechanism",
+    "Platform",
+    "Preset",
+    "Problem",
+    "Protocol",
+    "Quantity",
+    "Resources",
+    "Sizing",
+    "Storage",
+    "Throughput",
+    "Topic",
+    "Workload",
+    "ZooKeeper",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -114,3 +114,11 @@ class Contract(Model):
     def zookeeper_connect(self) -> str:
         """``host:port`` of every server, separated by commas, and the chroot: Kafka's ``zookeeper.connect``."""
         return ",".join(server.address for server in self.zookeeper.servers) + self.zookeeper.chroot
+
+
+if __name__ == "__main__":
+    import json
+    import sys
+
+    json.dump(Contract.model_json_schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")

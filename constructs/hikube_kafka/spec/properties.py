@@ -7,6 +7,7 @@ start script adds another.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hikube_kafka.spec import definitions
 from hikube_kafka.spec.kafka import Listener
 from hikube_kafka.spec.platform import Platform, wanted_min_insync
 from hikube_kafka.spec.topic import ConfigValue, Topic
@@ -192,7 +193,7 @@ def topic_config(platform: Platform, topic: Topic) -> dict[str, str]:
 
     A topic with fewer replicas than the brokers' ``min.insync.replicas`` allows could never be written with acks=all.
     """
-    declared = {key: text(value) for key, value in topic.config.items()}
+    declared = {key: _kafkas_text(key, value) for key, value in topic.config.items()}
     cluster_wide = cluster_settings(platform)["min.insync.replicas"]
     factor = platform.replication_factor(topic)
     if (
@@ -202,6 +203,15 @@ def topic_config(platform: Platform, topic: Topic) -> dict[str, str]:
     ):
         declared["min.insync.replicas"] = str(wanted_min_insync(factor))
     return dict(sorted(declared.items()))
+
+
+def _kafkas_text(key: str, value: ConfigValue) -> str:
+    """The text that Kafka itself would answer with, so that a plan shows no difference where there is none."""
+    definition = definitions.topic_definitions().get(key)
+    try:
+        return definitions.canonical(definition, value) if definition else text(value)
+    except definitions.Mismatch:
+        return text(value)  # a rule of the declaration refuses it, in the user's own words
 
 
 def overrides(platform: Platform) -> list[Override]:

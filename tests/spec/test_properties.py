@@ -1,0 +1,128 @@
+from typing import Any
+
+import pytest
+
+from hikube_kafka.spec.kafka import Kafka, Listener
+from hikube_kafka.spec.local import LocalLayout
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.properties import cluster_settings, overrides, topic_config
+from hikube_kafka.spec.security import Mechanism, Protocol
+from hikube_kafka.spec.topic import Topic
+from hikube_kafka.spec.zookeeper import ZooKeeper
+
+LAYOUT = LocalLayout()
+
+
+def platform(*topics: Topic, zookeeper: dict[str, Any] | None = None, **kafka: Any) -> Platform:
+    return Platform(name="shop", zookeeper=ZooKeeper(**(zookeeper or {})), kafka=Kafka(**kafka), topics=topics)
+
+
+@pytest.mark.parametrize(
+    ("brokers", "factor", "in_sync"), [(1, "1", "1"), (2, "2", "1"), (3, "3", "2"), (4, "3", "2"), (9, "3", "2")]
+)
+def test_replication_follows_the_number_of_brokers(brokers: int, factor: str, in_sync: str) -> None:
+    settings = cluster_settings(platform(brokers=brokers))
+    for key in ("default", "offsets.topic", "transaction.state.log"):
+        assert settings[f"{key}.replication.factor"] == factor
+    assert settings["min.insync.replicas"] == settings["transaction.state.log.min.isr"] == in_sync
+
+
+def test_the_local_brokers_properties_are_complete() -> None:
+    first, second = LAYOUT.broker_processes(platform(brokers=2, racks=("a", "b"), config={"compression.type": "zstd"}))
+    assert dict(first.properties) == {
+        "advertised.listeners": "CLIENT://127.0.0.1:29092",
+        "auto.create.topics.enable": "false",
+        "broker.id": "0",
+        "broker.rack": "a",
+        "compression.type": "zstd",
+        "default.replication.factor": "2",
+        "inter.broker.listener.name": "CLIENT",
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT",
+        "listeners": "CLIENT://127.0.0.1:29092",
+        "log.dirs": "data",
+        "min.insync.replicas": "1",
+        "num.partitions": "2",
+        "offsets.topic.replication.factor": "2",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.replication.factor": "2",
+        "unclean.leader.election.enable": "false",
+        "zookeeper.connect": "127.0.0.1:22181,127.0.0.1:22182,127.0.0.1:22183",
+        "zookeeper.session.timeout.ms": "6000",
+    }
+    assert (second.properties["broker.id"], second.properties["broker.rack"]) == ("1", "b")
+    assert (first.ports, second.ports) == ((29092,), (29093,))
+    assert first.heap == "1024m"
+
+
+def test_the_local_zookeeper_servers_know_each_other() -> None:
+    servers = LAYOUT.zookeeper_processes(platform())
+    for server in servers:
+        assert server.properties["server.1"] == "127.0.0.1:22888:23888"
+        assert server.properties["server.3"] == "127.0.0.1:22890:23890"
+    assert [server.ports for server in servers] == [
+        (22181, 22888, 23888),
+        (22182, 22889, 23889),
+        (22183, 22890, 23890),
+    ]
+
+
+def test_a_single_zookeeper_server_has_no_members_to_vote_with() -> None:
+    (server,) = LAYOUT.zookeeper_processes(platform(zookeeper={"servers": 1}))
+    assert not [key for key in server.properties if key.startswith("server.")]
+    assert server.ports == (22181,)
+
+
+def test_zookeeper_cleans_up_behind_itself_and_answers_no_more_words_than_are_asked() -> None:
+    properties = LAYOUT.zookeeper_processes(platform())[0].properties
+    assert properties["autopurge.purgeInterval"] == "1"
+    assert properties["4lw.commands.whitelist"] == "conf,mntr,ruok,srvr"
+    assert properties["admin.enableServer"] == "false"
+
+
+def test_the_chroot_stands_once_behind_the_last_server() -> None:
+    properties = LAYOUT.broker_processes(platform(zookeeper={"chroot": "/shop"}))[0].properties
+    assert properties["zookeeper.connect"] == "127.0.0.1:22181,127.0.0.1:22182,127.0.0.1:22183/shop"
+
+
+def test_a_users_own_entry_wins_and_is_shown_to_have_won() -> None:
+    declared = platform(config={"num.partitions": 12}, zookeeper={"config": {"tickTime": 3000}})
+    assert LAYOUT.broker_processes(declared)[0].properties["num.partitions"] == "12"
+    assert LAYOUT.zookeeper_processes(declared)[0].properties["tickTime"] == "3000"
+    assert [str(override) for override in overrides(declared)] == [
+        "kafka.config: num.partitions = 12 is declared and replaces 3, which was computed",
+        "zookeeper.config: tickTime = 3000 is declared and replaces 2000, which was computed",
+    ]
+
+
+def test_an_entry_that_says_what_was_computed_anyway_replaces_nothing() -> None:
+    assert overrides(platform(config={"num.partitions": 3, "auto.create.topics.enable": False})) == []
+
+
+def test_sasl_mechanisms_reach_the_brokers() -> None:
+    sasl = Listener("client", port=9092, protocol=Protocol.SASL_SSL, mechanism=Mechanism.SCRAM_SHA_512)
+    plain = Listener("plain", port=9093)
+    properties = LAYOUT.broker_processes(platform(listeners=(sasl, plain)))[0].properties
+    assert properties["sasl.enabled.mechanisms"] == "SCRAM-SHA-512"
+    assert properties["sasl.mechanism.inter.broker.protocol"] == "SCRAM-SHA-512"
+    assert properties["listeners"] == "CLIENT://127.0.0.1:29092,PLAIN://127.0.0.1:29192"
+    assert properties["listener.security.protocol.map"] == "CLIENT:SASL_SSL,PLAIN:PLAINTEXT"
+
+
+def test_a_topic_with_fewer_replicas_gets_a_min_isr_that_it_can_reach() -> None:
+    declared = platform()
+    assert topic_config(declared, Topic("a", partitions=1, replication_factor=2)) == {"min.insync.replicas": "1"}
+    assert topic_config(declared, Topic("b", partitions=1)) == {}
+
+
+def test_a_topics_own_min_isr_is_left_alone() -> None:
+    own = Topic("a", partitions=1, replication_factor=2, config={"min.insync.replicas": 1, "retention.ms": "1"})
+    assert topic_config(platform(), own) == {"min.insync.replicas": "1", "retention.ms": "1"}
+
+
+def test_a_topics_values_are_written_as_kafka_answers_them() -> None:
+    config = {"preallocate": True, "cleanup.policy": "compact, delete", "retention.ms": " 86400000 "}
+    assert topic_config(platform(), Topic("a", partitions=1, config=config)) == {
+        "cleanup.policy": "compact,delete",
+        "preallocate": "true",
+        "retention.ms": "86400000",
+    }
