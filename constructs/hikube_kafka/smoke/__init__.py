@@ -1,0 +1,1 @@
+"""The quorum gate: contract and observation become findings, and findings a report."""

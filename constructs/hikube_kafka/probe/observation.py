@@ -1,0 +1,191 @@
+"""What was seen. Plain frozen data: the provider builds it in every plan, and pays for no model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Something that should have been read and could not be."""
+
+    what: str
+    """What was to be read, and where: ``srvr of 127.0.0.1:22181``."""
+    reason: str
+    """Why it could not be."""
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        return f"{self.what}: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerStatus:
+    """A ZooKeeper server's answer to ``srvr``."""
+
+    mode: str
+    """``leader``, ``follower``, ``observer``, ``standalone`` or ``read-only``."""
+    zxid: int
+    """Id of the last transaction that it has processed."""
+    version: str
+    """Its version, such as ``3.8.4``."""
+
+    @property
+    def epoch(self) -> int:
+        """Number of the leadership that ``zxid`` belongs to: its upper 32 bits."""
+        return self.zxid >> 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followers:
+    """What a ZooKeeper server reports of its followers through ``mntr``; only a leader reports anything."""
+
+    synced: int | None
+    """``zk_synced_followers``; None: not reported."""
+    pending_syncs: int | None
+    """``zk_pending_syncs``; None: not reported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VotingView:
+    """Whom a ZooKeeper server takes for the ensemble, from its answer to ``conf``."""
+
+    own_id: int | None
+    """Its ``myid``; None for a standalone server, which has none."""
+    voters: Mapping[int, str]
+    """Address of each voting server, ``host:peer port:election port``, by id; empty for a standalone server."""
+    version: str | None
+    """Version of the membership (hexadecimal), raised by each reconfiguration; None for a standalone server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerRegistration:
+    """A broker as it registered itself under ``/brokers/ids``."""
+
+    rack: str | None
+    endpoints: tuple[str, ...]
+    """Its advertised listeners: ``PLAINTEXT://host:port``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaRegistry:
+    """What one ZooKeeper server's tree says of Kafka, read after a sync."""
+
+    brokers: Mapping[int, BrokerRegistration]
+    """The registered brokers by id."""
+    controller: int | None
+    """Broker that holds ``/controller``; None: nobody does."""
+    cluster_id: str | None
+    """Kafka's cluster id; None: no broker has ever started."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZooKeeperServerSeen:
+    """One ZooKeeper server."""
+
+    address: str
+    """``host:port`` as asked for, not as dialled."""
+    status: ServerStatus | Unreadable
+    followers: Followers | Unreadable
+    voting_view: VotingView | Unreadable
+    kafka: KafkaRegistry | Unreadable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadBack:
+    """A value written on one ZooKeeper server, as another one gave it back after a sync."""
+
+    writer: str
+    """Address of the server that took the write."""
+    reader: str
+    """Address of the server that was read."""
+    written: str
+    read: str | Unreadable | None
+    """The value read; None: the node was not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    """One partition in a broker's metadata."""
+
+    leader: int | None
+    """Broker that leads it; None: nobody does."""
+    replicas: tuple[int, ...]
+    in_sync: tuple[int, ...]
+    """The replicas that are in sync (ISR)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """The cluster as one broker describes it."""
+
+    cluster_id: str | None
+    controller: int | None
+    """None: this broker knows of none."""
+    brokers: Mapping[int, str]
+    """Advertised ``host:port`` of each broker by id."""
+    topics: Mapping[str, Mapping[int, Partition] | Unreadable]
+    """Partitions by number, of every topic by name, internal ones included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerSeen:
+    """One broker."""
+
+    address: str
+    """``host:port`` as asked for, not as dialled."""
+    id: int | None
+    """Its id; None: it did not answer, or no broker in its metadata advertises this address."""
+    metadata: Metadata | Unreadable
+    settings: Mapping[str, str | None] | Unreadable
+    """Every setting in force on it, by Kafka's own key; None: Kafka keeps the value to itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicConfig:
+    """The configuration of a topic."""
+
+    in_force: Mapping[str, str | None]
+    """Every entry in force, wherever it was set; None: Kafka keeps the value to itself."""
+    own: frozenset[str]
+    """Keys that are set on the topic itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZooKeeperSeen:
+    """The ensemble, server by server, in the order in which they were asked for."""
+
+    servers: tuple[ZooKeeperServerSeen, ...] = ()
+
+    def server(self, address: str) -> ZooKeeperServerSeen:
+        """Give the server asked for under an address; a server nobody looked at is unreadable."""
+        for server in self.servers:
+            if server.address == address:
+                return server
+        nobody = Unreadable(f"ZooKeeper server {address}", "nobody looked")
+        return ZooKeeperServerSeen(address=address, status=nobody, followers=nobody, voting_view=nobody, kafka=nobody)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaSeen:
+    """The brokers, each asked by itself: first those asked for, then those that they named besides."""
+
+    brokers: tuple[BrokerSeen, ...] = ()
+    topic_configs: Mapping[str, TopicConfig | Unreadable] = field(default_factory=dict)
+    """Of every topic that any broker named, by name."""
+
+    def broker(self, address: str) -> BrokerSeen:
+        """Give the broker asked for under an address; a broker nobody looked at is unreadable."""
+        for broker in self.brokers:
+            if broker.address == address:
+                return broker
+        nobody = Unreadable(f"broker {address}", "nobody looked")
+        return BrokerSeen(address=address, id=None, metadata=nobody, settings=nobody)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """A whole platform at one moment."""
+
+    zookeeper: ZooKeeperSeen = ZooKeeperSeen()
+    read_backs: tuple[ReadBack, ...] = ()
+    kafka: KafkaSeen = KafkaSeen()

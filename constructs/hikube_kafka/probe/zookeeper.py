@@ -1,0 +1,254 @@
+"""Reading ZooKeeper: the four-letter words over a socket, and the tree through kazoo."""
+
+import contextlib
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
+
+from hikube_kafka.probe import reach
+from hikube_kafka.probe.observation import (
+    BrokerRegistration,
+    Followers,
+    KafkaRegistry,
+    ReadBack,
+    ServerStatus,
+    Unreadable,
+    VotingView,
+    ZooKeeperSeen,
+    ZooKeeperServerSeen,
+)
+
+_LOG = logging.getLogger(f"{__name__}.kazoo")
+"""Kazoo warns of each lost connection; here that is an answer and told as one, so it goes nowhere unless asked for."""
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
+
+_NOT_SERVING = "not currently serving requests"
+"""From ZooKeeper's reply while a server is in no quorum (ZooKeeperServer, ``ZK_NOT_SERVING``)."""
+
+_VOTER = re.compile(r"^server\.(\d+)=(.+?):participant(?:;.*)?$", re.MULTILINE)
+"""From the answer to ``conf``: ``server.1=host:2888:3888:participant;0.0.0.0:2181``; an observer says ``observer``."""
+
+
+def observe_zookeeper(
+    addresses: Sequence[str], *, chroot: str = "", timeout: float = 5.0, dial: Mapping[str, str] | None = None
+) -> ZooKeeperSeen:
+    """Look at every server by itself, all at once; nothing is written.
+
+    Args:
+        addresses: ``host:port`` of the client port of each server.
+        chroot: Where Kafka lives in the tree: ``""`` or a path such as ``/kafka``.
+        timeout: Seconds that each read may take.
+        dial: Where to dial an address, if elsewhere: the local end of its port-forward.
+    """
+    dial = dial or {}
+
+    def look(address: str) -> ZooKeeperServerSeen:
+        return _server(address, dial.get(address, address), chroot, timeout)
+
+    with ThreadPoolExecutor(max(1, len(addresses))) as pool:
+        return ZooKeeperSeen(servers=tuple(pool.map(look, addresses)))
+
+
+def exchange_writes(
+    addresses: Sequence[str], *, chroot: str = "", timeout: float = 5.0, dial: Mapping[str, str] | None = None
+) -> tuple[ReadBack, ...]:
+    """Write a value on every server and read it, after a sync, on every server.
+
+    Each value is an ephemeral node of its own, ``hikube-kafka-probe-…`` below the chroot, that is gone when this
+    returns, or, should the caller be killed, when its session ends.
+
+    Args:
+        addresses: ``host:port`` of the client port of each server.
+        chroot: Where Kafka lives in the tree: ``""`` or a path such as ``/kafka``.
+        timeout: Seconds that each read and each write may take.
+        dial: Where to dial an address, if elsewhere: the local end of its port-forward.
+    """
+    dial = dial or {}
+    run = uuid.uuid4().hex
+    nodes = {address: f"{chroot}/hikube-kafka-probe-{run}-{number}" for number, address in enumerate(addresses)}
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(max(1, len(addresses))) as pool:
+
+        def join(address: str) -> KazooClient | Unreadable:
+            try:
+                return stack.enter_context(_session(dial.get(address, address), timeout))
+            except Exception as error:  # noqa: BLE001 - kazoo's errors have no common base, and each is the reason
+                return Unreadable(f"session with {address}", reach.reason(error))
+
+        clients = dict(zip(addresses, pool.map(join, addresses), strict=True))
+
+        def write(address: str) -> Unreadable | None:
+            client = clients[address]
+            if isinstance(client, Unreadable):
+                return client
+            try:
+                client.create_async(nodes[address], run.encode(), ephemeral=True).get(timeout=timeout)
+            except Exception as error:  # noqa: BLE001 - as above
+                return Unreadable(f"write on {address}", reach.reason(error))
+            return None
+
+        writes = dict(zip(addresses, pool.map(write, addresses), strict=True))
+
+        def read(reader: str) -> list[ReadBack]:
+            return [
+                ReadBack(
+                    writer=writer,
+                    reader=reader,
+                    written=run,
+                    read=writes[writer] or _read_back(reader, clients[reader], nodes[writer], timeout),
+                )
+                for writer in addresses
+            ]
+
+        return tuple(read_back for read_backs in pool.map(read, addresses) for read_back in read_backs)
+
+
+def four_letter_word(address: str, word: str, timeout: float) -> str:
+    """Ask a server one of its four-letter words.
+
+    Raises:
+        OSError: It did not answer within ``timeout`` seconds, or it refuses the word.
+    """
+    deadline = time.monotonic() + timeout
+    answer = bytearray()
+    with reach.dial(address, timeout) as connection:
+        connection.sendall(word.encode())
+        while chunk := connection.recv(65536):
+            answer += chunk
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+    text = answer.decode(errors="replace")
+    if not text:
+        raise OSError(f"closed the connection without an answer to {word}")
+    if "is not in the whitelist" in text:
+        raise OSError(f"refuses {word}: its 4lw.commands.whitelist must name it")
+    if _NOT_SERVING in text:
+        raise OSError("runs, but serves no requests: it is in no quorum")
+    return text
+
+
+def _server(address: str, dialled: str, chroot: str, timeout: float) -> ZooKeeperServerSeen:
+    try:
+        status = _status(four_letter_word(dialled, "srvr", timeout))
+    except (OSError, ValueError, KeyError) as error:
+        # It serves nobody: asking on would cost a timeout each and tell nothing more.
+        why = reach.reason(error)
+        return ZooKeeperServerSeen(
+            address=address,
+            status=Unreadable(f"srvr of {address}", why),
+            followers=Unreadable(f"mntr of {address}", why),
+            voting_view=Unreadable(f"conf of {address}", why),
+            kafka=Unreadable(f"Kafka's nodes on {address}", why),
+        )
+    return ZooKeeperServerSeen(
+        address=address,
+        status=status,
+        followers=_followers(address, dialled, timeout),
+        voting_view=_voting_view(address, dialled, timeout),
+        kafka=_kafka(address, dialled, chroot, timeout),
+    )
+
+
+def _status(answer: str) -> ServerStatus:
+    fields = _fields(answer, ":")
+    return ServerStatus(
+        mode=fields["Mode"], zxid=int(fields["Zxid"], 16), version=fields["Zookeeper version"].partition("-")[0]
+    )
+
+
+def _followers(address: str, dialled: str, timeout: float) -> Followers | Unreadable:
+    try:
+        fields = _fields(four_letter_word(dialled, "mntr", timeout), "\t")
+        synced, pending = fields.get("zk_synced_followers"), fields.get("zk_pending_syncs")
+        return Followers(
+            synced=None if synced is None else int(synced), pending_syncs=None if pending is None else int(pending)
+        )
+    except (OSError, ValueError) as error:
+        return Unreadable(f"mntr of {address}", reach.reason(error))
+
+
+def _voting_view(address: str, dialled: str, timeout: float) -> VotingView | Unreadable:
+    try:
+        answer = four_letter_word(dialled, "conf", timeout)
+        if "membership:" not in answer:
+            return VotingView(own_id=None, voters={}, version=None)
+        fields = _fields(answer, "=")
+        return VotingView(
+            own_id=int(fields["serverId"]),
+            voters={int(id_): peers for id_, peers in _VOTER.findall(answer)},
+            version=fields["version"],
+        )
+    except (OSError, ValueError, KeyError) as error:
+        return Unreadable(f"conf of {address}", reach.reason(error))
+
+
+def _kafka(address: str, dialled: str, chroot: str, timeout: float) -> KafkaRegistry | Unreadable:
+    try:
+        with _session(dialled, timeout) as client:
+            client.sync_async(chroot or "/").get(timeout=timeout)
+            brokers = {
+                int(name): BrokerRegistration(rack=node.get("rack"), endpoints=tuple(node["endpoints"]))
+                for name in _children(client, f"{chroot}/brokers/ids", timeout)
+                # A broker that leaves between the listing and the reading is no longer registered.
+                if (node := _json(client, f"{chroot}/brokers/ids/{name}", timeout)) is not None
+            }
+            controller = _json(client, f"{chroot}/controller", timeout)
+            cluster = _json(client, f"{chroot}/cluster/id", timeout)
+            return KafkaRegistry(
+                brokers=brokers,
+                controller=None if controller is None else int(controller["brokerid"]),
+                cluster_id=None if cluster is None else str(cluster["id"]),
+            )
+    except Exception as error:  # noqa: BLE001 - kazoo's errors have no common base, and each of them is the reason
+        return Unreadable(f"Kafka's nodes on {address}", reach.reason(error))
+
+
+@contextlib.contextmanager
+def _session(dialled: str, timeout: float) -> Iterator[KazooClient]:
+    client = KazooClient(hosts=dialled, timeout=timeout, logger=_LOG)
+    client.start(timeout=timeout)
+    try:
+        yield client
+    finally:
+        client.stop()
+        client.close()
+
+
+def _read_back(reader: str, client: KazooClient | Unreadable, node: str, timeout: float) -> str | Unreadable | None:
+    if isinstance(client, Unreadable):
+        return client
+    try:
+        client.sync_async(node).get(timeout=timeout)
+        value, _ = client.get_async(node).get(timeout=timeout)
+        return str(value.decode())
+    except NoNodeError:
+        return None
+    except Exception as error:  # noqa: BLE001 - as above
+        return Unreadable(f"sync and read on {reader}", reach.reason(error))
+
+
+def _children(client: KazooClient, path: str, timeout: float) -> list[str]:
+    try:
+        return sorted(client.get_children_async(path).get(timeout=timeout), key=int)
+    except NoNodeError:
+        return []
+
+
+def _json(client: KazooClient, path: str, timeout: float) -> Any:
+    try:
+        value, _ = client.get_async(path).get(timeout=timeout)
+    except NoNodeError:
+        return None
+    return json.loads(value)
+
+
+def _fields(answer: str, separator: str) -> dict[str, str]:
+    pairs = (line.partition(separator) for line in answer.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
