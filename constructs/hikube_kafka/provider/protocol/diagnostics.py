@@ -33,9 +33,10 @@ class Refusal(Exception):  # noqa: N818 - it is not a fault of the program: the 
 
     Attributes:
         diagnostics: What the user is told.
-        state: From ``create`` and ``update``: what exists by now, all attributes included. Terraform records it
-            (tainted after ``create``, so that the next apply replaces it) instead of losing sight of it. ``None`` for
-            nothing: a failed creation left nothing behind, a failed update changed nothing.
+        state: From ``create`` and ``update``: what exists by now, all attributes included, ``UNKNOWN`` (recorded as
+            null) for what was not reached. Terraform records it (tainted after ``create``, so that the next apply
+            replaces it) instead of losing sight of it. ``None`` for nothing: a failed creation left nothing behind, a
+            failed update changed nothing.
     """
 
     def __init__(self, *diagnostics: Diagnostic, state: Mapping[str, Any] | None = None) -> None:

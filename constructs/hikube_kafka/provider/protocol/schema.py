@@ -36,7 +36,7 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Values of one type, each once, without an order. In Python a list, in the order of ``values.set_order``."""
+    """Values of one type, each once, without an order. In Python a list, in any order."""
 
     element: "Type"
 

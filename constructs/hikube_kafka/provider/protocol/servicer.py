@@ -325,22 +325,18 @@ def _record(
     Something exists by now: even a faulty result is recorded as far as it goes, so that Terraform does not lose it.
     """
     kind = resource.schema.type
+    answer.new_state.CopyFrom(_dynamic(_recordable(result, planned, kind), kind))
     during = f"ApplyResourceChange for {resource.type_name}"
     try:
-        encoded = _dynamic(result, kind)
-        problems = list(result_breaches(kind, planned, _value(encoded, kind)))
+        encode(result, kind)
     except EncodeError as problem:
-        answer.new_state.CopyFrom(_dynamic(_recordable(result, planned, kind), kind))
         return mistake(during, [(problem.path, str(problem))])
-    if any(True for _ in unknowns(result)):
-        encoded = _dynamic(_recordable(result, planned, kind), kind)
-    answer.new_state.CopyFrom(encoded)
-    # What was refused halfway differs from the plan; the refusal says why.
-    return [] if refused else mistake(during, problems)
+    # What was refused halfway may differ from the plan: the refusal says why.
+    return [] if refused else mistake(during, result_breaches(kind, planned, result))
 
 
 def _recordable(result: Any, planned: State, kind: Object) -> State:
-    """The attributes of a result that are values of their types, else those planned, else null."""
+    """The attributes of a result that are known values of their types, else as planned, else null."""
 
     def sound(value: Any, kind: Type) -> bool:
         try:
@@ -349,9 +345,9 @@ def _recordable(result: Any, planned: State, kind: Object) -> State:
             return False
         return not any(True for _ in unknowns(value))
 
-    given = result if isinstance(result, dict) else {}
+    candidates = (result, planned) if isinstance(result, dict) else (planned,)
     return {
-        name: next((one for one in (given.get(name), planned[name]) if one is not None and sound(one, inner)), None)
+        name: next((each[name] for each in candidates if name in each and sound(each[name], inner)), None)
         for name, inner in kind.attributes.items()
     }
 

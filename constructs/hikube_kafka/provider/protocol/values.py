@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped] # it has no stubs
@@ -234,10 +235,6 @@ def _pack(wire: Any) -> bytes:
     return packed
 
 
-def _set_order(wire: Any) -> bytes:
-    return _pack(wire)
-
-
 def _extension(code: int, data: bytes) -> Unknown:
     if code == _EXTENSION_UNKNOWN:
         return UNKNOWN
@@ -261,7 +258,8 @@ def _from_wire(raw: Any, kind: Type, path: Path) -> Any:  # noqa: PLR0911 - one 
         case List(element) if isinstance(raw, list):
             return [_from_wire(one, element, (*path, index)) for index, one in enumerate(raw)]
         case Set(element) if isinstance(raw, list):
-            return _ordered([_from_wire(one, element, (*path, index)) for index, one in enumerate(raw)], element)
+            found = [_from_wire(one, element, (*path, index)) for index, one in enumerate(raw)]
+            return [one for _, one in _ordered(found, element, path)]
         case Map(element) if isinstance(raw, dict):
             return {_key(name, path): _from_wire(one, element, (*path, name)) for name, one in raw.items()}
         case Object(attributes) if isinstance(raw, dict):
@@ -319,8 +317,18 @@ def _number(raw: float | str | Decimal) -> int | Decimal | None:
     return number
 
 
-def _ordered(elements: list[Any], kind: Type) -> list[Any]:
-    return sorted(elements, key=lambda element: _set_order(_to_wire(element, kind, ())))
+def _ordered(elements: list[Any], kind: Type, path: Path) -> list[tuple[Any, Any]]:
+    """The elements of a set, each with how it is written: each known one once, in the order of that."""
+    written = [(_to_wire(one, kind, (*path, index)), one) for index, one in enumerate(elements)]
+    sorted_ = sorted(((_pack(wire), wire, one) for wire, one in written), key=itemgetter(0))
+    distinct: list[tuple[Any, Any]] = []
+    last = None
+    for packed, wire, one in sorted_:
+        # Two unknowns look alike, and may yet become two different elements.
+        if packed != last or any(True for _ in unknowns(one)):
+            distinct.append((wire, one))
+        last = packed
+    return distinct
 
 
 def _to_wire(value: Any, kind: Type, path: Path) -> Any:  # noqa: C901, PLR0911 - one case a type
@@ -341,7 +349,7 @@ def _to_wire(value: Any, kind: Type, path: Path) -> Any:  # noqa: C901, PLR0911 
         case List(element) if isinstance(value, list | tuple):
             return [_to_wire(one, element, (*path, index)) for index, one in enumerate(value)]
         case Set(element) if isinstance(value, list | tuple | set | frozenset):
-            return sorted((_to_wire(one, element, (*path, i)) for i, one in enumerate(value)), key=_set_order)
+            return [wire for wire, _ in _ordered(list(value), element, path)]
         case Map(element) if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
             return {name: _to_wire(value[name], element, (*path, name)) for name in sorted(value)}
         case Object(attributes) if isinstance(value, Mapping):
@@ -432,7 +440,8 @@ def _from_json(parsed: Any, kind: Type, path: Path) -> Any:  # noqa: C901, PLR09
         case List(element) if isinstance(parsed, list):
             return [_from_json(one, element, (*path, index)) for index, one in enumerate(parsed)]
         case Set(element) if isinstance(parsed, list):
-            return _ordered([_from_json(one, element, (*path, index)) for index, one in enumerate(parsed)], element)
+            found = [_from_json(one, element, (*path, index)) for index, one in enumerate(parsed)]
+            return [one for _, one in _ordered(found, element, path)]
         case Map(element) if isinstance(parsed, dict):
             return {name: _from_json(one, element, (*path, name)) for name, one in parsed.items()}
         case Object(attributes) if isinstance(parsed, dict):
