@@ -1,0 +1,63 @@
+"""ZooKeeper servers and brokers on this machine as a construct: ``hikube_local_ensemble``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
+from hikube_kafka.platform.provider import METADATA, HikubeProvider
+from hikube_kafka.spec.process import ServerProcess
+
+
+class LocalEnsemble(TerraformResource):
+    """Real servers as processes of this machine, which outlive Terraform and stop when it destroys them.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        name: name of the ensemble.
+        directory: folder of configuration, data and logs. ``~`` is the user's home.
+        zookeeper: the ZooKeeper servers, complete.
+        brokers: the brokers, complete.
+        kafka_home: an unpacked Kafka distribution to run from; None means the jars that Maven brings into the cache.
+        keep_data: keep the data when the ensemble is destroyed. None means true.
+        provider: the provider's block; None means the stack's default.
+        depends_on: what must be applied before.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        name: str,
+        directory: str,
+        zookeeper: Iterable[ServerProcess],
+        brokers: Iterable[ServerProcess],
+        kafka_home: str | None = None,
+        keep_data: bool | None = None,
+        provider: HikubeProvider | None = None,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type="hikube_local_ensemble",
+            terraform_generator_metadata=METADATA,
+            provider=provider,
+            depends_on=depends_on,
+        )
+        self._attributes = {
+            "name": name,
+            "directory": directory,
+            "zookeeper": [_server(server) for server in zookeeper],
+            "brokers": [_server(server) for server in brokers],
+            "kafka_home": kafka_home,
+            "keep_data": keep_data,
+        }
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes
+
+
+def _server(server: ServerProcess) -> dict[str, Any]:
+    return {"id": server.id, "heap": server.heap, "properties": dict(server.properties)}

@@ -1,0 +1,166 @@
+"""A whole platform as one construct."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from hikube_kafka.platform import terraform
+from hikube_kafka.platform.cdk import Annotations, Construct, IValidation, TerraformOutput, TerraformStack, implements
+from hikube_kafka.platform.target import Delivery, Target
+from hikube_kafka.platform.topic import KafkaTopic
+from hikube_kafka.spec import sizing
+from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.kafka import Kafka
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.properties import topic_config
+from hikube_kafka.spec.rules import DeclarationError
+from hikube_kafka.spec.topic import Topic
+from hikube_kafka.spec.zookeeper import ZooKeeper
+
+
+class KafkaPlatform(Construct):
+    """ZooKeeper servers, brokers and topics, delivered to a target, with the contract as an output.
+
+    A declaration that breaks rules brings nothing into the stack, and the synth then shows every problem at once;
+    warnings and notices stop nothing. The outputs are ``<id>_bootstrap_servers``, ``<id>_zookeeper_servers`` and
+    ``<id>_contract``; a topic is ``hikube_kafka_topic.<id>_<name>``.
+
+    Args:
+        scope: the stack, or a construct in it.
+        id: its id within the scope: it leads every name in Terraform, so a new id is a new platform.
+        target: where it is delivered.
+        zookeeper: the ZooKeeper servers. None means those of the workload, or the defaults.
+        kafka: the brokers. None means those of the workload, or the defaults.
+        topics: the topics.
+        workload: what it will carry, in place of numbers: see :func:`hikube_kafka.spec.sizing.size`.
+        name: name of the platform. None means the id.
+
+    Attributes:
+        declaration: everything that was declared.
+
+    Raises:
+        pydantic.ValidationError: a value is not of its type; the message names the field.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        target: Target,
+        zookeeper: ZooKeeper | None = None,
+        kafka: Kafka | None = None,
+        topics: Iterable[Topic] = (),
+        workload: sizing.Workload | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        sized = sizing.size(workload) if workload else None
+        self.declaration = Platform(
+            name=name or id,
+            zookeeper=zookeeper or (sized.zookeeper if sized else ZooKeeper()),
+            kafka=kafka or (sized.kafka if sized else Kafka()),
+            topics=tuple(topics),
+        )
+        problems = list(target.check(self.declaration))
+        for problem in problems:
+            if problem.severity == "warning":
+                Annotations.of(self).add_warning(str(problem))
+            elif problem.severity == "notice":
+                Annotations.of(self).add_info(str(problem))
+        self._errors = [problem for problem in problems if problem.severity == "error"]
+        self.node.add_validation(_Validation(self))
+        self._names: set[str] = set()
+        if not self._errors:
+            self._delivery = target.deliver(self, self.declaration)
+            self._topics = self._declare_topics(self._delivery)
+            self._declare_outputs(self._delivery.contract)
+
+    def _declare_topics(self, delivery: Delivery) -> dict[str, KafkaTopic]:
+        scope = Construct(self, "topics")
+        return {
+            topic.name: terraform.named(
+                KafkaTopic(
+                    scope,
+                    topic.name,
+                    name=topic.name,
+                    partitions=topic.partitions,
+                    replication_factor=self.declaration.replication_factor(topic),
+                    config=terraform.literal(topic_config(self.declaration, topic)),
+                    deletion_protection=topic.deletion_protection,
+                    provider=delivery.provider,
+                    depends_on=delivery.servers,
+                ),
+                self._name(topic.name),
+            )
+            for topic in self.declaration.topics
+        }
+
+    def _declare_outputs(self, contract: Contract) -> None:
+        outputs = {
+            "bootstrap_servers": ("Kafka's bootstrap.servers.", contract.bootstrap_servers),
+            "zookeeper_servers": ("Kafka's zookeeper.connect.", contract.zookeeper_connect),
+            "contract": (
+                "Everything that must be true after the apply: hikube-kafka smoke holds the cluster to it.",
+                terraform.literal(contract.model_dump(mode="json", exclude_none=True)),
+            ),
+        }
+        for output, (description, value) in outputs.items():
+            terraform.named(
+                TerraformOutput(self, output, description=description, value=value),
+                self._name(output),
+            )
+
+    def _name(self, part: str) -> str:
+        name = terraform.name(self, part)
+        self._names.add(name)
+        return name
+
+    @property
+    def contract(self) -> Contract:
+        """What must be true after the apply.
+
+        Raises:
+            DeclarationError: the declaration breaks rules.
+        """
+        self._require_valid()
+        return self._delivery.contract
+
+    @property
+    def topics(self) -> Mapping[str, KafkaTopic]:
+        """The topics' constructs, by Kafka's name: ``platform.topics["orders"]``.
+
+        Raises:
+            DeclarationError: the declaration breaks rules.
+        """
+        self._require_valid()
+        return MappingProxyType(self._topics)
+
+    def _require_valid(self) -> None:
+        if self._errors:
+            raise DeclarationError(self._errors)
+
+    def _faults(self) -> list[str]:
+        """Every reason against a synth of this platform."""
+        others = (
+            other
+            for other in TerraformStack.of(self).node.find_all()
+            if isinstance(other, KafkaPlatform) and other is not self
+        )
+        return [str(error) for error in self._errors] + [
+            # The CDK would merge the two into one, without a word.
+            f"{self.node.path}: the name {name} in Terraform belongs to {other.node.path} as well. Give one of the two "
+            "platforms another id."
+            for other in others
+            for name in sorted(self._names & other._names)  # noqa: SLF001 - another platform of the same class
+        ]
+
+
+@implements(IValidation)
+class _Validation:
+    """How the CDK asks, at synth."""
+
+    def __init__(self, platform: KafkaPlatform) -> None:
+        self._platform = platform
+
+    def validate(self) -> list[str]:
+        return self._platform._faults()  # noqa: SLF001 - the two are one

@@ -1,0 +1,101 @@
+"""The embedded default: real ZooKeeper servers and brokers as processes of this machine."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from hikube_kafka.platform import terraform
+from hikube_kafka.platform.cdk import Construct
+from hikube_kafka.platform.ensemble import LocalEnsemble
+from hikube_kafka.platform.provider import HikubeProvider
+from hikube_kafka.platform.target import Delivery, Target
+from hikube_kafka.spec.local import LocalLayout
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.rules import Problem
+from hikube_kafka.spec.security import Protocol
+
+
+class LocalTarget(Target):
+    """This machine: processes on 127.0.0.1, without a cluster, an account or a container.
+
+    The memory of the declaration is kept as heap; sizes and classes of storage say nothing here: the servers share the
+    disk of the machine.
+
+    Args:
+        layout: the ports.
+        directory: folder of configuration, data and logs. None means ``~/.hikube-kafka/<name of the platform>``.
+        kafka_home: an unpacked Kafka distribution to run from; None means the jars that Maven brings into the cache.
+        keep_data: keep the messages when the servers are destroyed.
+    """
+
+    def __init__(
+        self,
+        layout: LocalLayout | None = None,
+        *,
+        directory: str | None = None,
+        kafka_home: str | None = None,
+        keep_data: bool = True,
+    ) -> None:
+        self.layout = layout or LocalLayout()
+        self.directory = directory
+        self.kafka_home = kafka_home
+        self.keep_data = keep_data
+
+    def check(self, platform: Platform) -> Iterator[Problem]:
+        """Every problem of the declaration on this machine."""
+        # Nobody else reads what stays on 127.0.0.1.
+        yield from (problem for problem in super().check(platform) if problem.rule != "listener-plaintext")
+        yield from self._listeners_need_no_secret(platform)
+        yield from self._ports_are_apart(platform)
+
+    def _listeners_need_no_secret(self, platform: Platform) -> Iterator[Problem]:
+        for listener in platform.kafka.listeners:
+            if listener.protocol is not Protocol.PLAINTEXT:
+                yield Problem(
+                    rule="local-listener-protocol",
+                    severity="error",
+                    where=f"listener {listener.name}",
+                    message=f"protocol {listener.protocol}, but this machine has neither certificates nor users.",
+                    remedy="Declare PLAINTEXT for the local target: nothing leaves 127.0.0.1.",
+                )
+
+    def _ports_are_apart(self, platform: Platform) -> Iterator[Problem]:
+        wanted: defaultdict[int, list[str]] = defaultdict(list)
+        for server in (*self.layout.zookeeper_processes(platform), *self.layout.broker_processes(platform)):
+            for port in server.ports:
+                wanted[port].append(server.name)
+        for port, servers in sorted(wanted.items()):
+            if len(servers) > 1:
+                yield Problem(
+                    rule="local-port-twice",
+                    severity="error",
+                    where="layout",
+                    message=f"port {port} falls to {' and '.join(servers)}.",
+                    remedy="Move broker_port, zookeeper_port, peer_port and election_port further apart.",
+                )
+
+    def deliver(self, scope: Construct, platform: Platform) -> Delivery:
+        """Bring in the provider, pointed at this machine, and the ensemble."""
+        contract = self.layout.contract(platform)
+        provider = HikubeProvider(
+            scope,
+            "provider",
+            # Always an alias: a second platform in the stack then changes nothing about the first.
+            alias=terraform.name(scope),
+            # Known values, not references to the ensemble: a plan can then ask the live cluster, and refuse.
+            bootstrap_servers=contract.bootstrap_servers,
+            zookeeper_servers=contract.zookeeper_connect,
+        )
+        ensemble = LocalEnsemble(
+            scope,
+            "ensemble",
+            name=platform.name,
+            directory=self.directory or f"~/.hikube-kafka/{platform.name}",
+            zookeeper=self.layout.zookeeper_processes(platform),
+            brokers=self.layout.broker_processes(platform),
+            kafka_home=self.kafka_home,
+            keep_data=self.keep_data,
+            provider=provider,
+        )
+        return Delivery(
+            contract=contract, provider=provider, servers=[terraform.named(ensemble, terraform.name(scope))]
+        )

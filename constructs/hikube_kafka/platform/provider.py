@@ -1,0 +1,90 @@
+"""The Terraform provider ``hikube`` as a construct."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hikube_kafka import __version__
+from hikube_kafka.platform.cdk import Construct, TerraformProvider, TerraformProviderGeneratorMetadata
+
+SOURCE = "terraform.local/hikube/hikube"
+"""Where Terraform looks for it: a name that no registry has, so that only an installed provider is ever taken."""
+
+METADATA = TerraformProviderGeneratorMetadata(provider_name="hikube", provider_version=__version__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThroughKubernetes:
+    """Reach a cluster in Kubernetes with nothing but a kubeconfig: the provider opens the port-forwards itself."""
+
+    namespace: str
+    """Namespace of the brokers."""
+    release: str
+    """Name of the brokers' StatefulSet: its pods are ``<release>-0`` and so on."""
+    kubeconfig: str | None = None
+    """Path of the kubeconfig. None means ``KUBECONFIG``, then ``~/.kube/config``."""
+    context: str | None = None
+    """Its context. None means the current one."""
+
+
+class HikubeProvider(TerraformProvider):
+    """A ``provider "hikube"`` block: where the cluster is, and how a client proves itself.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        alias: name by which resources choose this block; None makes it the stack's default.
+        bootstrap_servers: ``host:port`` of brokers, separated by commas.
+        zookeeper_servers: ``host:port`` of ZooKeeper servers, separated by commas, then the chroot.
+        security_protocol: ``PLAINTEXT`` (the provider's default), ``SSL``, ``SASL_PLAINTEXT`` or ``SASL_SSL``.
+        sasl_mechanism: ``PLAIN``, ``SCRAM-SHA-256`` or ``SCRAM-SHA-512``.
+        username: SASL user.
+        password: SASL password: a reference to a sensitive variable, never the text itself.
+        ca_certificate: the authorities' certificates, in PEM. None means those of the system.
+        client_certificate: the client's own certificate chain, in PEM.
+        client_key: the client's own key, in PEM: a reference to a sensitive variable, never the text itself.
+        kubernetes: in place of addresses.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        alias: str | None = None,
+        bootstrap_servers: str | None = None,
+        zookeeper_servers: str | None = None,
+        security_protocol: str | None = None,
+        sasl_mechanism: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        ca_certificate: str | None = None,
+        client_certificate: str | None = None,
+        client_key: str | None = None,
+        kubernetes: ThroughKubernetes | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type="hikube",
+            terraform_generator_metadata=METADATA,
+            terraform_provider_source=SOURCE,
+        )
+        if alias:
+            self.alias = alias
+        self._attributes = {
+            "alias": alias,
+            "bootstrap_servers": bootstrap_servers,
+            "zookeeper_servers": zookeeper_servers,
+            "security_protocol": security_protocol,
+            "sasl_mechanism": sasl_mechanism,
+            "username": username,
+            "password": password,
+            "ca_certificate": ca_certificate,
+            "client_certificate": client_certificate,
+            "client_key": client_key,
+            "kubernetes": asdict(kubernetes) if kubernetes else None,
+        }
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes

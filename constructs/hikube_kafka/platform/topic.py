@@ -1,0 +1,55 @@
+"""A topic as a construct: ``hikube_kafka_topic``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
+from hikube_kafka.platform.provider import METADATA, HikubeProvider
+
+
+class KafkaTopic(TerraformResource):
+    """A topic, as Terraform sees it: created, changed, moved and, unless it is protected, deleted.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        name: Kafka's name of the topic.
+        partitions: number of partitions: may grow, never shrink.
+        replication_factor: copies of each partition.
+        config: entries by Kafka's own keys, in Kafka's own text. What is not named follows the brokers.
+        deletion_protection: refuse every plan that would delete the topic or replace it. None means true.
+        provider: the block whose cluster has the topic; None means the stack's default.
+        depends_on: what must be applied before.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        name: str,
+        partitions: int,
+        replication_factor: int,
+        config: Mapping[str, str] | None = None,
+        deletion_protection: bool | None = None,
+        provider: HikubeProvider | None = None,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type="hikube_kafka_topic",
+            terraform_generator_metadata=METADATA,
+            provider=provider,
+            depends_on=depends_on,
+        )
+        self._attributes = {
+            "name": name,
+            "partitions": partitions,
+            "replication_factor": replication_factor,
+            "config": dict(config) if config else None,
+            "deletion_protection": deletion_protection,
+        }
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes

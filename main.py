@@ -1,0 +1,9 @@
+"""The app: which stacks there are."""
+
+from hikube_kafka.platform.cdk import App
+from stacks.local import LocalPlatform
+
+app = App()
+# `make down` is to leave nothing behind. A platform that matters keeps its topics: leave `disposable` out.
+LocalPlatform(app, "local", disposable=True)
+app.synth()
