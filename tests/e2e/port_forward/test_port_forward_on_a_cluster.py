@@ -1,0 +1,499 @@
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from kazoo.client import KazooClient
+
+from hikube_kafka.probe.kubernetes import CredentialsRefusedError, ForbiddenError, NamespaceMissingError
+from hikube_kafka.probe.port_forward import Forwards, LocalPortInUseError, PodsUnreachableError, forwarded
+from hikube_kafka.spec.contract import ReachByPortForward
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+Kubectl = Callable[..., str]
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"timed out waiting until {what}"
+        time.sleep(0.1)
+
+
+def dial(address: str) -> socket.socket:
+    host, port = address.split(":")
+    return socket.create_connection((host, int(port)), timeout=60)
+
+
+def ask(connection: socket.socket, four_letters: str = "srvr") -> str:
+    connection.sendall(four_letters.encode())
+    answer = b""
+    while more := connection.recv(4096):
+        answer += more
+    return answer.decode()
+
+
+@pytest.fixture
+def forwards(reach: ReachByPortForward) -> Iterator[Forwards]:
+    with forwarded(reach, brokers=[0, 1, 2], zookeeper=[1, 2, 3]) as standing:
+        yield standing
+
+
+@pytest.fixture
+def topic(forwards: Forwards) -> str:
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    admin = AdminClient({"bootstrap.servers": ",".join(forwards.brokers.values())})
+    admin.create_topics([NewTopic(name, 6, 3)], operation_timeout=30)[name].result(30)
+    return name
+
+
+class Load:
+    """Numbered messages, and which of them the brokers acknowledged."""
+
+    def __init__(self, forwards: Forwards, topic: str) -> None:
+        self.topic = topic
+        self.acknowledged: set[int] = set()
+        self.failed: list[KafkaError] = []
+        self.next = 0
+        self._bootstrap = ",".join(forwards.brokers.values())
+        self._producer = Producer(
+            {"bootstrap.servers": self._bootstrap, "enable.idempotence": True, "linger.ms": 5, "acks": "all"},
+            logger=_silent(),
+        )
+
+    def send(self, count: int) -> None:
+        for _ in range(count):
+            self._producer.produce(self.topic, str(self.next).encode(), on_delivery=self._told)
+            self.next += 1
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        assert self._producer.flush(120) == 0
+
+    def _told(self, error: KafkaError | None, message: Message) -> None:
+        if error:
+            self.failed.append(error)
+        else:
+            self.acknowledged.add(int(message.value() or b""))
+
+    def consumed(self) -> dict[int, list[int]]:
+        """Everything in the topic, by partition."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": self.topic,
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+            },
+            logger=_silent(),
+        )
+        consumer.subscribe([self.topic])
+        seen: dict[int, list[int]] = defaultdict(list)
+        ended: set[int] = set()
+
+        def all_read() -> bool:
+            for message in consumer.consume(5000, 1):
+                partition = message.partition() or 0
+                if message.error() is None:
+                    ended.discard(partition)
+                    seen[partition].append(int(message.value() or b""))
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    ended.add(partition)
+            return len(ended) == 6
+
+        try:
+            until(all_read, "every partition is read to its end", seconds=120)
+        finally:
+            consumer.close()
+        return seen
+
+
+def _silent() -> logging.Logger:
+    logger = logging.getLogger("the-client")
+    logger.setLevel(logging.CRITICAL)
+    return logger
+
+
+def test_a_complete_kafka_client_works_through_the_forwards(forwards: Forwards, topic: str) -> None:
+    load = Load(forwards, topic)
+    load.send(20_000)
+    load.flush()
+
+    seen = load.consumed()
+
+    assert not load.failed
+    assert sorted(number for numbers in seen.values() for number in numbers) == list(range(20_000))
+    assert all(numbers == sorted(numbers) for numbers in seen.values()), "reordered"
+    assert forwards.brokers == {0: "127.0.0.1:19092", 1: "127.0.0.1:19093", 2: "127.0.0.1:19094"}
+
+
+def test_a_zookeeper_client_works_through_each_forward(forwards: Forwards) -> None:
+    path = f"/port-forward-{uuid.uuid4().hex}"
+    clients = [KazooClient(hosts=address) for address in forwards.zookeeper.values()]
+    try:
+        for client in clients:
+            client.start(timeout=30)
+        clients[0].create(path, b"written on one")
+        for client in clients:
+            client.sync(path)
+            assert client.get(path)[0] == b"written on one"
+        assert {broker for client in clients for broker in client.get_children("/brokers/ids")} == {"0", "1", "2"}
+        clients[0].delete(path)
+    finally:
+        for client in clients:
+            client.stop()
+            client.close()
+
+
+def test_each_forward_leads_to_its_own_server(forwards: Forwards) -> None:
+    for server, address in forwards.zookeeper.items():
+        client = KazooClient(hosts=address)
+        client.start(timeout=30)
+        session, _ = client.client_id
+        client.stop()
+        client.close()
+        # A ZooKeeper server puts its own id into the first byte of every session that it opens.
+        assert session >> 56 & 0xFF == server
+
+
+def test_many_connections_share_one_forward(forwards: Forwards) -> None:
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(dial(forwards.zookeeper[1])) for _ in range(150)]
+        for connection in connections:
+            connection.sendall(b"srvr")
+        answers = [ask(connection, "") for connection in connections]
+    assert all("Mode: " in answer for answer in answers)
+
+
+def test_a_pod_deleted_under_load_costs_no_acknowledged_message(
+    forwards: Forwards, topic: str, reach: ReachByPortForward, kubectl: Kubectl
+) -> None:
+    def uid() -> str:
+        found = ["-n", reach.namespace, "get", "pod", "kafka-1", "--ignore-not-found", "-o"]
+        return kubectl(*found, "jsonpath={.metadata.uid}{.status.containerStatuses[0].ready}")
+
+    before = uid()
+    load = Load(forwards, topic)
+    load.send(200)
+    load.flush()
+    kubectl("-n", reach.namespace, "delete", "pod", "kafka-1", "--wait=false")
+
+    def replaced() -> bool:
+        load.send(50)
+        now = uid()
+        return now.endswith("true") and now != before
+
+    until(replaced, "the pod has been replaced", seconds=120)
+    load.send(200)
+    load.flush()
+    seen = [number for numbers in load.consumed().values() for number in numbers]
+
+    assert not load.failed
+    assert len(load.acknowledged) == load.next
+    assert load.acknowledged <= set(seen), "lost"
+    assert len(seen) == len(set(seen)), "duplicated"
+    # and the same forward leads to the new pod
+    admin = AdminClient({"bootstrap.servers": forwards.brokers[1]}, logger=_silent())
+    assert admin.list_topics(timeout=60).brokers
+    assert "kafka-1" not in forwards.troubles
+
+
+def test_a_port_where_nothing_listens_shows_as_a_closed_connection_and_its_reason(reach: ReachByPortForward) -> None:
+    elsewhere = reach.model_copy(update={"zookeeper_port": 2199})
+    with forwarded(elsewhere, brokers=[], zookeeper=[1]) as forwards, dial(forwards.zookeeper[1]) as connection:
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+        until(lambda: "connection refused" in forwards.troubles.get("zookeeper-0", ""), "the reason is told")
+
+
+def test_nothing_is_left_when_the_context_ends(
+    reach: ReachByPortForward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    process = psutil.Process()
+    threads, sockets = set(threading.enumerate()), len(process.net_connections("inet"))
+
+    with forwarded(reach, brokers=[0, 1, 2], zookeeper=[1, 2, 3]) as forwards:
+        connections = [dial(address) for address in (*forwards.brokers.values(), *forwards.zookeeper.values())]
+        with dial(forwards.zookeeper[2]) as connection:
+            assert "Mode: " in ask(connection)
+        assert list(tmp_path.iterdir()) == [], "a private key lies in a temporary file"
+    for connection in connections:
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b"", "still connected"
+        connection.close()
+
+    until(lambda: set(threading.enumerate()) <= threads, "every thread has ended", seconds=10)
+    assert len(process.net_connections("inet")) <= sockets
+    with socket.create_server(("127.0.0.1", 19092)):
+        pass
+
+
+def test_forwards_can_be_opened_again_and_again_from_any_thread(reach: ReachByPortForward) -> None:
+    answers: list[str] = []
+
+    def open_and_ask() -> None:
+        for _ in range(3):
+            with forwarded(reach, brokers=[], zookeeper=[1]) as forwards, dial(forwards.zookeeper[1]) as connection:
+                answers.append(ask(connection))
+
+    threads = [threading.Thread(target=open_and_ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(answers) == 12
+    assert all("Mode: " in answer for answer in answers)
+
+
+HOLDER = """
+import sys, time
+from hikube_kafka.probe.port_forward import forwarded
+from hikube_kafka.spec.contract import ReachByPortForward
+reach = ReachByPortForward.model_validate_json(sys.argv[1])
+with forwarded(reach, brokers=[0], zookeeper=[], pod_wait_seconds=300):
+    print("standing", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def another_process(reach: ReachByPortForward) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", textwrap.dedent(HOLDER), reach.model_dump_json()]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_port_that_another_process_is_about_to_give_back_is_waited_for(reach: ReachByPortForward) -> None:
+    with another_process(reach) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "standing\n"
+        assert other.stdin is not None
+        threading.Timer(1, other.stdin.close).start()
+        with forwarded(reach, brokers=[0], zookeeper=[]) as forwards, dial(forwards.brokers[0]):
+            assert other.wait(30) == 0
+
+
+def test_a_port_that_another_process_keeps_is_an_error_that_names_it(reach: ReachByPortForward) -> None:
+    with another_process(reach) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "standing\n"
+        with (
+            pytest.raises(LocalPortInUseError) as caught,
+            forwarded(reach, brokers=[0], zookeeper=[], port_wait_seconds=1),
+        ):
+            pass
+        assert (caught.value.port, caught.value.broker) == (19092, 0)
+        assert str(other.pid) in str(caught.value)
+
+
+@pytest.mark.parametrize("moment", ["standing", "waiting for a pod"])
+def test_ctrl_c_closes_everything(reach: ReachByPortForward, moment: str) -> None:
+    if moment != "standing":
+        reach = reach.model_copy(update={"kafka_pods": "no-such-pod"})
+    with another_process(reach) as other:
+        assert other.stdout is not None
+        assert other.stderr is not None
+        if moment == "standing":
+            assert other.stdout.readline() == "standing\n"
+        else:
+            until(lambda: connected_to_the_api_server(other.pid), "it waits for the pod")
+        other.send_signal(signal.SIGINT)
+        assert other.wait(30) == -signal.SIGINT
+        told = other.stderr.read()
+        assert told.rstrip().endswith("KeyboardInterrupt"), told
+    with socket.create_server(("127.0.0.1", 19092)):
+        pass
+
+
+def connected_to_the_api_server(pid: int) -> bool:
+    return any(c.status == psutil.CONN_ESTABLISHED for c in psutil.Process(pid).net_connections("inet"))
+
+
+def test_a_namespace_that_is_not_there_is_named_at_once(reach: ReachByPortForward) -> None:
+    elsewhere = reach.model_copy(update={"namespace": "no-such-namespace"})
+    with pytest.raises(NamespaceMissingError) as caught, forwarded(elsewhere, brokers=[0], zookeeper=[]):
+        pass
+    assert caught.value.namespace == "no-such-namespace"
+
+
+def test_pods_out_of_reach_are_named_with_what_holds_them(reach: ReachByPortForward) -> None:
+    with (
+        pytest.raises(PodsUnreachableError) as caught,
+        forwarded(reach, brokers=[0, 3, 4], zookeeper=[1], pod_wait_seconds=1),
+    ):
+        pass
+    assert caught.value.pods == {"kafka-3": "there is no such pod", "kafka-4": "there is no such pod"}
+
+
+def test_one_pod_within_reach_is_enough_when_any_is_required(reach: ReachByPortForward) -> None:
+    with forwarded(reach, brokers=[0, 3], zookeeper=[1], require="any", pod_wait_seconds=1) as forwards:
+        assert forwards.troubles == {"kafka-3": "there is no such pod"}
+        assert forwards.brokers[3] == "127.0.0.1:19095"
+        with dial(forwards.brokers[3]) as connection, contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b"", "a pod that is not there looks like a dead server"
+        with dial(forwards.zookeeper[1]) as connection:
+            assert "Mode: " in ask(connection)
+
+
+def test_a_pod_that_cannot_be_scheduled_says_why(reach: ReachByPortForward, kubectl: Kubectl) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "homeless-0"},
+        "spec": {"nodeSelector": {"no": "such-node"}, "containers": [{"name": "kafka", "image": "apache/kafka:3.9.2"}]},
+    }
+    kubectl("-n", reach.namespace, "apply", "-f", "-", stdin=json.dumps(pod))
+    elsewhere = reach.model_copy(update={"kafka_pods": "homeless"})
+
+    def told() -> bool:
+        with (
+            pytest.raises(PodsUnreachableError) as caught,
+            forwarded(elsewhere, brokers=[0], zookeeper=[], pod_wait_seconds=0),
+        ):
+            pass
+        return "Pending" in caught.value.pods["homeless-0"] and "node affinity" in caught.value.pods["homeless-0"]
+
+    try:
+        until(told, "the scheduler has spoken")
+    finally:
+        kubectl("-n", reach.namespace, "delete", "pod", "homeless-0", "--grace-period=0", "--force")
+
+
+def test_the_verbs_that_the_error_asks_for_are_enough(
+    reach: ReachByPortForward, kubeconfig_of: Callable[..., str]
+) -> None:
+    kubeconfig = kubeconfig_of(pods="get", pods_portforward="get create")
+    with (
+        forwarded(reach, brokers=[0], zookeeper=[1], kubeconfig=kubeconfig) as forwards,
+        dial(forwards.zookeeper[1]) as connection,
+    ):
+        assert "Mode: " in ask(connection)
+
+
+@pytest.mark.parametrize(
+    ("verbs", "resource"),
+    [({}, "pods"), ({"pods": "get"}, "pods/portforward"), ({"pods": "get", "pods_portforward": "create"}, None)],
+)
+def test_a_missing_permission_is_named(
+    reach: ReachByPortForward, kubeconfig_of: Callable[..., str], verbs: dict[str, str], resource: str | None
+) -> None:
+    with (
+        pytest.raises(ForbiddenError, match="get and create on pods/portforward") as caught,
+        forwarded(reach, brokers=[0], zookeeper=[], kubeconfig=kubeconfig_of(**verbs)),
+    ):
+        pass
+    assert caught.value.resource == (resource or "pods/portforward")
+    assert caught.value.namespace == reach.namespace
+
+
+def test_credentials_that_expired_are_told_from_missing_permissions(
+    reach: ReachByPortForward, kubeconfig_of: Callable[..., str]
+) -> None:
+    kubeconfig = kubeconfig_of(token="no-longer-valid")
+    with (
+        pytest.raises(CredentialsRefusedError, match="log in again"),
+        forwarded(reach, brokers=[0], zookeeper=[], kubeconfig=kubeconfig),
+    ):
+        pass
+
+
+def test_credentials_that_expire_while_the_forwards_stand_are_read_anew(
+    reach: ReachByPortForward, kubeconfig_of: Callable[..., str]
+) -> None:
+    kubeconfig = Path(kubeconfig_of(pods="get", pods_portforward="get create"))
+    valid = kubeconfig.read_text()
+    config = json.loads(valid)
+    plugin = kubeconfig.with_name("plugin")
+    token_file = kubeconfig.with_name("token")
+    token_file.write_text(config["users"][0]["user"]["token"])
+    credential = (
+        '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "%s"}}'
+    )
+    # The first token is one that the API server does not know; every later one is good.
+    plugin.write_text(
+        "#!/bin/sh\n"
+        f'if [ -e "{plugin}.asked" ]; then token=$(cat "{token_file}"); else token=expired; fi\n'
+        f'touch "{plugin}.asked"\n'
+        f"printf '{credential}' \"$token\"\n"
+    )
+    plugin.chmod(0o755)
+    config["users"][0]["user"] = {
+        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
+    }
+    kubeconfig.write_text(json.dumps(config))
+    with (
+        forwarded(reach, brokers=[], zookeeper=[1], kubeconfig=str(kubeconfig)) as forwards,
+        dial(forwards.zookeeper[1]) as connection,
+    ):
+        assert "Mode: " in ask(connection)
+
+
+@pytest.fixture
+def testbed() -> Callable[..., None]:
+    """The command of a cluster whose nodes can be unplugged: ``$TESTBED cut NODE`` and ``$TESTBED heal NODE``."""
+    command = os.environ.get("TESTBED")
+    if not command:
+        pytest.skip(
+            "TESTBED is not set: it names the command that unplugs a node (TESTBED cut NODE, TESTBED heal NODE)"
+        )
+    return lambda *arguments: subprocess.run([command, *arguments], check=True, capture_output=True)
+
+
+def test_a_connection_to_a_node_that_was_unplugged_ends_and_the_forward_stands_again_afterwards(
+    reach: ReachByPortForward, kubectl: Kubectl, testbed: Callable[..., None]
+) -> None:
+    found = [
+        "-n",
+        reach.namespace,
+        "get",
+        "pods",
+        "-o",
+        "jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName}\n{end}",
+    ]
+    nodes = dict(line.split() for line in kubectl(*found).splitlines())
+    # node-0 has the API server
+    server = next(i for i in (1, 2, 3) if nodes[f"zookeeper-{i - 1}"] != "node-0")
+    pod = f"zookeeper-{server - 1}"
+    with forwarded(reach, brokers=[], zookeeper=[1, 2, 3]) as forwards:
+        with dial(forwards.zookeeper[server]) as connection:
+            until(lambda: pod not in forwards.troubles, "the stream is open")
+            testbed("cut", nodes[pod])
+            try:
+                with contextlib.suppress(ConnectionResetError):
+                    assert connection.recv(1) == b"", "still connected"
+                assert "has not answered" in forwards.troubles[pod]
+                with dial(forwards.zookeeper[server]) as second, contextlib.suppress(ConnectionResetError):
+                    assert second.recv(1) == b"", "no stream can be opened to a node that is gone"
+                assert "no stream to its node" in forwards.troubles[pod]
+            finally:
+                testbed("heal", nodes[pod])
+
+        def serves_again() -> bool:
+            with dial(forwards.zookeeper[server]) as connection, contextlib.suppress(ConnectionResetError):
+                return "Mode: " in ask(connection)
+            return False
+
+        until(serves_again, "the forward leads to the server again", seconds=120)
