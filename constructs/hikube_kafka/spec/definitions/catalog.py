@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pkgutil import get_data
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,8 @@ LISTENER_KEY = re.compile(r"(listener\.name\.[^.]*\.)(.+)")
 
 @cache
 def _file() -> dict[str, Any]:
-    return json.loads(files(__package__).joinpath("kafka-3.9.json").read_text())  # type: ignore[no-any-return]  # JSON
+    # get_data and not importlib.resources, which takes four times as long to import (12 ms against 3).
+    return json.loads(get_data(__package__, "kafka-3.9.json") or b"")  # type: ignore[no-any-return]  # it is an object
 
 
 @cache

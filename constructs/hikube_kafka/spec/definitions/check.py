@@ -22,7 +22,7 @@ PLATFORM_KEYS: Mapping[str, str] = MappingProxyType(
         "advertised.listeners": "listeners",
         "broker.id": "brokers",
         "broker.id.generation.enable": "brokers",
-        "broker.rack": "brokers",
+        "broker.rack": "racks",
         "control.plane.listener.name": "listeners",
         "early.start.listeners": "listeners",
         "inter.broker.listener.name": "listeners",

@@ -4,6 +4,7 @@ Sources: ``LogConfig.validate`` for topics; ``KafkaConfig.validateValues``, ``Gr
 ``ShareGroupConfig`` for brokers, as far as they do not speak of what the platform computes.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -32,8 +33,13 @@ _ASCENDING = (
 )
 """Broker keys of which the first must not exceed the second."""
 
-_LOWEST = {"log.roll.ms": 1, "log.roll.jitter.ms": 0, "offsets.commit.required.acks": -1}
-"""Least values that Kafka demands outside its definitions."""
+_BOUNDS = {
+    "log.roll.ms": (1, math.inf),
+    "log.roll.jitter.ms": (0, math.inf),
+    "offsets.commit.required.acks": (-1, math.inf),
+    "offsets.topic.compression.codec": (0, 4),
+}
+"""The least and the largest values that Kafka demands outside its definitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +125,25 @@ def broker_conflicts(declared: Mapping[str, object], parsed: Mapping[str, Parsed
     entries = _Entries(declared, parsed, broker_definitions(), {})
     for low, high in _ASCENDING:
         yield from _ascending(entries, low, high)
-    for key, lowest in _LOWEST.items():
-        if key in parsed and entries.number(key) < lowest:
-            yield from entries.conflict((key,), f"Kafka demands at least {lowest}", f"Write at least {lowest}.")
-    yield from _retention(entries)
+    for key, (lowest, largest) in _BOUNDS.items():
+        if key in parsed and not lowest <= entries.number(key) <= largest:
+            demand = f"at least {lowest}" if largest == math.inf else f"between {lowest} and {largest}"
+            yield from entries.conflict((key,), f"Kafka demands {demand}", f"Write a value of {demand}.")
+    protocols = entries["group.coordinator.rebalance.protocols"]
+    if isinstance(protocols, tuple) and "classic" not in protocols:
+        yield from entries.conflict(
+            ("group.coordinator.rebalance.protocols",), "Kafka refuses to be without 'classic'", "Add 'classic'."
+        )
+    retention = _retention_in_force(entries)
+    if entries[retention] == 0:
+        yield from entries.conflict(
+            (retention,), "Kafka demands at least 1", "Write at least 1, or -1 to keep messages for ever."
+        )
     yield from _cleaner(entries)
     yield from _connections(entries)
     if _remote_storage(declared):
         yield from _local_retention(entries, "log.local.retention.bytes", "log.retention.bytes")
-        if "log.retention.ms" in parsed:
-            yield from _local_retention(entries, "log.local.retention.ms", "log.retention.ms")
+        yield from _local_retention(entries, "log.local.retention.ms", retention)
 
 
 def _ascending(entries: _Entries, low: str, high: str) -> Iterator[Fault]:
@@ -139,7 +154,8 @@ def _ascending(entries: _Entries, low: str, high: str) -> Iterator[Fault]:
 
 
 def _local_retention(entries: _Entries, local: str, total: str) -> Iterator[Fault]:
-    kept_locally, kept = entries.number(local), entries.number(total)
+    unit = topic_definitions()["retention.ms"].broker_keys.get(total, 1)
+    kept_locally, kept = entries.number(local), entries.number(total) * unit
     if kept <= _UNLIMITED or kept_locally == _SAME_AS_RETENTION:
         return
     if kept_locally == _UNLIMITED or kept_locally > kept:
@@ -150,16 +166,10 @@ def _local_retention(entries: _Entries, local: str, total: str) -> Iterator[Faul
         )
 
 
-def _retention(entries: _Entries) -> Iterator[Fault]:
-    # The finest unit that is set wins.
-    for key in ("log.retention.ms", "log.retention.minutes", "log.retention.hours"):
-        value = entries[key]
-        if value is not None:
-            if value == 0:
-                yield from entries.conflict(
-                    (key,), "Kafka demands at least 1", "Write at least 1, or -1 to keep messages for ever."
-                )
-            return
+def _retention_in_force(entries: _Entries) -> str:
+    """The broker key that decides how long messages are kept: the finest unit that is set."""
+    keys = topic_definitions()["retention.ms"].broker_keys
+    return next(key for key in keys if entries[key] is not None)
 
 
 def _cleaner(entries: _Entries) -> Iterator[Fault]:
