@@ -195,6 +195,7 @@ class PodStream:
         self._ended = False
         self._channel: int | None = None
         self._greeted: set[int] = set()
+        self._greeting = False
         self._heard = asyncio.Event()
 
     async def send(self, data: bytes) -> None:
@@ -264,11 +265,11 @@ class PodStream:
         if self._channel is None:
             if not data:
                 return
-            channel, data = data[0], data[1:]
-            if channel not in self._greeted:  # the first message of a channel repeats the port's number
-                self._greeted.add(channel)
-                return
-            self._channel = channel
+            self._channel, data = data[0], data[1:]
+            self._greeting = self._channel not in self._greeted
+            self._greeted.add(self._channel)
+        if self._greeting:  # the first message of a channel repeats the port's number
+            return
         if self._channel == _ERROR:
             raise StreamError(self._pod, self._port, data.decode(errors="replace").strip())
         if data:
@@ -444,21 +445,27 @@ class Cluster:
             await self._auth.reauthenticate()
             verify: ssl.SSLContext | bool = await self._auth.ssl_context()  # type: ignore[no-untyped-call]
         except Exception as error:  # noqa: BLE001 - kr8s, YAML and exec plugins each fail in ways of their own
-            contexts = self._known_contexts()
-            if contexts is not None and (self._context or not contexts) and self._context not in contexts:
-                raise ContextUnknownError(self._context, contexts, self._paths) from None
+            self._refuse_unknown_context()
             # What a parser says can quote the file, and the file holds secrets: its kind of error must do.
             told = isinstance(error, (ValueError, OSError, RuntimeError)) and str(error)
             raise KubeconfigError(self._paths, told or f"cannot be used ({type(error).__name__})") from None
         finally:
             self._remove_key_files()
+        self._refuse_unknown_context()
         return verify
 
-    def _known_contexts(self) -> list[str] | None:
+    def _refuse_unknown_context(self) -> None:
+        """Where no context is named at all, kr8s would take the first one: any cluster, that is."""
         try:
-            return [str(context["name"]) for context in self._auth.kubeconfig.contexts]
-        except (AttributeError, KeyError, TypeError):  # the kubeconfig was not read that far
-            return None
+            known = [str(context["name"]) for context in self._auth.kubeconfig.contexts]
+        except (AttributeError, KeyError, TypeError):  # it could not be read that far: another error tells of it
+            return
+        try:
+            wanted = self._context or self._auth.kubeconfig.current_context
+        except KeyError:
+            wanted = None
+        if wanted not in known:
+            raise ContextUnknownError(wanted or None, known, self._paths) from None
 
     def _remove_key_files(self) -> None:
         """Remove what kr8s wrote to temporary files (and only that): inline keys and certificates."""

@@ -1,0 +1,259 @@
+import asyncio
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from hikube_kafka.probe.kubernetes import (
+    ApiServerError,
+    ContextUnknownError,
+    KubeconfigError,
+    KubernetesError,
+    PodStream,
+    StreamError,
+)
+from hikube_kafka.probe.port_forward import LocalPortInUseError, _Standing, forwarded
+from hikube_kafka.spec.contract import ReachByPortForward
+
+REACH = ReachByPortForward(namespace="platform", kafka_pods="kafka", zookeeper_pods="zookeeper")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def kubeconfig(directory: Path, *, current: str | None = "one", user: dict[str, Any] | None = None) -> str:
+    """A kubeconfig with two contexts of a cluster that nobody serves."""
+    contexts = [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in ("one", "two")]
+    cluster = {"server": f"https://127.0.0.1:{free_port()}", "insecure-skip-tls-verify": True}
+    file = directory / "kubeconfig"
+    file.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "c", "cluster": cluster}],
+                "users": [{"name": "u", "user": user if user is not None else {"token": "t"}}],
+                "contexts": contexts,
+                "current-context": current,
+            }
+        )
+    )
+    return str(file)
+
+
+def refused(reach: ReachByPortForward = REACH, **declared: Any) -> KubernetesError:
+    with pytest.raises(KubernetesError) as caught, forwarded(reach, brokers=[0], zookeeper=[1], **declared):
+        pass
+    return caught.value
+
+
+def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
+    error = refused(kubeconfig=str(tmp_path / "nothing"))
+    assert isinstance(error, KubeconfigError)
+    assert error.paths == (str(tmp_path / "nothing"),)
+    assert "there is no such file" in str(error)
+
+
+def test_without_a_declared_kubeconfig_the_environment_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/one{os.pathsep}{tmp_path}/two")
+    error = refused()
+    assert isinstance(error, KubeconfigError)
+    assert error.paths == (f"{tmp_path}/one", f"{tmp_path}/two")
+
+
+def test_without_anything_it_is_looked_for_in_the_home_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    error = refused()
+    assert isinstance(error, KubeconfigError)
+    assert error.paths == (f"{tmp_path}/.kube/config",)
+
+
+def test_an_unknown_context_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+    error = refused(REACH.model_copy(update={"context": "three"}), kubeconfig=kubeconfig(tmp_path))
+    assert isinstance(error, ContextUnknownError)
+    assert (error.context, error.known) == ("three", ("one", "two"))
+    assert "'one', 'two'" in str(error)
+
+
+@pytest.mark.parametrize("current", ["gone", "", None])
+def test_no_other_context_is_taken_for_a_current_one_that_is_not_there(tmp_path: Path, current: str | None) -> None:
+    error = refused(kubeconfig=kubeconfig(tmp_path, current=current))
+    assert isinstance(error, ContextUnknownError)
+    assert (error.context, error.known) == (current or None, ("one", "two"))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "{unclosed: 'my-secret-token", "- my-secret-token", "\0my-secret-token"]
+)
+def test_a_file_that_is_no_kubeconfig_is_an_error_that_does_not_quote_it(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(content)
+    error = refused(kubeconfig=str(file))
+    assert isinstance(error, (KubeconfigError, ContextUnknownError))
+    assert "secret" not in f"{error} {error.__cause__}"
+
+
+def test_a_login_command_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    login = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-login"}}
+    error = refused(kubeconfig=kubeconfig(tmp_path, user=login))
+    assert isinstance(error, KubeconfigError)
+    assert "no-such-login" in str(error)
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path)
+    error = refused(kubeconfig=file)
+    assert isinstance(error, ApiServerError)
+    assert error.server == json.loads(Path(file).read_text())["clusters"][0]["cluster"]["server"]
+
+
+def test_inline_keys_leave_no_file_behind_even_when_they_are_no_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    nonsense = base64.b64encode(b"nonsense").decode()
+    keys = {"client-key-data": nonsense, "client-certificate-data": nonsense}
+    assert isinstance(refused(kubeconfig=kubeconfig(tmp_path, user=keys)), KubeconfigError)
+    assert list(temporary.iterdir()) == []
+
+
+def test_key_files_that_the_kubeconfig_names_are_left_alone(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("nonsense")
+    keys = {"client-key": str(key), "client-certificate": str(key)}
+    assert isinstance(refused(kubeconfig=kubeconfig(tmp_path, user=keys)), KubeconfigError)
+    assert key.exists()
+
+
+def test_a_port_in_use_is_an_error_that_names_port_broker_and_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = int(taken.getsockname()[1])
+        standing = _Standing(
+            reach=REACH,
+            brokers=[2],
+            zookeeper=[],
+            kubeconfig=None,
+            require="all",
+            pod_wait_seconds=0,
+            port_wait_seconds=0,
+        )
+        with pytest.raises(LocalPortInUseError) as caught:
+            asyncio.run(standing._bound(port, 2))
+    assert (caught.value.port, caught.value.broker) == (port, 2)
+    assert caught.value.holder == f"{psutil.Process().name()} (process {os.getpid()})"
+    for told in (f"127.0.0.1:{port}", "broker 2", str(os.getpid())):
+        assert told in str(caught.value)
+
+
+def test_a_refusal_leaves_no_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    refused(kubeconfig=kubeconfig(tmp_path))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive(), thread
+
+
+def test_importing_costs_nothing_of_kubernetes() -> None:
+    program = (
+        "import sys, hikube_kafka.probe.port_forward\n"
+        "print(*sorted({'kr8s', 'httpx', 'anyio', 'wsproto', 'psutil'} & {name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+class Wire:
+    """The network under a stream: what the node sends is given, what it is sent is kept."""
+
+    def __init__(self, *arriving: bytes) -> None:
+        self.arriving = list(arriving)
+        self.sent = b""
+
+    async def read(self, _limit: int) -> bytes:
+        if self.arriving:
+            return self.arriving.pop(0)
+        return await asyncio.Event().wait() and b""  # never
+
+    async def write(self, data: bytes) -> None:
+        self.sent += data
+
+
+def frame(payload: bytes, opcode: int = 2, *, final: bool = True) -> bytes:
+    """A websocket frame as a server sends it (RFC 6455, section 5.2)."""
+    length = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2, "big")
+    return bytes([opcode | (0x80 if final else 0)]) + length + payload
+
+
+GREETING = frame(b"\0\x85\x08") + frame(b"\x01\x85\x08")
+
+
+def received(*arriving: bytes) -> tuple[bytes, Wire]:
+    wire = Wire(*arriving)
+
+    async def all_of_it() -> bytes:
+        stream = PodStream("kafka-0", 19092, wire)  # type: ignore[arg-type]
+        data = b""
+        while more := await stream.receive():
+            data += more
+        return data
+
+    return asyncio.run(asyncio.wait_for(all_of_it(), 10)), wire
+
+
+END = frame((1000).to_bytes(2, "big"), opcode=8)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_message_is_the_same_however_the_network_cuts_it(size: int) -> None:
+    whole = (
+        GREETING
+        + frame(b"\0first ")
+        + frame(b"\0sec", final=False)
+        + frame(b"on", opcode=0, final=False)
+        + frame(b"d", opcode=0)
+        + END
+    )
+    data, _ = received(*(whole[start : start + size] for start in range(0, len(whole), size)))
+    assert data == b"first second"
+
+
+def test_a_ping_is_answered() -> None:
+    _, wire = received(GREETING + frame(b"?", opcode=9) + END)
+    assert wire.sent[0] == 0x8A
+
+
+def test_what_the_node_says_of_a_failure_is_told() -> None:
+    with pytest.raises(StreamError) as caught:
+        received(GREETING + frame(b"\x01connection refused "))
+    assert (caught.value.pod, caught.value.port, caught.value.reason) == ("kafka-0", 19092, "connection refused")
+
+
+def test_a_connection_that_breaks_without_a_close_is_an_end() -> None:
+    data, _ = received(GREETING + frame(b"\0all there was"), b"")
+    assert data == b"all there was"
+
+
+def test_a_node_that_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hikube_kafka.probe.kubernetes.PING_INTERVAL_SECONDS", 0.05)
+    wire = Wire()
+    with pytest.raises(StreamError, match="has not answered"):
+        asyncio.run(asyncio.wait_for(PodStream("kafka-0", 19092, wire).stay_answered(), 10))  # type: ignore[arg-type]
+    assert wire.sent[0] == 0x89, "asked before it gives up"
