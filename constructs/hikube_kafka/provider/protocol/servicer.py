@@ -195,10 +195,16 @@ class Servicer:
     def _read(self, request: pb.ReadResource.Request, answer: pb.ReadResource.Response) -> Diagnostics:
         resource = self._resource(request.type_name)
         kind = resource.schema.type
-        state = resource.read(_value(request.current_state, kind), request.private)
+        diagnostics: Diagnostics = ()
+        try:
+            state = resource.read(_value(request.current_state, kind), request.private)
+        except Refusal as refusal:
+            if refusal.state is None:
+                raise
+            state, diagnostics = refusal.state, refusal.diagnostics
         answer.new_state.CopyFrom(_dynamic(state, kind))
         answer.private = request.private
-        return mistake("ReadResource", ((path, "it is unknown") for path in unknowns(state)))
+        return [*diagnostics, *mistake("ReadResource", ((path, "it is unknown") for path in unknowns(state)))]
 
     def _plan(self, request: pb.PlanResourceChange.Request, answer: pb.PlanResourceChange.Response) -> Diagnostics:
         resource = self._resource(request.type_name)
