@@ -1,0 +1,142 @@
+"""The files of a server's folder, and the digest by which a running server shows what it was started with."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
+from hikube_kafka.spec.versions import KAFKA_VERSION
+
+DECLARATION_FILE = "ensemble.json"
+SERVER_LOG = "server.log"
+CONSOLE_LOG = "console.log"
+"""Standard output and error of the process: what Java itself has to say, such as a heap that it cannot get."""
+
+_LOG4J = """\
+log4j.rootLogger=INFO, file
+log4j.appender.file=org.apache.log4j.RollingFileAppender
+log4j.appender.file.File=server.log
+log4j.appender.file.MaxFileSize=10MB
+log4j.appender.file.MaxBackupIndex=3
+log4j.appender.file.layout=org.apache.log4j.PatternLayout
+log4j.appender.file.layout.ConversionPattern=[%d] %p %m (%c)%n
+# The whole configuration, once more after every change of it.
+log4j.logger.org.apache.kafka.common.config.AbstractConfig=WARN
+log4j.logger.org.apache.zookeeper.ZooKeeper=WARN
+"""
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
+
+
+def render_properties(properties: Mapping[str, str]) -> str:
+    """The text of a Java properties file, in ISO 8859-1, entries in the order of their keys.
+
+    Source: java.util.Properties.store.
+    """
+    lines = []
+    for key, value in sorted(properties.items()):
+        escaped = "".join("\\" + char if char in " :=#!" else _escape(char) for char in key)
+        text = "".join(_escape(char) for char in value)
+        # A leading space would be taken for the space around the equals sign.
+        text = f"\\{text}" if text.startswith(" ") else text
+        lines.append(f"{escaped}={text}\n")
+    return "".join(lines)
+
+
+def _escape(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if " " <= char <= "~":
+        return char
+    units = char.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02X}{units[at + 1]:02X}" for at in range(0, len(units), 2))
+
+
+def configuration_file(server: ServerProcess) -> str:
+    """Name of the file that the server reads."""
+    return "zoo.cfg" if server.kind == "zookeeper" else "server.properties"
+
+
+def digest(declaration: EnsembleDeclaration, server: ServerProcess) -> str:
+    """16 hexadecimal digits over everything that takes a restart to change."""
+    distribution = declaration.kafka_home or KAFKA_VERSION
+    facts = [sorted(server.properties.items()), server.heap, distribution]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def data_folders(folder: Path, server: ServerProcess) -> tuple[Path, ...]:
+    """Where the server keeps its data; both a dataDir and each of log.dirs may be relative to its folder."""
+    if server.kind == "zookeeper":
+        return (folder / server.properties["dataDir"],)
+    listed = server.properties.get("log.dirs") or server.properties.get("log.dir", "/tmp/kafka-logs")  # noqa: S108 - Kafka's own default
+    return tuple(folder / each.strip() for each in listed.split(","))
+
+
+def write_server(folder: Path, server: ServerProcess) -> None:
+    """Write everything the server reads at its start. Data is left alone."""
+    for data in data_folders(folder, server):
+        data.mkdir(parents=True, exist_ok=True)
+    if server.kind == "zookeeper":
+        _write(data_folders(folder, server)[0] / "myid", f"{server.id}\n")
+    _write(folder / "log4j.properties", _LOG4J)
+    _write(folder / configuration_file(server), render_properties(server.properties))
+
+
+def is_written(folder: Path, server: ServerProcess) -> bool:
+    """Whether the file on disk is the declared one."""
+    try:
+        return (folder / configuration_file(server)).read_text("latin-1") == render_properties(server.properties)
+    except FileNotFoundError:
+        return False
+
+
+def written_properties(folder: Path) -> dict[str, str]:
+    """The entries of the file that the server in this folder was started with; empty when there is none.
+
+    Reads what ``render_properties`` wrote, for the entries that hold names, addresses and numbers: no escapes.
+    """
+    for name in ("zoo.cfg", "server.properties"):
+        try:
+            text = (folder / name).read_text("latin-1")
+        except FileNotFoundError:
+            continue
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return {}
+
+
+def write_declaration(directory: Path, declaration: EnsembleDeclaration) -> None:
+    """Leave beside the data what was declared, so that looking and stopping need nothing else."""
+    _write(directory / DECLARATION_FILE, json.dumps({"version": 1, **asdict(declaration)}, indent=2) + "\n")
+
+
+def read_declaration(directory: Path) -> EnsembleDeclaration | None:
+    """What was declared last in this directory; None when there is no ensemble."""
+    try:
+        raw: dict[str, Any] = json.loads((directory / DECLARATION_FILE).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return EnsembleDeclaration(
+        name=raw["name"],
+        directory=str(directory),
+        zookeeper=tuple(ServerProcess(**each) for each in raw["zookeeper"]),
+        brokers=tuple(ServerProcess(**each) for each in raw["brokers"]),
+        kafka_home=raw["kafka_home"],
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file as a whole: a reader, or a crash, sees the old or the new one."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, "utf-8")
+    new.replace(path)
+
+
+def meta_properties(data: Path) -> dict[str, str]:
+    """What Kafka wrote into a data folder about itself: ``broker.id`` and ``cluster.id``; empty when it never ran."""
+    try:
+        text = (data / "meta.properties").read_text("latin-1")
+    except FileNotFoundError:
+        return {}
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))

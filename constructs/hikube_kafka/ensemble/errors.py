@@ -1,0 +1,154 @@
+"""What can go wrong with servers on this machine; every error carries its facts as attributes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class EnsembleError(Exception):
+    """Any refusal or failure of this room."""
+
+
+class PreflightError(EnsembleError):
+    """The ensemble cannot start as declared; nothing was started.
+
+    Attributes:
+        problems: one sentence each, with what to do.
+    """
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        self.name = name
+        self.problems = tuple(problems)
+        listed = "\n".join(f"- {problem}" for problem in self.problems)
+        super().__init__(f"The ensemble {name!r} cannot start as declared; nothing was started:\n{listed}")
+
+
+class JarsError(EnsembleError):
+    """The jars could not be fetched or are not those of a Kafka that runs with ZooKeeper."""
+
+
+class DirectoryBusyError(EnsembleError):
+    """Another process is changing the same ensemble."""
+
+    def __init__(self, directory: Path, holder: str) -> None:
+        self.directory = directory
+        self.holder = holder
+        super().__init__(
+            f"The ensemble in {directory} is being changed by another process (pid {holder or 'unknown'}): "
+            "wait until it is done, or end it, and apply again."
+        )
+
+
+class StartFailedError(EnsembleError):
+    """A server ended, or did not come up in time, after its start.
+
+    Attributes:
+        server: its name, ``broker-0``.
+        log: path of its log.
+        lines: the lines of the log that matter.
+        stopped: names of the servers that were stopped again because of this.
+    """
+
+    def __init__(self, server: str, reason: str, log: Path, lines: Sequence[str], stopped: Sequence[str] = ()) -> None:
+        self.server = server
+        self.reason = reason
+        self.log = log
+        self.lines = tuple(lines)
+        self.stopped = tuple(stopped)
+        shown = "\n".join(f"    {line}" for line in self.lines) or "    (the log is empty)"
+        consequence = f" Stopped again: {', '.join(self.stopped)}." if self.stopped else ""
+        super().__init__(f"{server} {reason}.{consequence} The end of {log}:\n{shown}")
+
+
+class NotInSyncError(EnsembleError):
+    """A server runs, but did not come (back) into the quorum or the in-sync replicas in time; it is left running.
+
+    Attributes:
+        server: its name.
+        missing: what it waits for: ``topic-0`` for a partition, or a sentence.
+    """
+
+    def __init__(self, server: str, doing: str, seconds: float, missing: Sequence[str]) -> None:
+        self.server = server
+        self.seconds = seconds
+        self.missing = tuple(missing)
+        super().__init__(
+            f"{doing} {server}: not in sync after {seconds:.0f} s: {shortened(self.missing)}. It is left running, and "
+            "nothing after it was touched; look into its log, and apply again once it has caught up."
+        )
+
+
+class StaleRegistrationError(EnsembleError):
+    """A broker of this id is registered though it does not run here.
+
+    Attributes:
+        server: its name.
+        broker: its id.
+    """
+
+    def __init__(self, server: str, broker: int, seconds: float) -> None:
+        self.server = server
+        self.broker = broker
+        super().__init__(
+            f"{server} cannot start: ZooKeeper still shows a registration of broker {broker} after {seconds:.0f} s, "
+            "longer than a session outlives its process, so another broker of the same id is connected to these "
+            "ZooKeeper servers. End it, or give one of them another id."
+        )
+
+
+class BrokerHoldsReplicasError(EnsembleError):
+    """A broker that still holds replicas cannot leave the declaration.
+
+    Attributes:
+        broker: its id.
+        partitions: topic-partition names of its replicas.
+    """
+
+    def __init__(self, broker: int, partitions: Sequence[str]) -> None:
+        self.broker = broker
+        self.partitions = tuple(partitions)
+        super().__init__(
+            f"broker-{broker} is no longer declared but holds replicas of {len(self.partitions)} partitions "
+            f"({shortened(self.partitions)}): stopping it would leave them short of a replica. Declare it again, move "
+            "its replicas to other brokers (lower the replication factor of the topics or delete them; for internal "
+            "topics such as __consumer_offsets use kafka-reassign-partitions), then remove the broker."
+        )
+
+
+class QuorumChangeError(EnsembleError):
+    """The set of ZooKeeper servers cannot change in place.
+
+    Attributes:
+        existing: ids that hold data.
+        declared: ids that are declared.
+    """
+
+    def __init__(self, directory: Path, existing: Sequence[int], declared: Sequence[int]) -> None:
+        self.directory = directory
+        self.existing = tuple(existing)
+        self.declared = tuple(declared)
+        super().__init__(
+            f"ZooKeeper servers {list(existing)} hold the data in {directory}, but {list(declared)} are declared. A "
+            "static server list changed by restarts can elect two leaders and lose acknowledged writes. Declare the "
+            "same servers again; for another number of them make an ensemble of another name and copy the topics, or, "
+            "if the data may go, destroy this one with keep_data = false first."
+        )
+
+
+class ApplyInterruptedError(EnsembleError):
+    """A wait was cancelled; what runs keeps running, and the next apply goes on from there.
+
+    Attributes:
+        running: names of the servers that run.
+    """
+
+    def __init__(self, running: Sequence[str] = ()) -> None:
+        self.running = tuple(running)
+        super().__init__(
+            f"Interrupted. Running: {', '.join(self.running) or 'nothing'}. Nothing is lost; the next apply goes on."
+        )
+
+
+def shortened(names: Sequence[str], most: int = 10) -> str:
+    """The first names, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,466 @@
+"""Bring an ensemble to what is declared, look at it, stop it.
+
+What runs is always learned from the processes and their folders, never remembered: a call that was killed between two
+steps leaves nothing that the next call does not find.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from hikube_kafka.ensemble import jars, preflight
+from hikube_kafka.ensemble.configuration import (
+    DECLARATION_FILE,
+    digest,
+    is_written,
+    read_declaration,
+    write_declaration,
+    write_server,
+    written_properties,
+)
+from hikube_kafka.ensemble.errors import (
+    ApplyInterruptedError,
+    BrokerHoldsReplicasError,
+    DirectoryBusyError,
+    NotInSyncError,
+    PreflightError,
+    StaleRegistrationError,
+    StartFailedError,
+)
+from hikube_kafka.ensemble.java import java_command
+from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
+from hikube_kafka.ensemble.logs import log_end, telling_lines
+from hikube_kafka.ensemble.observation import EnsembleObservation, observe
+from hikube_kafka.ensemble.processes import command_line, running_servers, start
+from hikube_kafka.ensemble.processes import stop as stop_processes
+from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
+from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
+
+_LOCK_FILE = ".lock"
+_STEADY_LOOKS = 3
+"""How many looks in a row must agree: metadata may be a moment old."""
+_SESSION_GRACE_SECONDS = 30
+
+
+def _silent(_: str) -> None:
+    return
+
+
+def _never() -> bool:
+    return False
+
+
+def apply(
+    declaration: EnsembleDeclaration,
+    *,
+    progress: Callable[[str], None] = _silent,
+    cancelled: Callable[[], bool] = _never,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+) -> EnsembleObservation:
+    """Bring the ensemble to what is declared: create, heal, grow, reconfigure; nothing to do is a short look.
+
+    ZooKeeper first, then the brokers. Servers that do not run are started together; servers whose configuration
+    differs are restarted one at a time, each back in sync before the next, the leader and the controller last.
+
+    Args:
+        declaration: what is to run.
+        progress: told each step, one line.
+        cancelled: asked several times a second; True ends the call within about a second.
+        patience: the longest waits.
+
+    Raises:
+        PreflightError: it cannot start as declared; nothing was changed.
+        QuorumChangeError: the set of ZooKeeper servers differs from the one that holds the data.
+        BrokerHoldsReplicasError: a broker that holds replicas is no longer declared.
+        JarsError: the jars could not be fetched.
+        StartFailedError: a server ended, or did not come up. If nothing ran before, nothing runs now; else only the
+            servers that failed are stopped again, since the others hold replicas.
+        NotInSyncError: a server runs but did not catch up; the roll ended there.
+        StaleRegistrationError: a broker of the same id is registered from elsewhere.
+        DirectoryBusyError: another process changes this ensemble.
+        ApplyInterruptedError: ``cancelled`` said so.
+    """
+    directory = resolved(declaration.directory)
+    conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PreflightError(declaration.name, [f"{directory} cannot be made: {error.strerror}."]) from error
+    with _changing(directory, declaration.name, conduct):
+        _Application(declaration, directory, conduct).run()
+    return observe(declaration)
+
+
+def stop(
+    directory: str | Path,
+    *,
+    progress: Callable[[str], None] = _silent,
+    cancelled: Callable[[], bool] = _never,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+) -> list[str]:
+    """Stop every server of the ensemble, brokers first, and keep its data.
+
+    Returns:
+        The names of the servers that were stopped.
+
+    Raises:
+        DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
+    """
+    directory = resolved(directory)
+    if not directory.is_dir() and not running_servers(directory):
+        return []
+    conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
+    directory.mkdir(parents=True, exist_ok=True)
+    with _changing(directory, directory.name, conduct):
+        return _stop_all(directory, conduct)
+
+
+def destroy(
+    directory: str | Path,
+    *,
+    keep_data: bool = True,
+    progress: Callable[[str], None] = _silent,
+    cancelled: Callable[[], bool] = _never,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+) -> None:
+    """Stop every server and, unless ``keep_data``, remove their folders.
+
+    Raises:
+        DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
+    """
+    directory = resolved(directory)
+    stop(directory, progress=progress, cancelled=cancelled, patience=patience)
+    if keep_data or not directory.is_dir():
+        return
+    conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
+    with _changing(directory, directory.name, conduct):
+        for kind in ("broker", "zookeeper"):
+            for folder in directory.glob(f"{kind}-*"):
+                shutil.rmtree(folder)
+        (directory / DECLARATION_FILE).unlink(missing_ok=True)
+        progress(f"removed the data in {directory}")
+
+
+def resolved(directory: str | Path) -> Path:
+    """The absolute path, by which the processes are marked."""
+    return Path(directory).expanduser().resolve()
+
+
+@contextmanager
+def _changing(directory: Path, name: str, conduct: Conduct) -> Iterator[None]:
+    """Hold the directory alone; a directory that ends up without an ensemble is taken away again."""
+    path = directory / _LOCK_FILE
+    descriptors: list[int] = []
+
+    def locked() -> bool:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_ino != path.stat().st_ino:  # its holder removed the file meanwhile
+                raise BlockingIOError
+        except (BlockingIOError, FileNotFoundError):
+            os.close(descriptor)
+            return False
+        descriptors.append(descriptor)
+        return True
+
+    try:
+        if not os.access(directory, os.W_OK | os.X_OK):
+            problem = f"{directory} is not writable for this user: name another directory, or change its owner."
+            raise PreflightError(name, [problem])
+        if not conduct.until(locked, conduct.patience.lock):
+            raise DirectoryBusyError(directory, path.read_text("ascii"))
+        os.truncate(path, 0)
+        os.write(descriptors[0], str(os.getpid()).encode())
+        yield
+    except Cancelled:
+        raise ApplyInterruptedError(sorted(running_servers(directory))) from None
+    finally:
+        if descriptors:
+            if not (directory / DECLARATION_FILE).exists() and {each.name for each in directory.iterdir()} == {
+                _LOCK_FILE
+            }:
+                path.unlink()
+                directory.rmdir()
+            os.close(descriptors[0])
+
+
+def _stop_all(directory: Path, conduct: Conduct) -> list[str]:
+    running = running_servers(directory)
+    for kind, label in (("broker", "brokers"), ("zookeeper", "ZooKeeper servers")):
+        chosen = [server for name, server in sorted(running.items()) if name.startswith(f"{kind}-")]
+        if chosen:
+            conduct.progress(f"stopping the {label}: {', '.join(server.name for server in chosen)}")
+            stop_processes(chosen, conduct)
+    return sorted(running)
+
+
+class _Application:
+    """One call of :func:`apply`, while it holds the directory."""
+
+    def __init__(self, declaration: EnsembleDeclaration, directory: Path, conduct: Conduct) -> None:
+        self.declaration = declaration
+        self.directory = directory
+        self.conduct = conduct
+        self.running = running_servers(directory)
+        self.was_down = not self.running
+        self.started: list[str] = []
+        self.ready: set[str] = set()
+        self.log_ends: dict[str, int] = {}
+        self.java = ""
+        self.jars = Path()
+
+    def run(self) -> None:
+        """All steps, in order."""
+        changing = [server for server in self.declaration.servers if self._differs(server)]
+        starting = [server for server in self.declaration.servers if server.name not in self.running]
+        preflight.refuse_quorum_change(self.declaration, self.directory)
+        problems = preflight.problems(
+            self.declaration,
+            self.directory,
+            starting=starting,
+            changing=changing,
+            own_ports=preflight.held_ports(self.directory, self.running),
+        )
+        if problems:
+            raise PreflightError(self.declaration.name, problems)
+        if starting or changing:
+            self.java = java_command() or ""
+            self.jars = jars.provide(self.declaration.kafka_home, self.conduct)
+        removed = self._removed()
+        if not removed:
+            write_declaration(self.directory, self.declaration)
+        bootstrap = self._bootstrap()
+        try:
+            self._zookeeper()
+            if self.declaration.brokers or removed:
+                with LivingEnsemble(self._connect(), bootstrap) as living:
+                    self._refuse_removal(removed, living)
+                    write_declaration(self.directory, self.declaration)
+                    self._brokers(living, removed)
+        except StartFailedError as failure:
+            raise self._cleaned_up(failure) from failure
+
+    # -- what differs ----------------------------------------------------------------------------------------------
+
+    def _differs(self, server: ServerProcess) -> bool:
+        running = self.running.get(server.name)
+        return running is not None and (
+            running.digest != digest(self.declaration, server) or not is_written(self.directory / server.name, server)
+        )
+
+    def _removed(self) -> list[int]:
+        """Ids of brokers that were declared, or run, and are declared no more."""
+        before = read_declaration(self.directory)
+        known = {broker.name for broker in before.brokers} if before else set()
+        known |= {name for name in self.running if name.startswith("broker-")}
+        gone = known - {broker.name for broker in self.declaration.brokers}
+        return sorted(int(name.removeprefix("broker-")) for name in gone)
+
+    def _connect(self) -> str:
+        if self.declaration.brokers:
+            return self.declaration.brokers[0].properties["zookeeper.connect"]
+        return written_properties(next(self.directory.glob("broker-*")))["zookeeper.connect"]
+
+    def _bootstrap(self) -> list[str]:
+        """Where brokers listen: as they were started, and as they are declared."""
+        started = [written_properties(self.directory / name) for name in self.running if name.startswith("broker-")]
+        declared = [broker.properties for broker in self.declaration.brokers]
+        addresses = [plaintext_listener(each) for each in (*started, *declared) if "listeners" in each]
+        return sorted({address for address in addresses if address})
+
+    # -- ZooKeeper -------------------------------------------------------------------------------------------------
+
+    def _zookeeper(self) -> None:
+        if self.running and any(self._moved(server) for server in self.declaration.zookeeper):
+            # Servers of the old and of the new addresses do not find each other: no order of restarts would help.
+            self.conduct.progress("the addresses of ZooKeeper change: the whole ensemble stops and starts again")
+            _stop_all(self.directory, self.conduct)
+            self.running = {}
+        dead = [server for server in self.declaration.zookeeper if server.name not in self.running]
+        if dead:
+            self._start(dead)
+        self._await_quorum()
+        changed = [server for server in self.declaration.zookeeper if self._differs(server)]
+        while changed:
+            server = min(changed, key=lambda each: zookeeper_mode(each.properties) == "leader")
+            changed.remove(server)
+            self.conduct.progress(f"restarting {server.name} with its new configuration")
+            self._stop(server.name)
+            self._start([server])
+            self._await_quorum()
+
+    def _moved(self, server: ServerProcess) -> bool:
+        written = written_properties(self.directory / server.name)
+        return bool(written) and _addresses(written) != _addresses(server.properties)
+
+    def _await_quorum(self) -> None:
+        servers = self.declaration.zookeeper
+
+        def looking() -> list[str]:
+            self._fail_on_dead(servers)
+            return [server.name for server in servers if zookeeper_mode(server.properties) is None]
+
+        if not self.conduct.until(lambda: not looking(), self.conduct.patience.quorum):
+            first = looking()[0]
+            raise self._failure(first, f"does not serve in a quorum after {self.conduct.patience.quorum:.0f} s")
+        self.ready.update(server.name for server in servers)
+
+    # -- brokers ---------------------------------------------------------------------------------------------------
+
+    def _refuse_removal(self, removed: list[int], living: LivingEnsemble) -> None:
+        for broker in removed:
+            held: list[str] | None = None
+
+            def known(broker: int = broker) -> bool:
+                nonlocal held
+                held = living.replicas_of(broker)
+                return held is not None
+
+            if not self.conduct.until(known, self.conduct.patience.quorum):
+                raise NotInSyncError(
+                    f"broker-{broker}", "Removing", self.conduct.patience.quorum, ["ZooKeeper's answer"]
+                )
+            if held:
+                raise BrokerHoldsReplicasError(broker, held)
+
+    def _brokers(self, living: LivingEnsemble, removed: list[int]) -> None:
+        brokers = self.declaration.brokers
+        dead = [broker for broker in brokers if broker.name not in self.running]
+        for broker in dead:
+            self._await_unregistered(broker, living)
+        if dead:
+            self._start(dead)
+        self._await_brokers(brokers, living, "Starting")
+        leaving = [self.running[name] for name in (f"broker-{broker}" for broker in removed) if name in self.running]
+        if leaving:
+            self.conduct.progress(f"stopping {', '.join(server.name for server in leaving)}: no longer declared")
+            stop_processes(leaving, self.conduct)
+        changed = [broker for broker in brokers if self._differs(broker)]
+        while changed:
+            picture = living.picture()
+            controller = picture.controller if picture else None
+            broker = min(changed, key=lambda each: each.id == controller)
+            changed.remove(broker)
+            self._await_spare(broker, living)
+            self.conduct.progress(f"restarting {broker.name} with its new configuration")
+            self._stop(broker.name)
+            self._await_unregistered(broker, living)
+            self._start([broker])
+            self._await_brokers((broker,), living, "Restarting")
+
+    def _await_unregistered(self, broker: ServerProcess, living: LivingEnsemble) -> None:
+        """A killed broker's registration lives as long as its session, and Kafka gives up when it finds one."""
+        session = int(broker.properties.get("zookeeper.session.timeout.ms", "18000")) / 1000
+        told = False
+
+        def gone() -> bool:
+            nonlocal told
+            registered = living.registered_in_zookeeper()
+            if registered is not None and broker.id in registered and not told:
+                self.conduct.progress(f"{broker.name} ended without notice: waiting for its session to expire")
+                told = True
+            return registered is not None and broker.id not in registered
+
+        if not self.conduct.until(gone, session + _SESSION_GRACE_SECONDS):
+            raise StaleRegistrationError(broker.name, broker.id, session + _SESSION_GRACE_SECONDS)
+
+    def _await_brokers(self, brokers: tuple[ServerProcess, ...], living: LivingEnsemble, doing: str) -> None:
+        """Until each is registered, then until each is in sync."""
+        missing: list[str] = []
+
+        def registered(picture: Picture | None) -> bool:
+            self._fail_on_dead(brokers)
+            known = picture.registered if picture else frozenset()
+            missing[:] = [broker.name for broker in brokers if broker.id not in known]
+            return not missing
+
+        if not self.conduct.until(lambda: registered(living.picture()), self.conduct.patience.registered):
+            raise self._failure(missing[0], f"is not registered after {self.conduct.patience.registered:.0f} s")
+
+        def behind(picture: Picture | None) -> list[str]:
+            self._fail_on_dead(brokers)
+            if picture is None:
+                return ["the brokers' answer"]
+            unregistered = [each.name for each in brokers if each.id not in picture.registered]
+            return unregistered + sorted({name for each in brokers for name in picture.behind(each.id)})
+
+        self._await_steady(behind, living, ", ".join(broker.name for broker in brokers), doing)
+        self.ready.update(broker.name for broker in brokers)
+
+    def _await_spare(self, broker: ServerProcess, living: LivingEnsemble) -> None:
+        """Until the broker can be missed: each of its partitions has every replica in sync."""
+
+        def short(picture: Picture | None) -> list[str]:
+            return picture.short(broker.id) if picture else ["the brokers' answer"]
+
+        self._await_steady(short, living, broker.name, "Before a restart of")
+
+    def _await_steady(
+        self, lacking: Callable[[Picture | None], list[str]], living: LivingEnsemble, name: str, doing: str
+    ) -> None:
+        agreeing = 0
+        missing: list[str] = []
+
+        def steady() -> bool:
+            nonlocal agreeing
+            missing[:] = lacking(living.picture())
+            agreeing = 0 if missing else agreeing + 1
+            return agreeing >= _STEADY_LOOKS
+
+        if not self.conduct.until(steady, self.conduct.patience.in_sync):
+            raise NotInSyncError(name, doing, self.conduct.patience.in_sync, missing)
+
+    # -- processes -------------------------------------------------------------------------------------------------
+
+    def _start(self, servers: list[ServerProcess]) -> None:
+        self.conduct.progress(f"starting {', '.join(server.name for server in servers)}")
+        for server in servers:
+            folder = self.directory / server.name
+            write_server(folder, server)
+            self.log_ends[server.name] = log_end(folder)
+            command = command_line(
+                self.directory, server, java=self.java, jars=self.jars, digest=digest(self.declaration, server)
+            )
+            self.started.append(server.name)
+            start(folder, command, os.environ)
+        self.running = running_servers(self.directory)
+
+    def _stop(self, name: str) -> None:
+        stop_processes([self.running[name]], self.conduct)
+        self.ready.discard(name)
+        del self.running[name]
+
+    def _fail_on_dead(self, servers: tuple[ServerProcess, ...]) -> None:
+        for server in servers:
+            running = self.running.get(server.name)
+            if running is None or not running.is_alive():
+                self.ready.discard(server.name)
+                raise self._failure(
+                    server.name, "ended right after its start" if server.name in self.started else "ended"
+                )
+
+    def _failure(self, name: str, reason: str) -> StartFailedError:
+        log, lines = telling_lines(self.directory / name, self.log_ends.get(name, 0))
+        return StartFailedError(name, reason, log, lines)
+
+    def _cleaned_up(self, failure: StartFailedError) -> StartFailedError:
+        """Stop what this call started in vain: everything if nothing ran before, or else what did not get ready."""
+        in_vain = set(self.started) if self.was_down else set(self.started) - self.ready
+        chosen = [server for name, server in running_servers(self.directory).items() if name in in_vain]
+        for kind in ("broker-", "zookeeper-"):
+            stop_processes([server for server in chosen if server.name.startswith(kind)], self.conduct)
+        stopped = sorted({server.name for server in chosen})
+        return StartFailedError(failure.server, failure.reason, failure.log, failure.lines, stopped)
+
+
+def _addresses(properties: Mapping[str, str]) -> dict[str, str]:
+    """The entries of a zoo.cfg that tell where servers are met."""
+    return {
+        key: value
+        for key, value in properties.items()
+        if key.startswith("server.") or key in ("clientPort", "clientPortAddress")
+    }

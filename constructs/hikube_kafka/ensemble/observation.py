@@ -1,0 +1,168 @@
+"""What an ensemble looks like now: for a plan, and for people."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from hikube_kafka.ensemble.configuration import (
+    DECLARATION_FILE,
+    SERVER_LOG,
+    data_folders,
+    digest,
+    is_written,
+    meta_properties,
+    read_declaration,
+)
+from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
+from hikube_kafka.ensemble.processes import RunningServer, running_servers
+from hikube_kafka.ensemble.waiting import Conduct, Patience
+from hikube_kafka.spec.process import EnsembleDeclaration, Kind
+
+State = Literal["running", "stopped", "configuration differs", "not in sync", "not declared"]
+
+_CONNECT_SECONDS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerObservation:
+    """One server, as seen now."""
+
+    name: str
+    kind: Kind
+    id: int
+    state: State
+    detail: str
+    """Why it is in this state; of a healthy one its role: ``leader``, ``follower``, ``standalone``, ``controller``."""
+    pid: int | None
+    memory_bytes: int | None
+    """Resident set size."""
+    uptime_seconds: float | None
+    log: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleObservation:
+    """An ensemble, as seen now."""
+
+    name: str
+    directory: Path
+    cluster_id: str | None
+    """As the brokers wrote it beside their data; None when none of them has ever run."""
+    servers: tuple[ServerObservation, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether every declared server runs as declared and in sync, and no other."""
+        return all(server.state == "running" for server in self.servers)
+
+
+def observe(declaration: EnsembleDeclaration) -> EnsembleObservation:
+    """Look at the ensemble; changes nothing and needs no Java."""
+    directory = Path(declaration.directory).expanduser().resolve()
+    running = running_servers(directory)
+    modes = {
+        server.name: zookeeper_mode(server.properties) for server in declaration.zookeeper if server.name in running
+    }
+    picture = _picture(declaration) if any(modes.values()) and any(_is_broker(name) for name in running) else None
+    servers = []
+    for server in declaration.servers:
+        state: State
+        if server.name not in running:
+            state, detail = "stopped", "no process"
+        elif running[server.name].digest != digest(declaration, server):
+            state, detail = "configuration differs", "started with another configuration"
+        elif not is_written(directory / server.name, server):
+            state, detail = "configuration differs", "its file was changed on disk"
+        elif server.kind == "zookeeper":
+            mode = modes[server.name]
+            state, detail = ("running", mode) if mode else ("not in sync", "does not serve in a quorum")
+        else:
+            state, detail = _broker_state(server.id, picture)
+        servers.append(_seen(directory, server.name, state, detail, running.get(server.name)))
+    undeclared = sorted(running.keys() - {server.name for server in declaration.servers})
+    servers += [
+        _seen(directory, name, "not declared", "runs, but is not declared", running[name]) for name in undeclared
+    ]
+    return EnsembleObservation(
+        name=declaration.name,
+        directory=directory,
+        cluster_id=_cluster_id(declaration, directory),
+        servers=tuple(servers),
+    )
+
+
+def status(directory: str | Path) -> EnsembleObservation | None:
+    """Look at the ensemble in this directory, by what was declared last; None when there is none."""
+    declaration = read_declaration(Path(directory).expanduser().resolve())
+    return observe(declaration) if declaration else None
+
+
+def default_directory(name: str) -> Path:
+    """``${XDG_DATA_HOME:-~/.local/share}/hikube-kafka/<name>``."""
+    root = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(root) / "hikube-kafka" / name
+
+
+def ensembles() -> list[Path]:
+    """Directories of the ensembles under the default root, in alphabetical order."""
+    return sorted(path.parent for path in default_directory("x").parent.glob(f"*/{DECLARATION_FILE}"))
+
+
+def _is_broker(name: str) -> bool:
+    return name.startswith("broker-")
+
+
+def _picture(declaration: EnsembleDeclaration) -> Picture | None:
+    conduct = Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience())
+    bootstrap = [address for each in declaration.brokers if (address := plaintext_listener(each.properties))]
+    if not bootstrap:
+        return None
+    with LivingEnsemble(declaration.brokers[0].properties["zookeeper.connect"], bootstrap) as living:
+        return living.picture() if conduct.until(living.is_connected, _CONNECT_SECONDS) else None
+
+
+def _broker_state(broker: int, picture: Picture | None) -> tuple[State, str]:
+    if picture is None:
+        return "not in sync", "the cluster cannot be read"
+    if broker not in picture.registered:
+        return "not in sync", "not registered"
+    behind = picture.behind(broker)
+    if behind:
+        return "not in sync", f"behind in {len(behind)} partitions"
+    return "running", "controller" if broker == picture.controller else ""
+
+
+def _cluster_id(declaration: EnsembleDeclaration, directory: Path) -> str | None:
+    for broker in declaration.brokers:
+        for data in data_folders(directory / broker.name, broker):
+            cluster = meta_properties(data).get("cluster.id")
+            if cluster:
+                return cluster
+    return None
+
+
+def _seen(directory: Path, name: str, state: State, detail: str, running: RunningServer | None) -> ServerObservation:
+    kind: Kind = "broker" if _is_broker(name) else "zookeeper"
+    memory: int | None = None
+    uptime: float | None = None
+    if running is not None:
+        try:
+            memory = int(running.process.memory_info().rss)
+            uptime = time.time() - float(running.process.create_time())
+        except psutil.NoSuchProcess:
+            state, detail, running = "stopped", "ended while it was looked at", None
+    return ServerObservation(
+        name=name,
+        kind=kind,
+        id=int(name.rpartition("-")[2]),
+        state=state,
+        detail=detail,
+        pid=running.pid if running else None,
+        memory_bytes=memory,
+        uptime_seconds=uptime,
+        log=directory / name / SERVER_LOG,
+    )

@@ -1,0 +1,195 @@
+"""Everything that would keep an ensemble from starting, found before its first process starts."""
+
+import os
+import socket
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psutil
+
+from hikube_kafka.ensemble import jars
+from hikube_kafka.ensemble.configuration import data_folders, meta_properties, read_declaration, written_properties
+from hikube_kafka.ensemble.errors import QuorumChangeError
+from hikube_kafka.ensemble.java import heap_bytes, java_problems
+from hikube_kafka.ensemble.living import plaintext_listener
+from hikube_kafka.spec.process import EnsembleDeclaration, Kind, ServerProcess
+
+OVERHEAD_BYTES: Mapping[Kind, int] = {"zookeeper": 100 * 1024**2, "broker": 250 * 1024**2}
+"""What a process takes beside its heap: classes, threads, direct buffers. Measured with 3+3 (docs/benchmarks.md)."""
+
+_MIB = 1024**2
+
+
+def problems(
+    declaration: EnsembleDeclaration,
+    directory: Path,
+    *,
+    starting: Iterable[ServerProcess],
+    changing: Iterable[ServerProcess],
+    own_ports: Iterable[int],
+) -> list[str]:
+    """Every problem, one sentence each with what to do; empty when the ensemble can start.
+
+    Args:
+        declaration: what is to run.
+        directory: its directory, absolute.
+        starting: servers that do not run and will be started.
+        changing: servers that run and will be restarted with another configuration.
+        own_ports: ports that servers of this ensemble hold now, and give up when they are restarted.
+    """
+    starting, changing = tuple(starting), tuple(changing)
+    found = [*_directory(directory), *_foreign_data(declaration, directory), *_gates(declaration)]
+    if starting or changing:
+        found += java_problems() + jars.problems(declaration.kafka_home)
+        found += _ports(declaration, (*starting, *changing), frozenset(own_ports)) + _memory(starting)
+    return found
+
+
+def refuse_quorum_change(declaration: EnsembleDeclaration, directory: Path) -> None:
+    """Keep the set of ZooKeeper servers as it is once they hold data.
+
+    Raises:
+        QuorumChangeError: other servers are declared than those that hold the data.
+    """
+    holding = [
+        int(folder.name.removeprefix("zookeeper-"))
+        for folder in directory.glob("zookeeper-*")
+        if any((folder / "data" / "version-2").glob("*"))
+    ]
+    if not holding:
+        return
+    before = read_declaration(directory)
+    existing = sorted(server.id for server in before.zookeeper) if before else sorted(holding)
+    declared = sorted(server.id for server in declaration.zookeeper)
+    if existing != declared:
+        raise QuorumChangeError(directory, existing, declared)
+
+
+def _directory(directory: Path) -> list[str]:
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return [f"{directory} is not writable for this user: name another directory, or change its owner."]
+    return []
+
+
+def _gates(declaration: EnsembleDeclaration) -> list[str]:
+    return [
+        f"{broker.name} has no listener of the protocol PLAINTEXT ({broker.properties['listeners']}), over which a "
+        "restart asks whether it is in sync: add one on 127.0.0.1."
+        for broker in declaration.brokers
+        if plaintext_listener(broker.properties) is None
+    ]
+
+
+def _foreign_data(declaration: EnsembleDeclaration, directory: Path) -> list[str]:
+    """Data that this declaration must not be started on."""
+    found = []
+    before = read_declaration(directory)
+    if before is not None and before.name != declaration.name:
+        found.append(
+            f"{directory} holds the ensemble {before.name!r}, not {declaration.name!r}: name another directory, or "
+            "destroy the other ensemble with keep_data = false."
+        )
+    clusters: dict[str, list[str]] = defaultdict(list)
+    for broker in declaration.brokers:
+        for data in data_folders(directory / broker.name, broker):
+            known = meta_properties(data)
+            if known.get("broker.id", str(broker.id)) != str(broker.id):
+                found.append(
+                    f"{data} holds the data of broker {known['broker.id']}, not of {broker.name}: put it back where it "
+                    "belongs."
+                )
+            if "cluster.id" in known:
+                clusters[known["cluster.id"]].append(broker.name)
+    if len(clusters) > 1:
+        listed = "; ".join(f"{', '.join(names)}: cluster {cluster}" for cluster, names in sorted(clusters.items()))
+        found.append(f"{directory} holds brokers of different clusters ({listed}): keep only those of one.")
+    with_data = []
+    for server in declaration.zookeeper:
+        data = data_folders(directory / server.name, server)[0]
+        myid = _text(data / "myid")
+        if myid and myid != str(server.id):
+            found.append(f"{data} holds the data of ZooKeeper server {myid}, not of {server.name}.")
+        if any((data / "version-2").glob("*")):
+            with_data.append(server.name)
+    servers = len(declaration.zookeeper)
+    if clusters and servers and len(with_data) <= servers // 2:
+        found.append(
+            f"Brokers in {directory} hold the data of cluster {', '.join(clusters)}, but only {len(with_data)} of "
+            f"{servers} ZooKeeper servers hold any: a quorum of empty servers would forget every topic. Put the data of "
+            "ZooKeeper back, or destroy the ensemble with keep_data = false."
+        )
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _ports(
+    declaration: EnsembleDeclaration, needing: tuple[ServerProcess, ...], own_ports: frozenset[int]
+) -> list[str]:
+    found = []
+    wanted: dict[int, list[str]] = defaultdict(list)
+    for server in declaration.servers:
+        for port in server.ports:
+            wanted[port].append(server.name)
+    for port, names in sorted(wanted.items()):
+        if len(names) > 1:
+            found.append(f"Port {port} is declared for {' and for '.join(names)}: give each its own.")
+    return found + [
+        f"Port {port}, which {server.name} listens on, is in use{_holder(port)}: end that process, or declare another "
+        "port."
+        for server in needing
+        for port in server.ports
+        if port not in own_ports and not _is_free(port)
+    ]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Java does: a closing connection is no user
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def _holder(port: int) -> str:
+    """``by java (pid 17)``; empty where this user may not know."""
+    try:
+        connections = psutil.net_connections("tcp")
+        pid = next((each.pid for each in connections if each.laddr and each.laddr.port == port and each.pid), None)
+        return f" by {psutil.Process(pid).name()} (pid {pid})" if pid else ""
+    except psutil.Error:
+        return ""
+
+
+def _memory(starting: tuple[ServerProcess, ...]) -> list[str]:
+    needed = sum(heap_bytes(server.heap) + OVERHEAD_BYTES[server.kind] for server in starting)
+    available = psutil.virtual_memory().available
+    if needed <= available:
+        return []
+    listed = ", ".join(f"{server.name} {server.heap}" for server in starting)
+    problem = (
+        f"Not enough memory: {len(starting)} servers need {needed // _MIB} MiB with their overhead (heaps: {listed}), "
+        f"and {available // _MIB} MiB are available. Declare smaller heaps, or fewer servers."
+    )
+    return [problem]
+
+
+def held_ports(directory: Path, names: Iterable[str]) -> frozenset[int]:
+    """Ports of the servers of these names, by the configuration that they were started with."""
+    ports: set[int] = set()
+    for name in names:
+        kind, _, number = name.rpartition("-")
+        written = written_properties(directory / name)
+        if written and kind in ("zookeeper", "broker"):
+            server_kind: Kind = "zookeeper" if kind == "zookeeper" else "broker"
+            ports.update(ServerProcess(kind=server_kind, id=int(number), properties=written, heap="0").ports)
+    return frozenset(ports)

@@ -1,0 +1,139 @@
+"""Processes of an ensemble: found by a mark on their command line, started detached, stopped with patience.
+
+The mark is the only record of what runs. A PID file could be lost between the start of a process and its writing, or
+name a PID that belongs to another process by now; the command line of a process can do neither.
+"""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from hikube_kafka.ensemble.configuration import CONSOLE_LOG, configuration_file
+from hikube_kafka.ensemble.waiting import Conduct
+from hikube_kafka.spec.process import ServerProcess
+
+_MARK = "-Dhikube.ensemble="
+_DIGEST = "-Dhikube.configuration="
+
+_MAIN = {"zookeeper": "org.apache.zookeeper.server.quorum.QuorumPeerMain", "broker": "kafka.Kafka"}
+_FLAGS = {
+    "zookeeper": (
+        # A server that comes back waits this long at most, in milliseconds, before it votes again: without it a
+        # restart was seen to take 26-51 s.
+        "-Dzookeeper.fastleader.maxNotificationInterval=5000",
+        # The admin server would open port 8080; zoo.cfg may still say otherwise.
+        "-Dzookeeper.admin.enableServer=false",
+        "-Dzookeeper.jmx.log4j.disable=true",
+        "-XX:+UseSerialGC",  # heaps of a few hundred megabytes: fewer threads, quicker start
+    ),
+    # Source: KAFKA_JVM_PERFORMANCE_OPTS of Kafka's own start script.
+    "broker": (
+        "-XX:+UseG1GC",
+        "-XX:MaxGCPauseMillis=20",
+        "-XX:InitiatingHeapOccupancyPercent=35",
+        "-XX:+ExplicitGCInvokesConcurrent",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A living process of an ensemble."""
+
+    name: str
+    digest: str
+    """Of the configuration that it was started with."""
+    process: psutil.Process
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return int(self.process.pid)
+
+    def is_alive(self) -> bool:
+        """Whether this very process still runs; psutil compares its time of creation."""
+        try:
+            return bool(self.process.is_running()) and self.process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+def running_servers(directory: Path) -> dict[str, RunningServer]:
+    """Every server of the ensemble in this directory that runs, by its name."""
+    return {server.name: server for home, server in _all_servers() if home == str(directory)}
+
+
+def _all_servers() -> Iterator[tuple[str, RunningServer]]:
+    for process in psutil.process_iter(["cmdline", "status"]):
+        command = process.info["cmdline"] or ()  # None: another user's, on systems that hide it
+        mark = next((word for word in command if word.startswith(_MARK)), None)
+        if mark is None or process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        digest = next((word for word in command if word.startswith(_DIGEST)), _DIGEST).removeprefix(_DIGEST)
+        home, _, name = mark.removeprefix(_MARK).rpartition("/")
+        yield home, RunningServer(name, digest, process)
+
+
+def command_line(directory: Path, server: ServerProcess, *, java: str, jars: Path, digest: str) -> list[str]:
+    """The complete command of one server; to be run in its folder."""
+    return [
+        java,
+        f"{_MARK}{directory}/{server.name}",
+        f"{_DIGEST}{digest}",
+        f"-Xms{server.heap}",
+        f"-Xmx{server.heap}",
+        *_FLAGS[server.kind],
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Djava.awt.headless=true",
+        "-Dlog4j.configuration=file:log4j.properties",
+        "-cp",
+        f"{jars}/*",
+        _MAIN[server.kind],
+        configuration_file(server),
+    ]
+
+
+def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> None:
+    """Start a server that outlives this process and does not hear the signals of its terminal.
+
+    A shell starts it in the background and ends at once. The server then belongs to init: nothing has to reap it
+    here, however long this process lives. The shell's own command line carries the mark too, so that there is no
+    moment at which the server runs and cannot be found.
+    """
+    with (folder / CONSOLE_LOG).open("wb") as console:
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=dict(environment),
+            start_new_session=True,
+            check=True,
+        )
+
+
+def stop(servers: list[RunningServer], conduct: Conduct) -> None:
+    """Ask the servers to end, all at once; end those that do not within the patience.
+
+    Raises:
+        Cancelled: the caller wants to stop; the servers have been asked by then.
+    """
+    for server in servers:
+        _send(server, psutil.Process.terminate)
+    if not conduct.until(lambda: not any(server.is_alive() for server in servers), conduct.patience.stop):
+        for server in servers:
+            if server.is_alive():
+                conduct.progress(f"{server.name} did not stop within {conduct.patience.stop:.0f} s: killed")
+                _send(server, psutil.Process.kill)
+        conduct.until(lambda: not any(server.is_alive() for server in servers), conduct.patience.stop)
+
+
+def _send(server: RunningServer, signal: object) -> None:
+    try:
+        signal(server.process)  # type: ignore[operator]
+    except psutil.NoSuchProcess:
+        return

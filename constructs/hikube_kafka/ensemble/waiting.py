@@ -1,0 +1,56 @@
+"""Waiting for a condition, with a deadline and an ear for Ctrl-C."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+POLL_SECONDS = 0.1
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
+    """The wait was cancelled; the public functions turn it into an ApplyInterruptedError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """Longest waits, in seconds. Each is far above what was measured, so that only a real fault reaches it."""
+
+    lock: float = 10
+    """For another process that changes the same ensemble."""
+    quorum: float = 60
+    """From the start of ZooKeeper servers until each serves in the quorum."""
+    registered: float = 180
+    """From the start of brokers until each is registered; a recovery of logs after a crash comes before that."""
+    in_sync: float = 600
+    """Until a broker is in the in-sync replicas of every partition that it holds."""
+    stop: float = 60
+    """From SIGTERM to SIGKILL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conduct:
+    """How a long call behaves towards its caller."""
+
+    progress: Callable[[str], None]
+    """Told each step, one line."""
+    cancelled: Callable[[], bool]
+    """Asked several times a second; True ends the call."""
+    patience: Patience
+
+    def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until the condition holds.
+
+        Returns:
+            False when it did not hold within ``seconds``.
+
+        Raises:
+            Cancelled: the caller wants to stop.
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if self.cancelled():
+                raise Cancelled
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
