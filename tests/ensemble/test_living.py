@@ -1,0 +1,37 @@
+"""What the shared 3+3 looks like to those who only look."""
+
+from typing import Any
+
+import pytest
+
+from hikube_kafka.ensemble import logs, observe, status
+
+pytestmark = pytest.mark.ensemble
+
+
+def test_a_living_ensemble_is_seen_as_healthy_with_one_leader_and_one_controller(living_ensemble: Any) -> None:
+    seen = observe(living_ensemble.declaration)
+
+    assert seen.is_healthy
+    assert [server.name for server in seen.servers] == [
+        *(f"zookeeper-{server}" for server in (1, 2, 3)),
+        *(f"broker-{broker}" for broker in (0, 1, 2)),
+    ]
+    assert sorted(server.detail for server in seen.servers) == ["", "", "controller", "follower", "follower", "leader"]
+    assert seen.cluster_id
+    assert all(server.pid and server.memory_bytes and server.uptime_seconds for server in seen.servers)
+
+
+def test_the_directory_alone_tells_the_same(living_ensemble: Any) -> None:
+    seen = status(living_ensemble.declaration.directory)
+
+    assert seen is not None
+    assert seen.is_healthy
+    assert seen.name == living_ensemble.declaration.name
+
+
+def test_a_log_can_be_read_by_the_server_s_name(living_ensemble: Any) -> None:
+    lines = list(logs(living_ensemble.declaration.directory, "broker-0", lines=5))
+
+    assert len(lines) == 5
+    assert all(line.startswith("[") for line in lines)
