@@ -134,6 +134,12 @@ def meaning(value: Any, kind: Type) -> Any:  # noqa: PLR0911 - one case a type
 
 
 def sortable(meant: Any) -> str:
+    if isinstance(meant, Unknown):
+        return "unknown" + sortable(meant.refinements)
+    if isinstance(meant, Dynamic):
+        return f"{meant.type}{sortable(meant.value)}"
+    if isinstance(meant, list):
+        return repr([sortable(one) for one in meant])
     if isinstance(meant, dict):
         return repr(sorted((name, sortable(one)) for name, one in meant.items()))
     return repr(meant)
