@@ -1,6 +1,8 @@
 """What a user is told: errors and warnings, pinned to the attribute they are about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,3 +47,22 @@ class Refusal(Exception):  # noqa: N818 - it is not a fault of the program: the 
         super().__init__(*(each.summary for each in diagnostics))
         self.diagnostics = diagnostics
         self.state = dict(state) if state is not None else None
+
+
+_warnings: ContextVar[list[Diagnostic]] = ContextVar("_warnings")
+
+
+def warn(summary: str, detail: str = "", path: Path = ()) -> None:
+    """Tell the user something beside the answer, from any method of a provider, whatever its outcome."""
+    _warnings.get([]).append(Diagnostic(summary, detail, "warning", path))
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[Diagnostic]]:
+    """Collect what :func:`warn` is told meanwhile in this thread. Outside of it there is nobody to tell."""
+    collected: list[Diagnostic] = []
+    token = _warnings.set(collected)
+    try:
+        yield collected
+    finally:
+        _warnings.reset(token)

@@ -98,10 +98,7 @@ class Resource(ABC):
 
     @abstractmethod
     def read(self, state: State, private: bytes) -> State | None:
-        """How it is now; ``None`` if it is gone. After an import, ``state`` is what ``import_state`` answered.
-
-        A refusal with a state keeps that state beside its diagnostics: for warnings about what could not be read.
-        """
+        """How it is now; ``None`` if it is gone. After an import, ``state`` is what ``import_state`` answered."""
 
     def import_state(self, identifier: str) -> State:
         """Enough of a state for ``read`` to find it; attributes left out are null.

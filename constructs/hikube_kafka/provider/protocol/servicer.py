@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import grpc
 
 from hikube_kafka.provider.protocol import tfplugin6_pb2 as pb
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, collected_warnings
 from hikube_kafka.provider.protocol.log import log
 from hikube_kafka.provider.protocol.messages import crash, diagnostic_message, mistake, path_message, schema_message
 from hikube_kafka.provider.protocol.plan_rules import plan_breaches, result_breaches
@@ -102,14 +102,16 @@ class Servicer:
             answer = messages.Response()
             type_name = getattr(request, "type_name", "")
             during = f"{messages.DESCRIPTOR.name} for {type_name}" if type_name else messages.DESCRIPTOR.name
-            try:
-                diagnostics = list(work(request, answer))
-            except Refusal as refusal:
-                diagnostics = list(refusal.diagnostics)
-            except (DecodeError, EncodeError) as problem:
-                diagnostics = mistake(during, [(problem.path, str(problem))])
-            except Exception as exception:  # noqa: BLE001 - the boundary: whatever it is, the user gets to read it
-                diagnostics = [crash(during, exception)]
+            with collected_warnings() as warnings:
+                try:
+                    diagnostics = list(work(request, answer))
+                except Refusal as refusal:
+                    diagnostics = list(refusal.diagnostics)
+                except (DecodeError, EncodeError) as problem:
+                    diagnostics = mistake(during, [(problem.path, str(problem))])
+                except Exception as exception:  # noqa: BLE001 - the boundary: whatever it is, the user gets to read it
+                    diagnostics = [crash(during, exception)]
+            diagnostics += warnings
             if diagnostics:
                 _report(answer, diagnostics, schema_of, request)
             errors = sum(each.severity == "error" for each in diagnostics)
@@ -195,16 +197,10 @@ class Servicer:
     def _read(self, request: pb.ReadResource.Request, answer: pb.ReadResource.Response) -> Diagnostics:
         resource = self._resource(request.type_name)
         kind = resource.schema.type
-        diagnostics: Diagnostics = ()
-        try:
-            state = resource.read(_value(request.current_state, kind), request.private)
-        except Refusal as refusal:
-            if refusal.state is None:
-                raise
-            state, diagnostics = refusal.state, refusal.diagnostics
+        state = resource.read(_value(request.current_state, kind), request.private)
         answer.new_state.CopyFrom(_dynamic(state, kind))
         answer.private = request.private
-        return [*diagnostics, *mistake("ReadResource", ((path, "it is unknown") for path in unknowns(state)))]
+        return mistake("ReadResource", ((path, "it is unknown") for path in unknowns(state)))
 
     def _plan(self, request: pb.PlanResourceChange.Request, answer: pb.PlanResourceChange.Response) -> Diagnostics:
         resource = self._resource(request.type_name)
