@@ -184,7 +184,7 @@ public final class Definitions {
 
     private static Set<String> pluginPrefixes() {
         return new TreeSet<>(Set.of(
-            AclAuthorizer.configPrefix(),
+            AclAuthorizer.configPrefix() + "zookeeper.",  // it reads nothing else under its prefix
             CommonClientConfigs.METRICS_CONTEXT_PREFIX,
             AbstractConfig.CONFIG_PROVIDERS_CONFIG + "."));
     }

@@ -192,7 +192,9 @@ def _no_topic_key(key: str, value: object) -> Fault:
     found = nearest(key, topic_definitions())
     exact = found.keys and spelling(found.keys[0]) == spelling(key)
     broker_keys = _topic_keys_by_broker_key()
-    if not exact and (real := nearest(key, broker_keys)).misspelt:
+    real = nearest(key, broker_keys)
+    # A misspelt key of a topic stays that, unless a broker's key is written out in full.
+    if not exact and real.misspelt and (not found.misspelt or spelling(real.keys[0]) == spelling(key)):
         topic_key = broker_keys[real.keys[0]]
         return Fault(
             key=key,
