@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hikube_kafka.platform import terraform
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
 from hikube_kafka.platform.provider import METADATA, HikubeProvider
 from hikube_kafka.spec.process import ServerProcess
@@ -60,4 +61,4 @@ class LocalEnsemble(TerraformResource):
 
 
 def _server(server: ServerProcess) -> dict[str, Any]:
-    return {"id": server.id, "heap": server.heap, "properties": dict(server.properties)}
+    return {"id": server.id, "heap": server.heap, "properties": terraform.literal(dict(server.properties))}

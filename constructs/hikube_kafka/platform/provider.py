@@ -70,10 +70,8 @@ class HikubeProvider(TerraformProvider):
             terraform_generator_metadata=METADATA,
             terraform_provider_source=SOURCE,
         )
-        if alias:
-            self.alias = alias
+        self._alias = alias
         self._attributes = {
-            "alias": alias,
             "bootstrap_servers": bootstrap_servers,
             "zookeeper_servers": zookeeper_servers,
             "security_protocol": security_protocol,
@@ -85,6 +83,16 @@ class HikubeProvider(TerraformProvider):
             "client_key": client_key,
             "kubernetes": asdict(kubernetes) if kubernetes else None,
         }
+
+    # The CDK's own property ignores what it is given: every binding is to bring its own.
+    @property
+    def alias(self) -> str | None:
+        """Name by which resources choose this block."""
+        return self._alias
+
+    @alias.setter
+    def alias(self, value: str | None) -> None:
+        self._alias = value
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes

@@ -1,0 +1,73 @@
+# make demo    a whole platform on this machine: set up, deployed, proven
+# make down    destroys it again, messages included
+# make test    everything that is checked before a change is merged
+# make setup   what the others do first; quick when there is nothing to do
+# make lock    writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON ?= python3
+STAGE := scripts/stage
+PIPENV := $(or $(shell command -v pipenv),.build/pipenv/bin/pipenv)
+HIKUBE := .venv/bin/hikube-kafka
+CDKTF := node_modules/.bin/cdktf
+OUTPUTS := .build/outputs.json
+
+export PIPENV_VENV_IN_PROJECT := 1
+export PIPENV_IGNORE_VIRTUALENVS := 1
+export CHECKPOINT_DISABLE := 1
+export DISABLE_VERSION_CHECK := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+.PHONY: help setup demo down test lock prerequisites provider jars
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+prerequisites:
+	@CHECKPOINT_DISABLE=1 scripts/prerequisites '$(PYTHON)'
+
+setup: prerequisites .build/python .build/node jars provider
+
+# A stamp is the moment at which what it stands for was last complete.
+.build/python: Pipfile.lock Pipfile pyproject.toml | prerequisites $(filter .build/%,$(PIPENV))
+	@$(STAGE) 'Python packages' $(PIPENV) --python '$(PYTHON)' sync --dev
+	@touch $@
+
+.build/pipenv/bin/pipenv: | prerequisites
+	@mkdir -p .build
+	@'$(PYTHON)' -m venv .build/pipenv
+	@$(STAGE) 'pipenv' .build/pipenv/bin/pip install --quiet pipenv==2026.10.3
+
+.build/node: package-lock.json package.json | prerequisites
+	@$(STAGE) 'The cdktf command' npm ci --no-progress --loglevel=error
+	@mkdir -p .build && touch $@
+
+jars: .build/python
+	@$(HIKUBE) local jars
+
+# Every time: another checkout may have installed its own.
+provider: .build/python
+	@$(HIKUBE) provider install
+
+demo: setup
+	@$(STAGE) 'Deploy' $(CDKTF) deploy local --auto-approve --skip-provider-lock --outputs-file $(OUTPUTS)
+	@$(STAGE) 'Proof' $(HIKUBE) smoke --outputs $(OUTPUTS)
+	@scripts/summary $(OUTPUTS)
+
+down: setup
+	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve --skip-provider-lock
+
+test: setup
+	@$(STAGE) 'ruff' .venv/bin/ruff check
+	@$(STAGE) 'ruff format' .venv/bin/ruff format --check
+	@$(STAGE) 'mypy' .venv/bin/mypy
+	@$(STAGE) 'import-linter' .venv/bin/lint-imports --no-cache
+	@$(STAGE) 'pytest' .venv/bin/pytest -m 'not cluster' $(PYTEST)
+
+lock: prerequisites $(filter .build/%,$(PIPENV))
+	@$(STAGE) 'Pipfile.lock' $(PIPENV) --python '$(PYTHON)' lock --dev
+	@'$(PYTHON)' scripts/strip_lock.py Pipfile.lock
+	@$(STAGE) 'package-lock.json' npm install --package-lock-only --no-progress --loglevel=error
