@@ -20,10 +20,10 @@ from hikube_kafka.probe import reach
 from hikube_kafka.probe.credentials import PLAINTEXT, ClientSettings
 from hikube_kafka.probe.observation import BrokerSeen, KafkaSeen, Metadata, Partition, TopicConfig, Unreadable
 
-_LOG = logging.getLogger(f"{__name__}.librdkafka")
+LOG = logging.getLogger(f"{__name__}.librdkafka")
 """librdkafka would write to stderr of whoever uses us; what it has to say that matters is in the observation."""
-_LOG.addHandler(logging.NullHandler())
-_LOG.propagate = False
+LOG.addHandler(logging.NullHandler())
+LOG.propagate = False
 
 _FROM_BOOTSTRAP = -1
 """librdkafka's id of the address it was given, for as long as it does not know which broker that is."""
@@ -69,7 +69,7 @@ def admin_client(settings: ClientSettings, bootstrap: str) -> tuple[AdminClient,
     def complain(error: KafkaError) -> None:
         complaints.append(" ".join(error.str().split()))
 
-    entries: dict[str, Any] = {**settings.toward(bootstrap), "error_cb": complain, "logger": _LOG, "log_level": 0}
+    entries: dict[str, Any] = {**settings.toward(bootstrap), "error_cb": complain, "logger": LOG, "log_level": 0}
     return AdminClient(entries), complaints
 
 

@@ -1,0 +1,279 @@
+"""The canary: messages that a real producer sends and a real consumer reads, over every broker in turn.
+
+It has a topic of its own for each run, one partition led by each broker, and takes it away afterwards. A run that was
+killed leaves its topic behind; the name says when, and the next run removes what is older than an hour.
+"""
+
+import contextlib
+import math
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # public, not re-exported explicitly
+
+from hikube_kafka.probe.credentials import ClientSettings
+from hikube_kafka.probe.kafka import LOG, admin_client, explain
+from hikube_kafka.probe.observation import Unreadable
+from hikube_kafka.spec.contract import Contract
+
+PREFIX = "hikube-kafka-canary-"
+"""Of the topic's and the consumer group's name: what a listener with authorization must allow."""
+
+_STAMP = "%Y%m%dT%H%M%SZ"
+_NAME = re.compile(re.escape(PREFIX) + r"(?P<stamp>\d{8}T\d{6}Z)-[0-9a-f]{8}")
+_STALE = timedelta(hours=1)
+
+_REPLICAS = 3
+"""As many as a topic that must outlive a broker has; fewer where there are fewer brokers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryRun:
+    """What the messages went through. Partition ``i`` is meant to be led by the ``i``-th declared broker."""
+
+    topic: str
+    leaders: Mapping[int, int | None]
+    """Broker that led each partition when the messages were sent; None: nobody did."""
+    sent: Mapping[int, int]
+    """Number of messages sent to each partition; they are numbered from 0."""
+    acknowledged: Mapping[int, Sequence[int]]
+    """Numbers acknowledged by all in-sync replicas, by partition."""
+    refused: Mapping[str, int]
+    """How many messages were not acknowledged, by reason."""
+    received: Mapping[int, Sequence[int]]
+    """Numbers in the order in which the consumer read them, by partition."""
+    latencies_ms: Sequence[float]
+    """Milliseconds from handing each message to the producer until the consumer had it, the first ones aside."""
+    offsets: Mapping[int, int] | Unreadable
+    """Offset that the consumer group has committed, by partition, as Kafka gives it back."""
+    removed: Unreadable | None
+    """Why the topic could not be removed afterwards; None: it is gone."""
+
+    def latency_ms(self, percent: float) -> float | None:
+        """Give the latency (milliseconds) that so many percent of the messages stayed within (nearest rank)."""
+        if not self.latencies_ms:
+            return None
+        ordered = sorted(self.latencies_ms)
+        return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def run_canary(
+    contract: Contract, settings: ClientSettings, *, messages: int = 200, rate: float = 100.0, timeout: float = 15.0
+) -> CanaryRun | Unreadable:
+    """Send messages over every broker and read them back.
+
+    Args:
+        contract: Where the brokers are.
+        settings: How to be let in by them.
+        messages: How many messages each partition gets.
+        rate: Messages per second and partition.
+        timeout: Seconds that each step may take: making the topic, delivering, reading, removing the topic.
+    """
+    topic = f"{PREFIX}{datetime.now(UTC).strftime(_STAMP)}-{secrets.token_hex(4)}"
+    admin, complaints = admin_client(settings, contract.bootstrap_servers)
+    try:
+        _make(admin, contract, topic, timeout)
+        leaders = _led(admin, topic, len(contract.kafka.brokers), timeout)
+    except (KafkaException, TimeoutError) as error:
+        admin.poll(0)
+        unmade = Unreadable("canary topic", explain(error, complaints))
+        _remove(admin, topic, timeout)
+        return unmade
+    flight = _Flight(topic, len(leaders), settings.toward(contract.bootstrap_servers), timeout)
+    try:
+        flight.fly(messages, 1 / rate)
+    finally:
+        removed = _remove(admin, topic, timeout)
+    return CanaryRun(
+        topic=topic,
+        leaders=leaders,
+        sent=dict(flight.sent),
+        acknowledged=flight.acknowledged,
+        refused=dict(flight.refused),
+        received=flight.received,
+        latencies_ms=tuple(flight.latencies_ms),
+        offsets=flight.offsets,
+        removed=removed,
+    )
+
+
+def _make(admin: AdminClient, contract: Contract, topic: str, timeout: float) -> None:
+    """Make the topic. min.insync.replicas stays the brokers' own: the canary proves what an ordinary topic meets."""
+    ids = [broker.id for broker in contract.kafka.brokers]
+    replicas = min(_REPLICAS, len(ids))
+    # The first replica is the preferred leader: partition i is led by the i-th broker.
+    assignment = [[ids[(first + step) % len(ids)] for step in range(replicas)] for first in range(len(ids))]
+    wanted = NewTopic(topic, num_partitions=len(ids), replica_assignment=assignment)
+    for made in admin.create_topics([wanted], operation_timeout=timeout, request_timeout=timeout).values():
+        made.result(timeout=timeout + 1)
+
+
+def _led(admin: AdminClient, topic: str, partitions: int, timeout: float) -> dict[int, int | None]:
+    """Wait until every partition has a leader and all its replicas in sync; give the leaders as they then are."""
+    deadline = time.monotonic() + timeout
+    while True:
+        # All topics: asking for one by name could have the brokers create it.
+        seen = admin.list_topics(timeout=timeout).topics.get(topic)
+        content = seen.partitions if seen is not None else {}
+        settled = len(content) == partitions and all(
+            partition.leader >= 0 and len(partition.isrs) == len(partition.replicas) for partition in content.values()
+        )
+        if settled or time.monotonic() > deadline:
+            return {
+                number: content[number].leader if number in content and content[number].leader >= 0 else None
+                for number in range(partitions)
+            }
+        time.sleep(0.05)
+
+
+def _remove(admin: AdminClient, topic: str, timeout: float) -> Unreadable | None:
+    """Remove this run's topic, and with it what killed runs have left. The group's offsets go with its topic."""
+    try:
+        stale = [name for name in admin.list_topics(timeout=timeout).topics if _is_stale(name)]
+        answers = admin.delete_topics([topic, *stale], operation_timeout=timeout, request_timeout=timeout)
+        answers[topic].result(timeout=timeout + 1)
+    except (KafkaException, TimeoutError) as error:
+        return Unreadable(f"removal of topic {topic}", explain(error))
+    return None
+
+
+def _is_stale(name: str) -> bool:
+    match = _NAME.fullmatch(name)
+    return (
+        match is not None and datetime.now(UTC) - datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC) > _STALE
+    )
+
+
+class _Flight:
+    """One run of messages. One thread does it all: it waits for messages in the pauses between sending them."""
+
+    def __init__(self, topic: str, partitions: int, client: Mapping[str, Any], timeout: float) -> None:
+        self.sent: Counter[int] = Counter()
+        self.acknowledged: dict[int, list[int]] = {number: [] for number in range(partitions)}
+        self.received: dict[int, list[int]] = {number: [] for number in range(partitions)}
+        self.refused: Counter[str] = Counter()
+        self.latencies_ms: list[float] = []
+        self.offsets: Mapping[int, int] | Unreadable = Unreadable("committed offsets", "nothing was read to commit")
+        self._topic = topic
+        self._timeout = timeout
+        self._sent_at: dict[tuple[int, int], float] = {}
+        self._next_offset = dict.fromkeys(range(partitions), 0)
+        self._commits: list[KafkaError | None] = []
+        quiet = {**client, "logger": LOG, "log_level": 0, "error_cb": lambda _error: None}
+        self._producer = Producer(
+            {
+                **quiet,
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                "delivery.timeout.ms": int(timeout * 1000),
+            }
+        )
+        self._consumer = Consumer(
+            {
+                **quiet,
+                "group.id": topic,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "check.crcs": True,
+                "on_commit": lambda error, _partitions: self._commits.append(error),
+            }
+        )
+
+    def fly(self, messages: int, pause: float) -> None:
+        """Send, read, commit; every step ends in time, whatever the brokers do."""
+        try:
+            self._consumer.assign([TopicPartition(self._topic, number, 0) for number in self.received])
+            # The first message of each partition pays for every connection: it is sent ahead and not timed.
+            self._send(0)
+            if self._read_until(lambda: all(self.received.values())):
+                for number in range(1, messages):
+                    due = self._send(number) + pause
+                    while (left := due - time.monotonic()) > 0:
+                        self._read(left)
+            self._read_until(lambda: len(self._producer) == 0)
+            ends = self._ends()
+            self._read_until(lambda: all(self._next_offset[number] >= end for number, end in ends.items()))
+            if any(self.received.values()):
+                self.offsets = self._commit()
+        finally:
+            self._producer.purge()
+            self._consumer.close()
+
+    def _send(self, number: int) -> float:
+        now = time.monotonic()
+        for partition in self.received:
+            self._sent_at[partition, number] = now = time.monotonic()
+            self._producer.produce(
+                self._topic,
+                value=str(number).encode(),
+                partition=partition,
+                on_delivery=partial(self._delivered, partition, number),
+            )
+            self.sent[partition] += 1
+        return now
+
+    def _delivered(self, partition: int, number: int, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            self.acknowledged[partition].append(number)
+        else:
+            self.refused[error.str()] += 1
+
+    def _read_until(self, done: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + self._timeout
+        while not done():
+            if time.monotonic() > deadline:
+                return False
+            self._read(0.05)
+        return True
+
+    def _read(self, seconds: float) -> None:
+        self._producer.poll(0)
+        message = self._consumer.poll(min(seconds, 0.01))
+        if message is None or message.error() is not None:
+            return
+        arrived = time.monotonic()
+        partition, number = int(message.partition() or 0), int(message.value() or b"-1")
+        self._next_offset[partition] = int(message.offset() or 0) + 1
+        self.received[partition].append(number)
+        if number > 0:
+            self.latencies_ms.append((arrived - self._sent_at[partition, number]) * 1000)
+
+    def _ends(self) -> dict[int, int]:
+        """Where each partition ends: reading up to there leaves no duplicate unseen."""
+        ends = {}
+        for number in self.received:
+            # A partition that does not tell shows as messages lost, or did not take any.
+            with contextlib.suppress(KafkaException):
+                _, ends[number] = self._consumer.get_watermark_offsets(
+                    TopicPartition(self._topic, number), timeout=self._timeout
+                )
+        return ends
+
+    def _commit(self) -> Mapping[int, int] | Unreadable:
+        """Commit as a consumer group does, which needs __consumer_offsets to work, and read it back."""
+        what = "committed offsets"
+        partitions = [TopicPartition(self._topic, number, offset) for number, offset in self._next_offset.items()]
+        deadline = time.monotonic() + self._timeout
+        while None not in self._commits:
+            if time.monotonic() > deadline:
+                return Unreadable(what, explain(KafkaException(self._commits[-1])) if self._commits else "timed out")
+            if self._commits:
+                # The first group of a cluster has Kafka make __consumer_offsets: so long it answers "not available".
+                time.sleep(0.1)
+            self._commits.clear()
+            self._consumer.commit(offsets=partitions, asynchronous=True)
+            self._read_until(lambda: bool(self._commits))
+        try:
+            committed = self._consumer.committed(partitions, timeout=self._timeout)
+        except KafkaException as error:
+            return Unreadable(what, explain(error))
+        return {partition.partition: partition.offset for partition in committed}

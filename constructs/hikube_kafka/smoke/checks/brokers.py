@@ -1,0 +1,230 @@
+"""Checks of the brokers: who is there, who they say they are, what they were told."""
+
+from collections.abc import Iterator, Mapping
+
+from hikube_kafka.probe.observation import KafkaRegistry, Metadata, Observation, Unreadable
+from hikube_kafka.smoke.finding import Outcome, check, listed
+from hikube_kafka.spec.contract import BrokerExpected, Contract
+
+
+@check(
+    "brokers-answer",
+    "Every broker answers at its declared address",
+    remedy="Start the brokers named, and read their logs if they run. A broker under another id than declared has "
+    "another server's configuration; one that nobody advertises at its address has wrong advertised.listeners.",
+)
+def brokers_answer(contract: Contract, seen: Observation) -> Outcome:
+    """The broker itself answers, and it is the one that is declared there."""
+    wrong: list[str] = []
+    unread: list[Unreadable] = []
+    for broker in contract.kafka.brokers:
+        answer = seen.kafka.broker(broker.address)
+        if isinstance(answer.metadata, Unreadable):
+            unread.append(Unreadable(name(broker), answer.metadata.reason))
+        elif answer.id is None:
+            advertised = listed(answer.metadata.brokers.values())
+            wrong.append(f"{name(broker)} answers, but no broker advertises this address; advertised: {advertised}")
+        elif answer.id != broker.id:
+            wrong.append(f"{name(broker)} answers as broker {answer.id}")
+    return Outcome(
+        expected=f"an answer from each of {len(contract.kafka.brokers)}",
+        seen=f"{len(contract.kafka.brokers)} answer",
+        wrong=wrong,
+        unread=unread,
+    )
+
+
+@check(
+    "brokers-registered",
+    "The brokers registered in ZooKeeper are those that are declared",
+    remedy="A broker that runs and is not registered has lost its ZooKeeper session: restart it. A broker too many "
+    "belongs to another declaration on the same ZooKeeper: stop it, or give each its own chroot.",
+)
+def registered(contract: Contract, seen: Observation) -> Outcome:
+    """``/brokers/ids`` as each ZooKeeper server has it."""
+    wrong: list[str] = []
+    unread: list[Unreadable] = []
+    for address, registry in _registries(contract, seen):
+        if isinstance(registry, Unreadable):
+            unread.append(registry)
+        else:
+            wrong += _differences(contract, registry.brokers, f"in /brokers/ids of ZooKeeper server {address}")
+    ids = listed(broker.id for broker in contract.kafka.brokers)
+    return Outcome(expected=f"brokers {ids}", seen=f"brokers {ids}", wrong=wrong, unread=unread)
+
+
+@check(
+    "brokers-in-metadata",
+    "Every broker's metadata names exactly the declared brokers, at their addresses",
+    remedy="Clients follow this metadata. Restart a broker that stays missing; correct advertised.listeners where an "
+    "address differs; restart a broker whose view differs from the others'.",
+)
+def in_metadata(contract: Contract, seen: Observation) -> Outcome:
+    """The view of each broker by itself: one broker's view may be stale."""
+    wrong: list[str] = []
+    unread: list[Unreadable] = []
+    for broker, view in views(contract, seen):
+        if isinstance(view, Unreadable):
+            unread.append(view)
+            continue
+        where = f"in the metadata of {name(broker)}"
+        wrong += _differences(contract, view.brokers, where)
+        wrong += [
+            f"broker {other.id} is advertised as {view.brokers[other.id]}, not {other.address}, {where}"
+            for other in contract.kafka.brokers
+            if view.brokers.get(other.id, other.address) != other.address
+        ]
+    ids = listed(broker.id for broker in contract.kafka.brokers)
+    return Outcome(expected=f"brokers {ids}", seen=f"brokers {ids}, alike from each", wrong=wrong, unread=unread)
+
+
+@check(
+    "one-cluster-id",
+    "All brokers and ZooKeeper servers name one cluster id",
+    remedy="Two ids are two clusters: a broker or server has the data or the addresses of another one.",
+)
+def one_cluster_id(contract: Contract, seen: Observation) -> Outcome:
+    """From each broker's metadata and each ZooKeeper server's ``/cluster/id``."""
+    named: dict[str, str | None] = {}
+    unread: list[Unreadable] = []
+    for broker, view in views(contract, seen):
+        if isinstance(view, Unreadable):
+            unread.append(view)
+        else:
+            named[name(broker)] = view.cluster_id
+    for address, registry in _registries(contract, seen):
+        if isinstance(registry, Unreadable):
+            unread.append(registry)
+        else:
+            named[f"ZooKeeper server {address}"] = registry.cluster_id
+    ids = set(named.values())
+    agree = len(ids) == 1 and None not in ids
+    return Outcome(
+        expected="one cluster id",
+        seen=f"cluster id {listed(ids)}",
+        wrong=[] if agree else [f"{who} names {id_ or 'none'}" for who, id_ in named.items()],
+        unread=unread,
+    )
+
+
+@check(
+    "one-controller",
+    "All brokers and ZooKeeper servers name one controller, a declared broker",
+    remedy="Without a controller nothing is elected, created or moved. If it does not settle, restart the broker that "
+    "ZooKeeper's /controller names; a broker that names another one has a stale view: restart that one.",
+)
+def one_controller(contract: Contract, seen: Observation) -> Outcome:
+    """From each broker's metadata and each ZooKeeper server's ``/controller``."""
+    named: dict[str, int | None] = {}
+    unread: list[Unreadable] = []
+    for broker, view in views(contract, seen):
+        if isinstance(view, Unreadable):
+            unread.append(view)
+        else:
+            named[name(broker)] = view.controller
+    for address, registry in _registries(contract, seen):
+        if isinstance(registry, Unreadable):
+            unread.append(registry)
+        else:
+            named[f"ZooKeeper server {address}"] = registry.controller
+    controllers = set(named.values())
+    declared = {broker.id for broker in contract.kafka.brokers}
+    agree = len(controllers) == 1 and controllers <= declared
+    return Outcome(
+        expected="one controller, named by all",
+        seen=f"broker {listed(controllers)}, named by all",
+        wrong=[]
+        if agree
+        else [f"{who} names {'none' if id_ is None else f'broker {id_}'}" for who, id_ in named.items()],
+        unread=unread,
+    )
+
+
+@check(
+    "broker-racks",
+    "Every broker is registered in its declared rack",
+    remedy="Replicas are spread by this rack. Correct broker.rack and restart the brokers named, one at a time.",
+)
+def racks(contract: Contract, seen: Observation) -> Outcome:
+    """The rack with which each broker registered itself."""
+    promised = [broker for broker in contract.kafka.brokers if broker.rack is not None]
+    if not promised:
+        return Outcome(expected="nothing", seen="", untested="the contract promises no rack")
+    wrong: list[str] = []
+    unread: list[Unreadable] = []
+    for _, registry in _registries(contract, seen):
+        if isinstance(registry, Unreadable):
+            unread.append(registry)
+            continue
+        for broker in promised:
+            registration = registry.brokers.get(broker.id)
+            if registration is None:
+                unread.append(Unreadable(f"rack of {name(broker)}", "it is not registered"))
+            elif registration.rack != broker.rack:
+                wrong.append(f"{name(broker)} is in rack {registration.rack or 'none'}, not {broker.rack}")
+    told = listed(f"{broker.id} in {broker.rack}" for broker in promised)
+    return Outcome(expected=told, seen=told, wrong=wrong, unread=unread)
+
+
+@check(
+    "broker-settings",
+    "The declared settings are in force on every broker",
+    remedy="A setting that was changed by hand (kafka-configs) wins over the file: delete it there. Otherwise apply "
+    "the declaration again, so that the brokers restart with it.",
+)
+def settings_in_force(contract: Contract, seen: Observation) -> Outcome:
+    """The values in force, wherever they come from."""
+    if not contract.kafka.settings:
+        return Outcome(expected="nothing", seen="", untested="the contract promises no broker setting")
+    wrong: list[str] = []
+    unread: list[Unreadable] = []
+    for broker in contract.kafka.brokers:
+        settings = seen.kafka.broker(broker.address).settings
+        if isinstance(settings, Unreadable):
+            unread.append(Unreadable(f"settings of {name(broker)}", settings.reason))
+            continue
+        for key, value in contract.kafka.settings.items():
+            if settings.get(key) is None:
+                unread.append(Unreadable(f"{key} of {name(broker)}", "the broker does not tell its value"))
+            elif settings[key] != value:
+                wrong.append(f"{key} = {settings[key]}, not {value}, on {name(broker)}")
+    count = len(contract.kafka.settings)
+    return Outcome(
+        expected=f"{count} settings on each broker", seen=f"{count} settings on each", wrong=wrong, unread=unread
+    )
+
+
+@check("kafka-version", "The brokers run the declared version", remedy="")
+def version(contract: Contract, _seen: Observation) -> Outcome:
+    """Stated rather than left out: Kafka's protocol does not tell a client the broker's version."""
+    return Outcome(
+        expected=contract.kafka.version, seen="", untested="Kafka does not tell its version over the network"
+    )
+
+
+def name(broker: BrokerExpected) -> str:
+    """Name a broker in a finding: id and address."""
+    return f"broker {broker.id} ({broker.address})"
+
+
+def views(contract: Contract, seen: Observation) -> Iterator[tuple[BrokerExpected, Metadata | Unreadable]]:
+    """Give the metadata as each declared broker has it."""
+    for broker in contract.kafka.brokers:
+        metadata = seen.kafka.broker(broker.address).metadata
+        if isinstance(metadata, Unreadable):
+            metadata = Unreadable(f"metadata of {name(broker)}", metadata.reason)
+        yield broker, metadata
+
+
+def _registries(contract: Contract, seen: Observation) -> Iterator[tuple[str, KafkaRegistry | Unreadable]]:
+    for server in contract.zookeeper.servers:
+        yield server.address, seen.zookeeper.server(server.address).kafka
+
+
+def _differences(contract: Contract, present: Mapping[int, object], where: str) -> Iterator[str]:
+    declared = {broker.id: broker for broker in contract.kafka.brokers}
+    for id_, broker in declared.items():
+        if id_ not in present:
+            yield f"{name(broker)} is missing {where}"
+    for id_ in sorted(set(present) - set(declared)):
+        yield f"broker {id_} is not declared, but is {where}"

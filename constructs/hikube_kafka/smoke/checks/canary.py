@@ -1,0 +1,131 @@
+"""Checks of what the canary messages went through."""
+
+from collections import Counter
+from itertools import pairwise
+
+from hikube_kafka.probe.observation import Unreadable
+from hikube_kafka.smoke.canary import CanaryRun
+from hikube_kafka.smoke.checks.brokers import name
+from hikube_kafka.smoke.finding import Outcome, check, listed
+from hikube_kafka.spec.contract import Contract
+
+_Run = CanaryRun | Unreadable
+
+
+@check(
+    "canary-led-by-every-broker",
+    "Each broker in turn leads a partition of the canary topic",
+    remedy="A broker that cannot be made a leader is not alive to the controller: restart it.",
+)
+def led_by_every_broker(contract: Contract, run: _Run) -> Outcome:
+    """Partition ``i`` is led by the ``i``-th declared broker, so that the messages pass over every broker."""
+    expected = f"brokers {listed(broker.id for broker in contract.kafka.brokers)} lead a partition each"
+    if isinstance(run, Unreadable):
+        return Outcome(expected=expected, seen="", unread=[run])
+    wrong = [
+        f"partition {number} is led by {'nobody' if leader is None else f'broker {leader}'}, not {name(broker)}"
+        for number, broker in enumerate(contract.kafka.brokers)
+        if (leader := run.leaders.get(number)) != broker.id
+    ]
+    return Outcome(expected=expected, seen=expected, wrong=wrong)
+
+
+@check(
+    "canary-nothing-lost",
+    "Every message is acknowledged by all in-sync replicas, and is read",
+    remedy="Messages refused mean too few replicas in sync, or a broker that does not answer. A message acknowledged "
+    "and not read is data lost: stop writing, and look at the logs of the brokers named.",
+)
+def nothing_lost(contract: Contract, run: _Run) -> Outcome:
+    """Sent, acknowledged and read are the same messages."""
+    expected = "all acknowledged, all read"
+    if isinstance(run, Unreadable):
+        return Outcome(expected=expected, seen="", unread=[run])
+    wrong = [f"{count} messages were not acknowledged: {reason}" for reason, count in run.refused.items()]
+    unread = []
+    for number, broker in enumerate(contract.kafka.brokers):
+        acknowledged = set(run.acknowledged.get(number, ()))
+        sent = run.sent.get(number, 0)
+        if lost := acknowledged - set(run.received.get(number, ())):
+            wrong.append(f"{len(lost)} of {len(acknowledged)} acknowledged messages were not read from {name(broker)}")
+        if not sent:
+            unread.append(Unreadable(f"messages over {name(broker)}", "none was sent"))
+        elif len(acknowledged) < sent:
+            wrong.append(f"{sent - len(acknowledged)} of {sent} messages to {name(broker)} were not acknowledged")
+    return Outcome(expected=expected, seen=f"{sum(run.sent.values())} messages: {expected}", wrong=wrong, unread=unread)
+
+
+@check(
+    "canary-nothing-duplicated",
+    "No message is read twice",
+    remedy="An idempotent producer's message is twice in the log: look at the leader's log for a lost producer state.",
+)
+def nothing_duplicated(contract: Contract, run: _Run) -> Outcome:
+    """Each partition is read to its end, so that no second copy stays unseen."""
+    expected = "each message once"
+    if isinstance(run, Unreadable):
+        return Outcome(expected=expected, seen="", unread=[run])
+    wrong, unread = [], []
+    for number, broker in enumerate(contract.kafka.brokers):
+        received = run.received.get(number, ())
+        if twice := [message for message, times in Counter(received).items() if times > 1]:
+            wrong.append(f"{len(twice)} messages were read more than once from {name(broker)}")
+        if not received:
+            unread.append(Unreadable(f"messages over {name(broker)}", "none was read"))
+    return Outcome(expected=expected, seen=expected, wrong=wrong, unread=unread)
+
+
+@check(
+    "canary-in-order",
+    "Messages are read in the order in which they were sent",
+    remedy="An idempotent producer's messages changed places within a partition: look at the leader's log.",
+)
+def in_order(contract: Contract, run: _Run) -> Outcome:
+    """First copies only: a duplicate is another check's."""
+    expected = "in order on every partition"
+    if isinstance(run, Unreadable):
+        return Outcome(expected=expected, seen="", unread=[run])
+    wrong, unread = [], []
+    for number, broker in enumerate(contract.kafka.brokers):
+        received = list(dict.fromkeys(run.received.get(number, ())))
+        if received != sorted(received):
+            after, before = next((b, a) for a, b in pairwise(received) if b < a)
+            wrong.append(f"message {after} was read after message {before} from {name(broker)}")
+        if not received:
+            unread.append(Unreadable(f"messages over {name(broker)}", "none was read"))
+    return Outcome(expected=expected, seen=expected, wrong=wrong, unread=unread)
+
+
+@check(
+    "canary-offsets-kept",
+    "A consumer group commits its offsets and finds them again",
+    remedy="Consumer groups need the internal topic __consumer_offsets: offsets.topic.replication.factor must not "
+    "exceed the live brokers, and its partitions need min.insync.replicas in sync.",
+)
+def offsets_kept(contract: Contract, run: _Run) -> Outcome:
+    """What Kafka gives back is what was read."""
+    expected = "the committed offsets are those read up to"
+    if isinstance(run, Unreadable):
+        return Outcome(expected=expected, seen="", unread=[run])
+    if isinstance(run.offsets, Unreadable):
+        return Outcome(expected=expected, seen="", unread=[run.offsets])
+    wrong = [
+        f"{run.offsets.get(number, 'nothing')} is kept for the partition of {name(broker)}, {read} were read"
+        for number, broker in enumerate(contract.kafka.brokers)
+        if run.offsets.get(number) != (read := len(run.received.get(number, ())))
+    ]
+    return Outcome(expected=expected, seen=expected, wrong=wrong)
+
+
+@check(
+    "canary-removed",
+    "The canary topic is removed again",
+    remedy="Remove the topic named. delete.topic.enable must be true, and the client be allowed to delete topics and "
+    "groups that begin with hikube-kafka-canary-.",
+)
+def removed(_contract: Contract, run: _Run) -> Outcome:
+    """A listing of the topics stays as declared."""
+    expected = "removed"
+    if isinstance(run, Unreadable):
+        return Outcome(expected=expected, seen="", unread=[run])
+    return Outcome(expected=expected, seen=f"{run.topic} removed", unread=[run.removed] if run.removed else [])

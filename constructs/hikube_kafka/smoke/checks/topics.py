@@ -1,0 +1,135 @@
+"""Checks of the declared topics."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from hikube_kafka.probe.observation import Observation, Partition, Unreadable
+from hikube_kafka.smoke.checks.brokers import name, views
+from hikube_kafka.smoke.finding import Outcome, check, listed
+from hikube_kafka.spec.contract import Contract, TopicExpected
+
+
+@check(
+    "topics-exist",
+    "Every declared topic exists",
+    remedy="Apply the declaration again: it plans the topics that are missing.",
+)
+def exist(contract: Contract, seen: Observation) -> Outcome:
+    """In the view of every broker."""
+    wrong: list[str] = []
+    unread: list[Unreadable] = []
+    for broker, view in views(contract, seen):
+        if isinstance(view, Unreadable):
+            unread.append(view)
+            continue
+        for topic in contract.topics:
+            content = view.topics.get(topic.name)
+            if content is None:
+                wrong.append(f"{topic.name} is missing in the metadata of {name(broker)}")
+            elif isinstance(content, Unreadable):
+                unread.append(content)
+    return _outcome(contract, f"{len(contract.topics)} topics", wrong, unread)
+
+
+@check(
+    "topics-partitions",
+    "Every declared topic has its partitions",
+    remedy="Apply the declaration again: it adds partitions. A topic with too many must be declared so, or made anew.",
+)
+def partition_counts(contract: Contract, seen: Observation) -> Outcome:
+    """The number of partitions, in the view of every broker."""
+
+    def fault(topic: TopicExpected, partitions: Mapping[int, Partition]) -> str:
+        return "" if len(partitions) == topic.partitions else f"{len(partitions)} partitions, not {topic.partitions}"
+
+    wrong, unread = _held_to(contract, seen, fault)
+    return _outcome(contract, listed(f"{topic.name}: {topic.partitions}" for topic in contract.topics), wrong, unread)
+
+
+@check(
+    "topics-replication-factor",
+    "Every partition of every declared topic has its replicas",
+    remedy="Apply the declaration again: it moves replicas until the factor is reached.",
+)
+def replication_factors(contract: Contract, seen: Observation) -> Outcome:
+    """The number of replicas of each partition, in sync or not, in the view of every broker."""
+
+    def fault(topic: TopicExpected, partitions: Mapping[int, Partition]) -> str:
+        odd = {
+            number: len(partition.replicas)
+            for number, partition in partitions.items()
+            if len(partition.replicas) != topic.replication_factor
+        }
+        told = listed(f"{count} in partition {number}" for number, count in odd.items())
+        return f"replication factor {told}, not {topic.replication_factor}" if odd else ""
+
+    wrong, unread = _held_to(contract, seen, fault)
+    return _outcome(
+        contract, listed(f"{topic.name}: {topic.replication_factor}" for topic in contract.topics), wrong, unread
+    )
+
+
+@check(
+    "topics-configuration",
+    "Every declared entry is set on its topic",
+    remedy="Somebody has changed it since: apply the declaration again, or declare the change.",
+)
+def configurations(contract: Contract, seen: Observation) -> Outcome:
+    """The entries set on the topic itself: a default of the brokers that happens to be equal may change."""
+    wrong: list[str] = []
+    unread: list[Unreadable] = []
+    for topic in contract.topics:
+        if not topic.config:
+            continue
+        config = seen.kafka.topic_configs.get(topic.name)
+        if config is None:
+            unread.append(Unreadable(f"configuration of topic {topic.name}", "there is no such topic"))
+            continue
+        if isinstance(config, Unreadable):
+            unread.append(config)
+            continue
+        for key, value in topic.config.items():
+            if key not in config.own:
+                wrong.append(
+                    f"{topic.name}: {key} is not set on the topic (in force: {config.in_force.get(key)}), not {value}"
+                )
+            elif config.in_force.get(key) is None:
+                unread.append(Unreadable(f"{key} of topic {topic.name}", "the brokers do not tell its value"))
+            elif config.in_force[key] != value:
+                wrong.append(f"{topic.name}: {key} = {config.in_force[key]}, not {value}")
+    entries = sum(len(topic.config) for topic in contract.topics)
+    return _outcome(contract, f"{entries} entries", wrong, unread)
+
+
+def _held_to(
+    contract: Contract, seen: Observation, fault: Callable[[TopicExpected, Mapping[int, Partition]], str]
+) -> tuple[list[str], list[Unreadable]]:
+    wrong: list[str] = []
+    unread: list[Unreadable] = []
+    for topic, content in _contents(contract, seen):
+        if isinstance(content, Unreadable):
+            unread.append(content)
+        elif text := fault(topic, content):
+            wrong.append(f"{topic.name}: {text}")
+    return wrong, unread
+
+
+def _contents(
+    contract: Contract, seen: Observation
+) -> Iterator[tuple[TopicExpected, Mapping[int, Partition] | Unreadable]]:
+    for _, view in views(contract, seen):
+        for topic in contract.topics:
+            if isinstance(view, Unreadable):
+                yield topic, view
+            else:
+                absent = Unreadable(f"topic {topic.name}", "there is no such topic")
+                yield topic, view.topics.get(topic.name, absent)
+
+
+def _outcome(contract: Contract, told: str, wrong: list[str], unread: list[Unreadable]) -> Outcome:
+    return Outcome(
+        expected=told,
+        seen=told,
+        wrong=wrong,
+        unread=unread,
+        untested="" if contract.topics else "the contract declares no topic",
+    )

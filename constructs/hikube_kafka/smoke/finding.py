@@ -1,0 +1,106 @@
+"""A check, and what it finds."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from hikube_kafka.probe.observation import Unreadable
+from hikube_kafka.spec.contract import Contract
+
+Evidence = TypeVar("Evidence")
+
+
+class Status(StrEnum):
+    """How a check came out. Only ``passed`` and ``untested`` let the gate pass."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """Something was seen that must not be, or the other way round."""
+    UNREADABLE = "unreadable"
+    """Nothing wrong was seen, but something could not be looked at: that is no pass."""
+    UNTESTED = "untested"
+    """The contract promises nothing of the kind, or nobody outside can see it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check found."""
+
+    check: str
+    """Stable id of the check: ``zookeeper-one-leader``."""
+    title: str
+    """What it checks, as a sentence that is true when it passes."""
+    status: Status
+    expected: str
+    seen: tuple[str, ...]
+    """What was seen: one line each."""
+    remedy: str
+    """What to do; empty where there is nothing to do."""
+    settled_after: float | None = None
+    """Seconds from the first look until the check passed for good; None: it did not, or it looks only once."""
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it keeps the gate from passing."""
+        return self.status in {Status.FAILED, Status.UNREADABLE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a check's function hands back. Something wrong outweighs something unread; either is no pass."""
+
+    expected: str
+    seen: str
+    """What was seen, told in one line when all is well."""
+    wrong: Iterable[str] = ()
+    unread: Iterable[Unreadable] = ()
+    untested: str = ""
+    """Why there is nothing to test; empty where there is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Generic[Evidence]):
+    """A named check. Its function loops over what the contract declares, never over what happened to be seen."""
+
+    id: str
+    title: str
+    remedy: str
+    judge: Callable[[Contract, Evidence], Outcome]
+
+    def __call__(self, contract: Contract, evidence: Evidence) -> Finding:
+        """Hold the evidence to the contract."""
+        outcome = self.judge(contract, evidence)
+        # The views of several brokers mostly agree: each trouble is told once.
+        wrong = tuple(dict.fromkeys(outcome.wrong))
+        unread = tuple(dict.fromkeys(str(unreadable) for unreadable in outcome.unread))
+        if wrong:
+            status, seen = Status.FAILED, wrong + unread
+        elif unread:
+            status, seen = Status.UNREADABLE, unread
+        elif outcome.untested:
+            status, seen = Status.UNTESTED, (outcome.untested,)
+        else:
+            status, seen = Status.PASSED, (outcome.seen,)
+        return Finding(
+            check=self.id,
+            title=self.title,
+            status=status,
+            expected=outcome.expected,
+            seen=seen,
+            remedy=self.remedy if status in {Status.FAILED, Status.UNREADABLE} else "",
+        )
+
+
+def check(id_: str, title: str, *, remedy: str) -> Callable[[Callable[[Contract, Evidence], Outcome]], Check[Evidence]]:
+    """Make a check of a function."""
+
+    def of(judge: Callable[[Contract, Evidence], Outcome]) -> Check[Evidence]:
+        return Check(id=id_, title=title, remedy=remedy, judge=judge)
+
+    return of
+
+
+def listed(items: Iterable[object]) -> str:
+    """Write items with commas between; ``none`` for no item."""
+    return ", ".join(str(item) for item in items) or "none"
