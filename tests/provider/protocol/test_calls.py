@@ -8,14 +8,13 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
 from hikube_kafka.provider.protocol import tfplugin6_pb2 as pb
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, warn
 from hikube_kafka.provider.protocol.resource import DataSource, Plan, PlanRequest, Provider, Resource, State, expected
 from hikube_kafka.provider.protocol.schema import (
     DYNAMIC,
@@ -192,7 +191,7 @@ def connect(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., grpc.Ch
 
     def start(servicer: Servicer, on_shutdown: Callable[[], None] = lambda: None) -> grpc.Channel:
         directory = tempfile.mkdtemp(prefix="toy-")
-        server = _listen(servicer, Path(directory), on_shutdown)
+        server = _listen(servicer, directory, on_shutdown)
         *_, address, _, certificate = capfd.readouterr().out.strip().split("|")
         der = base64.b64decode(certificate + "=" * (-len(certificate) % 4))
         channel = grpc.secure_channel(
@@ -571,6 +570,38 @@ def test_a_state_of_many_megabytes_passes(terraform: Terraform) -> None:
     long = DUNE | {"labels": {str(index): "x" * 1000 for index in range(8000)}}
     answer = terraform.call("ReadResource", type_name="toy_book", current_state=dynamic(long))
     assert state_of(answer.new_state) == long
+
+
+# ---- Warnings ------------------------------------------------------------------------------------------------------
+
+
+def test_any_method_can_warn_beside_its_answer(
+    terraform: Terraform, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(state: State, _private: bytes) -> State:
+        warn("The paper is thin", "Turn the pages with care.", ("pages",))
+        return state
+
+    monkeypatch.setattr(book, "read", read)
+    for _ in range(2):  # a warning belongs to one call, not to the next one too
+        answer = terraform.call("ReadResource", type_name="toy_book", current_state=dynamic(DUNE))
+        shown = only(answer.diagnostics)
+        assert (shown.summary, shown.severity, path_of(shown)) == (
+            "The paper is thin",
+            pb.Diagnostic.WARNING,
+            ["pages"],
+        )
+        assert state_of(answer.new_state) == DUNE
+
+
+def test_a_warning_survives_a_refusal(terraform: Terraform, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(_planned: State, _private: bytes) -> State:
+        warn("The paper is thin")
+        raise Refusal(Diagnostic("The ink ran out"))
+
+    monkeypatch.setattr(book, "create", create)
+    answer = terraform.apply(None, PLANNED)
+    assert {each.summary for each in answer.diagnostics} == {"The paper is thin", "The ink ran out"}
 
 
 # ---- Reading, upgrading, importing, moving -------------------------------------------------------------------------

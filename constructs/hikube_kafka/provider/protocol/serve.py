@@ -8,12 +8,11 @@ the signal itself is ignored, since a topic created in that moment must still be
 import base64
 import os
 import queue
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import suppress
 from typing import NoReturn
 
 import grpc
@@ -37,6 +36,8 @@ _THREADS = 128
 _LONGEST_DIRECTORY = 95  # bytes; a socket's path takes 103 (macOS) or 107 (Linux)
 _PATIENCE = 86_400.0  # seconds for the running calls to finish; who has less uses SIGKILL
 _PARENT_CHECK = 1.0  # seconds between looks for a Terraform that was killed
+
+_SOCKET = "socket"
 
 _EMPTY = b""
 _SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status = SERVING
@@ -72,7 +73,7 @@ def serve(provider_factory: Callable[[], Provider]) -> NoReturn:
     if ending != "Shutdown":
         _stop(servicer)
     server.stop(_PATIENCE).wait()
-    shutil.rmtree(directory, ignore_errors=True)
+    _remove(directory)
     # Terraform waits for the end of the process, several times a run: nothing is left that an orderly exit would do.
     os._exit(0)
 
@@ -94,17 +95,25 @@ def _stop(servicer: Servicer) -> None:
         log("error", "stopping failed", exception=type(exception).__name__)
 
 
-def _private_directory() -> Path:
+def _private_directory() -> str:
     """A new directory that only this user can enter, with a path short enough for a socket in it."""
     name = f"hikube-provider-{os.getpid()}-{os.urandom(4).hex()}"
-    directory = Path(os.environ.get("TMPDIR") or "/tmp") / name  # noqa: S108 - the name is random, the mode is private
+    parent = os.environ.get("TMPDIR", "").rstrip("/") or "/tmp"  # noqa: S108 - the name is random, the mode private
+    directory = f"{parent}/{name}"
     if len(os.fsencode(directory)) > _LONGEST_DIRECTORY:
-        directory = Path("/tmp") / name  # noqa: S108
-    directory.mkdir(mode=0o700)
+        directory = f"/tmp/{name}"  # noqa: S108 - as above
+    os.mkdir(directory, mode=0o700)  # noqa: PTH102 - pathlib would lengthen the cold start
     return directory
 
 
-def _listen(servicer: Servicer, directory: Path, on_shutdown: Callable[[], None]) -> grpc.Server:
+def _remove(directory: str) -> None:
+    with suppress(OSError):  # a directory that somebody cleared away is no reason to fail at the very end
+        if os.path.lexists(f"{directory}/{_SOCKET}"):  # gRPC removes its socket as a rule
+            os.unlink(f"{directory}/{_SOCKET}")  # noqa: PTH108 - as above
+        os.rmdir(directory)  # noqa: PTH106 - as above
+
+
+def _listen(servicer: Servicer, directory: str, on_shutdown: Callable[[], None]) -> grpc.Server:
     """Start to serve, and tell Terraform where."""
     certificate = fresh_certificate()
     server = grpc.server(
@@ -115,7 +124,7 @@ def _listen(servicer: Servicer, directory: Path, on_shutdown: Callable[[], None]
             ("grpc.max_send_message_length", _LARGEST_MESSAGE),
         ],
     )
-    address = directory / "socket"
+    address = f"{directory}/{_SOCKET}"
     # grpcio cannot check Terraform's client certificate (its curve is P-521): the directory's mode is the lock.
     server.add_secure_port(
         f"unix:{address}", grpc.ssl_server_credentials([(certificate.key_pem, certificate.certificate_pem)])
