@@ -1,0 +1,287 @@
+"""One thin command over the rooms: ``hikube-kafka``.
+
+Exit codes of every command: 0 all well; 1 looked, and something is wrong; 2 could not look, or was misused.
+
+Each command imports its room when it runs: ``--help`` waits for none of them.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from hikube_kafka import __version__
+
+if TYPE_CHECKING:
+    from hikube_kafka.ensemble import EnsembleObservation
+
+
+class Exit(IntEnum):
+    """What a command's exit code says."""
+
+    WELL = 0
+    WRONG = 1
+    BLIND = 2
+
+
+app = typer.Typer(
+    name="hikube-kafka",
+    help="Kafka and ZooKeeper, declared in Python, delivered by Terraform, proven after the apply.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+local = typer.Typer(help="The servers on this machine.", no_args_is_help=True)
+provider = typer.Typer(help="The Terraform provider.", no_args_is_help=True)
+app.add_typer(local, name="local")
+app.add_typer(provider, name="provider")
+
+Ensemble = Annotated[
+    str | None,
+    typer.Option("--ensemble", "-e", help="Name of the ensemble, or its directory. Not needed when there is only one."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _fail(code: Exit, message: object) -> NoReturn:
+    typer.echo(f"hikube-kafka: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=2, default=str))
+
+
+# --- size ----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def size(
+    *,
+    write: Annotated[str, typer.Option(help="What all producers together send, on average: 25MB/s.")],
+    retention: Annotated[str, typer.Option(help="How long messages are kept: 7d.")],
+    fan_out: Annotated[float, typer.Option(help="How many times each message is read.")] = 1,
+    peak: Annotated[float, typer.Option(help="The busiest minute over the average.")] = 2,
+    replication_factor: Annotated[int, typer.Option(help="Copies of each message.")] = 3,
+    message_size: Annotated[str, typer.Option(help="Average message, after compression: 1Ki.")] = "1Ki",
+    disk_use: Annotated[float, typer.Option(help="Part of each disk that may fill.")] = 0.7,
+    as_json: AsJson = False,
+) -> None:
+    """From a workload to brokers, partitions, memory and disk, with the reasoning."""
+    from pydantic import ValidationError
+
+    from hikube_kafka.spec import sizing
+
+    try:
+        sized = sizing.size(
+            sizing.Workload(
+                write=write,
+                retention=retention,
+                fan_out=fan_out,
+                peak=peak,
+                replication_factor=replication_factor,
+                message_size=message_size,
+                disk_use=disk_use,
+            )
+        )
+    except ValidationError as error:
+        wrong = (
+            f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+        )
+        _fail(Exit.BLIND, "\n".join(wrong))
+    if as_json:
+        _print_json(
+            {
+                "kafka": sized.kafka.model_dump(mode="json"),
+                "zookeeper": sized.zookeeper.model_dump(mode="json"),
+                "partitions": sized.partitions,
+                "steps": [asdict(step) for step in sized.steps],
+            }
+        )
+        return
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "value", "formula", "source", title=f"{write}, kept for {retention}")
+    for step in sized.steps:
+        table.add_row(step.what, step.value, step.formula, step.source)
+    Console().print(table)
+
+
+# --- local ---------------------------------------------------------------------------------------------------------
+
+
+def _directories(ensemble: str | None) -> list[Path]:
+    """Directories of the ensembles that are meant: the named one, or all."""
+    from hikube_kafka.ensemble import default_directory, ensembles
+
+    if ensemble is None:
+        found = ensembles()
+        if not found:
+            _fail(
+                Exit.BLIND, f"there is no ensemble in {default_directory('x').parent}: deploy one, or name it with -e."
+            )
+        return found
+    return [Path(ensemble).expanduser() if os.sep in ensemble else default_directory(ensemble)]
+
+
+def _directory(ensemble: str | None) -> Path:
+    found = _directories(ensemble)
+    if len(found) > 1:
+        _fail(
+            Exit.BLIND, f"there are {len(found)} ensembles: choose one with -e {' or -e '.join(d.name for d in found)}."
+        )
+    return found[0]
+
+
+def _look(directory: Path) -> "EnsembleObservation":
+    from hikube_kafka.ensemble import status
+
+    observation = status(directory)
+    if observation is None:
+        _fail(Exit.BLIND, f"there is no ensemble in {directory}.")
+    return observation
+
+
+@local.command("status")
+def local_status(ensemble: Ensemble = None, *, as_json: AsJson = False) -> None:
+    """What runs on this machine. Exit code 1 if a server is not as it was declared."""
+    observations = [_look(directory) for directory in _directories(ensemble)]
+    if as_json:
+        _print_json([asdict(observation) | {"is_healthy": observation.is_healthy} for observation in observations])
+    else:
+        from rich.console import Console
+
+        console = Console()
+        for observation in observations:
+            console.print(_table(observation))
+            console.print(f"{observation.directory}, cluster id {observation.cluster_id or 'not known yet'}\n")
+    if not all(observation.is_healthy for observation in observations):
+        raise typer.Exit(Exit.WRONG)
+
+
+def _table(observation: "EnsembleObservation") -> Any:
+    from rich.table import Table
+
+    table = Table("server", "state", "", "pid", "memory", "up", title=observation.name, title_justify="left")
+    for server in observation.servers:
+        table.add_row(
+            server.name,
+            f"[{'green' if server.state == 'running' else 'red'}]{server.state}[/]",
+            server.detail,
+            str(server.pid or ""),
+            f"{server.memory_bytes / 1024**2:.0f} MiB" if server.memory_bytes else "",
+            _duration(server.uptime_seconds) if server.uptime_seconds else "",
+        )
+    return table
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@local.command("logs")
+def local_logs(
+    server: Annotated[str, typer.Argument(help="Its name: broker-0, zookeeper-1.")],
+    ensemble: Ensemble = None,
+    *,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for further lines, until Ctrl-C.")] = False,
+) -> None:
+    """The log of a server."""
+    from hikube_kafka.ensemble import logs
+
+    directory = _directory(ensemble)
+    try:
+        for line in logs(directory, server, lines=lines, follow=follow):
+            typer.echo(line)
+    except FileNotFoundError:
+        _fail(Exit.BLIND, f"{server} never ran in {directory}: hikube-kafka local status names the servers.")
+    except KeyboardInterrupt:
+        return
+
+
+@local.command("stop")
+def local_stop(ensemble: Ensemble = None) -> None:
+    """Stop the servers, brokers first. Their data stay, and the next deploy starts them again."""
+    from hikube_kafka.ensemble import EnsembleError, stop
+
+    for directory in _directories(ensemble):
+        try:
+            stopped = stop(directory, progress=typer.echo)
+        except EnsembleError as error:
+            _fail(Exit.WRONG, error)
+        typer.echo(f"{directory.name}: stopped {', '.join(stopped) if stopped else 'nothing, for nothing ran'}.")
+
+
+@local.command("kafka", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def local_kafka(
+    tool: Annotated[str, typer.Argument(help="As in kafka-TOOL.sh: topics, console-producer, console-consumer, ...")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="The tool's own: --topic orders.")] = None,
+    ensemble: Ensemble = None,
+) -> None:
+    """Run one of Kafka's own tools against the brokers on this machine."""
+    from hikube_kafka.ensemble import EnsembleError
+    from hikube_kafka.ensemble.tools import command
+
+    try:
+        words = command(_directory(ensemble), tool, arguments or [])
+    except EnsembleError as error:
+        _fail(Exit.BLIND, error)
+    sys.stdout.flush()
+    os.execv(words[0], words)  # noqa: S606 - the tool takes our place: its input, its Ctrl-C and its exit code
+
+
+@local.command("jars")
+def local_jars() -> None:
+    """Bring the jars of Kafka and ZooKeeper into the cache, unless they are there."""
+    from hikube_kafka.ensemble import EnsembleError, Patience
+    from hikube_kafka.ensemble.jars import provide
+    from hikube_kafka.ensemble.waiting import Conduct
+
+    try:
+        folder = provide(None, Conduct(progress=typer.echo, cancelled=lambda: False, patience=Patience()))
+    except EnsembleError as error:
+        _fail(Exit.BLIND, error)
+    typer.echo(f"Kafka's jars are in {folder}.")
+
+
+# --- provider ------------------------------------------------------------------------------------------------------
+
+
+@provider.command("install")
+def provider_install() -> None:
+    """Put the provider where Terraform finds it: a small script that starts this Python."""
+    from hikube_kafka.provider.install import install
+
+    typer.echo(f"The provider hikube {__version__} is in {install()}.")
