@@ -1,0 +1,525 @@
+"""The Kafka cluster, as the provider sees it: one read for the whole process, changes gathered into few requests."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hikube_kafka.probe import reach
+from hikube_kafka.provider.gathering import Gathering
+from hikube_kafka.provider.settings import Settings
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
+    from hikube_kafka.provider.forwarding import Forwarding
+
+LOG = logging.getLogger(__name__)
+
+_DIAL_SECONDS = 3.0
+"""For one address to take a connection: a dead cluster costs this much, once per process."""
+_ANSWER_SECONDS = 10.0
+"""For a broker that took the connection to answer a read."""
+_CHANGE_SECONDS = 60.0
+"""For the controller to carry out a change: it waits until the brokers know of it."""
+_ARRIVAL_SECONDS = 120.0
+"""For the cluster to answer during an apply: what was made a moment ago may still be starting."""
+_JOIN_SECONDS = 3.0
+"""For brokers that are just registering to be told to all others."""
+_POLL_SECONDS = 0.25
+
+_LOOK_UPS_BY_NAME = 4
+"""Requests that ask for the configuration of named topics alone; the next one asks for that of all that are left.
+
+A configuration of a few topics in a cluster of thousands stays cheap, one of thousands takes five requests."""
+_CONFIGS_PER_REQUEST = 1000
+"""An answer about one topic has some 4 kB; librdkafka takes up to 100 MB."""
+
+
+class Unreachable(Exception):  # noqa: N818 - a state of the world, not a fault of the program
+    """No broker answers.
+
+    Attributes:
+        addresses: The brokers asked.
+        reason: Why, as far as it is known.
+    """
+
+    def __init__(self, addresses: str, reason: str) -> None:
+        self.addresses = addresses
+        self.reason = reason
+        super().__init__(f"no broker of {addresses} answers: {reason}")
+
+
+class Denied(Exception):  # noqa: N818 - the cluster says no
+    """A broker answers, and does not let the client in.
+
+    Attributes:
+        addresses: The brokers asked.
+        reason: What it says.
+    """
+
+    def __init__(self, addresses: str, reason: str) -> None:
+        self.addresses = addresses
+        self.reason = reason
+        super().__init__(f"the brokers of {addresses} do not let this client in: {reason}")
+
+
+class Stopped(Exception):  # noqa: N818 - the user's wish
+    """The user pressed Ctrl-C while something was waited for."""
+
+
+class KafkaRefused(Exception):  # noqa: N818 - Kafka's own decision
+    """Kafka refused a change.
+
+    Attributes:
+        code: Kafka's name for it: ``TOPIC_ALREADY_EXISTS``.
+        reason: Kafka's sentence.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"{code}: {reason}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveTopic:
+    """A topic as it is."""
+
+    replicas: Mapping[int, tuple[int, ...]]
+    """The brokers that hold each partition, preferred leader first."""
+    in_sync: Mapping[int, tuple[int, ...]]
+    config: Mapping[str, str]
+    """The entries set on the topic itself; what it has from the brokers or from Kafka is not among them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The cluster's metadata at one moment."""
+
+    brokers: frozenset[int]
+    """Live brokers."""
+    replicas: Mapping[str, Mapping[int, tuple[int, ...]]]
+    """The brokers that hold each partition of each topic, preferred leader first."""
+    in_sync: Mapping[str, Mapping[int, tuple[int, ...]]]
+
+    def load(self, *, without: str) -> Counter[int]:
+        """How many replicas each broker holds, one topic aside."""
+        return Counter(
+            broker
+            for topic, partitions in self.replicas.items()
+            if topic != without
+            for replicas in partitions.values()
+            for broker in replicas
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTopic:
+    """A topic to be made."""
+
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+
+
+class Cluster:
+    """One cluster, for one provider process; used from many threads at once.
+
+    Args:
+        settings: Where it is. None of them may be unknown.
+        stopped: Set when the user presses Ctrl-C: waits then end.
+        on_statistics: Takes librdkafka's statistics (JSON) twice a second: for counting requests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        stopped: threading.Event,
+        *,
+        on_statistics: Callable[[str], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.addresses = settings.bootstrap_servers or ""
+        self._stopped = stopped
+        self._on_statistics = on_statistics
+        self._lock = threading.RLock()
+        self._client: AdminClient | None = None
+        self._forwarding: Forwarding | None = None
+        self._complaints: list[Any] = []
+        self._layout: Layout | None = None
+        self._confirmed_missing = False
+        self._failure: Unreachable | Denied | None = None
+        self._waited = False
+        self._configs: dict[str, Mapping[str, str]] = {}
+        self._wanted: set[str] = set()
+        self._look_ups = 0
+        self._creations: Gathering[NewTopic, None] = Gathering(self._create)
+        self._growths: Gathering[int, None] = Gathering(self._grow)
+        self._alterations: Gathering[Mapping[str, str | None], None] = Gathering(self._alter)
+        self._deletions: Gathering[None, None] = Gathering(self._delete)
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    def layout(self, *, fresh: bool = False) -> Layout:
+        """The metadata, read once per process unless it must be fresh.
+
+        Raises:
+            Unreachable: No broker answers; remembered, so that a dead cluster costs seconds once and not per topic.
+            Denied: The client is not let in; remembered likewise.
+        """
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            if self._layout is None or fresh:
+                try:
+                    self._layout = self._read_layout()
+                except (Unreachable, Denied) as failure:
+                    self._failure = failure
+                    raise
+            return self._layout
+
+    def await_answer(self) -> Layout:
+        """The metadata, waiting a bounded time for a cluster that may be starting. For an apply.
+
+        Raises:
+            Unreachable: Nobody answered in time; the next caller does not wait again.
+            Denied: The client is not let in.
+            Stopped: Ctrl-C.
+        """
+        with self._lock:
+            deadline = time.monotonic() + (0 if self._waited else _ARRIVAL_SECONDS)
+            while True:
+                self._failure = None if isinstance(self._failure, Unreachable) else self._failure
+                try:
+                    return self.layout()
+                except Unreachable:
+                    if time.monotonic() > deadline:
+                        self._waited = True
+                        raise
+                self.pause()
+
+    def live_brokers(self, at_least: int) -> frozenset[int]:
+        """The live brokers; if there are fewer than wanted, brokers that are just joining get a moment to do so."""
+        with self._lock:
+            brokers = self.layout().brokers
+            deadline = time.monotonic() + _JOIN_SECONDS
+            while len(brokers) < at_least and time.monotonic() < deadline:
+                self.pause()
+                brokers = self.layout(fresh=True).brokers
+            return brokers
+
+    def topic(self, name: str) -> LiveTopic | None:
+        """A topic, or None if there is none; a topic is only gone if a second look does not find it either."""
+        with self._lock:
+            if name not in self.layout().replicas and not self._confirmed_missing:
+                self._confirmed_missing = True
+                self.layout(fresh=True)
+            layout = self.layout()
+            if name not in layout.replicas:
+                return None
+            config = self._config(name)
+            if config is None:
+                return None
+            return LiveTopic(replicas=layout.replicas[name], in_sync=layout.in_sync[name], config=config)
+
+    def eventually(self, holds: Callable[[Layout], bool], *, seconds: float) -> bool:
+        """Whether something becomes true of the metadata in time."""
+        deadline = time.monotonic() + seconds
+        while not holds(self.layout(fresh=True)):
+            if time.monotonic() > deadline:
+                return False
+            self.pause()
+        return True
+
+    def pause(self) -> None:
+        """Wait between two looks.
+
+        Raises:
+            Stopped: Ctrl-C.
+        """
+        if self._stopped.wait(_POLL_SECONDS):
+            raise Stopped
+
+    def _config(self, name: str) -> Mapping[str, str] | None:
+        # Callers queue for the lock: whoever gets it asks for all that wait by then.
+        if name not in self._configs:
+            self._look_ups += 1
+            known = self.layout().replicas
+            names = self._wanted if self._look_ups <= _LOOK_UPS_BY_NAME else set(known)
+            self._read_configs(sorted((names & known.keys()) - self._configs.keys()))
+        return self._configs.get(name)
+
+    def topic_among_others(self, name: str) -> LiveTopic | None:
+        """``topic``, for callers that come in numbers."""
+        self._wanted.add(name)
+        return self.topic(name)
+
+    def _read_layout(self) -> Layout:
+        self._forward()
+        self._dial()
+        client = self._admin()
+        from confluent_kafka import KafkaException  # noqa: PLC0415 - loaded when a cluster is asked
+
+        try:
+            metadata = client.list_topics(timeout=_ANSWER_SECONDS)
+        except KafkaException as error:
+            raise self._explained(error) from None
+        if not metadata.brokers:
+            # A broker that has not heard from its controller yet knows of nobody: its empty list is no answer.
+            raise Unreachable(self.addresses, "the broker that answers does not know the cluster yet")
+        if self._forward(frozenset(metadata.brokers)):
+            self._client = None  # the next one knows all addresses
+        topics = {name: topic.partitions for name, topic in metadata.topics.items() if topic.partitions}
+        return Layout(
+            brokers=frozenset(metadata.brokers),
+            replicas={name: {p: tuple(its[p].replicas) for p in sorted(its)} for name, its in topics.items()},
+            in_sync={name: {p: tuple(its[p].isrs) for p in sorted(its)} for name, its in topics.items()},
+        )
+
+    def reachable_addresses(self) -> str:
+        """Where the brokers are met from here: the local ends of port-forwards, where there are any.
+
+        Best effort: who cannot be reached is found out by whoever dials.
+        """
+        with self._lock:
+            try:
+                self.layout()
+            except (Unreachable, Denied) as problem:
+                LOG.info("%s", problem)
+            return self.addresses
+
+    def _forward(self, brokers: frozenset[int] | None = None) -> bool:
+        """Open port-forwards, to the first brokers or to those named; answers whether that changed anything."""
+        if self.settings.kubernetes is None:
+            return False
+        from hikube_kafka.provider.forwarding import (  # noqa: PLC0415 - the Kubernetes client is slow to load
+            Forwarding,
+            KubernetesError,
+            is_final,
+        )
+
+        if self._forwarding is None:
+            self._forwarding = Forwarding(self.settings.kubernetes)
+        where = f"release {self.settings.kubernetes.release} in namespace {self.settings.kubernetes.namespace}"
+        try:
+            opened = self._forwarding.open(brokers) if brokers is not None else self._forwarding.open()
+        except KubernetesError as error:
+            raise (Denied if is_final(error) else Unreachable)(where, str(error)) from None
+        self.addresses = self._forwarding.addresses
+        return opened
+
+    def _dial(self) -> None:
+        """See whether anybody listens: a refused connection is known at once, where a client would go on trying."""
+        addresses = [address.strip() for address in self.addresses.split(",")]
+        reasons: dict[str, str] = {}
+
+        def listens(address: str) -> bool:
+            try:
+                reach.dial(address, _DIAL_SECONDS).close()
+            except (OSError, ValueError) as error:
+                reasons[address] = reach.reason(error)
+                return False
+            return True
+
+        pool = ThreadPoolExecutor(len(addresses))
+        try:
+            if not any(pool.map(listens, addresses)):
+                raise Unreachable(self.addresses, "; ".join(f"{its}: {reasons[its]}" for its in addresses))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _admin(self) -> "AdminClient":
+        if self._client is None:
+            from confluent_kafka import KafkaException  # noqa: PLC0415 - 40 ms that a plan without a cluster saves
+            from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
+            properties: dict[str, Any] = {
+                **self.settings.security.librdkafka(),
+                "bootstrap.servers": self.addresses,
+                "client.id": "terraform-provider-hikube",
+                "error_cb": self._complaints.append,
+                "logger": LOG,
+                "log_level": 3,
+                "reconnect.backoff.max.ms": 1000,
+            }
+            if self._on_statistics is not None:
+                properties |= {"statistics.interval.ms": 500, "stats_cb": self._on_statistics}
+            try:
+                self._client = AdminClient(properties)
+            except KafkaException as error:
+                raise Denied(self.addresses, f"the client cannot be set up: {error.args[0].str()}") from None
+        return self._client
+
+    def _explained(self, error: Exception) -> Unreachable | Denied:
+        from confluent_kafka import KafkaError  # noqa: PLC0415
+
+        if self._client is not None:
+            self._client.poll(0)  # brings what librdkafka has to say into the list
+        complaints, self._complaints[:] = list(self._complaints), []
+        # The next look must not meet the backoff of this one.
+        self._client = None
+        for complaint in complaints:
+            if complaint.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}:  # noqa: SLF001 - their public names
+                return Denied(self.addresses, " ".join(complaint.str().split()))
+        reason = complaints[0].str() if complaints else error.args[0].str()
+        return Unreachable(self.addresses, " ".join(reason.split()))
+
+    def _read_configs(self, names: list[str]) -> None:
+        from confluent_kafka import KafkaException  # noqa: PLC0415
+        from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        for start in range(0, len(names), _CONFIGS_PER_REQUEST):
+            resources = [
+                ConfigResource(ResourceType.TOPIC, name) for name in names[start : start + _CONFIGS_PER_REQUEST]
+            ]
+            answers = self._admin().describe_configs(resources, request_timeout=_ANSWER_SECONDS * 3)
+            for resource, answer in answers.items():
+                try:
+                    entries = answer.result()
+                except KafkaException as error:
+                    failure = error.args[0]
+                    if failure.name() == "UNKNOWN_TOPIC_OR_PART":
+                        continue
+                    if failure.name().endswith("AUTHORIZATION_FAILED"):
+                        raise Denied(self.addresses, failure.str()) from None
+                    raise self._explained(error) from None
+                self._configs[resource.name] = {
+                    key: entry.value or "" for key, entry in entries.items() if entry.source == own
+                }
+
+    # ---- changing --------------------------------------------------------------------------------------------------
+
+    def create(self, name: str, topic: NewTopic) -> None:
+        """Make a topic.
+
+        Raises:
+            KafkaRefused: Kafka says no to this topic.
+        """
+        self._creations.submit(name, topic)
+
+    def grow(self, name: str, partitions: int) -> None:
+        """Raise the number of partitions, and wait until all brokers know.
+
+        Raises:
+            KafkaRefused: Kafka says no.
+        """
+        self._growths.submit(name, partitions)
+
+    def alter_config(self, name: str, entries: Mapping[str, str | None]) -> None:
+        """Set entries of a topic, and remove those whose value is None; all others stay as they are.
+
+        Raises:
+            KafkaRefused: Kafka says no.
+        """
+        self._alterations.submit(name, entries)
+
+    def delete(self, name: str) -> None:
+        """Delete a topic; whether the brokers have let go of it is another question.
+
+        Raises:
+            KafkaRefused: Kafka says no.
+        """
+        self._deletions.submit(name, None)
+
+    def racks(self) -> dict[int, str | None]:
+        """The rack of each live broker."""
+        return {
+            node.id: node.rack
+            for node in self._admin().describe_cluster(request_timeout=_ANSWER_SECONDS).result().nodes
+        }
+
+    def forget(self, name: str) -> None:
+        """Read a topic anew when it is next asked for, and the metadata with it."""
+        with self._lock:
+            self._layout = None
+            self._configs.pop(name, None)
+
+    def forget_all(self) -> None:
+        """The servers themselves have been changed: read everything anew, and wait for them again."""
+        with self._lock:
+            self._client = None
+            self._layout = None
+            self._failure = None
+            self._waited = False
+            self._confirmed_missing = False
+            self._configs.clear()
+            self._look_ups = 0
+
+    def _create(self, topics: Mapping[str, NewTopic]) -> Mapping[str, Future[None]]:
+        from confluent_kafka.admin import NewTopic as Wanted  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        wanted = [
+            Wanted(name, topic.partitions, topic.replication_factor, config=dict(topic.config))
+            for name, topic in topics.items()
+        ]
+        return _refusals(
+            self._admin().create_topics(
+                wanted, operation_timeout=_CHANGE_SECONDS, request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS
+            )
+        )
+
+    def _grow(self, topics: Mapping[str, int]) -> Mapping[str, Future[None]]:
+        from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        wanted = [NewPartitions(name, partitions) for name, partitions in topics.items()]
+        return _refusals(
+            self._admin().create_partitions(
+                wanted, operation_timeout=_CHANGE_SECONDS, request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS
+            )
+        )
+
+    def _alter(self, topics: Mapping[str, Mapping[str, str | None]]) -> Mapping[str, Future[None]]:
+        from confluent_kafka.admin import (  # type: ignore[attr-defined]  # noqa: PLC0415
+            AlterConfigOpType,
+            ConfigEntry,
+            ConfigResource,
+            ResourceType,
+        )
+
+        resources = [
+            ConfigResource(
+                ResourceType.TOPIC,
+                name,
+                incremental_configs=[
+                    ConfigEntry(
+                        key,
+                        value,
+                        incremental_operation=AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET,
+                    )
+                    for key, value in entries.items()
+                ],
+            )
+            for name, entries in topics.items()
+        ]
+        answers = self._admin().incremental_alter_configs(resources, request_timeout=_CHANGE_SECONDS)
+        return _refusals({resource.name: answer for resource, answer in answers.items()})
+
+    def _delete(self, topics: Mapping[str, None]) -> Mapping[str, Future[None]]:
+        return _refusals(
+            self._admin().delete_topics(
+                list(topics), operation_timeout=_CHANGE_SECONDS, request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS
+            )
+        )
+
+
+def _refusals(answers: Mapping[str, "Future[Any]"]) -> dict[str, Future[None]]:
+    """The answers of Kafka's client, with its exceptions as ours."""
+    from confluent_kafka import KafkaException  # noqa: PLC0415
+
+    settled: dict[str, Future[None]] = {}
+    for name, answer in answers.items():
+        settled[name] = Future()
+        error = answer.exception()
+        if isinstance(error, KafkaException):
+            settled[name].set_exception(KafkaRefused(error.args[0].name(), error.args[0].str()))
+        elif error is not None:
+            settled[name].set_exception(error)
+        else:
+            settled[name].set_result(None)
+    return settled

@@ -1,0 +1,35 @@
+"""The provider ``hikube``: its settings, resources and data source."""
+
+from collections.abc import Iterable
+
+from hikube_kafka.provider import settings
+from hikube_kafka.provider.local_ensemble import LocalEnsembleResource
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic
+from hikube_kafka.provider.protocol.resource import Provider, State
+from hikube_kafka.provider.quorum import QuorumDataSource
+from hikube_kafka.provider.session import Session
+from hikube_kafka.provider.topic import TopicResource
+
+
+class HikubeProvider(Provider):
+    """Kafka with ZooKeeper: topics, what the quorum says of itself, and ensembles on this machine."""
+
+    schema = settings.SCHEMA
+
+    def __init__(self) -> None:
+        self.session = Session()
+        self.resources = (TopicResource(self.session), LocalEnsembleResource(self.session))
+        self.data_sources = (QuorumDataSource(self.session),)
+
+    def validate(self, config: State) -> Iterable[Diagnostic]:
+        """What is wrong with the provider block in itself."""
+        return settings.faults(config)
+
+    def configure(self, config: State) -> Iterable[Diagnostic]:
+        """Take the settings; the cluster is first dialled when something has to be known of it."""
+        self.session.configure(settings.Settings.of(config))
+        return ()
+
+    def stop(self) -> None:
+        """End all waits: the user pressed Ctrl-C."""
+        self.session.stopped.set()

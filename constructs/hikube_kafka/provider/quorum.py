@@ -1,0 +1,255 @@
+"""``hikube_kafka_quorum``: what ZooKeeper and Kafka say of themselves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
+from hikube_kafka.provider.protocol.resource import DataSource, State
+from hikube_kafka.provider.protocol.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
+from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.provider.session import Session
+
+if TYPE_CHECKING:
+    from hikube_kafka.probe.observation import KafkaSeen, Metadata, ZooKeeperSeen
+
+_NAMED = 5
+"""Partitions that a reason names before it counts the rest."""
+
+
+class QuorumDataSource(DataSource):
+    """Read at every plan; unhealthy is an answer, not an error."""
+
+    type_name = "hikube_kafka_quorum"
+    schema = Schema(
+        description="What ZooKeeper and Kafka say of themselves. Unhealthy is an answer; only when nothing can be read "
+        "at all is there an error. Give it `depends_on` where servers are made by the same configuration.",
+        attributes={
+            "expected_brokers": Attribute(
+                NUMBER, optional=True, description="How many brokers there should be; fewer or more is a reason."
+            ),
+            "expected_zookeeper_servers": Attribute(
+                NUMBER, optional=True, description="How many ZooKeeper servers should serve."
+            ),
+            "healthy": Attribute(BOOL, computed=True, description="Whether `reasons` is empty."),
+            "reasons": Attribute(List(STRING), computed=True, description="Everything that is not as it should be."),
+            "zookeeper": Attribute(
+                nested=Nested(
+                    "list",
+                    {
+                        "address": Attribute(STRING, computed=True, description="`host:port`."),
+                        "mode": Attribute(
+                            STRING,
+                            computed=True,
+                            description="`leader`, `follower`, `observer`, `standalone`; null: it does not serve.",
+                        ),
+                    },
+                ),
+                computed=True,
+                description="The ZooKeeper servers of the provider's `zookeeper_servers`.",
+            ),
+            "zookeeper_leader": Attribute(STRING, computed=True, description="Address of the leading server."),
+            "brokers": Attribute(
+                List(NUMBER), computed=True, description="Ids of the brokers that answer or are named."
+            ),
+            "controller": Attribute(
+                NUMBER, computed=True, description="Id of the controller; null: none is agreed on."
+            ),
+            "cluster_id": Attribute(STRING, computed=True, description="Kafka's cluster id."),
+            "topics": Attribute(NUMBER, computed=True, description="Number of topics, internal ones included."),
+            "under_replicated_partitions": Attribute(
+                NUMBER, computed=True, description="Partitions with a replica that is not in sync."
+            ),
+            "offline_partitions": Attribute(NUMBER, computed=True, description="Partitions without a leader."),
+        },
+    )
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def validate(self, config: State) -> Iterator[Diagnostic]:
+        """Expected numbers are counts."""
+        for name in ("expected_brokers", "expected_zookeeper_servers"):
+            number = config[name]
+            if number is not None and number is not UNKNOWN and (not isinstance(number, int) or number < 1):
+                yield Diagnostic(f"{name} must be a whole number of at least 1", f"It is {number}.", path=(name,))
+
+    def read(self, config: State) -> State:
+        """Look at every server and every broker by itself."""
+        settings = self._session.settings
+        if settings.unknown:
+            reason = (
+                f"not read yet: the provider's settings are unknown before the apply ({', '.join(settings.unknown)})"
+            )
+            return {**_answer((), None, None), **_expectations(config), "healthy": False, "reasons": [reason]}
+        from hikube_kafka.probe.credentials import ClientSettings  # noqa: PLC0415 - loaded where a cluster is read
+        from hikube_kafka.probe.kafka import observe_kafka  # noqa: PLC0415
+        from hikube_kafka.probe.zookeeper import observe_zookeeper  # noqa: PLC0415
+
+        zookeeper, kafka = None, None
+        if settings.zookeeper_servers:
+            servers, slash, chroot = settings.zookeeper_servers.partition("/")
+            zookeeper = observe_zookeeper(_split(servers), chroot=slash + chroot)
+        addresses = self._brokers()
+        if addresses:
+            kafka = observe_kafka(_split(addresses), ClientSettings(settings.security.librdkafka()))
+        reasons = [*_zookeeper_reasons(zookeeper, config), *_kafka_reasons(kafka, zookeeper, config)]
+        views = _views(kafka)
+        if not views and not (zookeeper and _modes(zookeeper)):
+            raise Refusal(
+                Diagnostic(
+                    "Nothing can be read of the cluster",
+                    f"{'; '.join(reasons)}. Check bootstrap_servers and zookeeper_servers of the provider block.",
+                )
+            )
+        return {
+            **_answer(views, zookeeper, kafka),
+            **_expectations(config),
+            "healthy": not reasons,
+            "reasons": reasons,
+        }
+
+    def _brokers(self) -> str | None:
+        """Where the brokers are met; through a port-forward as well."""
+        if self._session.settings.kubernetes is None:
+            if not (self._session.settings.bootstrap_servers or self._session.settings.zookeeper_servers):
+                self._session.cluster()  # refuses: nothing says where the cluster is
+            return self._session.settings.bootstrap_servers
+        cluster = self._session.cluster()
+        return cluster.reachable_addresses() if cluster is not None else None
+
+
+def _expectations(config: State) -> dict[str, Any]:
+    return {name: config[name] for name in ("expected_brokers", "expected_zookeeper_servers")}
+
+
+def _split(addresses: str) -> list[str]:
+    return [address.strip() for address in addresses.split(",")]
+
+
+def _views(kafka: "KafkaSeen | None") -> "tuple[Metadata, ...]":
+    from hikube_kafka.probe.observation import Metadata  # noqa: PLC0415
+
+    return tuple(broker.metadata for broker in kafka.brokers if isinstance(broker.metadata, Metadata)) if kafka else ()
+
+
+def _modes(zookeeper: "ZooKeeperSeen") -> dict[str, str]:
+    """The mode of each server that serves, by its address."""
+    from hikube_kafka.probe.observation import ServerStatus  # noqa: PLC0415
+
+    return {each.address: each.status.mode for each in zookeeper.servers if isinstance(each.status, ServerStatus)}
+
+
+def _answer(
+    views: "Sequence[Metadata]", zookeeper: "ZooKeeperSeen | None", kafka: "KafkaSeen | None"
+) -> dict[str, Any]:
+    modes = _modes(zookeeper) if zookeeper else {}
+    leaders = [address for address, mode in modes.items() if mode in {"leader", "standalone"}]
+    controllers = {view.controller for view in views}
+    clusters = {view.cluster_id for view in views if view.cluster_id}
+    return {
+        "zookeeper": [
+            {"address": server.address, "mode": modes.get(server.address)}
+            for server in (zookeeper.servers if zookeeper else ())
+        ],
+        "zookeeper_leader": leaders[0] if len(leaders) == 1 else None,
+        "brokers": sorted({broker for view in views for broker in view.brokers}),
+        "controller": controllers.pop() if len(controllers) == 1 else None,
+        "cluster_id": clusters.pop() if len(clusters) == 1 else None,
+        "topics": max((len(view.topics) for view in views), default=None) if kafka else None,
+        "under_replicated_partitions": max((len(_behind(view)) for view in views), default=None),
+        "offline_partitions": max((len(_offline(view)) for view in views), default=None),
+    }
+
+
+def _zookeeper_reasons(zookeeper: "ZooKeeperSeen | None", config: State) -> Iterator[str]:
+    expected = config["expected_zookeeper_servers"]
+    if zookeeper is None:
+        if expected is not None:
+            yield "expected_zookeeper_servers is set, but the provider has no zookeeper_servers to look at"
+        return
+    modes = _modes(zookeeper)
+    for server in zookeeper.servers:
+        if server.address not in modes:
+            yield str(server.status)
+    leading = [address for address, mode in modes.items() if mode in {"leader", "standalone"}]
+    if len(leading) != 1:
+        yield f"{len(leading)} ZooKeeper servers lead: {', '.join(leading) or 'none'}"
+    if expected is not None and len(modes) != expected:
+        yield f"{len(modes)} ZooKeeper servers serve, {expected} are expected"
+
+
+def _kafka_reasons(kafka: "KafkaSeen | None", zookeeper: "ZooKeeperSeen | None", config: State) -> Iterator[str]:
+    expected = config["expected_brokers"]
+    if kafka is None:
+        if expected is not None:
+            yield "expected_brokers is set, but the provider has no bootstrap_servers to look at"
+        return
+    from hikube_kafka.probe.observation import Unreadable  # noqa: PLC0415
+
+    for broker in kafka.brokers:
+        if isinstance(broker.metadata, Unreadable):
+            yield str(broker.metadata)
+    views = _views(kafka)
+    if views:
+        yield from _membership_reasons(views, zookeeper, expected)
+        yield from _partition_reasons(views)
+
+
+def _membership_reasons(
+    views: "Sequence[Metadata]", zookeeper: "ZooKeeperSeen | None", expected: int | None
+) -> Iterator[str]:
+    from hikube_kafka.probe.observation import KafkaRegistry  # noqa: PLC0415
+
+    named = sorted({tuple(sorted(view.brokers)) for view in views})
+    if len(named) > 1:
+        yield f"the brokers do not agree on who they are: {_lists(named)}"
+    if expected is not None and any(len(each) != expected for each in named):
+        yield f"brokers {_lists(named)} are there, {expected} are expected"
+    registries = [server.kafka for server in (zookeeper.servers if zookeeper else ())]
+    registered = sorted({tuple(sorted(each.brokers)) for each in registries if isinstance(each, KafkaRegistry)})
+    if registered and registered != named:
+        yield f"ZooKeeper has registered {_lists(registered)}, the brokers' metadata has {_lists(named)}"
+    controllers = {view.controller for view in views}
+    if len(controllers) > 1 or None in controllers:
+        yield f"no controller is agreed on: {', '.join(sorted(map(str, controllers)))}"
+    clusters = sorted({str(view.cluster_id) for view in views})
+    if len(clusters) > 1:
+        yield f"the brokers are of different clusters: {', '.join(clusters)}"
+
+
+def _partition_reasons(views: "Sequence[Metadata]") -> Iterator[str]:
+    offline = max((_offline(view) for view in views), key=len)
+    if offline:
+        yield f"{len(offline)} partitions have no leader: {_first(offline)}"
+    behind = max((_behind(view) for view in views), key=len)
+    if behind:
+        yield f"{len(behind)} partitions are under-replicated: {_first(behind)}"
+
+
+def _offline(view: "Metadata") -> list[str]:
+    return [
+        f"{topic}-{number}"
+        for topic, partitions in view.topics.items()
+        if isinstance(partitions, Mapping)
+        for number, partition in partitions.items()
+        if partition.leader is None
+    ]
+
+
+def _behind(view: "Metadata") -> list[str]:
+    return [
+        f"{topic}-{number}"
+        for topic, partitions in view.topics.items()
+        if isinstance(partitions, Mapping)
+        for number, partition in partitions.items()
+        if set(partition.in_sync) < set(partition.replicas)
+    ]
+
+
+def _lists(each: Sequence[tuple[int, ...]]) -> str:
+    return " or ".join(str(list(one)) for one in each)
+
+
+def _first(names: Sequence[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

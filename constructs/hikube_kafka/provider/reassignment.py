@@ -1,0 +1,113 @@
+"""Moving replicas, and waiting until they have moved.
+
+Done with kafka-python's admin client, the one thing that confluent-kafka's lacks: Kafka's own call for it checks each
+partition and answers for each, replaces a move that an interrupted apply began, and asks for no more than the client's
+own credentials. The other way, the node ``/admin/reassign_partitions``, needs write access to ZooKeeper, takes one
+change at a time from the whole cluster, and ends with ZooKeeper.
+"""
+
+import ssl
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hikube_kafka.provider.cluster import Cluster, KafkaRefused, Layout, Stopped
+from hikube_kafka.provider.placement import Replicas
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
+from hikube_kafka.provider.protocol.log import log
+from hikube_kafka.provider.settings import Security
+
+_REQUEST_MS = 30_000
+
+
+def reassign(cluster: Cluster, topic: str, wanted: Mapping[int, Replicas]) -> None:
+    """Give each partition of a topic its replicas, and wait until all of them are there and in sync.
+
+    How long that takes depends on the data to copy: there is no deadline, Ctrl-C ends the wait.
+
+    Args:
+        cluster: The cluster.
+        topic: The topic.
+        wanted: The brokers that are to hold each partition, preferred leader first.
+
+    Raises:
+        KafkaRefused: Kafka refuses the move of a partition.
+        Refusal: Ctrl-C; Kafka goes on with what was begun.
+    """
+    present = cluster.layout(fresh=True).replicas[topic]
+    moving = {partition: replicas for partition, replicas in wanted.items() if present.get(partition) != replicas}
+    if moving:
+        _submit(cluster, topic, moving)
+    left = -1
+    while (still := _unsettled(cluster.layout(fresh=True), topic, wanted)) > 0:
+        if still != left:
+            left = still
+            log("info", "replicas are being moved", partitions_left=left, partitions=len(wanted))
+        try:
+            cluster.pause()
+        except Stopped:
+            raise Refusal(
+                Diagnostic(
+                    f"Stopped while replicas of topic {topic} were being moved",
+                    f"{left} of {len(wanted)} partitions were not done. Kafka goes on with them by itself; the next "
+                    "apply picks up what is left.",
+                )
+            ) from None
+
+
+def _unsettled(layout: Layout, topic: str, wanted: Mapping[int, Replicas]) -> int:
+    """How many partitions do not have exactly their replicas, all of them in sync."""
+    replicas, in_sync = layout.replicas.get(topic, {}), layout.in_sync.get(topic, {})
+    return sum(
+        replicas.get(partition) != brokers or not set(brokers) <= set(in_sync.get(partition, ()))
+        for partition, brokers in wanted.items()
+    )
+
+
+def _submit(cluster: Cluster, topic: str, moving: Mapping[int, Replicas]) -> None:
+    from kafka import KafkaAdminClient, TopicPartition  # type: ignore[import-untyped]  # noqa: PLC0415 - used here alone
+    from kafka.errors import KafkaError  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    with _client_properties(cluster.settings.security) as properties:
+        client = None
+        try:
+            client = KafkaAdminClient(
+                bootstrap_servers=[address.strip() for address in cluster.addresses.split(",")],
+                client_id="terraform-provider-hikube",
+                **properties,
+            )
+            answers = client.alter_partition_reassignments(
+                {TopicPartition(topic, partition): list(replicas) for partition, replicas in moving.items()},
+                timeout_ms=_REQUEST_MS,
+            )
+        except KafkaError as error:
+            raise KafkaRefused(type(error).__name__, str(error)) from None
+        finally:
+            if client is not None:
+                client.close()
+    for partition, refusal in sorted(answers.items()):
+        if refusal is not None:
+            raise KafkaRefused(refusal.message, f"partition {partition.partition}: {refusal.description}")
+
+
+@contextmanager
+def _client_properties(security: Security) -> Iterator[dict[str, Any]]:
+    """As properties of kafka-python, which takes the client's certificate from files only."""
+    properties: dict[str, Any] = {"security_protocol": security.protocol}
+    if security.protocol.startswith("SASL_"):
+        properties |= {
+            "sasl_mechanism": security.mechanism,
+            "sasl_plain_username": security.username,
+            "sasl_plain_password": security.password,
+        }
+    if security.protocol.endswith("SSL"):
+        context = ssl.create_default_context(cadata=security.ca_certificate)
+        if security.client_certificate and security.client_key:
+            with tempfile.TemporaryDirectory() as folder:  # of mode 0700
+                pem = Path(folder) / "client.pem"
+                pem.write_text(f"{security.client_certificate}\n{security.client_key}\n")
+                context.load_cert_chain(pem)
+        properties["ssl_context"] = context
+    yield properties

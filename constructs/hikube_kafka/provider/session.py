@@ -1,0 +1,101 @@
+"""What the resources of one provider process share: its settings, its cluster, the user's wish to stop."""
+
+import threading
+from collections.abc import Iterable
+
+from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Stopped, Unreachable
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
+from hikube_kafka.provider.settings import Settings
+
+
+class Session:
+    """From the provider's configuration to the end of its process."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        """Set by Ctrl-C."""
+        self.settings = Settings()
+        self._cluster: Cluster | None = None
+        self._coming: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._warned = False
+
+    def configure(self, settings: Settings) -> None:
+        """Take the settings; nothing is dialled yet."""
+        self.settings = settings
+
+    def cluster(self) -> Cluster | None:
+        """The cluster; None while settings are unknown, which is normal in the plan of a first apply.
+
+        Raises:
+            Refusal: The settings say nothing about where it is.
+        """
+        if self.settings.unknown:
+            return None
+        with self._lock:
+            if self._cluster is None:
+                if self.settings.bootstrap_servers is None and self.settings.kubernetes is None:
+                    raise Refusal(
+                        Diagnostic(
+                            "The provider does not know where the cluster is",
+                            "Neither bootstrap_servers nor a kubernetes block is set. Set one of them in the provider "
+                            'block: provider "hikube" { bootstrap_servers = "broker:9092" }.',
+                        )
+                    )
+                self._cluster = Cluster(self.settings, self.stopped)
+            return self._cluster
+
+    def expect(self, brokers: Iterable[str]) -> None:
+        """Brokers that this plan starts: a cluster that is met at their addresses will have that many."""
+        addresses = list(brokers)
+        with self._lock:
+            self._coming.update(dict.fromkeys(addresses, len(addresses)))
+
+    def coming(self) -> int:
+        """How many brokers the cluster will have once this plan is applied; 0 if the plan starts none of them."""
+        addresses = (self.settings.bootstrap_servers or "").split(",")
+        with self._lock:
+            return max((self._coming.get(address.strip(), 0) for address in addresses), default=0)
+
+    def changed(self) -> None:
+        """The servers themselves have just been changed: what was read of the cluster is worth nothing now."""
+        with self._lock:
+            self._coming = {}
+            if self._cluster is not None:
+                self._cluster.forget_all()
+
+    def first_warning(self) -> bool:
+        """Whether nobody has warned yet that nothing could be read: a thousand topics say it once."""
+        with self._lock:
+            first, self._warned = not self._warned, True
+            return first
+
+
+def not_reached(problem: Unreachable | Denied | Stopped, *, doing: str) -> Diagnostic:
+    """Why the cluster was not asked, for the user.
+
+    Args:
+        problem: What stood in the way.
+        doing: What was to be done, to be read after "cannot": ``read the topics``.
+    """
+    if isinstance(problem, Stopped):
+        return Diagnostic(
+            "Stopped", f"Interrupted before the provider could {doing}. The next apply goes on from here."
+        )
+    if isinstance(problem, Denied):
+        return Diagnostic(
+            "The cluster does not let the provider in",
+            f"The provider cannot {doing}. The brokers of {problem.addresses} say: {problem.reason}. Check "
+            "security_protocol, sasl_mechanism, username, password and the certificates of the provider block, and "
+            "the user's permissions.",
+        )
+    return Diagnostic(
+        "The cluster does not answer",
+        f"The provider cannot {doing}: no broker of {problem.addresses} answers ({problem.reason}). Check "
+        "bootstrap_servers and security_protocol of the provider block, and that the brokers run.",
+    )
+
+
+def refused(problem: KafkaRefused, *, doing: str) -> Diagnostic:
+    """What Kafka said no to, for the user."""
+    return Diagnostic(f"Kafka refused to {doing}", f"{problem.code}: {problem.reason}")

@@ -1,0 +1,245 @@
+"""The provider's settings: where the cluster is, and how a client proves itself. No repr and no log shows a secret."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic
+from hikube_kafka.provider.protocol.schema import STRING, Attribute, Block, Schema
+from hikube_kafka.provider.protocol.values import UNKNOWN
+
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+SCHEMA = Schema(
+    description=(
+        "Topics, quorum and local ensembles of Kafka with ZooKeeper. Every setting may come from a resource that "
+        "does not exist yet: what needs the cluster then waits for the apply."
+    ),
+    attributes={
+        "bootstrap_servers": Attribute(
+            STRING,
+            optional=True,
+            description="`host:port` of one or more brokers, separated by commas. Needed by `hikube_kafka_topic` and "
+            "`hikube_kafka_quorum`, unless there is a `kubernetes` block.",
+        ),
+        "zookeeper_servers": Attribute(
+            STRING,
+            optional=True,
+            description="`host:port` of the ZooKeeper servers, separated by commas, with Kafka's chroot at the end if "
+            "it has one. Needed by `hikube_kafka_quorum`, unless there is a `kubernetes` block.",
+        ),
+        "security_protocol": Attribute(
+            STRING,
+            optional=True,
+            description="`PLAINTEXT` (default), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.",
+        ),
+        "sasl_mechanism": Attribute(
+            STRING,
+            optional=True,
+            description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; required with SASL.",
+        ),
+        "username": Attribute(STRING, optional=True, description="SASL user; required with SASL."),
+        "password": Attribute(
+            STRING, optional=True, sensitive=True, description="SASL password; required with SASL. Never logged."
+        ),
+        "ca_certificate": Attribute(
+            STRING,
+            optional=True,
+            description="Certificates of the authorities that sign the brokers' certificates, in PEM. Default: those "
+            "of the system.",
+        ),
+        "client_certificate": Attribute(
+            STRING, optional=True, description="The client's own certificate chain, in PEM; goes with `client_key`."
+        ),
+        "client_key": Attribute(
+            STRING,
+            optional=True,
+            sensitive=True,
+            description="The client's own key, in PEM, not encrypted; goes with `client_certificate`. Never logged.",
+        ),
+    },
+    blocks={
+        "kubernetes": Block(
+            "single",
+            description="Reach a cluster in Kubernetes with nothing but a kubeconfig: the provider opens "
+            "port-forwards itself, for as long as it runs.",
+            attributes={
+                "kubeconfig": Attribute(
+                    STRING,
+                    optional=True,
+                    description="Path of the kubeconfig. Default: `KUBECONFIG`, `~/.kube/config`.",
+                ),
+                "context": Attribute(STRING, optional=True, description="Its context. Default: the current one."),
+                "namespace": Attribute(STRING, required=True, description="Namespace of the brokers."),
+                "release": Attribute(
+                    STRING,
+                    required=True,
+                    description="Name of the brokers' StatefulSet: its pods are `<release>-0` ...",
+                ),
+            },
+        )
+    },
+)
+
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s,:/\[\]]+):(\d{1,5})")
+_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, kw_only=True)
+class Security:
+    """How a client proves who it is, and whom it trusts."""
+
+    protocol: str = "PLAINTEXT"
+    mechanism: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_certificate: str | None = field(default=None, repr=False)
+    client_certificate: str | None = field(default=None, repr=False)
+    client_key: str | None = field(default=None, repr=False)
+
+    def librdkafka(self) -> dict[str, str]:
+        """As properties of librdkafka, which confluent-kafka stands on."""
+        properties = {
+            "security.protocol": self.protocol,
+            "sasl.mechanism": self.mechanism,
+            "sasl.username": self.username,
+            "sasl.password": self.password,
+            "ssl.ca.pem": self.ca_certificate,
+            "ssl.certificate.pem": self.client_certificate,
+            "ssl.key.pem": self.client_key,
+        }
+        return {name: value for name, value in properties.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubernetesReach:
+    """A cluster that is met through port-forwards."""
+
+    kubeconfig: str | None
+    context: str | None
+    namespace: str
+    release: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of one provider block."""
+
+    bootstrap_servers: str | None = None
+    zookeeper_servers: str | None = None
+    security: Security = Security()
+    kubernetes: KubernetesReach | None = None
+    unknown: tuple[str, ...] = ()
+    """Settings that only the apply will tell: no cluster can be asked until then."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Self:
+        """Take the settings from a provider block; those still unknown are named and left out."""
+        block = config["kubernetes"]
+        values = {name: config[name] for name in SCHEMA.attributes}
+        inside: Mapping[str, Any] = {} if block is None or block is UNKNOWN else block
+        unknown = [name for name, value in values.items() if value is UNKNOWN]
+        unknown += [f"kubernetes.{name}" for name, value in inside.items() if value is UNKNOWN]
+        if block is UNKNOWN:
+            unknown.append("kubernetes")
+        known = {name: None if value is UNKNOWN else value for name, value in values.items()}
+        return cls(
+            bootstrap_servers=known["bootstrap_servers"],
+            zookeeper_servers=known["zookeeper_servers"],
+            security=Security(
+                protocol=known["security_protocol"] or "PLAINTEXT",
+                mechanism=known["sasl_mechanism"],
+                username=known["username"],
+                password=known["password"],
+                ca_certificate=known["ca_certificate"],
+                client_certificate=known["client_certificate"],
+                client_key=known["client_key"],
+            ),
+            kubernetes=KubernetesReach(**inside) if inside and not unknown else None,
+            unknown=tuple(unknown),
+        )
+
+
+def faults(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """What is wrong with a provider block in itself; what is unknown is passed over."""
+    yield from _addresses(config)
+    if config["kubernetes"] is not None:
+        for name in ("bootstrap_servers", "zookeeper_servers"):
+            if config[name] is not None:
+                yield Diagnostic(
+                    f"{name} and kubernetes exclude each other",
+                    "With a kubernetes block the addresses are those of the port-forwards. Remove one of the two.",
+                    path=(name,),
+                )
+    yield from _authentication(config)
+    yield from _certificates(config)
+
+
+def _addresses(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    for name in ("bootstrap_servers", "zookeeper_servers"):
+        servers = config[name]
+        if not isinstance(servers, str):
+            continue
+        # A chroot, which ZooKeeper's list alone may have, stands behind the last address.
+        hosts = servers.partition("/")[0] if name == "zookeeper_servers" else servers
+        for address in hosts.split(","):
+            match = _ADDRESS.fullmatch(address.strip())
+            if match is None or not 0 < int(match[2]) <= _HIGHEST_PORT:
+                yield Diagnostic(
+                    f"{address.strip()!r} is not host:port",
+                    f"{name} = {servers!r} must name each server as host:port, separated by commas.",
+                    path=(name,),
+                )
+
+
+def _authentication(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    protocol, mechanism = config["security_protocol"], config["sasl_mechanism"]
+    yield from _one_of("security_protocol", protocol, PROTOCOLS)
+    yield from _one_of("sasl_mechanism", mechanism, MECHANISMS)
+    if protocol is UNKNOWN:
+        return
+    protocol = protocol or "PLAINTEXT"
+    for name in ("sasl_mechanism", "username", "password"):
+        if protocol.startswith("SASL_") and config[name] is None:
+            yield Diagnostic(
+                f"{name} is missing",
+                f"security_protocol = {protocol!r} logs in over SASL: set sasl_mechanism, username and password.",
+                path=(name,),
+            )
+        if protocol in {"PLAINTEXT", "SSL"} and config[name] is not None:
+            yield Diagnostic(
+                f"{name} would have no effect",
+                f"With security_protocol = {protocol!r} nobody logs in. "
+                'Set security_protocol = "SASL_SSL" (or "SASL_PLAINTEXT"), or remove it.',
+                path=(name,),
+            )
+    for name in ("ca_certificate", "client_certificate", "client_key"):
+        if protocol in {"PLAINTEXT", "SASL_PLAINTEXT"} and config[name] is not None:
+            yield Diagnostic(
+                f"{name} would have no effect",
+                f"security_protocol = {protocol!r} does not encrypt. "
+                'Set security_protocol = "SSL" or "SASL_SSL", or remove it.',
+                path=(name,),
+            )
+
+
+def _certificates(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    for name, other in (("client_certificate", "client_key"), ("client_key", "client_certificate")):
+        if config[name] is not None and config[other] is None:
+            yield Diagnostic(
+                f"{name} needs {other}", "A client certificate and its key go together: set both.", path=(other,)
+            )
+    for name in ("ca_certificate", "client_certificate", "client_key"):
+        if isinstance(config[name], str) and "-----BEGIN " not in config[name]:
+            yield Diagnostic(
+                f"{name} is not PEM",
+                f'{name} must hold the text itself, which starts with "-----BEGIN"; for a file, use file("path").',
+                path=(name,),
+            )
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> Iterator[Diagnostic]:
+    if isinstance(value, str) and value not in choices:
+        yield Diagnostic(f"{name} has no such value", f"{value!r} is none of {', '.join(choices)}.", path=(name,))
