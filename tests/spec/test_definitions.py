@@ -89,6 +89,10 @@ def test_an_unknown_topic_key_names_the_nearest_real_one(wrong: str, real: str) 
     assert f"Write '{real}'" in fault.remedy
 
 
+def test_another_spelling_of_a_key_proposes_that_key_alone() -> None:
+    assert the_fault(check_topic_config({"retentionMs": 1})).nearest == ("retention.ms",)
+
+
 def test_a_topic_key_like_no_other_is_an_error_without_a_proposal() -> None:
     fault = the_fault(check_topic_config({"colour": "blue"}))
     assert (fault.rule, fault.severity, fault.nearest) == ("unknown-key", "error", ())
@@ -314,6 +318,15 @@ def test_a_choice_without_case_is_taken_in_any_case() -> None:
     assert definition.check("sideways") is not None
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "1e999", "Infinity"])
+def test_a_decimal_must_be_a_number_that_can_be_written(value: object) -> None:
+    assert broker_definitions()["log.cleaner.io.max.bytes.per.second"].check(value) is not None
+
+
+def test_a_class_must_have_a_name() -> None:
+    assert the_fault(check_broker_config({"principal.builder.class": ""})).rule == "type"
+
+
 def test_an_empty_text_is_refused_where_kafka_wants_one() -> None:
     assert the_fault(check_broker_config({"remote.log.storage.manager.class.name": " "})).rule == "form"
 
@@ -406,6 +419,11 @@ def test_local_retention_is_held_to_the_retention_inherited_in_hours() -> None:
 )
 def test_brokers_that_kafka_would_not_start_are_refused(config: dict[str, object]) -> None:
     assert the_fault(check_broker_config(config)).rule == "conflict"
+
+
+def test_local_retention_may_reach_the_retention_that_is_given_in_hours() -> None:
+    config = {"remote.log.storage.system.enable": True, "log.retention.hours": 1, "log.local.retention.ms": 3_600_000}
+    assert check_broker_config(config) == []
 
 
 # Kafka's own text

@@ -57,7 +57,7 @@ class Definition:
     allowed: tuple[str, ...] = ()
     """The only values, or the only elements of a list; empty means any."""
     ignore_case: bool = False
-    """The allowed values are compared without case."""
+    """The allowed values, here in capitals, are taken in any case."""
     form: Literal["", "non-empty", "metadata-version", "throttled-replicas"] = ""
     """A demand on the text that is neither a range nor a choice."""
     metadata_versions: frozenset[str] = field(default=frozenset(), repr=False)
@@ -193,8 +193,7 @@ class Definition:
     def _check_text(self, elements: tuple[str, ...]) -> None:
         if not self.allowed:
             return
-        allowed = {choice.upper() for choice in self.allowed} if self.ignore_case else set(self.allowed)
-        if any((element.upper() if self.ignore_case else element) not in allowed for element in elements):
+        if any((element.upper() if self.ignore_case else element) not in self.allowed for element in elements):
             choices = ", ".join(self.allowed)
             raise Mismatch("allowed", f"a list of any of {choices}" if self.type == "LIST" else f"one of {choices}")
 

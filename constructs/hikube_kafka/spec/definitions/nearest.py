@@ -33,11 +33,10 @@ def nearest(key: str, names: Iterable[str]) -> Nearest:
     by_spelling = {spelling(name): name for name in names}
     if wrong in by_spelling:
         return Nearest((by_spelling[wrong],), misspelt=True)
-    one_edit = [real for real in by_spelling if _one_edit_apart(wrong, real)]
-    similar = difflib.get_close_matches(wrong, by_spelling, n=_PROPOSED, cutoff=_SIMILAR)
-    found = list(dict.fromkeys([*one_edit, *similar]))[:_PROPOSED]
-    misspelt = bool(one_edit) or any(
-        difflib.SequenceMatcher(None, real, wrong).ratio() >= _MISSPELT for real in found[:1]
+    found = difflib.get_close_matches(wrong, by_spelling, n=_PROPOSED, cutoff=_SIMILAR)
+    misspelt = any(
+        _one_edit_apart(wrong, real) or difflib.SequenceMatcher(None, real, wrong).ratio() >= _MISSPELT
+        for real in found
     )
     return Nearest(tuple(by_spelling[real] for real in found), misspelt=misspelt)
 
