@@ -254,6 +254,23 @@ def test_a_connection_that_breaks_without_a_close_is_an_end() -> None:
 def test_a_node_that_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hikube_kafka.probe.kubernetes.PING_INTERVAL_SECONDS", 0.05)
     wire = Wire()
-    with pytest.raises(StreamError, match="has not answered"):
-        asyncio.run(asyncio.wait_for(PodStream("kafka-0", 19092, wire).stay_answered(), 10))  # type: ignore[arg-type]
+    stream = PodStream("kafka-0", 19092, wire)  # type: ignore[arg-type]
+
+    async def listen_for_life() -> None:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as both:
+            both.create_task(stream.receive())
+            both.create_task(stream.stay_answered())
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(listen_for_life())
+    assert caught.group_contains(StreamError, match="has not answered")
     assert wire.sent[0] == 0x89, "asked before it gives up"
+
+
+def test_a_client_that_reads_nothing_is_no_silence_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hikube_kafka.probe.kubernetes.PING_INTERVAL_SECONDS", 0.01)
+    wire = Wire()
+    stream = PodStream("kafka-0", 19092, wire)  # type: ignore[arg-type]
+    with pytest.raises(TimeoutError):  # nobody waits in receive()
+        asyncio.run(asyncio.wait_for(stream.stay_answered(), 0.2))
+    assert wire.sent == b""

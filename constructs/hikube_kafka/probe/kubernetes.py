@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT_SECONDS = 10.0
 """For one answer of the API server, and for a stream to a pod to open: a stream to a dead node never would."""
 
-PING_INTERVAL_SECONDS = 5.0
-"""A node that is gone is noticed after two to three of these; see `PodStream.stay_answered`."""
+PING_INTERVAL_SECONDS = 3.0
+"""How long a stream may be silent before it is asked for a sign of life, and how long it may take to give it."""
 
 _PROTOCOL = "v4.channel.k8s.io"
 """Kubernetes' protocol for port-forwards over a websocket: the first byte of a message names its channel."""
@@ -197,6 +197,7 @@ class PodStream:
         self._greeted: set[int] = set()
         self._greeting = False
         self._heard = asyncio.Event()
+        self._listening = False
 
     async def send(self, data: bytes) -> None:
         """Send bytes; waits while the other end takes none."""
@@ -213,10 +214,13 @@ class PodStream:
         import httpcore  # noqa: PLC0415 - as above
 
         while not self._arrived and not self._ended:
+            self._listening = True
             try:
                 raw = await self._network.read(_READ_BYTES)
             except httpcore.ReadError as error:
                 raise self._broken(error) from error
+            finally:
+                self._listening = False
             self._heard.set()
             await self._digest(raw)
         data, self._arrived = b"".join(self._arrived), []
@@ -230,13 +234,14 @@ class PodStream:
         idle stream.
 
         Raises:
-            StreamError: Nothing came for two intervals, although a ping asked for it.
+            StreamError: Nothing came for two intervals, although a ping asked for it. Either the node is gone, or the
+                ping waits behind data that the pod does not take.
         """
         import wsproto.events  # noqa: PLC0415 - as above
 
         while True:
             await asyncio.sleep(PING_INTERVAL_SECONDS)
-            if self._heard.is_set():
+            if self._heard.is_set() or not self._listening:  # our own client may take nothing: that is no silence
                 self._heard.clear()
                 continue
             try:

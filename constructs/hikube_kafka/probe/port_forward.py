@@ -19,6 +19,10 @@ from hikube_kafka.spec.contract import ReachByPortForward
 
 _HOST = "127.0.0.1"
 _RETRY_SECONDS = 0.25
+_RECHECK_SECONDS = 5.0
+_SILENCES_BORNE = 4
+"""In a row, by a stream whose pod is still within reach: together longer than Kafka's request.timeout.ms of 30 s."""
+
 _READ_BYTES = 256 * 1024
 
 
@@ -247,12 +251,13 @@ class _Standing:
     ) -> None:
         """Carry one connection until either end closes it or its stream breaks."""
         try:
+            uid = (await cluster.pod(pod)).uid
             async with cluster.stream(pod, port) as stream:
                 self._troubles.pop(pod, None)
                 ways = [
                     asyncio.create_task(_to_pod(reader, stream)),
                     asyncio.create_task(_from_pod(stream, writer)),
-                    asyncio.create_task(stream.stay_answered()),
+                    asyncio.create_task(_while_within_reach(cluster, pod, port, uid, stream)),
                 ]
                 try:
                     done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -280,6 +285,31 @@ async def _from_pod(stream: PodStream, writer: asyncio.StreamWriter) -> None:
         await writer.drain()
     writer.close()  # the pod's last words still reach the client
     await writer.wait_closed()
+
+
+async def _while_within_reach(cluster: Cluster, pod: str, port: int, uid: str | None, stream: PodStream) -> None:
+    """Return never while this pod is within reach.
+
+    Silence alone proves nothing: a broker takes nothing from a connection whose request waits for its replicas. So the
+    same pod is asked for a second stream, which a node that is gone cannot give.
+
+    Raises:
+        StreamError: The node is gone, or another pod has the name, or the silence lasts.
+    """
+    for _ in range(_SILENCES_BORNE):
+        try:
+            await stream.stay_answered()
+        except StreamError as silence:
+            error = silence
+        try:
+            async with asyncio.timeout(_RECHECK_SECONDS):
+                if (await cluster.pod(pod)).uid != uid:
+                    raise error
+                async with cluster.stream(pod, port):
+                    pass
+        except (TimeoutError, KubernetesError):
+            raise error from None
+    raise error
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -20,8 +20,9 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from kazoo.client import KazooClient
+from wsproto.events import Event, Ping
 
-from hikube_kafka.probe.kubernetes import CredentialsRefusedError, ForbiddenError, NamespaceMissingError
+from hikube_kafka.probe.kubernetes import CredentialsRefusedError, ForbiddenError, NamespaceMissingError, PodStream
 from hikube_kafka.probe.port_forward import Forwards, LocalPortInUseError, PodsUnreachableError, forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 
@@ -180,6 +181,24 @@ def test_many_connections_share_one_forward(forwards: Forwards) -> None:
             connection.sendall(b"srvr")
         answers = [ask(connection, "") for connection in connections]
     assert all("Mode: " in answer for answer in answers)
+
+
+def test_an_idle_connection_outlives_many_pings(forwards: Forwards, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Event] = []
+    write = PodStream._write
+
+    async def write_and_note(stream: PodStream, event: Event) -> None:
+        sent.append(event)
+        await write(stream, event)
+
+    monkeypatch.setattr("hikube_kafka.probe.kubernetes.PING_INTERVAL_SECONDS", 0.5)
+    monkeypatch.setattr("hikube_kafka.probe.port_forward._SILENCES_BORNE", 1)
+    monkeypatch.setattr(PodStream, "_write", write_and_note)
+    with dial(forwards.zookeeper[1]) as connection:
+        # The first ping without an answer would close the connection.
+        until(lambda: sum(isinstance(event, Ping) for event in sent) >= 5, "five pings have been sent")
+        assert "Mode: " in ask(connection)
+    assert forwards.troubles == {}
 
 
 def test_a_pod_deleted_under_load_costs_no_acknowledged_message(
