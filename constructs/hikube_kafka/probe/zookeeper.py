@@ -78,8 +78,11 @@ def exchange_writes(
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(max(1, len(addresses))) as pool:
 
         def join(address: str) -> KazooClient | Unreadable:
+            dialled = dial.get(address, address)
             try:
-                return stack.enter_context(_session(dial.get(address, address), timeout))
+                # It says at once why it serves nobody, where a session would be tried until its time is over.
+                four_letter_word(dialled, "srvr", timeout)
+                return stack.enter_context(_session(dialled, timeout))
             except Exception as error:  # noqa: BLE001 - kazoo's errors have no common base, and each is the reason
                 return Unreadable(f"session with {address}", reach.reason(error))
 

@@ -57,6 +57,8 @@ class Outcome:
     unread: Iterable[Unreadable] = ()
     untested: str = ""
     """Why there is nothing to test; empty where there is."""
+    remedy: str | None = None
+    """What to do in this very case; None: what the check says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,7 @@ class Check(Generic[Evidence]):
             status=status,
             expected=outcome.expected,
             seen=seen,
-            remedy=self.remedy if status in {Status.FAILED, Status.UNREADABLE} else "",
+            remedy=(outcome.remedy or self.remedy) if status in {Status.FAILED, Status.UNREADABLE} else "",
         )
 
 

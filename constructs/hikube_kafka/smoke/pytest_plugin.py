@@ -3,7 +3,15 @@
 It is loaded into every pytest of whoever has this package installed: it imports nothing of ours before it is needed.
 """
 
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from hikube_kafka.smoke.report import Report
+
+REPORT: "pytest.StashKey[Report]" = pytest.StashKey()
+"""Where the tests leave the report for the summary."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +22,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="contract that the living cluster is held to, or the Terraform outputs that hold one; "
         "used by: pytest --pyargs hikube_kafka.smoke",
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell the figures: no test judges them, so no test shows them."""
+    if report := config.stash.get(REPORT, None):
+        from hikube_kafka.smoke.formats import figures  # noqa: PLC0415 - only a run of the gate pays for it
+
+        terminalreporter.section(f"hikube-kafka smoke: {report.platform} ({report.target})")
+        for line in (report.verdict, *figures(report)):
+            terminalreporter.write_line(line)

@@ -190,7 +190,10 @@ def settings_in_force(contract: Contract, seen: Observation) -> Outcome:
                 wrong.append(f"{key} = {settings[key]}, not {value}, on {name(broker)}")
     count = len(contract.kafka.settings)
     return Outcome(
-        expected=f"{count} settings on each broker", seen=f"{count} settings on each", wrong=wrong, unread=unread
+        expected=f"settings in force on each broker: {count}",
+        seen=f"settings in force on each broker: {count}",
+        wrong=wrong,
+        unread=unread,
     )
 
 

@@ -21,7 +21,7 @@ def led_by_every_broker(contract: Contract, run: _Run) -> Outcome:
     """Partition ``i`` is led by the ``i``-th declared broker, so that the messages pass over every broker."""
     expected = f"brokers {listed(broker.id for broker in contract.kafka.brokers)} lead a partition each"
     if isinstance(run, Unreadable):
-        return Outcome(expected=expected, seen="", unread=[run])
+        return _unflown(expected, run)
     wrong = [
         f"partition {number} is led by {'nobody' if leader is None else f'broker {leader}'}, not {name(broker)}"
         for number, broker in enumerate(contract.kafka.brokers)
@@ -40,7 +40,7 @@ def nothing_lost(contract: Contract, run: _Run) -> Outcome:
     """Sent, acknowledged and read are the same messages."""
     expected = "all acknowledged, all read"
     if isinstance(run, Unreadable):
-        return Outcome(expected=expected, seen="", unread=[run])
+        return _unflown(expected, run)
     wrong = [f"{count} messages were not acknowledged: {reason}" for reason, count in run.refused.items()]
     unread = []
     for number, broker in enumerate(contract.kafka.brokers):
@@ -64,7 +64,7 @@ def nothing_duplicated(contract: Contract, run: _Run) -> Outcome:
     """Each partition is read to its end, so that no second copy stays unseen."""
     expected = "each message once"
     if isinstance(run, Unreadable):
-        return Outcome(expected=expected, seen="", unread=[run])
+        return _unflown(expected, run)
     wrong, unread = [], []
     for number, broker in enumerate(contract.kafka.brokers):
         received = run.received.get(number, ())
@@ -84,7 +84,7 @@ def in_order(contract: Contract, run: _Run) -> Outcome:
     """First copies only: a duplicate is another check's."""
     expected = "in order on every partition"
     if isinstance(run, Unreadable):
-        return Outcome(expected=expected, seen="", unread=[run])
+        return _unflown(expected, run)
     wrong, unread = [], []
     for number, broker in enumerate(contract.kafka.brokers):
         received = list(dict.fromkeys(run.received.get(number, ())))
@@ -106,7 +106,7 @@ def offsets_kept(contract: Contract, run: _Run) -> Outcome:
     """What Kafka gives back is what was read."""
     expected = "the committed offsets are those read up to"
     if isinstance(run, Unreadable):
-        return Outcome(expected=expected, seen="", unread=[run])
+        return _unflown(expected, run)
     if isinstance(run.offsets, Unreadable):
         return Outcome(expected=expected, seen="", unread=[run.offsets])
     wrong = [
@@ -127,5 +127,11 @@ def removed(_contract: Contract, run: _Run) -> Outcome:
     """A listing of the topics stays as declared."""
     expected = "removed"
     if isinstance(run, Unreadable):
-        return Outcome(expected=expected, seen="", unread=[run])
+        return _unflown(expected, run)
     return Outcome(expected=expected, seen=f"{run.topic} removed", unread=[run.removed] if run.removed else [])
+
+
+def _unflown(expected: str, run: Unreadable) -> Outcome:
+    return Outcome(
+        expected=expected, seen="", unread=[run], remedy="The canary could not fly: mend what else this report finds."
+    )

@@ -27,7 +27,7 @@ def exist(contract: Contract, seen: Observation) -> Outcome:
                 wrong.append(f"{topic.name} is missing in the metadata of {name(broker)}")
             elif isinstance(content, Unreadable):
                 unread.append(content)
-    return _outcome(contract, f"{len(contract.topics)} topics", wrong, unread)
+    return _outcome(contract, listed(topic.name for topic in contract.topics), wrong, unread)
 
 
 @check(
@@ -97,7 +97,7 @@ def configurations(contract: Contract, seen: Observation) -> Outcome:
             elif config.in_force[key] != value:
                 wrong.append(f"{topic.name}: {key} = {config.in_force[key]}, not {value}")
     entries = sum(len(topic.config) for topic in contract.topics)
-    return _outcome(contract, f"{entries} entries", wrong, unread)
+    return _outcome(contract, f"entries set on topics: {entries}", wrong, unread)
 
 
 def _held_to(

@@ -1,0 +1,59 @@
+"""``hikube-kafka smoke``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def smoke(
+    *,
+    outputs: Annotated[
+        Path | None,
+        typer.Option(help="File with the outputs: of `cdktf deploy --outputs-file`, or of `terraform output -json`."),
+    ] = None,
+    contract: Annotated[Path | None, typer.Option(help="File with the bare contract, in place of --outputs.")] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also write the report to this file: .md, .json or .xml (JUnit). May be repeated."),
+    ] = None,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds that a cluster that was just started has to settle.")
+    ] = 30.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that each single read may take.")] = 5.0,
+    canary: Annotated[
+        bool, typer.Option(help="Send messages through a topic of their own, which is removed afterwards.")
+    ] = True,
+) -> None:
+    """Hold the living cluster to its contract.
+
+    Ends with 0 if all is well, with 1 if a check failed, and with 2 if it could not look: no contract, no way to the
+    cluster, or nothing there that answers. Credentials come from the environment: HIKUBE_KAFKA_USERNAME,
+    HIKUBE_KAFKA_PASSWORD, HIKUBE_KAFKA_CA_FILE, HIKUBE_KAFKA_CERTIFICATE_FILE, HIKUBE_KAFKA_KEY_FILE,
+    HIKUBE_KAFKA_KEY_PASSWORD.
+    """
+    # The clients of Kafka and ZooKeeper are loaded only by whoever looks: `--help` and completion stay quick.
+    from hikube_kafka.smoke import formats  # noqa: PLC0415
+    from hikube_kafka.smoke.contract_file import ContractFileError, read_contract  # noqa: PLC0415
+    from hikube_kafka.smoke.gate import CannotLookError, run  # noqa: PLC0415
+    from hikube_kafka.smoke.report import ExitCode  # noqa: PLC0415
+
+    file = outputs or contract
+    if file is None or (outputs and contract):
+        raise typer.BadParameter("name one file: --outputs FILE, or --contract FILE")
+    errors = Console(stderr=True)
+    try:
+        for path in report or []:
+            formats.format_of(path)
+        with errors.status("reading the contract") as status:
+            findings = run(
+                read_contract(file), patience=patience, timeout=timeout, canary=canary, progress=status.update
+            )
+        for path in report or []:
+            formats.write(findings, path)
+    except (ContractFileError, CannotLookError, ValueError, OSError) as error:
+        errors.print(f"could not look: {error}", style="bold red", markup=False, highlight=False)
+        raise typer.Exit(ExitCode.COULD_NOT_LOOK) from error
+    Console().print(formats.terminal(findings))
+    raise typer.Exit(findings.exit_code)

@@ -1,0 +1,182 @@
+"""The report for people and machines: terminal, Markdown, JSON, JUnit."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.smoke.report import Report
+
+JSON_VERSION = 1
+"""Raised when a reader of the older version could misread the newer one."""
+
+_LINES = 12
+"""Lines of one finding that a person is shown; JSON and JUnit have them all."""
+
+_MARKS = {Status.PASSED: "✔", Status.FAILED: "✘", Status.UNREADABLE: "?", Status.UNTESTED: "-"}
+_STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.UNREADABLE: "bold yellow", Status.UNTESTED: "dim"}
+
+
+def write(report: Report, path: Path) -> None:
+    """Write a report in the format that the file's name ends in: ``.md``, ``.json`` or ``.xml`` (JUnit).
+
+    Raises:
+        ValueError: The name ends in none of them.
+        OSError: The file cannot be written.
+    """
+    path.write_text(_FORMATS[format_of(path)](report), encoding="utf-8")
+
+
+def format_of(path: Path) -> str:
+    """Give the ending that chooses a file's format.
+
+    Raises:
+        ValueError: There is no format for it.
+    """
+    ending = path.suffix.lower()
+    if ending not in _FORMATS:
+        raise ValueError(
+            f"{path}: a report ends in {', '.join(sorted(_FORMATS))} (JUnit), not in {ending or 'nothing'}"
+        )
+    return ending
+
+
+def terminal(report: Report) -> RenderableType:
+    """Lay the report out for a terminal: one line per check, what to do below it where something is wrong."""
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, title=f"{report.platform} ({report.target})", title_justify="left"
+    )
+    table.add_column("")
+    table.add_column("check", no_wrap=True)
+    table.add_column("seen", overflow="fold")
+    for finding in report.findings:
+        seen = Text("\n".join(_shown(finding)))
+        if finding.is_fault:
+            seen = Text(f"{finding.title}: no. Expected: {finding.expected}\n", style="bold") + seen
+            seen += Text(f"\n→ {finding.remedy}", style="cyan")
+        if finding.settled_after:
+            seen += Text(f" (after {finding.settled_after:.1f} s)", style="yellow")
+        table.add_row(
+            Text(_MARKS[finding.status], _STYLES[finding.status]),
+            Text(finding.check, _STYLES[finding.status] if finding.is_fault else ""),
+            seen,
+        )
+    lines = [Text(line) for line in figures(report)]
+    verdict = Text(report.verdict, style="bold red" if report.exit_code else "bold green")
+    return Group(table, *lines, verdict)
+
+
+def markdown(report: Report) -> str:
+    """Give the report as Markdown, for a pull request or a job's summary."""
+    lines = [
+        f"## Quorum gate: {_escaped(report.platform)} ({_escaped(report.target)})",
+        "",
+        f"**{_escaped(report.verdict)}**",
+        "",
+        "| | check | seen |",
+        "|---|---|---|",
+    ]
+    for finding in report.findings:
+        seen = "<br>".join(map(_escaped, _shown(finding)))
+        if finding.is_fault:
+            seen = f"expected: {_escaped(finding.expected)}<br>{seen}<br>→ {_escaped(finding.remedy)}"
+        if finding.settled_after:
+            seen += f" (after {finding.settled_after:.1f} s)"
+        lines.append(f"| {_MARKS[finding.status]} | `{finding.check}` {_escaped(finding.title)} | {seen} |")
+    return "\n".join([*lines, "", *(f"{line}  " for line in figures(report))]) + "\n"
+
+
+def as_json(report: Report) -> str:
+    """Give the report as JSON; its ``version`` is `JSON_VERSION`."""
+    return (
+        json.dumps(
+            {
+                "version": JSON_VERSION,
+                "platform": report.platform,
+                "target": report.target,
+                "started": report.started.isoformat(),
+                "exit_code": int(report.exit_code),
+                "verdict": report.verdict,
+                "seconds": round(report.seconds, 3),
+                "stages": {stage.name: round(stage.seconds, 3) for stage in report.stages},
+                "looks": report.looks,
+                "latency": dataclasses.asdict(report.latency) if report.latency else None,
+                "findings": [dataclasses.asdict(finding) for finding in report.findings],
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
+
+
+def junit(report: Report) -> str:
+    """Give the report as JUnit's XML: what failed is a failure, what could not be read an error."""
+    by_status = [finding.status for finding in report.findings]
+    counts = {
+        "tests": str(len(by_status)),
+        "failures": str(by_status.count(Status.FAILED)),
+        "errors": str(by_status.count(Status.UNREADABLE)),
+        "skipped": str(by_status.count(Status.UNTESTED)),
+        "time": f"{report.seconds:.3f}",
+    }
+    suites = ET.Element("testsuites", counts)
+    suite = ET.SubElement(
+        suites,
+        "testsuite",
+        {"name": _legal(f"hikube-kafka smoke {report.platform}"), "timestamp": report.started.isoformat(), **counts},
+    )
+    properties = ET.SubElement(suite, "properties")
+    figures = {f"seconds.{stage.name}": f"{stage.seconds:.3f}" for stage in report.stages}
+    if report.latency:
+        figures |= {f"latency.{name}": str(value) for name, value in dataclasses.asdict(report.latency).items()}
+    for name, value in figures.items():
+        ET.SubElement(properties, "property", {"name": name, "value": value})
+    elements = {Status.FAILED: "failure", Status.UNREADABLE: "error", Status.UNTESTED: "skipped"}
+    for finding in report.findings:
+        case = ET.SubElement(suite, "testcase", {"classname": "hikube_kafka.smoke", "name": finding.check})
+        if finding.status in elements:
+            message = ET.SubElement(case, elements[finding.status], {"message": _legal(finding.seen[0])})
+            if finding.is_fault:
+                message.set("type", str(finding.status))
+                message.text = _legal(
+                    "\n".join([finding.title, f"expected: {finding.expected}", *finding.seen, f"→ {finding.remedy}"])
+                )
+    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def figures(report: Report) -> Iterator[str]:
+    """Tell what is told and not judged: latency, and where the time went."""
+    if report.latency:
+        yield (
+            f"end-to-end latency of {report.latency.messages} messages: "
+            f"p50 {report.latency.p50_ms:.1f} ms, p99 {report.latency.p99_ms:.1f} ms"
+        )
+    stages = ", ".join(f"{stage.name} {stage.seconds:.1f} s" for stage in report.stages)
+    yield f"{report.seconds:.1f} s: {stages}; {report.looks} looks"
+
+
+_FORMATS = {".md": markdown, ".json": as_json, ".xml": junit}
+
+
+def _shown(finding: Finding) -> Iterator[str]:
+    yield from finding.seen[:_LINES]
+    if (left := len(finding.seen) - _LINES) > 0:
+        yield f"… and {left} more"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", text)
+
+
+def _legal(text: str) -> str:
+    """Drop what XML 1.0 cannot carry: a broken answer of a server may hold control characters."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)

@@ -1,0 +1,206 @@
+"""The gate: look until everything has settled, send the canary, report."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from hikube_kafka.probe.credentials import ClientSettings, Credentials, MissingCredentialError, client_settings
+from hikube_kafka.probe.observation import Metadata, Observation, ServerStatus, Unreadable
+from hikube_kafka.probe.platform import observe
+from hikube_kafka.smoke.canary import CanaryRun, run_canary
+from hikube_kafka.smoke.checks import CANARY, OBSERVED
+from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.smoke.report import Latency, Report, Stage
+from hikube_kafka.spec.contract import Contract, ReachByPortForward
+
+_IN_A_ROW = 3
+"""Looks that a check must pass one after the other: one look may meet a lucky moment."""
+
+_PAUSE = 0.5
+"""Seconds between two looks."""
+
+
+class CannotLookError(Exception):
+    """The gate never came to looking: it has nowhere to look, no way there, or nothing to be let in with."""
+
+
+def run(
+    contract: Contract,
+    *,
+    patience: float = 30.0,
+    timeout: float = 5.0,
+    canary: bool = True,
+    progress: Callable[[str], None] = lambda _text: None,
+) -> Report:
+    """Hold the living cluster to its contract.
+
+    Credentials come from the environment (`hikube_kafka.probe.credentials.Credentials`).
+
+    Args:
+        contract: What must be true.
+        patience: Seconds that a cluster that was just started has to settle. A cluster that is well costs none.
+        timeout: Seconds that each single read may take.
+        canary: Whether to send messages through a topic of their own; without, those checks are reported as untested.
+        progress: Told what is being done.
+
+    Raises:
+        CannotLookError: It never came to looking.
+    """
+    if not contract.zookeeper.servers or not contract.kafka.brokers:
+        raise CannotLookError("the contract names no ZooKeeper server or no broker: there is nothing to hold to it")
+    try:
+        settings = client_settings(
+            contract.security.protocol, contract.security.mechanism, Credentials.from_environment()
+        )
+    except MissingCredentialError as error:
+        raise CannotLookError(str(error)) from error
+    started, clock = datetime.now(UTC), _Clock()
+    progress("connecting")
+    with _within_reach(contract) as dial:
+        clock.stage("connect")
+        observation, findings, looks = _settle(
+            contract, settings, dial=dial, patience=patience, timeout=timeout, progress=progress
+        )
+        clock.stage("settle")
+        flown: CanaryRun | Unreadable | None = None
+        if canary:
+            progress("sending the canary's messages over every broker")
+            flown = _canary(contract, settings, observation)
+            clock.stage("canary")
+    return Report(
+        platform=contract.platform,
+        target=contract.target,
+        started=started,
+        findings=(*findings, *_judged(contract, flown)),
+        stages=tuple(clock.stages),
+        looks=looks,
+        reached=_anything_answers(observation),
+        latency=_latency(flown),
+    )
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+        self._since = time.monotonic()
+
+    def stage(self, name: str) -> None:
+        """Close the stage that has been running."""
+        now = time.monotonic()
+        self.stages.append(Stage(name=name, seconds=now - self._since))
+        self._since = now
+
+
+@contextlib.contextmanager
+def _within_reach(contract: Contract) -> Iterator[Mapping[str, str]]:
+    """Give where to dial the contract's addresses, for as long as it can be done."""
+    if not isinstance(contract.reach, ReachByPortForward):
+        yield {}
+        return
+    from hikube_kafka.probe.kubernetes import KubernetesError  # noqa: PLC0415 - only Kubernetes pays for its client
+    from hikube_kafka.probe.port_forward import forwarded  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stack:
+        try:
+            forwards = stack.enter_context(
+                forwarded(
+                    contract.reach,
+                    brokers=[broker.id for broker in contract.kafka.brokers],
+                    zookeeper=[server.id for server in contract.zookeeper.servers],
+                    # A pod that is not there is a finding, not the end.
+                    require="any",
+                )
+            )
+        except KubernetesError as error:
+            raise CannotLookError(str(error)) from error
+        yield {server.address: forwards.zookeeper[server.id] for server in contract.zookeeper.servers} | {
+            broker.address: forwards.brokers[broker.id] for broker in contract.kafka.brokers
+        }
+
+
+def _settle(
+    contract: Contract,
+    settings: ClientSettings,
+    *,
+    dial: Mapping[str, str],
+    patience: float,
+    timeout: float,
+    progress: Callable[[str], None],
+) -> tuple[Observation, list[Finding], int]:
+    """Look again and again until every check has passed several times in a row, or the patience is over."""
+    begin = time.monotonic()
+    well_since: dict[str, float] = {}
+    in_a_row: dict[str, int] = {}
+    last_fault: dict[str, Finding] = {}
+    looks = 0
+    progress("looking at every server")
+    while True:
+        at = time.monotonic() - begin if looks else 0.0
+        observation = observe(contract, settings, timeout=timeout, dial=dial)
+        looks += 1
+        findings = [check(contract, observation) for check in OBSERVED]
+        for finding in findings:
+            if finding.is_fault:
+                last_fault[finding.check] = finding
+                in_a_row[finding.check] = 0
+            else:
+                if not in_a_row.get(finding.check):
+                    well_since[finding.check] = at
+                in_a_row[finding.check] = in_a_row.get(finding.check, 0) + 1
+        unsettled = [check for check, times in in_a_row.items() if times < _IN_A_ROW]
+        if not unsettled or (looks >= _IN_A_ROW and time.monotonic() - begin >= patience):
+            break
+        if faulty := [check for check in unsettled if not in_a_row[check]]:
+            progress(f"waiting for {', '.join(faulty)} ({patience - at:.0f} s left)")
+        time.sleep(_PAUSE)
+    settled = []
+    for finding in findings:
+        times = in_a_row[finding.check]
+        if times >= _IN_A_ROW:
+            settled.append(dataclasses.replace(finding, settled_after=well_since[finding.check]))
+        elif times == 0:
+            settled.append(finding)
+        else:
+            # Well at last, but not for long enough: what was wrong before is what there is to tell.
+            fault = last_fault[finding.check]
+            unsteady = f"well in the last {times} of {looks} looks, but {_IN_A_ROW} in a row are asked for"
+            settled.append(dataclasses.replace(fault, seen=(*fault.seen, unsteady)))
+    return observation, settled, looks
+
+
+def _canary(contract: Contract, settings: ClientSettings, observation: Observation) -> CanaryRun | Unreadable:
+    if not any(isinstance(broker.metadata, Metadata) for broker in observation.kafka.brokers):
+        return Unreadable("canary", "no broker answers")
+    return run_canary(contract, settings)
+
+
+def _judged(contract: Contract, flown: CanaryRun | Unreadable | None) -> Iterator[Finding]:
+    for check in CANARY:
+        if flown is None:
+            yield Finding(
+                check=check.id,
+                title=check.title,
+                status=Status.UNTESTED,
+                expected="nothing",
+                seen=("the canary was left out on request",),
+                remedy="",
+            )
+        else:
+            yield check(contract, flown)
+
+
+def _anything_answers(observation: Observation) -> bool:
+    return any(isinstance(server.status, ServerStatus) for server in observation.zookeeper.servers) or any(
+        isinstance(broker.metadata, Metadata) for broker in observation.kafka.brokers
+    )
+
+
+def _latency(flown: CanaryRun | Unreadable | None) -> Latency | None:
+    if not isinstance(flown, CanaryRun):
+        return None
+    p50, p99 = flown.latency_ms(50), flown.latency_ms(99)
+    if p50 is None or p99 is None:
+        return None
+    return Latency(messages=len(flown.latencies_ms), p50_ms=p50, p99_ms=p99)

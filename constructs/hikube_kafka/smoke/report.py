@@ -1,0 +1,79 @@
+"""What the gate reports."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from hikube_kafka.smoke.finding import Finding, Status
+
+
+class ExitCode(IntEnum):
+    """How ``hikube-kafka smoke`` ends."""
+
+    ALL_WELL = 0
+    CHECK_FAILED = 1
+    COULD_NOT_LOOK = 2
+    """Nothing was reached at all, or it never came to looking."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A part of the gate, and how long it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """How long the canary messages took from the producer's hands to the consumer's. Told, not judged."""
+
+    messages: int
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that one run of the gate found."""
+
+    platform: str
+    target: str
+    started: datetime
+    findings: tuple[Finding, ...]
+    stages: tuple[Stage, ...]
+    looks: int
+    """How often it looked until everything had settled, or its patience was over."""
+    reached: bool
+    """Whether anything answered at all."""
+    latency: Latency | None = None
+    """None: no message was timed."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the whole run took."""
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """The findings that keep the gate from passing."""
+        return tuple(finding for finding in self.findings if finding.is_fault)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How the command ends."""
+        if not self.reached:
+            return ExitCode.COULD_NOT_LOOK
+        return ExitCode.CHECK_FAILED if self.faults else ExitCode.ALL_WELL
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in one line."""
+        match self.exit_code:
+            case ExitCode.COULD_NOT_LOOK:
+                return f"could not look: nothing of {self.platform} answers"
+            case ExitCode.CHECK_FAILED:
+                return f"{len(self.faults)} of {len(self.findings)} checks failed"
+            case ExitCode.ALL_WELL:
+                untested = sum(finding.status is Status.UNTESTED for finding in self.findings)
+                return f"all well: {len(self.findings) - untested} checks passed, {untested} untested"

@@ -1,0 +1,52 @@
+"""The gate as tests, one per check: ``pytest --pyargs hikube_kafka.smoke --contract FILE``."""
+
+from pathlib import Path
+
+import pytest
+
+from hikube_kafka.smoke.checks import IDS
+from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
+from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.smoke.gate import CannotLookError, run
+from hikube_kafka.smoke.pytest_plugin import REPORT
+from hikube_kafka.smoke.report import Report
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuse to collect without a contract: a gate that was skipped looks like one that passed."""
+    file = metafunc.config.getoption("--contract")
+    if not file:
+        raise pytest.Collector.CollectError(
+            "hikube_kafka.smoke holds a living cluster to its contract, and no contract was named: add --contract FILE "
+            "(the outputs written by `cdktf deploy --outputs-file` or `terraform output -json`, or a bare contract)"
+        )
+    try:
+        contract = read_contract(Path(file))
+    except ContractFileError as error:
+        raise pytest.Collector.CollectError(f"--contract: {error}") from error
+    metafunc.parametrize("report", [contract], indirect=True, ids=[contract.platform], scope="session")
+    metafunc.parametrize("check", IDS)
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> Report:
+    """One run of the gate, for all the tests."""
+    try:
+        report = run(request.param)
+    except CannotLookError as error:
+        pytest.exit(f"could not look: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
+    request.config.stash[REPORT] = report
+    return report
+
+
+def test_quorum(report: Report, check: str) -> None:
+    """Every finding of the gate is a test."""
+    finding = next(finding for finding in report.findings if finding.check == check)
+    if finding.status is Status.UNTESTED:
+        pytest.skip(finding.seen[0])
+    if finding.is_fault:
+        pytest.fail(_told(finding), pytrace=False)
+
+
+def _told(finding: Finding) -> str:
+    return "\n".join([f"{finding.title}: no", f"expected: {finding.expected}", *finding.seen, f"→ {finding.remedy}"])
