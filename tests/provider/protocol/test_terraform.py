@@ -200,6 +200,14 @@ def test_importing_what_does_not_exist_fails(workspace: Workspace) -> None:
     assert "non-existent" in workspace.run("import", "toy_page.a", "nothing", exit_code=1)
 
 
+def test_the_log_tells_what_was_done_and_no_value(workspace: Workspace) -> None:
+    workspace.environment["TF_LOG_PROVIDER"] = "debug"
+    shown = workspace.apply(f'resource "toy_page" "a" {{\n  name = "a"\n  secret = "{SECRET}"\n}}')
+    assert "[DEBUG] provider.terraform-provider-toy_v1.0.0: answered" in shown
+    assert 'call="ApplyResourceChange for toy_page"' in shown
+    assert SECRET not in shown
+
+
 def test_a_data_source_is_read(workspace: Workspace) -> None:
     (workspace.pages / "found.json").write_text("{}")
     workspace.apply('data "toy_pages" "all" {}\noutput "names" {\n  value = data.toy_pages.all.names\n}\n')
