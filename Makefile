@@ -4,7 +4,8 @@
 # make setup   what the others do first; quick when there is nothing to do
 # make lock    writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
 
-SHELL := /bin/sh
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -14,6 +15,7 @@ PIPENV := $(or $(shell command -v pipenv),.build/pipenv/bin/pipenv)
 HIKUBE := .venv/bin/hikube-kafka
 CDKTF := node_modules/.bin/cdktf
 OUTPUTS := .build/outputs.json
+DEPLOYMENT := .build/deployment.log
 
 export PIPENV_VENV_IN_PROJECT := 1
 export PIPENV_IGNORE_VIRTUALENVS := 1
@@ -53,9 +55,10 @@ provider: .build/python
 	@$(HIKUBE) provider install
 
 demo: setup
-	@$(STAGE) 'Deploy' $(CDKTF) deploy local --auto-approve --skip-provider-lock --outputs-file $(OUTPUTS)
+	@$(STAGE) 'Deploy' $(CDKTF) deploy local --auto-approve --skip-provider-lock --outputs-file $(OUTPUTS) \
+		| tee $(DEPLOYMENT)
 	@$(STAGE) 'Proof' $(HIKUBE) smoke --outputs $(OUTPUTS)
-	@scripts/summary $(OUTPUTS)
+	@.venv/bin/python scripts/summary.py $(OUTPUTS) $(DEPLOYMENT)
 
 down: setup
 	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve --skip-provider-lock

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # a script, run by its path
 """Takes the addresses of package indexes out of a Pipfile.lock: which index is used is each machine's own setting."""
 
 import json

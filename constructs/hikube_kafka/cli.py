@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from hikube_kafka import __version__
+from hikube_kafka.smoke.command import smoke
 
 if TYPE_CHECKING:
     from hikube_kafka.ensemble import EnsembleObservation
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 local = typer.Typer(help="The servers on this machine.", no_args_is_help=True)
 provider = typer.Typer(help="The Terraform provider.", no_args_is_help=True)
+app.command()(smoke)
 app.add_typer(local, name="local")
 app.add_typer(provider, name="provider")
 
@@ -284,4 +286,4 @@ def provider_install() -> None:
     """Put the provider where Terraform finds it: a small script that starts this Python."""
     from hikube_kafka.provider.install import install
 
-    typer.echo(f"The provider hikube {__version__} is in {install()}.")
+    typer.echo(install())

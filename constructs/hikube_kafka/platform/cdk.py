@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cdktf import (
         Annotations,
         App,
+        IResolvable,
         ITerraformDependable,
         LocalBackend,
         TerraformDataSource,
@@ -37,6 +38,7 @@ else:
 
     Annotations = _family.Annotations
     App = _family.App
+    IResolvable = _family.IResolvable
     ITerraformDependable = _family.ITerraformDependable
     LocalBackend = _family.LocalBackend
     TerraformDataSource = _family.TerraformDataSource
@@ -54,6 +56,7 @@ __all__ = [
     "App",
     "Construct",
     "IConstruct",
+    "IResolvable",
     "ITerraformDependable",
     "IValidation",
     "LocalBackend",

@@ -16,9 +16,10 @@ class LocalEnsemble(TerraformResource):
         scope: the construct that holds it.
         id: its id within the scope.
         name: name of the ensemble.
-        directory: folder of configuration, data and logs. ``~`` is the user's home.
         zookeeper: the ZooKeeper servers, complete.
         brokers: the brokers, complete.
+        directory: folder of configuration, data and logs; ``~`` is the user's home. None means
+            ``~/.local/share/hikube-kafka/<name>``.
         kafka_home: an unpacked Kafka distribution to run from; None means the jars that Maven brings into the cache.
         keep_data: keep the data when the ensemble is destroyed. None means true.
         provider: the provider's block; None means the stack's default.
@@ -31,9 +32,9 @@ class LocalEnsemble(TerraformResource):
         id: str,  # noqa: A002 - the CDK's own name for it
         *,
         name: str,
-        directory: str,
         zookeeper: Iterable[ServerProcess],
         brokers: Iterable[ServerProcess],
+        directory: str | None = None,
         kafka_home: str | None = None,
         keep_data: bool | None = None,
         provider: HikubeProvider | None = None,
@@ -55,6 +56,26 @@ class LocalEnsemble(TerraformResource):
             "kafka_home": kafka_home,
             "keep_data": keep_data,
         }
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """``host:port`` of every broker's first listener: a reference."""
+        return self.get_string_attribute("bootstrap_servers")
+
+    @property
+    def zookeeper_servers(self) -> str:
+        """``host:port`` of every ZooKeeper server, and the chroot: a reference."""
+        return self.get_string_attribute("zookeeper_servers")
+
+    @property
+    def cluster_id(self) -> str:
+        """Kafka's cluster id: a reference."""
+        return self.get_string_attribute("cluster_id")
+
+    @property
+    def processes(self) -> Mapping[str, str]:
+        """Each server by name with what it is, ``running`` or not: a reference."""
+        return self.get_string_map_attribute("processes")
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes

@@ -22,7 +22,8 @@ class LocalTarget(Target):
 
     Args:
         layout: the ports.
-        directory: folder of configuration, data and logs. None means ``~/.local/share/hikube-kafka/<name>``.
+        directory: folder of configuration, data and logs. None means the provider's own:
+            ``~/.local/share/hikube-kafka/<name>``.
         kafka_home: an unpacked Kafka distribution to run from; None means the jars that Maven brings into the cache.
         keep_data: keep the messages when the servers are destroyed.
     """
@@ -89,7 +90,7 @@ class LocalTarget(Target):
             scope,
             "ensemble",
             name=platform.name,
-            directory=self.directory or f"~/.local/share/hikube-kafka/{platform.name}",
+            directory=self.directory,
             zookeeper=self.layout.zookeeper_processes(platform),
             brokers=self.layout.broker_processes(platform),
             kafka_home=self.kafka_home,

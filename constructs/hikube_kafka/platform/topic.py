@@ -51,5 +51,10 @@ class KafkaTopic(TerraformResource):
             "deletion_protection": deletion_protection,
         }
 
+    @property
+    def id(self) -> str:
+        """Kafka's name of the topic, once it is there: a reference that waits for it."""
+        return self.get_string_attribute("id")
+
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes

@@ -1,0 +1,124 @@
+"""The bindings are written by hand: what they have is what the provider has, in both directions."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from hikube_kafka.platform import HikubeProvider, KafkaQuorum, KafkaTopic, LocalEnsemble, ThroughKubernetes
+from hikube_kafka.platform.cdk import Construct, TerraformStack
+from hikube_kafka.platform.provider import SOURCE
+from hikube_kafka.provider import install, settings
+from hikube_kafka.provider.hikube import HikubeProvider as ProviderItself
+from hikube_kafka.provider.protocol.schema import Schema
+from hikube_kafka.spec.process import ServerProcess
+
+Synthesize = Callable[[Construct], dict[str, Any]]
+OF_THE_CDK = {"self", "scope", "id", "provider", "depends_on", "alias"}
+PARTS = {part.type_name: part for part in (*ProviderItself().resources, *ProviderItself().data_sources)}
+BINDINGS = {
+    "hikube_kafka_topic": KafkaTopic,
+    "hikube_local_ensemble": LocalEnsemble,
+    "hikube_kafka_quorum": KafkaQuorum,
+}
+
+
+def taken(binding: type) -> Mapping[str, inspect.Parameter]:
+    parameters = inspect.signature(binding.__init__).parameters
+    return {name: parameter for name, parameter in parameters.items() if name not in OF_THE_CDK}
+
+
+def required(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
+    return {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+
+
+def settable(schema: Schema) -> set[str]:
+    attributes = {name for name, each in schema.attributes.items() if each.required or each.optional}
+    return attributes | set(schema.blocks)
+
+
+def test_every_part_of_the_provider_has_a_binding_and_no_other() -> None:
+    assert set(BINDINGS) == set(PARTS)
+
+
+@pytest.mark.parametrize("type_name", BINDINGS)
+def test_a_binding_takes_exactly_what_its_part_takes(type_name: str) -> None:
+    schema, parameters = PARTS[type_name].schema, taken(BINDINGS[type_name])
+    assert set(parameters) == settable(schema)
+    assert required(parameters) == {name for name, each in schema.attributes.items() if each.required}
+
+
+@pytest.mark.parametrize("type_name", BINDINGS)
+def test_a_binding_shows_exactly_what_only_the_apply_tells(type_name: str) -> None:
+    schema, binding = PARTS[type_name].schema, BINDINGS[type_name]
+    shown = {name for name, member in vars(binding).items() if isinstance(member, property)}
+    told = {name for name, each in schema.attributes.items() if not (each.required or each.optional)}
+    assert shown == told
+
+
+def test_the_providers_binding_takes_exactly_its_settings() -> None:
+    assert set(taken(HikubeProvider)) == settable(settings.SCHEMA)
+    assert required(taken(HikubeProvider)) == set()
+    block = settings.SCHEMA.blocks["kubernetes"].attributes
+    fields = inspect.signature(ThroughKubernetes).parameters
+    assert set(fields) == set(block)
+    assert required(fields) == {name for name, each in block.items() if each.required}
+
+
+def test_the_binding_names_the_address_at_which_the_provider_is_installed() -> None:
+    assert SOURCE == install.ADDRESS
+
+
+def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
+    stack: TerraformStack, synthesized: Synthesize
+) -> None:
+    server = ServerProcess(kind="broker", id=0, properties={"a.b": "c"}, heap="512m")
+    given: dict[type, dict[str, Any]] = {
+        KafkaTopic: {
+            "name": "orders",
+            "partitions": 6,
+            "replication_factor": 3,
+            "config": {"retention.ms": "1"},
+            "deletion_protection": False,
+        },
+        LocalEnsemble: {
+            "name": "events",
+            "directory": "~/events",
+            "zookeeper": [server],
+            "brokers": [server],
+            "kafka_home": "/opt/kafka",
+            "keep_data": False,
+        },
+        KafkaQuorum: {"expected_brokers": 3, "expected_zookeeper_servers": 5},
+    }
+    HikubeProvider(stack, "provider")
+    for binding, arguments in given.items():
+        assert set(arguments) == set(taken(binding)), "give every argument a value here"
+        binding(stack, binding.__name__, **arguments)
+    content = synthesized(stack)
+    topic = content["resource"]["hikube_kafka_topic"]["KafkaTopic"]
+    assert topic == given[KafkaTopic]
+    ensemble = content["resource"]["hikube_local_ensemble"]["LocalEnsemble"]
+    written = {"id": 0, "heap": "512m", "properties": {"a.b": "c"}}
+    assert ensemble == given[LocalEnsemble] | {"zookeeper": [written], "brokers": [written]}
+    assert content["data"]["hikube_kafka_quorum"]["KafkaQuorum"] == given[KafkaQuorum]
+    nested = PARTS["hikube_local_ensemble"].schema.attributes["brokers"].nested
+    assert nested is not None
+    assert set(nested.attributes) == set(written)
+
+
+def test_the_providers_settings_are_written_under_its_names(stack: TerraformStack, synthesized: Synthesize) -> None:
+    names = set(taken(HikubeProvider)) - {"kubernetes"}
+    HikubeProvider(
+        stack,
+        "provider",
+        alias="there",
+        **{name: name for name in names},
+        kubernetes=ThroughKubernetes(namespace="kafka", release="events", kubeconfig="config", context="here"),
+    )
+    block = synthesized(stack)["provider"]["hikube"][0]
+    assert block == {name: name for name in names} | {
+        "alias": "there",
+        "kubernetes": {"namespace": "kafka", "release": "events", "kubeconfig": "config", "context": "here"},
+    }
