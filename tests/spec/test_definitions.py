@@ -118,6 +118,7 @@ def test_a_typo_of_one_letter_in_a_topic_key_proposes_the_real_key(typo: tuple[s
 
 
 @given(typo=typos(sorted(broker_definitions())))
+@example(typo=("log.dir", "log.dxr"))  # so short that a ratio alone does not see it
 def test_a_typo_of_one_letter_in_a_broker_key_is_an_error_and_proposes_the_real_key(typo: tuple[str, str]) -> None:
     name, wrong = typo
     assume(wrong not in broker_definitions())
