@@ -172,11 +172,21 @@ def test_a_termination_lets_the_running_apply_finish(start: Callable[..., Proces
     assert not process.socket.parent.exists()
 
 
-def test_it_does_not_outlive_a_terraform_that_was_killed(start: Callable[..., Process]) -> None:
-    # The parent of the provider is here a process that only starts it.
+def test_it_finishes_and_ends_when_terraform_was_killed(start: Callable[..., Process], tmp_path: Path) -> None:
+    # Here a process stands between that does nothing but start the provider, and can be killed like Terraform.
     process = start(sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])")
+    (tmp_path / "slow.hold").touch()
+    apply = threading.Thread(target=lambda: create_page(process, "slow"))
+    apply.start()
+    become((tmp_path / "slow.held").exists)
     process.popen.kill()
     process.popen.wait(timeout=30)
+    assert process.popen.stderr is not None
+    process.popen.stderr.close()  # nobody reads its log any more
+    become((tmp_path / "stopped").exists)
+    assert process.socket.parent.exists()
+    (tmp_path / "slow.hold").unlink()
+    apply.join(timeout=30)
     become(lambda: not process.socket.parent.exists())
 
 

@@ -6,6 +6,7 @@ A line tells what was done, of which type, and how long it took, never a value: 
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Literal
 
 
@@ -21,6 +22,7 @@ def log(level: Literal["trace", "debug", "info", "warn", "error"], message: str,
     # hclog takes a time of exactly this form: RFC 3339 with microseconds and an offset.
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1_000_000):06d}+00:00"
     line = {"@level": level, "@message": message, "@module": "hikube.protocol", "@timestamp": stamp, **fields}
-    # One write a line: lines of several threads do not mix.
-    sys.stderr.write(json.dumps(line) + "\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # a Terraform that was killed reads no more, and the running call is still to be finished
+        # One write a line: lines of several threads do not mix.
+        sys.stderr.write(json.dumps(line) + "\n")
+        sys.stderr.flush()
