@@ -247,3 +247,9 @@ def test_all_errors_are_raised_at_once_and_carried_as_data() -> None:
 
 def test_warnings_are_returned_and_raise_nothing() -> None:
     assert [problem.severity for problem in require_valid(platform(brokers=2))] == ["warning"]
+
+
+def test_a_topics_entry_that_contradicts_the_brokers_is_refused() -> None:
+    late = Topic("orders", partitions=6, config={"min.compaction.lag.ms": 100_000})
+    problem = only(platform(late, config={"log.cleaner.max.compaction.lag.ms": 1000}))
+    assert (problem.rule, problem.where) == ("topic-config-conflict", "topic orders")

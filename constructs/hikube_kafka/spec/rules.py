@@ -443,7 +443,7 @@ def topic_min_insync_leaves_room(platform: Platform) -> Iterator[Problem]:
 def topic_config_is_kafkas(platform: Platform) -> Iterator[Problem]:
     """Kafka refuses an entry that it does not know: here before anything is changed, with the name that was meant."""
     for topic in platform.topics:
-        for fault in definitions.check_topic_config(topic.config):
+        for fault in definitions.check_topic_config(topic.config, broker=cluster_settings(platform)):
             yield Problem(
                 rule=f"topic-config-{fault.rule}",
                 severity=fault.severity,
