@@ -518,6 +518,27 @@ def test_a_faulty_result_is_a_mistake_and_is_recorded_as_far_as_it_goes(
     assert state_of(answer.new_state) == recorded
 
 
+def test_a_result_may_use_any_python_sequence_for_lists_and_sets(
+    terraform: Terraform, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapters = ({"name": "one", "page": 1},)
+    made = DUNE | {"tags": frozenset({"b", "a"}), "chapters": chapters}
+    monkeypatch.setattr(book, "create", lambda _planned, _private: made)
+    answer = terraform.apply(None, PLANNED)
+    assert not answer.diagnostics
+    assert state_of(answer.new_state) == DUNE
+
+
+def test_an_unknown_inside_any_python_sequence_is_found(
+    terraform: Terraform, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = DUNE | {"chapters": ({"name": "one", "page": UNKNOWN},)}
+    monkeypatch.setattr(book, "create", lambda _planned, _private: made)
+    answer = terraform.apply(None, PLANNED)
+    assert path_of(answer.diagnostics[0]) == ["chapters", 0, "page"]
+    assert state_of(answer.new_state)["chapters"] is None
+
+
 def test_an_exception_is_reported_by_type_and_place_and_never_by_its_text(
     terraform: Terraform, book: Book, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -330,11 +330,11 @@ def _record(
     answer.new_state.CopyFrom(_dynamic(_recordable(result, planned, kind), kind))
     during = f"ApplyResourceChange for {resource.type_name}"
     try:
-        encode(result, kind)
+        made = decode(encode(result, kind), kind)  # as Terraform sees it
     except EncodeError as problem:
         return mistake(during, [(problem.path, str(problem))])
     # What was refused halfway may differ from the plan: the refusal says why.
-    return [] if refused else mistake(during, result_breaches(kind, planned, result))
+    return [] if refused else mistake(during, result_breaches(kind, planned, made))
 
 
 def _recordable(result: Any, planned: State, kind: Object) -> State:

@@ -217,7 +217,7 @@ def unknowns(value: Any, path: Path = ()) -> Iterator[Path]:
     match value:
         case Unknown():
             yield path
-        case list():
+        case list() | tuple() | set() | frozenset():
             for index, element in enumerate(value):
                 yield from unknowns(element, (*path, index))
         case dict():
