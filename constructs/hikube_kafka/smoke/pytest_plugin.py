@@ -15,12 +15,20 @@ REPORT: "pytest.StashKey[Report]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--contract``."""
-    parser.getgroup("hikube-kafka", "the quorum gate of hikube-kafka").addoption(
+    """Add ``--contract`` and ``--patience``."""
+    group = parser.getgroup("hikube-kafka", "the quorum gate of hikube-kafka")
+    group.addoption(
         "--contract",
         metavar="FILE",
         help="contract that the living cluster is held to, or the Terraform outputs that hold one; "
         "used by: pytest --pyargs hikube_kafka.smoke",
+    )
+    group.addoption(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=30.0,
+        help="how long a cluster that was just started has to settle (default: 30)",
     )
 
 

@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def report(request: pytest.FixtureRequest) -> Report:
     """One run of the gate, for all the tests."""
     try:
-        report = run(request.param)
+        report = run(request.param, patience=request.config.getoption("--patience"))
     except CannotLookError as error:
         pytest.exit(f"could not look: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
     request.config.stash[REPORT] = report

@@ -1,0 +1,647 @@
+"""A healthy cluster passes every check; each test then spoils one thing, and sees exactly that."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+
+from hikube_kafka.probe.observation import (
+    BrokerRegistration,
+    BrokerSeen,
+    Followers,
+    Observation,
+    Partition,
+    TopicConfig,
+    Unreadable,
+    ZooKeeperServerSeen,
+)
+from hikube_kafka.smoke.canary import CanaryRun
+from hikube_kafka.smoke.checks import CANARY, IDS, OBSERVED
+from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.spec.contract import Contract
+
+UNTESTABLE = {"kafka-version"}
+GONE = Unreadable("it", "connection refused")
+
+
+def judge(contract: Contract, seen: Observation) -> dict[str, Finding]:
+    return {check.id: check(contract, seen) for check in OBSERVED}
+
+
+def judge_canary(contract: Contract, run: CanaryRun | Unreadable) -> dict[str, Finding]:
+    return {check.id: check(contract, run) for check in CANARY}
+
+
+def faults(findings: dict[str, Finding]) -> dict[str, Status]:
+    return {id_: finding.status for id_, finding in findings.items() if finding.is_fault}
+
+
+def server(seen: Observation, id_: int, **changes: Any) -> Observation:
+    """Change what was seen of one ZooKeeper server."""
+    servers = list(seen.zookeeper.servers)
+    servers[id_ - 1] = replace(servers[id_ - 1], **changes)
+    return replace(seen, zookeeper=replace(seen.zookeeper, servers=tuple(servers)))
+
+
+def within(seen: Observation, id_: int, part: str, **changes: Any) -> Observation:
+    """Change something inside one answer of a ZooKeeper server."""
+    return server(seen, id_, **{part: replace(getattr(seen.zookeeper.servers[id_ - 1], part), **changes)})
+
+
+def broker(seen: Observation, id_: int, **changes: Any) -> Observation:
+    """Change what was seen of one broker."""
+    brokers = list(seen.kafka.brokers)
+    brokers[id_] = replace(brokers[id_], **changes)
+    return replace(seen, kafka=replace(seen.kafka, brokers=tuple(brokers)))
+
+
+def metadata(seen: Observation, id_: int, **changes: Any) -> Observation:
+    """Change the cluster as one broker describes it."""
+    view = seen.kafka.brokers[id_].metadata
+    assert not isinstance(view, Unreadable)
+    return broker(seen, id_, metadata=replace(view, **changes))
+
+
+def partition(seen: Observation, topic: str, number: int, **changes: Any) -> Observation:
+    """Change one partition in the view of every broker."""
+    for id_, one in enumerate(seen.kafka.brokers):
+        assert not isinstance(one.metadata, Unreadable)
+        content = one.metadata.topics[topic]
+        assert not isinstance(content, Unreadable)
+        changed = {**content, number: replace(content[number], **changes)}
+        seen = metadata(seen, id_, topics={**one.metadata.topics, topic: changed})
+    return seen
+
+
+def topic_config(seen: Observation, topic: str, config: TopicConfig | Unreadable) -> Observation:
+    return replace(seen, kafka=replace(seen.kafka, topic_configs={**seen.kafka.topic_configs, topic: config}))
+
+
+def without_topic(seen: Observation, id_: int, topic: str) -> Observation:
+    view = seen.kafka.brokers[id_].metadata
+    assert not isinstance(view, Unreadable)
+    return metadata(seen, id_, topics={name: content for name, content in view.topics.items() if name != topic})
+
+
+def topic_of_one_view(seen: Observation, id_: int, content: dict[int, Partition]) -> Observation:
+    view = seen.kafka.brokers[id_].metadata
+    assert not isinstance(view, Unreadable)
+    return metadata(seen, id_, topics={**view.topics, "payments": content})
+
+
+class Spoilt(NamedTuple):
+    """One thing spoilt, the findings that it brings, and what one of them must say."""
+
+    how: str
+    spoil: Callable[[Observation], Observation]
+    brings: dict[str, Status]
+    says: str
+
+
+FAILED, UNREADABLE = Status.FAILED, Status.UNREADABLE
+ONE = Partition(leader=0, replicas=(0, 1, 2), in_sync=(0, 1, 2))
+
+SPOILT = [
+    Spoilt(
+        "a server that has lost its quorum and serves reads only",
+        lambda seen: within(seen, 1, "status", mode="read-only"),
+        {"zookeeper-servers-answer": FAILED, "zookeeper-others-follow": FAILED},
+        "ZooKeeper server 1 (zk-1:2181) serves reads only",
+    ),
+    Spoilt(
+        "a server that does not answer srvr",
+        lambda seen: server(seen, 2, status=GONE),
+        {
+            "zookeeper-servers-answer": UNREADABLE,
+            "zookeeper-one-leader": UNREADABLE,
+            "zookeeper-others-follow": UNREADABLE,
+        },
+        "ZooKeeper server 2 (zk-2:2181): connection refused",
+    ),
+    Spoilt(
+        "a second leader",
+        lambda seen: server(
+            seen, 1, status=seen.zookeeper.servers[2].status, followers=Followers(synced=2, pending_syncs=0)
+        ),
+        {"zookeeper-one-leader": FAILED},
+        "leaders: ZooKeeper server 1 (zk-1:2181), ZooKeeper server 3 (zk-3:2181)",
+    ),
+    Spoilt(
+        "no leader",
+        lambda seen: within(seen, 3, "status", mode="follower"),
+        {"zookeeper-one-leader": FAILED, "zookeeper-followers-synced": UNREADABLE},
+        "leaders: none",
+    ),
+    Spoilt(
+        "a server that stands alone",
+        lambda seen: within(seen, 2, "status", mode="standalone"),
+        {"zookeeper-others-follow": FAILED},
+        "ZooKeeper server 2 (zk-2:2181) is standalone",
+    ),
+    Spoilt(
+        "an observer in place of a follower",
+        lambda seen: within(seen, 1, "status", mode="observer"),
+        {"zookeeper-others-follow": FAILED},
+        "ZooKeeper server 1 (zk-1:2181) is observer",
+    ),
+    Spoilt(
+        "a follower that is not synced",
+        lambda seen: within(seen, 3, "followers", synced=1),
+        {"zookeeper-followers-synced": FAILED},
+        "counts 1 synced followers, not 2",
+    ),
+    Spoilt(
+        "a sync that is pending",
+        lambda seen: within(seen, 3, "followers", pending_syncs=4),
+        {"zookeeper-followers-synced": FAILED},
+        "counts 4 pending syncs, not 0",
+    ),
+    Spoilt(
+        "a leader that does not report its pending syncs",
+        lambda seen: within(seen, 3, "followers", pending_syncs=None),
+        {"zookeeper-followers-synced": UNREADABLE},
+        "pending syncs of ZooKeeper server 3 (zk-3:2181): mntr does not report it",
+    ),
+    Spoilt(
+        "a leader that refuses mntr",
+        lambda seen: server(seen, 3, followers=GONE),
+        {"zookeeper-followers-synced": UNREADABLE},
+        "connection refused",
+    ),
+    Spoilt(
+        "a server that counts two voters",
+        lambda seen: within(seen, 1, "voting_view", voters={1: "zk-1:2888:3888", 2: "zk-2:2888:3888"}),
+        {"zookeeper-same-voters": FAILED},
+        "ZooKeeper server 1 (zk-1:2181) sees voters 1, 2",
+    ),
+    Spoilt(
+        "a server that has another address for a voter",
+        lambda seen: within(
+            seen,
+            2,
+            "voting_view",
+            voters={**seen.zookeeper.servers[0].voting_view.voters, 3: "elsewhere:2888:3888"},  # type: ignore[union-attr]
+        ),
+        {"zookeeper-same-voters": FAILED},
+        "3=elsewhere:2888:3888",
+    ),
+    Spoilt(
+        "a server that has an older membership",
+        lambda seen: within(seen, 2, "voting_view", version="100000003"),
+        {"zookeeper-same-voters": FAILED},
+        "membership version 100000003",
+    ),
+    Spoilt(
+        "another server at a declared address",
+        lambda seen: within(seen, 2, "voting_view", own_id=3),
+        {"zookeeper-same-voters": FAILED},
+        "ZooKeeper server 2 (zk-2:2181) calls itself 3",
+    ),
+    Spoilt(
+        "a server whose list cannot be read",
+        lambda seen: server(seen, 2, voting_view=GONE),
+        {"zookeeper-same-voters": UNREADABLE},
+        "connection refused",
+    ),
+    Spoilt(
+        "a write that another server does not have",
+        lambda seen: replace(seen, read_backs=(replace(seen.read_backs[0], read=None), *seen.read_backs[1:])),
+        {"zookeeper-writes-read-everywhere": FAILED},
+        "read on ZooKeeper server 1 (zk-1:2181): nothing",
+    ),
+    Spoilt(
+        "a write that reads otherwise elsewhere",
+        lambda seen: replace(seen, read_backs=(*seen.read_backs[:-1], replace(seen.read_backs[-1], read="there"))),
+        {"zookeeper-writes-read-everywhere": FAILED},
+        "another value",
+    ),
+    Spoilt(
+        "a pair of servers that nobody tried",
+        lambda seen: replace(seen, read_backs=seen.read_backs[1:]),
+        {"zookeeper-writes-read-everywhere": UNREADABLE},
+        "nobody tried",
+    ),
+    Spoilt(
+        "a server that takes no write",
+        lambda seen: replace(seen, read_backs=(replace(seen.read_backs[0], read=GONE), *seen.read_backs[1:])),
+        {"zookeeper-writes-read-everywhere": UNREADABLE},
+        "connection refused",
+    ),
+    Spoilt(
+        "another broker at a declared address",
+        lambda seen: broker(seen, 1, id=2),
+        {"brokers-answer": FAILED},
+        "broker 1 (b-1:9092) answers as broker 2",
+    ),
+    Spoilt(
+        "an address that no broker advertises",
+        lambda seen: broker(seen, 1, id=None),
+        {"brokers-answer": FAILED},
+        "no broker advertises this address",
+    ),
+    Spoilt(
+        "a broker whose metadata cannot be read",
+        lambda seen: broker(seen, 1, metadata=GONE),
+        dict.fromkeys(
+            [
+                "brokers-answer",
+                "brokers-in-metadata",
+                "one-cluster-id",
+                "one-controller",
+                "partitions-online",
+                "partitions-in-sync",
+                "partitions-min-isr",
+                "topics-exist",
+                "topics-partitions",
+                "topics-replication-factor",
+            ],
+            UNREADABLE,
+        ),
+        "broker 1 (b-1:9092): connection refused",
+    ),
+    Spoilt(
+        "a broker that is not registered",
+        lambda seen: within(
+            seen,
+            2,
+            "kafka",
+            brokers={id_: BrokerRegistration(rack=f"rack-{id_}", endpoints=()) for id_ in (0, 2)},
+        ),
+        {"brokers-registered": FAILED, "broker-racks": UNREADABLE},
+        "broker 1 (b-1:9092) is missing in /brokers/ids of ZooKeeper server zk-2:2181",
+    ),
+    Spoilt(
+        "a broker too many",
+        lambda seen: within(
+            seen,
+            1,
+            "kafka",
+            brokers={id_: BrokerRegistration(rack=f"rack-{id_}", endpoints=()) for id_ in (0, 1, 2, 7)},
+        ),
+        {"brokers-registered": FAILED},
+        "broker 7 is not declared",
+    ),
+    Spoilt(
+        "a server on which Kafka's nodes cannot be read",
+        lambda seen: server(seen, 1, kafka=GONE),
+        dict.fromkeys(["brokers-registered", "one-cluster-id", "one-controller", "broker-racks"], UNREADABLE),
+        "connection refused",
+    ),
+    Spoilt(
+        "a broker that another one does not know",
+        lambda seen: metadata(seen, 2, brokers={0: "b-0:9092", 2: "b-2:9092"}),
+        {"brokers-in-metadata": FAILED},
+        "broker 1 (b-1:9092) is missing in the metadata of broker 2 (b-2:9092)",
+    ),
+    Spoilt(
+        "a broker that is advertised under another address",
+        lambda seen: metadata(seen, 0, brokers={0: "b-0:9092", 1: "elsewhere:9092", 2: "b-2:9092"}),
+        {"brokers-in-metadata": FAILED},
+        "broker 1 is advertised as elsewhere:9092, not b-1:9092",
+    ),
+    Spoilt(
+        "a broker of another cluster",
+        lambda seen: metadata(seen, 1, cluster_id="another"),
+        {"one-cluster-id": FAILED},
+        "broker 1 (b-1:9092) names another",
+    ),
+    Spoilt(
+        "a server of another cluster",
+        lambda seen: within(seen, 1, "kafka", cluster_id=None),
+        {"one-cluster-id": FAILED},
+        "ZooKeeper server zk-1:2181 names none",
+    ),
+    Spoilt(
+        "a broker that follows another controller",
+        lambda seen: metadata(seen, 2, controller=0),
+        {"one-controller": FAILED},
+        "broker 2 (b-2:9092) names broker 0",
+    ),
+    Spoilt(
+        "a broker that knows of no controller",
+        lambda seen: metadata(seen, 2, controller=None),
+        {"one-controller": FAILED},
+        "broker 2 (b-2:9092) names none",
+    ),
+    Spoilt(
+        "a controller that ZooKeeper does not name",
+        lambda seen: within(seen, 1, "kafka", controller=None),
+        {"one-controller": FAILED},
+        "ZooKeeper server zk-1:2181 names none",
+    ),
+    Spoilt(
+        "a broker in another rack",
+        lambda seen: within(
+            seen,
+            3,
+            "kafka",
+            brokers={id_: BrokerRegistration(rack="rack-0", endpoints=()) for id_ in (0, 1, 2)},
+        ),
+        {"broker-racks": FAILED},
+        "broker 1 (b-1:9092) is in rack rack-0, not rack-1",
+    ),
+    Spoilt(
+        "a broker that was told otherwise",
+        lambda seen: broker(seen, 1, settings={"auto.create.topics.enable": "true"}),
+        {"broker-settings": FAILED},
+        "auto.create.topics.enable = true, not false, on broker 1 (b-1:9092)",
+    ),
+    Spoilt(
+        "a broker that does not tell a setting",
+        lambda seen: broker(seen, 1, settings={}),
+        {"broker-settings": UNREADABLE},
+        "does not tell its value",
+    ),
+    Spoilt(
+        "a broker that does not tell its settings",
+        lambda seen: broker(seen, 1, settings=GONE),
+        {"broker-settings": UNREADABLE},
+        "settings of broker 1 (b-1:9092): connection refused",
+    ),
+    Spoilt(
+        "an internal partition without a leader",
+        lambda seen: partition(seen, "__consumer_offsets", 0, leader=None),
+        {"partitions-online": FAILED},
+        "__consumer_offsets, partition 0: no leader; replicas on brokers 0, 1, 2",
+    ),
+    Spoilt(
+        "a replica that is behind",
+        lambda seen: partition(seen, "payments", 1, in_sync=(1, 2)),
+        {"partitions-in-sync": FAILED},
+        "payments, partition 1: not in sync: broker 0",
+    ),
+    Spoilt(
+        "fewer replicas in sync than a write needs",
+        lambda seen: partition(seen, "__consumer_offsets", 0, in_sync=(2,)),
+        {"partitions-in-sync": FAILED, "partitions-min-isr": FAILED},
+        "__consumer_offsets, partition 0: 1 of the 2 that must be in sync: 2",
+    ),
+    Spoilt(
+        "a topic whose min.insync.replicas exceeds its replicas",
+        lambda seen: topic_config(
+            seen, "__consumer_offsets", TopicConfig(in_force={"min.insync.replicas": "4"}, own=frozenset())
+        ),
+        {"partitions-min-isr": FAILED},
+        "3 of the 4 that must be in sync",
+    ),
+    Spoilt(
+        "a topic whose configuration cannot be read",
+        lambda seen: topic_config(seen, "payments", GONE),
+        {"partitions-min-isr": UNREADABLE, "topics-configuration": UNREADABLE},
+        "connection refused",
+    ),
+    Spoilt(
+        "a topic that one broker does not know",
+        lambda seen: without_topic(seen, 1, "payments"),
+        {"topics-exist": FAILED, "topics-partitions": UNREADABLE, "topics-replication-factor": UNREADABLE},
+        "payments is missing in the metadata of broker 1 (b-1:9092)",
+    ),
+    Spoilt(
+        "a topic with a partition too few",
+        lambda seen: topic_of_one_view(seen, 1, {0: ONE}),
+        {"topics-partitions": FAILED},
+        "payments: 1 partitions, not 2",
+    ),
+    Spoilt(
+        "a topic with a replica too few",
+        lambda seen: partition(seen, "payments", 0, replicas=(0, 1), in_sync=(0, 1)),
+        {"topics-replication-factor": FAILED},
+        "payments: replication factor 2 in partition 0, not 3",
+    ),
+    Spoilt(
+        "a topic configured otherwise",
+        lambda seen: topic_config(
+            seen,
+            "payments",
+            TopicConfig(in_force={"min.insync.replicas": "1"}, own=frozenset({"min.insync.replicas"})),
+        ),
+        {"topics-configuration": FAILED},
+        "payments: min.insync.replicas = 1, not 2",
+    ),
+    Spoilt(
+        "an entry that only happens to equal the brokers' default",
+        lambda seen: topic_config(
+            seen, "payments", TopicConfig(in_force={"min.insync.replicas": "2"}, own=frozenset())
+        ),
+        {"topics-configuration": FAILED},
+        "min.insync.replicas is not set on the topic (in force: 2)",
+    ),
+]
+
+
+class SpoiltFlight(NamedTuple):
+    """The same for the canary."""
+
+    how: str
+    changes: dict[str, Any]
+    brings: dict[str, Status]
+    says: str
+
+
+ALL = tuple(range(4))
+SPOILT_FLIGHTS = [
+    SpoiltFlight(
+        "a broker that leads nothing",
+        {"leaders": {0: 0, 1: 2, 2: 2}},
+        {"canary-led-by-every-broker": FAILED},
+        "partition 1 is led by broker 2, not broker 1 (b-1:9092)",
+    ),
+    SpoiltFlight(
+        "a partition without a leader",
+        {"leaders": {0: 0, 1: None, 2: 2}},
+        {"canary-led-by-every-broker": FAILED},
+        "partition 1 is led by nobody",
+    ),
+    SpoiltFlight(
+        "a message acknowledged and lost",
+        {"received": {0: ALL, 1: (0, 1, 3), 2: ALL}, "offsets": {0: 4, 1: 3, 2: 4}},
+        {"canary-nothing-lost": FAILED},
+        "1 of 4 acknowledged messages were not read from broker 1 (b-1:9092)",
+    ),
+    SpoiltFlight(
+        "a message refused",
+        {"acknowledged": {0: ALL, 1: ALL, 2: ALL[:3]}, "refused": {"Broker: Not enough in-sync replicas": 1}},
+        {"canary-nothing-lost": FAILED},
+        "1 messages were not acknowledged: Broker: Not enough in-sync replicas",
+    ),
+    SpoiltFlight(
+        "no message sent to a broker",
+        {"sent": {0: 4, 2: 4}, "acknowledged": {0: ALL, 2: ALL}},
+        {"canary-nothing-lost": UNREADABLE},
+        "messages over broker 1 (b-1:9092): none was sent",
+    ),
+    SpoiltFlight(
+        "a message read twice",
+        {"received": {0: ALL, 1: ALL, 2: (0, 1, 1, 2, 3)}, "offsets": {0: 4, 1: 4, 2: 5}},
+        {"canary-nothing-duplicated": FAILED},
+        "1 messages were read more than once from broker 2 (b-2:9092)",
+    ),
+    SpoiltFlight(
+        "two messages that changed places",
+        {"received": {0: (0, 2, 1, 3), 1: ALL, 2: ALL}},
+        {"canary-in-order": FAILED},
+        "message 1 was read after message 2 from broker 0 (b-0:9092)",
+    ),
+    SpoiltFlight(
+        "nothing read from a broker",
+        {"received": {0: ALL, 1: (), 2: ALL}, "offsets": {0: 4, 1: 0, 2: 4}},
+        {"canary-nothing-lost": FAILED, "canary-nothing-duplicated": UNREADABLE, "canary-in-order": UNREADABLE},
+        "messages over broker 1 (b-1:9092): none was read",
+    ),
+    SpoiltFlight(
+        "offsets that Kafka has forgotten",
+        {"offsets": {0: 4, 1: -1001, 2: 4}},
+        {"canary-offsets-kept": FAILED},
+        "-1001 is kept for the partition of broker 1 (b-1:9092), 4 were read",
+    ),
+    SpoiltFlight(
+        "offsets that cannot be committed",
+        {"offsets": GONE},
+        {"canary-offsets-kept": UNREADABLE},
+        "connection refused",
+    ),
+    SpoiltFlight(
+        "a topic that could not be removed",
+        {"removed": GONE},
+        {"canary-removed": UNREADABLE},
+        "connection refused",
+    ),
+]
+
+
+def test_a_healthy_cluster_passes_every_check(contract: Contract, healthy: Observation, flown: CanaryRun) -> None:
+    findings = judge(contract, healthy) | judge_canary(contract, flown)
+
+    assert {id_ for id_, finding in findings.items() if finding.status is not Status.PASSED} == UNTESTABLE
+    assert all(finding.expected and finding.seen[0] for finding in findings.values())
+
+
+@pytest.mark.parametrize("spoilt", SPOILT, ids=lambda spoilt: spoilt.how)
+def test_a_check_sees_what_is_spoilt_and_no_other_does(
+    contract: Contract, healthy: Observation, spoilt: Spoilt
+) -> None:
+    findings = judge(contract, spoilt.spoil(healthy))
+
+    assert faults(findings) == spoilt.brings
+    told = [line for id_ in spoilt.brings for line in findings[id_].seen]
+    assert any(spoilt.says in line for line in told), told
+    assert all(findings[id_].remedy for id_ in spoilt.brings)
+
+
+@pytest.mark.parametrize("spoilt", SPOILT_FLIGHTS, ids=lambda spoilt: spoilt.how)
+def test_a_check_sees_what_befell_the_canary_and_no_other_does(
+    contract: Contract, flown: CanaryRun, spoilt: SpoiltFlight
+) -> None:
+    findings = judge_canary(contract, replace(flown, **spoilt.changes))
+
+    assert faults(findings) == spoilt.brings
+    told = [line for id_ in spoilt.brings for line in findings[id_].seen]
+    assert any(spoilt.says in line for line in told), told
+
+
+def test_every_check_is_spoilt_by_some_test() -> None:
+    spoilt = {
+        id_ for case in (*SPOILT, *SPOILT_FLIGHTS) for id_, status in case.brings.items() if status is Status.FAILED
+    }
+
+    # Whether a topic could be removed is known or unknown, never wrong.
+    assert spoilt | {"canary-removed"} == set(IDS) - UNTESTABLE
+
+
+def test_ids_are_unique() -> None:
+    assert len(set(IDS)) == len(IDS)
+
+
+def test_a_cluster_that_nobody_looked_at_passes_no_check(contract: Contract) -> None:
+    findings = judge(contract, Observation()) | judge_canary(contract, GONE)
+
+    assert {id_ for id_, finding in findings.items() if not finding.is_fault} == UNTESTABLE
+
+
+@pytest.mark.parametrize("part", ["status", "voting_view", "kafka"])
+@pytest.mark.parametrize("id_", [1, 2, 3])
+def test_nothing_unread_of_a_zookeeper_server_passes(
+    contract: Contract, healthy: Observation, id_: int, part: str
+) -> None:
+    assert faults(judge(contract, server(healthy, id_, **{part: GONE})))
+
+
+@pytest.mark.parametrize("part", ["metadata", "settings"])
+@pytest.mark.parametrize("id_", [0, 1, 2])
+def test_nothing_unread_of_a_broker_passes(contract: Contract, healthy: Observation, id_: int, part: str) -> None:
+    assert faults(judge(contract, broker(healthy, id_, **{part: GONE})))
+
+
+def test_a_single_server_and_a_single_broker_are_well(contract: Contract, healthy: Observation) -> None:
+    one = contract.model_copy(
+        update={
+            "zookeeper": contract.zookeeper.model_copy(update={"servers": contract.zookeeper.servers[:1]}),
+            "kafka": contract.kafka.model_copy(update={"brokers": contract.kafka.brokers[:1]}),
+            "topics": (),
+        }
+    )
+    alone = within(healthy, 1, "status", mode="standalone")
+    alone = within(alone, 1, "voting_view", own_id=None, voters={}, version=None)
+    registry = alone.zookeeper.servers[0].kafka
+    assert not isinstance(registry, Unreadable)
+    alone = within(alone, 1, "kafka", brokers={0: registry.brokers[0]}, controller=0)
+    alone = metadata(alone, 0, brokers={0: "b-0:9092"}, controller=0)
+
+    findings = judge(one, alone)
+
+    assert faults(findings) == {}
+    assert {id_ for id_, finding in findings.items() if finding.status is Status.UNTESTED} == {
+        "kafka-version",
+        "zookeeper-followers-synced",
+        "topics-exist",
+        "topics-partitions",
+        "topics-replication-factor",
+        "topics-configuration",
+    }
+
+
+def test_what_the_contract_does_not_promise_is_untested_and_says_so(contract: Contract, healthy: Observation) -> None:
+    silent = contract.model_copy(
+        update={
+            "kafka": contract.kafka.model_copy(
+                update={
+                    "settings": {},
+                    "brokers": tuple(one.model_copy(update={"rack": None}) for one in contract.kafka.brokers),
+                }
+            )
+        }
+    )
+
+    findings = judge(silent, healthy)
+
+    assert findings["broker-settings"].status is Status.UNTESTED
+    assert findings["broker-racks"].status is Status.UNTESTED
+    assert findings["broker-racks"].seen == ("the contract promises no rack",)
+
+
+def test_something_wrong_outweighs_something_unread(contract: Contract, healthy: Observation) -> None:
+    finding = judge(contract, broker(broker(healthy, 0, id=7), 1, metadata=GONE))["brokers-answer"]
+
+    assert finding.status is Status.FAILED
+    assert finding.seen == ("broker 0 (b-0:9092) answers as broker 7", "broker 1 (b-1:9092): connection refused")
+
+
+def test_one_trouble_in_the_view_of_every_broker_is_told_once(contract: Contract, healthy: Observation) -> None:
+    finding = judge(contract, partition(healthy, "payments", 0, in_sync=(0, 1)))["partitions-in-sync"]
+
+    assert finding.seen == ("payments, partition 0: not in sync: broker 2",)
+
+
+def test_a_leader_out_of_sight_is_unread_not_wrong(contract: Contract, healthy: Observation) -> None:
+    finding = judge(contract, server(healthy, 3, status=GONE))["zookeeper-one-leader"]
+
+    assert finding.status is Status.UNREADABLE
+
+
+def test_seen_things_are_found_by_address_only(healthy: Observation) -> None:
+    unknown_server: ZooKeeperServerSeen = healthy.zookeeper.server("zk-9:2181")
+    unknown_broker: BrokerSeen = healthy.kafka.broker("b-9:9092")
+
+    assert isinstance(unknown_server.status, Unreadable)
+    assert isinstance(unknown_broker.metadata, Unreadable)

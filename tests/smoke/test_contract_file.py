@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
+from hikube_kafka.spec.contract import Contract
+
+
+def written(path: Path, content: Any) -> Path:
+    file = path / "file.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return file
+
+
+def bare(contract: Contract) -> Any:
+    return contract.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(lambda value: value, id="bare"),
+        pytest.param(
+            lambda value: {"contract": {"sensitive": False, "type": "dynamic", "value": value}}, id="terraform"
+        ),
+        pytest.param(
+            lambda value: {
+                "bootstrap": {"sensitive": False, "type": "string", "value": "{not json"},
+                "contract": {"sensitive": False, "type": "string", "value": json.dumps(value)},
+            },
+            id="terraform, as text",
+        ),
+        pytest.param(lambda value: {"local": {"bootstrap": "b:9092", "contract": value}}, id="cdktf"),
+        pytest.param(lambda value: {"local": {"contract": json.dumps(value)}}, id="cdktf, as text"),
+        pytest.param(lambda value: {"local": {"platform": {"contract_5A2B": value}}}, id="cdktf, inside a construct"),
+    ],
+)
+def test_the_contract_is_found_in_every_shape(contract: Contract, tmp_path: Path, shape: Any) -> None:
+    assert read_contract(written(tmp_path, shape(bare(contract)))) == contract
+
+
+def test_a_file_that_is_not_there_says_how_to_write_it(tmp_path: Path) -> None:
+    with pytest.raises(ContractFileError, match="No such file or directory; write it with `terraform output -json`"):
+        read_contract(tmp_path / "nowhere.json")
+
+
+def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file.json"
+    file.write_text("<html>", encoding="utf-8")
+
+    with pytest.raises(ContractFileError, match="is no JSON"):
+        read_contract(file)
+
+
+def test_outputs_without_a_contract_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractFileError, match="holds no contract: the stack must have been applied"):
+        read_contract(written(tmp_path, {"local": {"bootstrap": "b:9092"}, "other": None}))
+
+
+def test_several_contracts_are_refused_by_name(contract: Contract, tmp_path: Path) -> None:
+    with pytest.raises(ContractFileError, match=r"holds 2 contracts \(a.contract, b.contract\)"):
+        read_contract(written(tmp_path, {"a": {"contract": bare(contract)}, "b": {"contract": bare(contract)}}))
+
+
+def test_a_newer_contract_is_refused_and_not_passed_over(contract: Contract, tmp_path: Path) -> None:
+    with pytest.raises(
+        ContractFileError, match=r"the contract at local.contract cannot be read: version: Input should be 1"
+    ):
+        read_contract(written(tmp_path, {"local": {"contract": bare(contract) | {"version": 2}}}))
+
+
+def test_a_faulty_contract_names_its_fault(contract: Contract, tmp_path: Path) -> None:
+    with pytest.raises(ContractFileError, match="colour: Extra inputs are not permitted"):
+        read_contract(written(tmp_path, bare(contract) | {"colour": "blue"}))

@@ -1,0 +1,117 @@
+"""The two faces of the gate: the command and the pytest plugin, without a cluster."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from hikube_kafka.smoke.command import smoke
+from hikube_kafka.spec.contract import Contract
+
+app = typer.Typer()
+app.command()(smoke)
+
+
+@pytest.fixture
+def nobody_home(contract: Contract, tmp_path: Path) -> Path:
+    """A contract whose addresses nobody listens on: ports below 1024 that no service has."""
+    servers = tuple(
+        one.model_copy(update={"address": f"127.0.0.1:{1000 + one.id}"}) for one in contract.zookeeper.servers
+    )
+    brokers = tuple(one.model_copy(update={"address": f"127.0.0.1:{1010 + one.id}"}) for one in contract.kafka.brokers)
+    file = tmp_path / "contract.json"
+    file.write_text(
+        contract.model_copy(
+            update={
+                "zookeeper": contract.zookeeper.model_copy(update={"servers": servers}),
+                "kafka": contract.kafka.model_copy(update={"brokers": brokers}),
+            }
+        ).model_dump_json(),
+        encoding="utf-8",
+    )
+    return file
+
+
+def pytest_run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_asks_for_a_file() -> None:
+    result = CliRunner().invoke(app, [])
+
+    assert result.exit_code == 2
+    assert "--outputs FILE" in result.output
+
+
+def test_the_command_could_not_look_without_its_file(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["--outputs", str(tmp_path / "nowhere.json")])
+
+    assert result.exit_code == 2
+    assert "could not look" in result.output
+
+
+def test_the_command_could_not_look_where_nothing_answers_and_still_reports(nobody_home: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+
+    result = CliRunner().invoke(app, ["--contract", str(nobody_home), "--patience", "0", "--report", str(report)])
+
+    assert result.exit_code == 2
+    assert "nothing of orders answers" in result.output
+    told = {finding["check"]: finding for finding in json.loads(report.read_text(encoding="utf-8"))["findings"]}
+    assert told["brokers-answer"]["seen"][0] == "broker 0 (127.0.0.1:1010): connection refused"
+    assert told["zookeeper-servers-answer"]["seen"][0] == "ZooKeeper server 1 (127.0.0.1:1001): connection refused"
+
+
+def test_the_command_refuses_an_unknown_report_before_it_looks(nobody_home: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["--contract", str(nobody_home), "--report", str(tmp_path / "report.pdf")])
+
+    assert result.exit_code == 2
+    assert "not in .pdf" in "".join(result.output.split("\n"))
+
+
+def test_pytest_without_a_contract_collects_nothing_and_says_how(tmp_path: Path) -> None:
+    result = pytest_run("--pyargs", "hikube_kafka.smoke", cwd=tmp_path)
+
+    assert result.returncode == pytest.ExitCode.INTERRUPTED
+    assert "add --contract FILE" in result.stdout
+
+
+def test_pytest_fails_every_check_where_nothing_answers(nobody_home: Path, tmp_path: Path) -> None:
+    result = pytest_run(
+        "--pyargs", "hikube_kafka.smoke", "--contract", str(nobody_home), "--patience", "0", cwd=tmp_path
+    )
+
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "26 failed, 1 skipped" in result.stdout
+    assert "could not look: nothing of orders answers" in result.stdout
+    assert "broker 0 (127.0.0.1:1010): connection refused" in result.stdout
+
+
+def test_pytest_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n", encoding="utf-8")
+
+    result = pytest_run("-W", "error", cwd=tmp_path)
+
+    assert result.returncode == pytest.ExitCode.OK
+    assert "hikube-kafka smoke:" not in result.stdout
+
+
+def test_the_plugin_weighs_nothing() -> None:
+    script = (
+        "import sys, pytest; before = set(sys.modules); import hikube_kafka.smoke.pytest_plugin; "
+        "print(*sorted(set(sys.modules) - before))"
+    )
+
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert result.stdout.split() == ["hikube_kafka", "hikube_kafka.smoke", "hikube_kafka.smoke.pytest_plugin"]

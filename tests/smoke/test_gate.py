@@ -1,0 +1,202 @@
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hikube_kafka.probe.credentials import ClientSettings
+from hikube_kafka.probe.observation import Observation, Unreadable
+from hikube_kafka.smoke import gate
+from hikube_kafka.smoke.canary import CanaryRun
+from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.smoke.gate import CannotLookError, run
+from hikube_kafka.smoke.report import ExitCode, Report
+from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.security import ClientSecurity, Mechanism, Protocol
+
+Show = Callable[[Sequence[Observation]], None]
+
+
+@pytest.fixture
+def show(monkeypatch: pytest.MonkeyPatch, flown: CanaryRun) -> Show:
+    """Have the gate see these observations, one a look, the last one for ever; and a canary that is well."""
+
+    def show(observations: Sequence[Observation]) -> None:
+        left = list(observations)
+
+        def observe(*_args: Any, **_settings: Any) -> Observation:
+            return left.pop(0) if len(left) > 1 else left[0]
+
+        monkeypatch.setattr(gate, "observe", observe)
+        monkeypatch.setattr(gate, "run_canary", lambda *_args: flown)
+        monkeypatch.setattr(gate, "_PAUSE", 0.001)
+
+    return show
+
+
+def finding(report: Report, check: str) -> Finding:
+    return next(each for each in report.findings if each.check == check)
+
+
+@pytest.fixture
+def headless(healthy: Observation) -> Observation:
+    """The same cluster while it has no ZooKeeper leader."""
+    servers = healthy.zookeeper.servers
+    status = replace(servers[2].status, mode="follower")  # type: ignore[type-var]  # it is no Unreadable
+    leaderless = (*servers[:2], replace(servers[2], status=status))
+    return replace(healthy, zookeeper=replace(healthy.zookeeper, servers=leaderless))
+
+
+def test_a_healthy_cluster_is_looked_at_three_times(contract: Contract, healthy: Observation, show: Show) -> None:
+    show([healthy])
+
+    report = run(contract)
+
+    assert report.exit_code is ExitCode.ALL_WELL
+    assert report.looks == 3
+    assert finding(report, "zookeeper-one-leader").settled_after == 0
+    assert [stage.name for stage in report.stages] == ["connect", "settle", "canary"]
+
+
+def test_the_canary_s_figures_are_reported(contract: Contract, healthy: Observation, show: Show) -> None:
+    show([healthy])
+
+    latency = run(contract).latency
+
+    assert latency is not None
+    assert (latency.messages, latency.p50_ms, latency.p99_ms) == (4, 2.0, 4.0)
+
+
+def test_a_cluster_that_settles_passes_and_the_finding_says_when(
+    contract: Contract, healthy: Observation, headless: Observation, show: Show
+) -> None:
+    show([headless, headless, healthy])
+
+    report = run(contract)
+
+    assert report.exit_code is ExitCode.ALL_WELL
+    assert report.looks == 5
+    assert (finding(report, "zookeeper-one-leader").settled_after or 0) > 0
+    assert finding(report, "zookeeper-same-voters").settled_after == 0
+
+
+def test_one_lucky_look_is_not_enough(
+    contract: Contract, healthy: Observation, headless: Observation, show: Show
+) -> None:
+    show([headless, healthy, healthy])
+
+    report = run(contract, patience=0)
+
+    assert report.looks == 3
+    told = finding(report, "zookeeper-one-leader")
+    assert told.status is Status.FAILED
+    assert told.seen == ("leaders: none", "well in the last 2 of 3 looks, but 3 in a row are asked for")
+    assert told.settled_after is None
+
+
+def test_a_relapse_starts_the_count_again(
+    contract: Contract, healthy: Observation, headless: Observation, show: Show
+) -> None:
+    show([healthy, healthy, headless, healthy])
+
+    report = run(contract)
+
+    assert report.exit_code is ExitCode.ALL_WELL
+    assert report.looks == 6
+
+
+def test_patience_ends(contract: Contract, headless: Observation, show: Show) -> None:
+    show([headless])
+    told: list[str] = []
+
+    report = run(contract, patience=0.01, progress=told.append)
+
+    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert {each.check for each in report.faults} == {"zookeeper-one-leader", "zookeeper-followers-synced"}
+    assert any("waiting for zookeeper-one-leader, zookeeper-followers-synced" in text for text in told)
+
+
+def test_without_the_canary_its_checks_are_untested_not_passed(
+    contract: Contract, healthy: Observation, show: Show
+) -> None:
+    show([healthy])
+
+    report = run(contract, canary=False)
+
+    assert report.exit_code is ExitCode.ALL_WELL
+    untested = [each for each in report.findings if each.check.startswith("canary-")]
+    assert {each.status for each in untested} == {Status.UNTESTED}
+    assert {each.seen for each in untested} == {("the canary was left out on request",)}
+    assert len(untested) == 6
+
+
+def test_a_cluster_of_which_nothing_answers_could_not_be_looked_at(contract: Contract, show: Show) -> None:
+    show([Observation()])
+
+    report = run(contract, patience=0)
+
+    assert report.exit_code is ExitCode.COULD_NOT_LOOK
+    assert finding(report, "canary-nothing-lost").seen == ("canary: no broker answers",)
+
+
+def test_a_canary_that_could_not_fly_fails_the_gate(
+    contract: Contract, healthy: Observation, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show([healthy])
+    monkeypatch.setattr(gate, "run_canary", lambda *_args: Unreadable("canary topic", "not authorized"))
+
+    report = run(contract)
+
+    assert len(report.faults) == 6
+    assert {each.seen for each in report.faults} == {("canary topic: not authorized",)}
+    assert all("could not fly" in each.remedy for each in report.faults)
+
+
+def test_a_contract_that_declares_nothing_is_refused(contract: Contract) -> None:
+    empty = contract.model_copy(update={"kafka": contract.kafka.model_copy(update={"brokers": ()})})
+
+    with pytest.raises(CannotLookError, match="no ZooKeeper server or no broker"):
+        run(empty)
+
+
+def test_missing_credentials_are_named_before_anything_is_tried(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HIKUBE_KAFKA_USERNAME", raising=False)
+    monkeypatch.setenv("HIKUBE_KAFKA_PASSWORD", "s3cret")
+    locked = contract.model_copy(
+        update={"security": ClientSecurity(protocol=Protocol.SASL_SSL, mechanism=Mechanism.SCRAM_SHA_512)}
+    )
+
+    with pytest.raises(CannotLookError, match="HIKUBE_KAFKA_USERNAME") as refusal:
+        run(locked)
+
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_credentials_of_the_environment_reach_the_clients(
+    contract: Contract, healthy: Observation, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show([healthy])
+    handed: list[ClientSettings] = []
+
+    def observe(_contract: Contract, settings: ClientSettings, **_more: Any) -> Observation:
+        handed.append(settings)
+        return healthy
+
+    monkeypatch.setattr(gate, "observe", observe)
+    monkeypatch.setenv("HIKUBE_KAFKA_USERNAME", "smoke")
+    monkeypatch.setenv("HIKUBE_KAFKA_PASSWORD", "s3cret")
+    locked = contract.model_copy(
+        update={"security": ClientSecurity(protocol=Protocol.SASL_PLAINTEXT, mechanism=Mechanism.PLAIN)}
+    )
+
+    run(locked)
+
+    assert handed[0].toward("b:1") == {
+        "bootstrap.servers": "b:1",
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "smoke",
+        "sasl.password": "s3cret",
+    }
