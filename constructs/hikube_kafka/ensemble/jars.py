@@ -42,20 +42,18 @@ def problems(kafka_home: str | None) -> list[str]:
     if folder is not None:
         missing = [pattern for pattern in _NEEDED if not any(folder.glob(pattern))]
         origin = f"kafka_home = {kafka_home!r}" if kafka_home is not None else "HIKUBE_KAFKA_JARS"
-        return (
-            [
-                f"{origin}: {folder} has no {' and no '.join(missing)}: name a Kafka 3.x for Scala 2.13 that runs with "
-                "ZooKeeper (4.0 and later do not)."
-            ]
-            if missing
-            else []
+        problem = (
+            f"{origin}: {folder} has no {' and no '.join(missing)}: name a Kafka 3.x for Scala 2.13, which runs with "
+            "ZooKeeper (4.0 and later do not)."
         )
+        return [problem] if missing else []
     if _is_complete(cache_folder()) or shutil.which("mvn"):
         return []
-    return [
+    problem = (
         f"Maven (mvn, 3.6 or later) is not on the PATH; it fetches Kafka {KAFKA_VERSION} once. Install it, or unpack a "
         "Kafka distribution and name it as kafka_home."
-    ]
+    )
+    return [problem]
 
 
 def provide(kafka_home: str | None, conduct: Conduct) -> Path:

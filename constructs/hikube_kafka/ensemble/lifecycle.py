@@ -34,7 +34,7 @@ from hikube_kafka.ensemble.java import java_command
 from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import EnsembleObservation, observe
-from hikube_kafka.ensemble.processes import command_line, running_servers, start
+from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
 from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
@@ -115,7 +115,9 @@ def stop(
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
     directory.mkdir(parents=True, exist_ok=True)
     with _changing(directory, directory.name, conduct):
-        return _stop_all(directory, conduct)
+        running = running_servers(directory)
+        _stop_in_order(running, conduct)
+        return sorted(running)
 
 
 def destroy(
@@ -152,50 +154,55 @@ def resolved(directory: str | Path) -> Path:
 @contextmanager
 def _changing(directory: Path, name: str, conduct: Conduct) -> Iterator[None]:
     """Hold the directory alone; a directory that ends up without an ensemble is taken away again."""
-    path = directory / _LOCK_FILE
-    descriptors: list[int] = []
-
-    def locked() -> bool:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino != path.stat().st_ino:  # its holder removed the file meanwhile
-                raise BlockingIOError
-        except (BlockingIOError, FileNotFoundError):
-            os.close(descriptor)
-            return False
-        descriptors.append(descriptor)
-        return True
-
+    if not os.access(directory, os.W_OK | os.X_OK):
+        problem = f"{directory} is not writable for this user: name another directory, or change its owner."
+        raise PreflightError(name, [problem])
+    lock: int | None = None
     try:
-        if not os.access(directory, os.W_OK | os.X_OK):
-            problem = f"{directory} is not writable for this user: name another directory, or change its owner."
-            raise PreflightError(name, [problem])
-        if not conduct.until(locked, conduct.patience.lock):
-            raise DirectoryBusyError(directory, path.read_text("ascii"))
-        os.truncate(path, 0)
-        os.write(descriptors[0], str(os.getpid()).encode())
+        lock = _lock(directory, conduct)
         yield
     except Cancelled:
         raise ApplyInterruptedError(sorted(running_servers(directory))) from None
     finally:
-        if descriptors:
-            if not (directory / DECLARATION_FILE).exists() and {each.name for each in directory.iterdir()} == {
-                _LOCK_FILE
-            }:
-                path.unlink()
+        if lock is not None:
+            if [each.name for each in directory.iterdir()] == [_LOCK_FILE]:
+                (directory / _LOCK_FILE).unlink()
                 directory.rmdir()
-            os.close(descriptors[0])
+            os.close(lock)
 
 
-def _stop_all(directory: Path, conduct: Conduct) -> list[str]:
-    running = running_servers(directory)
+def _lock(directory: Path, conduct: Conduct) -> int:
+    """A descriptor that holds the lock; the system lets go of it with the process, however that ends."""
+    path = directory / _LOCK_FILE
+    held: list[int] = []
+
+    def taken() -> bool:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_ino == path.stat().st_ino:  # else its holder removed the file meanwhile
+                held.append(descriptor)
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        finally:
+            if not held:
+                os.close(descriptor)
+        return bool(held)
+
+    if not conduct.until(taken, conduct.patience.lock):
+        raise DirectoryBusyError(directory, path.read_text("ascii"))
+    os.truncate(held[0], 0)
+    os.write(held[0], str(os.getpid()).encode())
+    return held[0]
+
+
+def _stop_in_order(servers: Mapping[str, RunningServer], conduct: Conduct) -> None:
+    """Brokers first: without ZooKeeper they could not end in order."""
     for kind, label in (("broker", "brokers"), ("zookeeper", "ZooKeeper servers")):
-        chosen = [server for name, server in sorted(running.items()) if name.startswith(f"{kind}-")]
+        chosen = [server for name, server in sorted(servers.items()) if name.startswith(f"{kind}-")]
         if chosen:
             conduct.progress(f"stopping the {label}: {', '.join(server.name for server in chosen)}")
             stop_processes(chosen, conduct)
-    return sorted(running)
 
 
 class _Application:
@@ -241,8 +248,12 @@ class _Application:
                     self._refuse_removal(removed, living)
                     write_declaration(self.directory, self.declaration)
                     self._brokers(living, removed)
+        except BrokerHoldsReplicasError:
+            self._stop_in_vain()
+            raise
         except StartFailedError as failure:
-            raise self._cleaned_up(failure) from failure
+            stopped = self._stop_in_vain()
+            raise StartFailedError(failure.server, failure.reason, failure.log, failure.lines, stopped) from None
 
     # -- what differs ----------------------------------------------------------------------------------------------
 
@@ -278,7 +289,7 @@ class _Application:
         if self.running and any(self._moved(server) for server in self.declaration.zookeeper):
             # Servers of the old and of the new addresses do not find each other: no order of restarts would help.
             self.conduct.progress("the addresses of ZooKeeper change: the whole ensemble stops and starts again")
-            _stop_all(self.directory, self.conduct)
+            _stop_in_order(self.running, self.conduct)
             self.running = {}
         dead = [server for server in self.declaration.zookeeper if server.name not in self.running]
         if dead:
@@ -334,7 +345,8 @@ class _Application:
             self._await_unregistered(broker, living)
         if dead:
             self._start(dead)
-        self._await_brokers(brokers, living, "Starting")
+        if brokers:
+            self._await_brokers(brokers, living, "Starting")
         leaving = [self.running[name] for name in (f"broker-{broker}" for broker in removed) if name in self.running]
         if leaving:
             self.conduct.progress(f"stopping {', '.join(server.name for server in leaving)}: no longer declared")
@@ -447,14 +459,12 @@ class _Application:
         log, lines = telling_lines(self.directory / name, self.log_ends.get(name, 0))
         return StartFailedError(name, reason, log, lines)
 
-    def _cleaned_up(self, failure: StartFailedError) -> StartFailedError:
+    def _stop_in_vain(self) -> list[str]:
         """Stop what this call started in vain: everything if nothing ran before, or else what did not get ready."""
         in_vain = set(self.started) if self.was_down else set(self.started) - self.ready
-        chosen = [server for name, server in running_servers(self.directory).items() if name in in_vain]
-        for kind in ("broker-", "zookeeper-"):
-            stop_processes([server for server in chosen if server.name.startswith(kind)], self.conduct)
-        stopped = sorted({server.name for server in chosen})
-        return StartFailedError(failure.server, failure.reason, failure.log, failure.lines, stopped)
+        chosen = {name: server for name, server in running_servers(self.directory).items() if name in in_vain}
+        _stop_in_order(chosen, self.conduct)
+        return sorted(chosen)
 
 
 def _addresses(properties: Mapping[str, str]) -> dict[str, str]:

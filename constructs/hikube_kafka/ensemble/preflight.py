@@ -1,6 +1,5 @@
 """Everything that would keep an ensemble from starting, found before its first process starts."""
 
-import os
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -39,7 +38,8 @@ def problems(
         own_ports: ports that servers of this ensemble hold now, and give up when they are restarted.
     """
     starting, changing = tuple(starting), tuple(changing)
-    found = [*_directory(directory), *_foreign_data(declaration, directory), *_gates(declaration)]
+    found = [*_another_ensemble(declaration, directory), *_gates(declaration)]
+    found += _foreign_data(declaration, directory)
     if starting or changing:
         found += java_problems() + jars.problems(declaration.kafka_home)
         found += _ports(declaration, (*starting, *changing), frozenset(own_ports)) + _memory(starting)
@@ -66,12 +66,6 @@ def refuse_quorum_change(declaration: EnsembleDeclaration, directory: Path) -> N
         raise QuorumChangeError(directory, existing, declared)
 
 
-def _directory(directory: Path) -> list[str]:
-    if not os.access(directory, os.W_OK | os.X_OK):
-        return [f"{directory} is not writable for this user: name another directory, or change its owner."]
-    return []
-
-
 def _gates(declaration: EnsembleDeclaration) -> list[str]:
     return [
         f"{broker.name} has no listener of the protocol PLAINTEXT ({broker.properties['listeners']}), over which a "
@@ -81,43 +75,45 @@ def _gates(declaration: EnsembleDeclaration) -> list[str]:
     ]
 
 
-def _foreign_data(declaration: EnsembleDeclaration, directory: Path) -> list[str]:
-    """Data that this declaration must not be started on."""
-    found = []
+def _another_ensemble(declaration: EnsembleDeclaration, directory: Path) -> list[str]:
     before = read_declaration(directory)
-    if before is not None and before.name != declaration.name:
-        found.append(
-            f"{directory} holds the ensemble {before.name!r}, not {declaration.name!r}: name another directory, or "
-            "destroy the other ensemble with keep_data = false."
-        )
+    if before is None or before.name == declaration.name:
+        return []
+    problem = (
+        f"{directory} holds the ensemble {before.name!r}, not {declaration.name!r}: name another directory, or destroy "
+        "the other ensemble with keep_data = false."
+    )
+    return [problem]
+
+
+def _foreign_data(declaration: EnsembleDeclaration, directory: Path) -> list[str]:
+    """Data that these servers must not be started on: another server's, or that of different clusters."""
+    found = []
     clusters: dict[str, list[str]] = defaultdict(list)
     for broker in declaration.brokers:
         for data in data_folders(directory / broker.name, broker):
             known = meta_properties(data)
-            if known.get("broker.id", str(broker.id)) != str(broker.id):
-                found.append(
-                    f"{data} holds the data of broker {known['broker.id']}, not of {broker.name}: put it back where it "
-                    "belongs."
-                )
+            owner = known.get("broker.id", str(broker.id))
+            if owner != str(broker.id):
+                found.append(f"{data} holds the data of broker {owner}, not of {broker.name}: put it back to its own.")
             if "cluster.id" in known:
                 clusters[known["cluster.id"]].append(broker.name)
     if len(clusters) > 1:
         listed = "; ".join(f"{', '.join(names)}: cluster {cluster}" for cluster, names in sorted(clusters.items()))
         found.append(f"{directory} holds brokers of different clusters ({listed}): keep only those of one.")
-    with_data = []
-    for server in declaration.zookeeper:
-        data = data_folders(directory / server.name, server)[0]
-        myid = _text(data / "myid")
-        if myid and myid != str(server.id):
-            found.append(f"{data} holds the data of ZooKeeper server {myid}, not of {server.name}.")
-        if any((data / "version-2").glob("*")):
-            with_data.append(server.name)
-    servers = len(declaration.zookeeper)
-    if clusters and servers and len(with_data) <= servers // 2:
+    folders = [(server, data_folders(directory / server.name, server)[0]) for server in declaration.zookeeper]
+    for server, data in folders:
+        owner = _text(data / "myid") or str(server.id)
+        if owner != str(server.id):
+            found.append(
+                f"{data} holds the data of ZooKeeper server {owner}, not of {server.name}: put it back to its own."
+            )
+    with_data = sum(any((data / "version-2").glob("*")) for _, data in folders)
+    if clusters and folders and with_data <= len(folders) // 2:
         found.append(
-            f"Brokers in {directory} hold the data of cluster {', '.join(clusters)}, but only {len(with_data)} of "
-            f"{servers} ZooKeeper servers hold any: a quorum of empty servers would forget every topic. Put the data of "
-            "ZooKeeper back, or destroy the ensemble with keep_data = false."
+            f"Brokers in {directory} hold the data of cluster {', '.join(clusters)}, but only {with_data} of "
+            f"{len(folders)} ZooKeeper servers hold any: a quorum of empty servers would forget every topic. Put the "
+            "data of ZooKeeper back, or destroy the ensemble with keep_data = false."
         )
     return found
 
