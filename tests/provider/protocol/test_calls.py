@@ -421,6 +421,7 @@ def test_a_dishonest_plan_is_reported_as_a_mistake_of_the_provider_with_its_plac
     monkeypatch.setattr(book, "plan", lie)
     shown = only(terraform.plan(None, DUNE_CONFIG).diagnostics)
     assert path_of(shown) == ["labels"]
+    assert "at labels: the planned value is neither" in shown.detail
     assert "bug in the provider" in shown.detail
     assert SECRET not in str(shown)
 
@@ -536,6 +537,7 @@ def test_an_unknown_inside_any_python_sequence_is_found(
     monkeypatch.setattr(book, "create", lambda _planned, _private: made)
     answer = terraform.apply(None, PLANNED)
     assert path_of(answer.diagnostics[0]) == ["chapters", 0, "page"]
+    assert "at chapters[0].page: it is still unknown" in answer.diagnostics[0].detail
     assert state_of(answer.new_state)["chapters"] is None
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from hikube_kafka.provider.protocol import tfplugin6_pb2 as pb
 from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Path
 from hikube_kafka.provider.protocol.schema import Attribute, Block, List, Map, Object, Schema, Type
+from hikube_kafka.provider.protocol.values import spell
 
 _FRAMES_SHOWN = 3
+_REPORT = "This is a bug in the provider, not in your configuration: please report it with this message."
 _SEVERITY = {"error": pb.Diagnostic.ERROR, "warning": pb.Diagnostic.WARNING}
 
 
@@ -97,8 +99,8 @@ def mistake(during: str, problems: Iterable[tuple[Path, str]]) -> list[Diagnosti
     return [
         Diagnostic(
             "The provider made a mistake",
-            f"While it answered {during}: {problem}\n\nThis is a bug in the provider, not in your configuration: "
-            "please report it with this message.",
+            # The path in words too: Terraform shows it only where the configuration has a line for it.
+            f"While it answered {during}{f', at {spell(path)}' if path else ''}: {problem}.\n\n{_REPORT}",
             path=path,
         )
         for path, problem in problems
@@ -116,8 +118,8 @@ def crash(during: str, exception: BaseException) -> Diagnostic:
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     return Diagnostic(
         "The provider made a mistake",
-        f"{name} while it answered {during}, at\n{place}\n\nThis is a bug in the provider, not in your configuration: "
-        "please report it with this message. The text of the exception is left out, since it could hold a secret.",
+        f"{name} while it answered {during}, at\n{place}\n\n{_REPORT} The text of the exception is "
+        "left out, since it could hold a secret.",
     )
 
 

@@ -108,7 +108,7 @@ class Servicer:
                 except Refusal as refusal:
                     diagnostics = list(refusal.diagnostics)
                 except (DecodeError, EncodeError) as problem:
-                    diagnostics = mistake(during, [(problem.path, str(problem))])
+                    diagnostics = mistake(during, [(problem.path, problem.problem)])
                 except Exception as exception:  # noqa: BLE001 - the boundary: whatever it is, the user gets to read it
                     diagnostics = [crash(during, exception)]
             diagnostics += warnings
@@ -332,7 +332,7 @@ def _record(
     try:
         made = decode(encode(result, kind), kind)  # as Terraform sees it
     except EncodeError as problem:
-        return mistake(during, [(problem.path, str(problem))])
+        return mistake(during, [(problem.path, problem.problem)])
     # What was refused halfway may differ from the plan: the refusal says why.
     return [] if refused else mistake(during, result_breaches(kind, planned, made))
 

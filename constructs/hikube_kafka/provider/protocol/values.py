@@ -44,11 +44,13 @@ class ValueMismatchError(ValueError):
     """A value that is none of the type it should be of. The text tells types and places, never values.
 
     Attributes:
+        problem: What is wrong.
         path: Where: attribute names, indices, map keys.
     """
 
     def __init__(self, problem: str, path: Path = ()) -> None:
         super().__init__(f"{spell(path)}: {problem}" if path else problem)
+        self.problem = problem
         self.path = path
 
 
