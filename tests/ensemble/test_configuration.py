@@ -1,0 +1,112 @@
+"""The files of a server's folder."""
+
+import dataclasses
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hikube_kafka.ensemble import jars
+from hikube_kafka.ensemble.configuration import (
+    digest,
+    is_written,
+    read_declaration,
+    render_properties,
+    write_declaration,
+    write_server,
+)
+from hikube_kafka.ensemble.java import java_command
+from hikube_kafka.spec.versions import KAFKA_VERSION
+
+AWKWARD = {
+    "plain": "value",
+    "spaces around": "  leading and trailing  ",
+    "with=equals": "a=b",
+    "with:colon": "127.0.0.1:2888:3888",
+    "#comment": "#not a comment",
+    "!exclamation": "!neither",
+    "back\\slash": "C:\\data\\",
+    "lines": "one\ntwo\r\nthree",
+    "tab": "\t\f",
+    "empty": "",
+    "umlaut": "Zürich",
+    "beyond": "\U0001f98a",
+}
+
+
+@pytest.mark.ensemble
+def test_java_reads_back_every_character_of_a_rendered_file(tmp_path: Path) -> None:
+    java = java_command()
+    assert java
+    (tmp_path / "server.properties").write_text(render_properties(AWKWARD), "latin-1")
+    program = tmp_path / "Show.java"
+    program.write_text(
+        """
+        public class Show {
+            public static void main(String[] arguments) throws Exception {
+                var read = new java.util.Properties();
+                read.load(new java.io.FileInputStream(arguments[0]));
+                for (var key : read.stringPropertyNames()) {
+                    System.out.println(hex(key) + " " + hex(read.getProperty(key)));
+                }
+            }
+            static String hex(String text) {
+                return "x" + java.util.HexFormat.of().formatHex(text.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+            }
+        }
+        """
+    )
+
+    shown = subprocess.run(
+        [java, str(program), str(tmp_path / "server.properties")], capture_output=True, text=True, check=True
+    )
+
+    pairs = (line.split(" ") for line in shown.stdout.splitlines())
+    assert {_text(key): _text(value) for key, value in pairs} == AWKWARD
+
+
+def _text(shown: str) -> str:
+    return bytes.fromhex(shown.removeprefix("x")).decode()
+
+
+def test_a_server_s_folder_has_its_file_its_myid_and_no_path_of_the_machine(
+    declare_ensemble: Callable[..., Any], tmp_path: Path
+) -> None:
+    server = declare_ensemble(tmp_path).declaration.zookeeper[1]
+
+    write_server(tmp_path, server)
+
+    assert is_written(tmp_path, server)
+    assert (tmp_path / "data" / "myid").read_text() == "2\n"
+    assert str(tmp_path) not in (tmp_path / "zoo.cfg").read_text() + (tmp_path / "log4j.properties").read_text()
+
+
+def test_only_what_takes_a_restart_changes_the_digest(declare_ensemble: Callable[..., Any], tmp_path: Path) -> None:
+    declaration = declare_ensemble(tmp_path).declaration
+    broker = declaration.brokers[0]
+    known = digest(declaration, broker)
+
+    assert digest(dataclasses.replace(declaration, directory="elsewhere", zookeeper=()), broker) == known
+    assert (
+        digest(declaration, dataclasses.replace(broker, properties=dict(reversed(broker.properties.items())))) == known
+    )
+    assert digest(declaration, dataclasses.replace(broker, heap="1g")) != known
+    assert digest(declaration, dataclasses.replace(broker, properties={**broker.properties, "a": "b"})) != known
+    assert digest(dataclasses.replace(declaration, kafka_home="/opt/kafka"), broker) != known
+
+
+def test_a_declaration_comes_back_as_it_was_written(declare_ensemble: Callable[..., Any], tmp_path: Path) -> None:
+    declaration = declare_ensemble(tmp_path).declaration
+
+    write_declaration(tmp_path, declaration)
+
+    assert read_declaration(tmp_path) == declaration
+
+
+def test_maven_is_asked_for_the_version_that_the_declaration_is_checked_against() -> None:
+    pom = Path(jars.__file__).with_name("pom.xml").read_text()
+
+    assert re.findall(r"<kafka\.version>(.*)</kafka\.version>", pom) == [KAFKA_VERSION]

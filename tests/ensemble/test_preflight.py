@@ -1,0 +1,184 @@
+"""Everything that keeps an ensemble from starting is told at once, and nothing is started."""
+
+import dataclasses
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from hikube_kafka.ensemble import PreflightError, QuorumChangeError, apply
+from hikube_kafka.ensemble.processes import running_servers
+from hikube_kafka.spec.process import EnsembleDeclaration
+
+
+@pytest.fixture
+def jars_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Names of jars are enough as long as nothing starts."""
+    folder = tmp_path / "jars"
+    folder.mkdir()
+    for name in (
+        "kafka_2.13-3.9.2",
+        "kafka-clients-3.9.2",
+        "zookeeper-3.8.4",
+        "slf4j-api-1.7.36",
+        "scala-library-2.13.15",
+    ):
+        (folder / f"{name}.jar").touch()
+    monkeypatch.setenv("HIKUBE_KAFKA_JARS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "ensemble"
+
+
+@pytest.fixture
+def declaration(declare_ensemble: Callable[..., Any], directory: Path, jars_folder: Path) -> EnsembleDeclaration:
+    assert jars_folder.is_dir()
+    declared: EnsembleDeclaration = declare_ensemble(directory).declaration
+    return declared
+
+
+@pytest.fixture(autouse=True)
+def nothing_may_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("a process was started")
+
+    monkeypatch.setattr("hikube_kafka.ensemble.lifecycle.start", refuse)
+
+
+def refused(declaration: EnsembleDeclaration) -> tuple[str, ...]:
+    with pytest.raises(PreflightError) as refusal:
+        apply(declaration)
+    assert refusal.value.name == declaration.name
+    assert running_servers(Path(declaration.directory)) == {}
+    return refusal.value.problems
+
+
+def test_a_port_in_use_is_named_with_who_wants_it_and_who_has_it(
+    declaration: EnsembleDeclaration, directory: Path
+) -> None:
+    port = declaration.brokers[1].ports[0]
+    with socket.create_server(("127.0.0.1", port)):
+        problems = refused(declaration)
+
+    assert len(problems) == 1
+    assert f"Port {port}, which broker-1 listens on, is in use by {psutil.Process().name()}" in problems[0]
+    assert f"pid {psutil.Process().pid}" in problems[0]
+    assert not directory.exists(), "a refusal leaves no traces"
+
+
+def test_a_port_declared_twice_is_refused(declaration: EnsembleDeclaration) -> None:
+    first, second, third = declaration.brokers
+    twice = dataclasses.replace(second, properties={**second.properties, "listeners": first.properties["listeners"]})
+
+    problems = refused(dataclasses.replace(declaration, brokers=(first, twice, third)))
+
+    assert f"Port {first.ports[0]} is declared for broker-0 and for broker-1" in problems[0]
+
+
+def test_missing_java_is_told_with_the_version_needed(
+    declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "Java 17 or later is needed: there is no java on the PATH" in refused(declaration)[0]
+
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert f"JAVA_HOME is '{tmp_path}', which has no bin/java" in refused(declaration)[0]
+
+
+def test_java_home_comes_before_the_path_and_too_old_a_java_is_refused(
+    declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    java = tmp_path / "old" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.27\" 2025-04-15' >&2\n")
+    java.chmod(java.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "old"))
+
+    assert refused(declaration) == (
+        f"Java 17 or later is needed: {java} is Java 11. Install a later one, or set JAVA_HOME to it.",
+    )
+
+
+def test_missing_maven_is_told_when_the_jars_are_not_there_yet(
+    declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HIKUBE_KAFKA_JARS")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert any("Maven (mvn, 3.6 or later) is not on the PATH" in problem for problem in refused(declaration))
+
+
+def test_a_kafka_home_that_has_no_zookeeper_is_refused(declaration: EnsembleDeclaration, tmp_path: Path) -> None:
+    home = tmp_path / "kafka_2.13-4.1.0"
+    (home / "libs").mkdir(parents=True)
+    (home / "libs" / "kafka_2.13-4.1.0.jar").touch()
+
+    problems = refused(dataclasses.replace(declaration, kafka_home=str(home)))
+
+    assert f"kafka_home = '{home}'" in problems[0]
+    assert "zookeeper" in problems[0]
+
+
+def test_too_little_memory_is_told_with_what_is_needed(declaration: EnsembleDeclaration) -> None:
+    greedy = tuple(dataclasses.replace(broker, heap="4000g") for broker in declaration.brokers)
+
+    assert "Not enough memory: 6 servers need 12" in refused(dataclasses.replace(declaration, brokers=greedy))[0]
+
+
+def test_a_broker_without_a_plaintext_listener_is_refused(declaration: EnsembleDeclaration) -> None:
+    broker = declaration.brokers[0]
+    secured = {**broker.properties, "listener.security.protocol.map": "CLIENT:SASL_SSL"}
+    brokers = (dataclasses.replace(broker, properties=secured), *declaration.brokers[1:])
+
+    assert (
+        "broker-0 has no listener of the protocol PLAINTEXT"
+        in refused(dataclasses.replace(declaration, brokers=brokers))[0]
+    )
+
+
+def test_a_directory_that_cannot_be_made_is_refused(declaration: EnsembleDeclaration, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    problems = refused(dataclasses.replace(declaration, directory=str(tmp_path / "file" / "ensemble")))
+
+    assert "cannot be made" in problems[0]
+
+
+def test_data_of_others_is_refused_all_at_once(declaration: EnsembleDeclaration, directory: Path) -> None:
+    for broker, owner, cluster in ((0, 0, "one"), (1, 7, "two")):
+        data = directory / f"broker-{broker}" / "data"
+        data.mkdir(parents=True)
+        (data / "meta.properties").write_text(f"#\nversion=0\nbroker.id={owner}\ncluster.id={cluster}\n")
+    (directory / "zookeeper-1" / "data").mkdir(parents=True)
+    (directory / "zookeeper-1" / "data" / "myid").write_text("3\n")
+    (directory / "ensemble.json").write_text(
+        '{"version": 1, "name": "other", "directory": "", "zookeeper": [], "brokers": [], "kafka_home": null}'
+    )
+
+    problems = "\n".join(refused(declaration))
+
+    assert "holds the ensemble 'other', not 'test'" in problems
+    assert "holds the data of broker 7, not of broker-1" in problems
+    assert "brokers of different clusters (broker-0: cluster one; broker-1: cluster two)" in problems
+    assert "holds the data of ZooKeeper server 3, not of zookeeper-1" in problems
+    assert "only 0 of 3 ZooKeeper servers hold any" in problems
+
+
+def test_other_zookeeper_servers_than_those_with_the_data_are_refused(
+    declaration: EnsembleDeclaration, directory: Path
+) -> None:
+    for server in (1, 2, 3, 4, 5):
+        (directory / f"zookeeper-{server}" / "data" / "version-2").mkdir(parents=True)
+        (directory / f"zookeeper-{server}" / "data" / "version-2" / "log.1").touch()
+
+    with pytest.raises(QuorumChangeError, match=r"\[1, 2, 3, 4, 5\] hold the data .* but \[1, 2, 3\] are declared"):
+        apply(declaration)

@@ -1,0 +1,92 @@
+"""A server is known by the mark on its command line, and by nothing else."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hikube_kafka.ensemble.processes import RunningServer, running_servers, start, stop
+from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
+
+PATIENT = Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience())
+OBEDIENT = "import signal; signal.pause()"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ready', 'w'); signal.pause()"
+
+
+def marked(directory: Path, name: str, program: str = OBEDIENT) -> list[str]:
+    return [sys.executable, "-c", program, f"-Dhikube.ensemble={directory}/{name}", "-Dhikube.configuration=abc"]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    for server in running_servers(tmp_path).values():
+        server.process.kill()
+
+
+def test_a_started_process_is_found_by_directory_and_name(directory: Path) -> None:
+    start(directory, marked(directory, "broker-0"), {})
+
+    found = running_servers(directory)
+
+    assert found.keys() == {"broker-0"}
+    assert found["broker-0"].digest == "abc"
+    assert found["broker-0"].is_alive()
+    assert running_servers(directory.parent) == {}
+
+
+def test_it_has_left_our_session_and_hears_no_ctrl_c(directory: Path) -> None:
+    start(directory, marked(directory, "broker-0"), {})
+    process = running_servers(directory)["broker-0"].process
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.pid != process.parent().pid
+    assert process.parent().name() != "sh"
+    assert running_servers(directory)["broker-0"].is_alive()
+
+
+def test_a_process_without_the_mark_is_nobody(directory: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", OBEDIENT, str(directory), "broker-0"]) as unmarked:
+        try:
+            assert running_servers(directory) == {}
+        finally:
+            unmarked.kill()
+
+
+def test_a_server_that_ended_is_not_alive(directory: Path) -> None:
+    start(directory, marked(directory, "broker-0"), {})
+    found = running_servers(directory)["broker-0"]
+
+    stop([found], PATIENT)
+
+    assert not found.is_alive()
+    assert running_servers(directory) == {}
+
+
+def test_a_server_that_ignores_the_request_to_stop_is_killed_after_the_patience(directory: Path) -> None:
+    start(directory, marked(directory, "broker-0", STUBBORN), {})
+    assert PATIENT.until((directory / "ready").exists, 30)
+    told: list[str] = []
+
+    stop(
+        [running_servers(directory)["broker-0"]],
+        Conduct(progress=told.append, cancelled=lambda: False, patience=Patience(stop=0.3)),
+    )
+
+    assert running_servers(directory) == {}
+    assert told == ["broker-0 did not stop within 0 s: killed"]
+
+
+def test_a_cancelled_wait_ends_and_leaves_the_server(directory: Path) -> None:
+    start(directory, marked(directory, "broker-0", STUBBORN), {})
+    assert PATIENT.until((directory / "ready").exists, 30)
+    found: RunningServer = running_servers(directory)["broker-0"]
+
+    with pytest.raises(Cancelled):
+        stop([found], Conduct(progress=lambda _: None, cancelled=lambda: True, patience=Patience()))
+
+    assert found.is_alive()
