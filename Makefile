@@ -35,7 +35,7 @@ setup: prerequisites .build/python .build/node jars provider
 
 # A stamp is the moment at which what it stands for was last complete.
 .build/python: Pipfile.lock Pipfile pyproject.toml | prerequisites $(filter .build/%,$(PIPENV))
-	@$(STAGE) 'Python packages' $(PIPENV) --python '$(PYTHON)' sync --dev
+	@$(STAGE) 'Python packages' $(PIPENV) --python "$$('$(PYTHON)' -c 'import sys; print(sys.executable)')" sync --dev
 	@touch $@
 
 .build/pipenv/bin/pipenv: | prerequisites
@@ -71,6 +71,6 @@ test: setup
 	@$(STAGE) 'pytest' .venv/bin/pytest -m 'not cluster' $(PYTEST)
 
 lock: prerequisites $(filter .build/%,$(PIPENV))
-	@$(STAGE) 'Pipfile.lock' $(PIPENV) --python '$(PYTHON)' lock --dev
+	@$(STAGE) 'Pipfile.lock' $(PIPENV) --python "$$('$(PYTHON)' -c 'import sys; print(sys.executable)')" lock --dev
 	@'$(PYTHON)' scripts/strip_lock.py Pipfile.lock
 	@$(STAGE) 'package-lock.json' npm install --package-lock-only --no-progress --loglevel=error

@@ -1,15 +1,13 @@
 # ruff: noqa: INP001  # a script, run by its path
 """What `make demo` says at its end: what runs, where, and what to do with it."""
 
-import json
 import sys
 from pathlib import Path
 
-from hikube_kafka.spec.contract import Contract
+from hikube_kafka.smoke.contract_file import read_contract
 
-outputs = json.loads(Path(sys.argv[1]).read_text("utf-8"))
 deployment = Path(sys.argv[2]).read_text("utf-8", errors="replace")
-contract = Contract.model_validate(outputs["local"]["events_contract"])
+contract = read_contract(Path(sys.argv[1]))
 topic = contract.topics[0].name
 unchanged = "No changes. Your infrastructure matches the configuration." in deployment
 done = "Everything was in place: nothing was changed." if unchanged else "Deployed."
