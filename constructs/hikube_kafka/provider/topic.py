@@ -1,6 +1,7 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -64,6 +65,7 @@ class TopicResource(Resource):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ours: set[str] = set()  # names that some state of this configuration holds, as far as seen by now
+        self._deleted: set[str] = set()  # names that this apply has deleted
 
     # ---- before the cluster ----------------------------------------------------------------------------------------
 
@@ -193,13 +195,29 @@ class TopicResource(Resource):
             config=_canonical(planned["config"]),
         )
         try:
-            cluster.create(name, topic)
+            self._create(cluster, name, topic)
+        except Stopped as problem:
+            raise Refusal(not_reached(problem, doing=doing)) from None
         except KafkaRefused as problem:
             if problem.code == "TOPIC_ALREADY_EXISTS":
                 raise Refusal(_exists(name)) from None
             if problem.code not in {"REQUEST_TIMED_OUT", "_TIMED_OUT"} or not self._appears(cluster, name):
                 raise Refusal(refused(problem, doing=doing)) from None
         return {**planned, "id": name}
+
+    def _create(self, cluster: Cluster, name: str, topic: NewTopic) -> None:
+        """Make it; a name that this apply has just deleted may stay taken a moment longer than the brokers show it."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            try:
+                cluster.create(name, topic)
+            except KafkaRefused as problem:
+                taken = problem.code == "TOPIC_ALREADY_EXISTS" and name in self._deleted
+                if not taken or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            cluster.pause()
 
     def update(self, prior: State, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """Change entries, add partitions, move replicas; what is done by the time of a failure is recorded."""
@@ -245,6 +263,8 @@ class TopicResource(Resource):
             raise Refusal(*protection)
         doing = f"delete topic {name}"
         cluster = self._answering(doing)
+        self._ours.add(name)
+        self._deleted.add(name)
         try:
             cluster.delete(name)
         except KafkaRefused as problem:

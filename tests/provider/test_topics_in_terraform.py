@@ -1,0 +1,378 @@
+"""Topics through the real Terraform, on a real cluster."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
+from confluent_kafka.admin import ResourceType
+
+pytestmark = [pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(400)]
+
+ADDRESS = "hikube_kafka_topic.this"
+
+
+@pytest.fixture
+def kafka(living_ensemble: Any) -> AdminClient:
+    return AdminClient({"bootstrap.servers": living_ensemble.bootstrap})
+
+
+@pytest.fixture
+def name(kafka: AdminClient) -> Iterator[str]:
+    """A name of a topic; topics whose name begins with it are removed afterwards."""
+    name = f"orders-{uuid4().hex[:8]}"
+    yield name
+    left = [topic for topic in kafka.list_topics(timeout=10).topics if topic.startswith(name)]
+    if left:
+        for answer in kafka.delete_topics(left).values():
+            answer.result()
+
+
+@pytest.fixture
+def declare(workspace: Any, living_ensemble: Any, name: str) -> Callable[..., None]:
+    """Write a configuration with one topic."""
+
+    def write(**attributes: Any) -> None:
+        topic = {"name": name, "partitions": 2, "replication_factor": 2, **attributes}
+        workspace.write(
+            provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}},
+            resource={"hikube_kafka_topic": {"this": topic}} if attributes.get("name", name) else {},
+        )
+
+    return write
+
+
+def exists(kafka: AdminClient, name: str) -> bool:
+    return name in kafka.list_topics(timeout=10).topics
+
+
+def live(kafka: AdminClient, name: str, partitions: int = 1) -> Any:
+    """The topic, once the broker that answers has heard of it: the controller tells the others a moment later."""
+
+    def known() -> bool:
+        topic = kafka.list_topics(timeout=10).topics.get(name)
+        return topic is not None and len(topic.partitions) >= partitions
+
+    until(known)
+    return kafka.list_topics(timeout=10).topics[name]
+
+
+def own_entries(kafka: AdminClient, name: str) -> dict[str, str]:
+    (answer,) = kafka.describe_configs([ConfigResource(ResourceType.TOPIC, name)]).values()
+    return {key: entry.value for key, entry in answer.result().items() if entry.source == 1}
+
+
+def alter(kafka: AdminClient, name: str, **entries: str | None) -> None:
+    changes = [
+        ConfigEntry(
+            key.replace("_", "."),
+            value,
+            incremental_operation=AlterConfigOpType.SET if value is not None else AlterConfigOpType.DELETE,
+        )
+        for key, value in entries.items()
+    ]
+    resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=changes)
+    for answer in kafka.incremental_alter_configs([resource]).values():
+        answer.result()
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.1)
+
+
+def test_a_topic_is_made_as_declared_and_the_next_plan_is_empty(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare(config={"retention.ms": " 86400000 ", "cleanup.policy": "compact , delete", "preallocate": "True"})
+    workspace.apply()
+    topic = live(kafka, name)
+    assert len(topic.partitions) == 2
+    assert {len(partition.replicas) for partition in topic.partitions.values()} == {2}
+    assert own_entries(kafka, name) == {
+        "retention.ms": "86400000",
+        "cleanup.policy": "compact,delete",
+        "preallocate": "true",
+    }
+    assert workspace.plan() == "empty"
+    # Another spelling of the same values is no change either.
+    declare(config={"retention.ms": "86400000", "cleanup.policy": "compact,delete", "preallocate": "TRUE"})
+    assert workspace.plan() == "empty"
+    assert workspace.state(ADDRESS)["deletion_protection"] is True
+
+
+def test_entries_change_in_place_and_an_entry_removed_here_is_removed_there(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare(config={"retention.ms": "1000000", "segment.bytes": "1048576"})
+    workspace.apply()
+    declare(config={"segment.bytes": "2097152", "max.message.bytes": "4096"})
+    assert "1 to change" in workspace.apply()
+    assert own_entries(kafka, name) == {"segment.bytes": "2097152", "max.message.bytes": "4096"}
+    declare()
+    workspace.apply()
+    assert own_entries(kafka, name) == {}
+    assert workspace.plan() == "empty"
+
+
+def test_partitions_are_added_in_place_and_never_removed(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare(partitions=2)
+    workspace.apply()
+    declare(partitions=5)
+    assert "1 to change" in workspace.apply()
+    assert len(live(kafka, name, 5).partitions) == 5
+    declare(partitions=3)
+    assert "cannot shrink from 5 to 3 partitions" in workspace.refused("plan")
+    declare(partitions=5)
+    assert workspace.plan() == "empty"
+
+
+def test_a_topic_grown_outside_is_told_apart_and_the_way_out_works(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare(partitions=2)
+    workspace.apply()
+    for answer in kafka.create_partitions([NewPartitions(name, 4)]).values():
+        answer.result()
+    live(kafka, name, 4)
+    assert "was grown outside Terraform: set partitions = 4" in workspace.refused("plan")
+    declare(partitions=4)
+    assert workspace.plan() == "empty"
+
+
+def test_a_change_made_outside_is_shown_and_undone(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare(config={"retention.ms": "1000000"})
+    workspace.apply()
+    alter(kafka, name, retention_ms="5", segment_bytes="1048576")
+    shown = workspace.plan()
+    assert '"5" -> "1000000"' in shown
+    assert "segment.bytes" in shown
+    workspace.apply()
+    assert own_entries(kafka, name) == {"retention.ms": "1000000"}
+
+
+def test_a_topic_that_vanished_is_planned_anew(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare()
+    workspace.apply()
+    kafka.delete_topics([name])[name].result()
+    until(lambda: not exists(kafka, name))
+    assert "1 to add" in workspace.plan()
+    workspace.apply()
+    assert live(kafka, name) is not None
+
+
+def test_a_topic_of_somebody_else_is_not_taken_over_until_it_is_imported(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    kafka.create_topics([NewTopic(name, 3, 2, config={"retention.ms": "7000000"})])[name].result()
+    live(kafka, name)
+    declare(partitions=3)
+    said = workspace.refused("plan")
+    assert "exists already, made by somebody else" in said
+    assert f"terraform import hikube_kafka_topic.this {name}" in said
+    assert workspace.run("import", ADDRESS, name).returncode == 0
+    state = workspace.state(ADDRESS)
+    assert (state["partitions"], state["config"]) == (3, {"retention.ms": "7000000"})
+    assert state["deletion_protection"] is True
+    declare(partitions=3, config={"retention.ms": "7000000"})
+    assert workspace.plan() == "empty"
+
+
+def test_importing_a_topic_that_is_not_there_is_an_error(
+    workspace: Any, declare: Callable[..., None], name: str
+) -> None:
+    declare()
+    assert "Cannot import non-existent remote object" in workspace.refused("import", ADDRESS, name)
+
+
+def test_a_topic_that_appeared_after_the_plan_is_not_taken_over_either(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare()
+    assert workspace.run("plan", "-out=p").returncode == 0
+    kafka.create_topics([NewTopic(name, 3, 2)])[name].result()
+    assert f"terraform import hikube_kafka_topic.this {name}" in workspace.refused("apply", "p")
+    assert workspace.resources() == []
+
+
+def test_a_protected_topic_survives_destroy_rename_and_replace(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare()
+    workspace.apply()
+    assert "is protected from deletion" in workspace.refused("plan", "-destroy")
+    assert "is protected from deletion" in workspace.refused("apply", "-auto-approve", f"-replace={ADDRESS}")
+    declare(name=f"{name}-renamed")
+    said = workspace.refused("plan")
+    assert "is protected from deletion" in said
+    assert "cannot rename a topic" in said
+    # Giving up the protection in the same breath is not enough: it must have been applied.
+    declare(name=f"{name}-renamed", deletion_protection=False)
+    assert "is protected from deletion" in workspace.refused("plan")
+    assert live(kafka, name) is not None
+    declare(deletion_protection=False)
+    workspace.apply()
+    declare(name=f"{name}-renamed", deletion_protection=False)
+    assert "1 added, 0 changed, 1 destroyed" in workspace.apply()
+    assert live(kafka, f"{name}-renamed") is not None
+    assert "1 added, 0 changed, 1 destroyed" in workspace.apply(f"-replace={ADDRESS}")
+    assert "1 destroyed" in workspace.run("destroy", "-auto-approve").stdout
+    until(lambda: not exists(kafka, f"{name}-renamed"))
+
+
+def test_more_copies_than_live_brokers_are_refused_at_plan(workspace: Any, declare: Callable[..., None]) -> None:
+    declare(replication_factor=4)
+    said = workspace.refused("plan")
+    assert "A replication factor of 4 needs 4 brokers" in said
+    assert "3 live: 0, 1, 2" in said
+
+
+def test_a_replication_factor_changes_by_a_move_that_is_waited_for(
+    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare(partitions=6, replication_factor=1)
+    workspace.apply()
+    declare(partitions=9, replication_factor=3)
+    workspace.apply()
+    topic = live(kafka, name, 9)
+    assert len(topic.partitions) == 9
+    assert all(sorted(partition.isrs) == [0, 1, 2] for partition in topic.partitions.values())
+    declare(partitions=9, replication_factor=4)
+    assert "needs 4 brokers" in workspace.refused("plan")
+    declare(partitions=9, replication_factor=2)
+    workspace.apply()
+    replicas = [tuple(partition.replicas) for partition in live(kafka, name).partitions.values()]
+    assert all(len(set(each)) == 2 for each in replicas)
+    held = [sum(broker in each for each in replicas) for broker in (0, 1, 2)]
+    assert held == [6, 6, 6]
+    assert workspace.plan() == "empty"
+
+
+def test_wrong_entries_and_numbers_are_found_by_validate(workspace: Any, declare: Callable[..., None]) -> None:
+    declare(
+        name="bad name",
+        partitions=0,
+        replication_factor=3,
+        config={"retentionMs": "5", "segment.bytes": "1", "min.insync.replicas": "3"},
+    )
+    said = workspace.refused("validate")
+    assert "cannot be the name of a topic" in said
+    assert "partitions must be a whole number of at least 1" in said
+    assert "retention.ms" in said
+    assert "segment.bytes" in said
+    assert "min.insync.replicas = 3 leaves no room in a replication factor of 3" in said
+
+
+def test_settings_unknown_at_plan_put_the_checks_off_until_the_apply(
+    workspace: Any, living_ensemble: Any, kafka: AdminClient, name: str
+) -> None:
+    topic = {"name": name, "partitions": 1, "replication_factor": 1, "deletion_protection": False}
+    workspace.write(
+        provider={"hikube": {"bootstrap_servers": "${terraform_data.address.output}"}},
+        resource={
+            "terraform_data": {"address": {"input": living_ensemble.bootstrap}},
+            "hikube_kafka_topic": {"this": topic},
+        },
+        data={"hikube_kafka_quorum": {"this": {}}},
+        output={"reasons": {"value": "${data.hikube_kafka_quorum.this.reasons}"}},
+    )
+    said = workspace.apply()
+    assert "not read yet" in said
+    assert live(kafka, name) is not None
+    assert workspace.run("plan", "-detailed-exitcode", "-destroy").returncode == 2
+
+
+def test_one_topic_that_kafka_refuses_takes_no_other_with_it(
+    workspace: Any, living_ensemble: Any, kafka: AdminClient, name: str
+) -> None:
+    """The odd one appears after the plan; all of them go to Kafka in one request."""
+    topics = {
+        f"t{number}": {"name": f"{name}-{number}", "partitions": 1, "replication_factor": 1} for number in range(5)
+    }
+    workspace.write(
+        provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}},
+        resource={"hikube_kafka_topic": topics},
+    )
+    assert workspace.run("plan", "-out=p").returncode == 0
+    kafka.create_topics([NewTopic(f"{name}-3", 1, 1)])[f"{name}-3"].result()
+    assert "exists already" in workspace.refused("apply", "p")
+    made = {resource["values"]["name"] for resource in workspace.resources()}
+    assert made == {f"{name}-{number}" for number in (0, 1, 2, 4)}
+
+
+def test_an_unreachable_cluster_keeps_the_topics_in_the_state_and_says_so_once(
+    workspace: Any, declare: Callable[..., None], living_ensemble: Any, name: str
+) -> None:
+    topics = {f"t{number}": {"name": f"{name}-{number}", "partitions": 1, "replication_factor": 1} for number in (1, 2)}
+    workspace.write(
+        provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}}, resource={"hikube_kafka_topic": topics}
+    )
+    workspace.apply()
+    workspace.write(
+        provider={"hikube": {"bootstrap_servers": "127.0.0.1:9"}}, resource={"hikube_kafka_topic": topics}
+    )
+    done = workspace.run("plan", "-detailed-exitcode")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("The topics were not read") == 1
+    assert "connection refused" in done.stdout
+
+
+def test_a_plan_before_the_cluster_exists_succeeds(workspace: Any, name: str) -> None:
+    workspace.write(
+        provider={"hikube": {"bootstrap_servers": "127.0.0.1:9"}},
+        resource={"hikube_kafka_topic": {"this": {"name": name, "partitions": 1, "replication_factor": 3}}},
+    )
+    assert "1 to add" in workspace.plan()
+
+
+def test_a_missing_address_is_told_with_the_setting_to_add(workspace: Any, name: str) -> None:
+    workspace.write(
+        provider={"hikube": {}},
+        resource={"hikube_kafka_topic": {"this": {"name": name, "partitions": 1, "replication_factor": 1}}},
+    )
+    assert "does not know where the cluster is" in workspace.refused("plan")
+
+
+@pytest.mark.parametrize("after", [0.3, 1.0, 1.5, 2.0])
+def test_an_interrupted_apply_loses_sight_of_no_topic_and_the_next_one_ends_well(
+    workspace: Any, living_ensemble: Any, kafka: AdminClient, name: str, after: float
+) -> None:
+    """Ctrl-C reaches Terraform and the provider alike, as from a terminal, at several moments of the apply."""
+    topics = {
+        f"t{number}": {"name": f"{name}-{number}", "partitions": 1, "replication_factor": 1} for number in range(60)
+    }
+    workspace.write(
+        provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}}, resource={"hikube_kafka_topic": topics}
+    )
+    running = subprocess.Popen(
+        workspace.command("apply", "-auto-approve"),
+        cwd=workspace.directory,
+        env=workspace.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        running.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGINT)
+    running.wait(120)
+    recorded = {resource["values"]["name"] for resource in workspace.resources()}
+    until(lambda: {topic for topic in kafka.list_topics(timeout=10).topics if topic.startswith(name)} == recorded)
+    workspace.apply()
+    until(lambda: len([topic for topic in kafka.list_topics(timeout=10).topics if topic.startswith(name)]) == 60)
+    assert workspace.plan() == "empty"
