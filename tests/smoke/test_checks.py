@@ -454,6 +454,12 @@ SPOILT_FLIGHTS = [
         "partition 1 is led by nobody",
     ),
     SpoiltFlight(
+        "leaders that cannot be read",
+        {"leaders": GONE},
+        {"canary-led-by-every-broker": UNREADABLE},
+        "connection refused",
+    ),
+    SpoiltFlight(
         "a message acknowledged and lost",
         {"received": {0: ALL, 1: (0, 1, 3), 2: ALL}, "offsets": {0: 4, 1: 3, 2: 4}},
         {"canary-nothing-lost": FAILED},
@@ -526,7 +532,7 @@ def test_a_check_sees_what_is_spoilt_and_no_other_does(
     assert faults(findings) == spoilt.brings
     told = [line for id_ in spoilt.brings for line in findings[id_].seen]
     assert any(spoilt.says in line for line in told), told
-    assert all(findings[id_].remedy for id_ in spoilt.brings)
+    assert all(findings[id_].remedy for id_, status in spoilt.brings.items() if status is FAILED)
 
 
 @pytest.mark.parametrize("spoilt", SPOILT_FLIGHTS, ids=lambda spoilt: spoilt.how)
@@ -547,6 +553,11 @@ def test_every_check_is_spoilt_by_some_test() -> None:
 
     # Whether a topic could be removed is known or unknown, never wrong.
     assert spoilt | {"canary-removed"} == set(IDS) - UNTESTABLE
+
+
+@pytest.mark.parametrize("check", ["zookeeper-servers-answer", "brokers-answer"])
+def test_who_does_not_answer_comes_with_what_to_do(contract: Contract, check: str) -> None:
+    assert "Start the " in judge(contract, Observation())[check].remedy
 
 
 def test_ids_are_unique() -> None:

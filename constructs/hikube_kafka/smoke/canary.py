@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # public, not re-exported explicitly
+from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata  # type: ignore[attr-defined]  # public, not re-exported explicitly
 
 from hikube_kafka.probe.credentials import ClientSettings
 from hikube_kafka.probe.kafka import LOG, admin_client, explain
@@ -40,8 +40,8 @@ class CanaryRun:
     """What the messages went through. Partition ``i`` is meant to be led by the ``i``-th declared broker."""
 
     topic: str
-    leaders: Mapping[int, int | None]
-    """Broker that led each partition when the messages were sent; None: nobody did."""
+    leaders: Mapping[int, int | None] | Unreadable
+    """Broker that led each partition after the messages; None: nobody did."""
     sent: Mapping[int, int]
     """Number of messages sent to each partition; they are numbered from 0."""
     acknowledged: Mapping[int, Sequence[int]]
@@ -81,15 +81,17 @@ def run_canary(
     admin, complaints = admin_client(settings, contract.bootstrap_servers)
     try:
         _make(admin, contract, topic, timeout)
-        leaders = _led(admin, topic, len(contract.kafka.brokers), timeout)
+        _led(admin, topic, len(contract.kafka.brokers), timeout)
     except (KafkaException, TimeoutError) as error:
         admin.poll(0)
         unmade = Unreadable("canary topic", explain(error, complaints))
         _remove(admin, topic, timeout)
         return unmade
-    flight = _Flight(topic, len(leaders), settings.toward(contract.bootstrap_servers), timeout)
+    flight = _Flight(topic, len(contract.kafka.brokers), settings.toward(contract.bootstrap_servers), timeout)
     try:
         flight.fly(messages, 1 / rate)
+        # Now, not before: a broker that died unnoticed has lost its lead by the time its partition took messages.
+        leaders = _leaders(admin, topic, len(contract.kafka.brokers), timeout)
     finally:
         removed = _remove(admin, topic, timeout)
     return CanaryRun(
@@ -116,22 +118,33 @@ def _make(admin: AdminClient, contract: Contract, topic: str, timeout: float) ->
         made.result(timeout=timeout + 1)
 
 
-def _led(admin: AdminClient, topic: str, partitions: int, timeout: float) -> dict[int, int | None]:
-    """Wait until every partition has a leader and all its replicas in sync; give the leaders as they then are."""
+def _led(admin: AdminClient, topic: str, partitions: int, timeout: float) -> None:
+    """Wait until every partition has a leader and all its replicas in sync; what does not come shows in the flight."""
     deadline = time.monotonic() + timeout
-    while True:
-        # All topics: asking for one by name could have the brokers create it.
-        seen = admin.list_topics(timeout=timeout).topics.get(topic)
-        content = seen.partitions if seen is not None else {}
-        settled = len(content) == partitions and all(
+    while time.monotonic() < deadline:
+        content = _partitions(admin, topic, timeout)
+        if len(content) == partitions and all(
             partition.leader >= 0 and len(partition.isrs) == len(partition.replicas) for partition in content.values()
-        )
-        if settled or time.monotonic() > deadline:
-            return {
-                number: content[number].leader if number in content and content[number].leader >= 0 else None
-                for number in range(partitions)
-            }
+        ):
+            return
         time.sleep(0.05)
+
+
+def _leaders(admin: AdminClient, topic: str, partitions: int, timeout: float) -> Mapping[int, int | None] | Unreadable:
+    try:
+        content = _partitions(admin, topic, timeout)
+    except KafkaException as error:
+        return Unreadable(f"leaders of topic {topic}", explain(error))
+    return {
+        number: content[number].leader if number in content and content[number].leader >= 0 else None
+        for number in range(partitions)
+    }
+
+
+def _partitions(admin: AdminClient, topic: str, timeout: float) -> Mapping[int, PartitionMetadata]:
+    # All topics: asking for one by name could have the brokers create it.
+    seen = admin.list_topics(timeout=timeout).topics.get(topic)
+    return seen.partitions if seen is not None else {}
 
 
 def _remove(admin: AdminClient, topic: str, timeout: float) -> Unreadable | None:

@@ -57,8 +57,8 @@ class Outcome:
     unread: Iterable[Unreadable] = ()
     untested: str = ""
     """Why there is nothing to test; empty where there is."""
-    remedy: str | None = None
-    """What to do in this very case; None: what the check says."""
+    unread_remedy: str = ""
+    """What to do in this very case if something is unread; empty: what the check says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,9 @@ class Check(Generic[Evidence]):
     id: str
     title: str
     remedy: str
+    """What to do where something is wrong."""
+    unread_remedy: str
+    """What to do where something is unread; empty where another check tells."""
     judge: Callable[[Contract, Evidence], Outcome]
 
     def __call__(self, contract: Contract, evidence: Evidence) -> Finding:
@@ -76,10 +79,11 @@ class Check(Generic[Evidence]):
         # The views of several brokers mostly agree: each trouble is told once.
         wrong = tuple(dict.fromkeys(outcome.wrong))
         unread = tuple(dict.fromkeys(str(unreadable) for unreadable in outcome.unread))
+        remedy = ""
         if wrong:
-            status, seen = Status.FAILED, wrong + unread
+            status, seen, remedy = Status.FAILED, wrong + unread, self.remedy
         elif unread:
-            status, seen = Status.UNREADABLE, unread
+            status, seen, remedy = Status.UNREADABLE, unread, outcome.unread_remedy or self.unread_remedy
         elif outcome.untested:
             status, seen = Status.UNTESTED, (outcome.untested,)
         else:
@@ -90,15 +94,17 @@ class Check(Generic[Evidence]):
             status=status,
             expected=outcome.expected,
             seen=seen,
-            remedy=(outcome.remedy or self.remedy) if status in {Status.FAILED, Status.UNREADABLE} else "",
+            remedy=remedy,
         )
 
 
-def check(id_: str, title: str, *, remedy: str) -> Callable[[Callable[[Contract, Evidence], Outcome]], Check[Evidence]]:
+def check(
+    id_: str, title: str, *, remedy: str, unread_remedy: str = ""
+) -> Callable[[Callable[[Contract, Evidence], Outcome]], Check[Evidence]]:
     """Make a check of a function."""
 
     def of(judge: Callable[[Contract, Evidence], Outcome]) -> Check[Evidence]:
-        return Check(id=id_, title=title, remedy=remedy, judge=judge)
+        return Check(id=id_, title=title, remedy=remedy, unread_remedy=unread_remedy, judge=judge)
 
     return of
 

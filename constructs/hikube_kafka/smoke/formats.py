@@ -59,8 +59,9 @@ def terminal(report: Report) -> RenderableType:
     table.add_column("seen", overflow="fold")
     for finding in report.findings:
         seen = Text("\n".join(_shown(finding)))
-        if finding.is_fault:
-            seen = Text(f"{finding.title}: no. Expected: {finding.expected}\n", style="bold") + seen
+        if finding.status is Status.FAILED:
+            seen = Text(f"Expected: {finding.expected}\n", style="bold") + seen
+        if finding.remedy:
             seen += Text(f"\n→ {finding.remedy}", style="cyan")
         if finding.settled_after:
             seen += Text(f" (after {finding.settled_after:.1f} s)", style="yellow")
@@ -86,8 +87,10 @@ def markdown(report: Report) -> str:
     ]
     for finding in report.findings:
         seen = "<br>".join(map(_escaped, _shown(finding)))
-        if finding.is_fault:
-            seen = f"expected: {_escaped(finding.expected)}<br>{seen}<br>→ {_escaped(finding.remedy)}"
+        if finding.status is Status.FAILED:
+            seen = f"expected: {_escaped(finding.expected)}<br>{seen}"
+        if finding.remedy:
+            seen += f"<br>→ {_escaped(finding.remedy)}"
         if finding.settled_after:
             seen += f" (after {finding.settled_after:.1f} s)"
         lines.append(f"| {_MARKS[finding.status]} | `{finding.check}` {_escaped(finding.title)} | {seen} |")
@@ -147,10 +150,14 @@ def junit(report: Report) -> str:
             message = ET.SubElement(case, elements[finding.status], {"message": _legal(finding.seen[0])})
             if finding.is_fault:
                 message.set("type", str(finding.status))
-                message.text = _legal(
-                    "\n".join([finding.title, f"expected: {finding.expected}", *finding.seen, f"→ {finding.remedy}"])
-                )
+                message.text = _legal(told(finding))
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def told(finding: Finding) -> str:
+    """Tell a whole fault in plain lines."""
+    remedy = [f"→ {finding.remedy}"] if finding.remedy else []
+    return "\n".join([f"{finding.title}: no", f"expected: {finding.expected}", *finding.seen, *remedy])
 
 
 def figures(report: Report) -> Iterator[str]:

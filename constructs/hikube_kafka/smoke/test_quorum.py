@@ -6,7 +6,8 @@ import pytest
 
 from hikube_kafka.smoke.checks import IDS
 from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
-from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.smoke.finding import Status
+from hikube_kafka.smoke.formats import told
 from hikube_kafka.smoke.gate import CannotLookError, run
 from hikube_kafka.smoke.pytest_plugin import REPORT
 from hikube_kafka.smoke.report import Report
@@ -45,8 +46,4 @@ def test_quorum(report: Report, check: str) -> None:
     if finding.status is Status.UNTESTED:
         pytest.skip(finding.seen[0])
     if finding.is_fault:
-        pytest.fail(_told(finding), pytrace=False)
-
-
-def _told(finding: Finding) -> str:
-    return "\n".join([f"{finding.title}: no", f"expected: {finding.expected}", *finding.seen, f"→ {finding.remedy}"])
+        pytest.fail(told(finding), pytrace=False)

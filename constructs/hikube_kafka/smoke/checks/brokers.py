@@ -10,8 +10,9 @@ from hikube_kafka.spec.contract import BrokerExpected, Contract
 @check(
     "brokers-answer",
     "Every broker answers at its declared address",
-    remedy="Start the brokers named, and read their logs if they run. A broker under another id than declared has "
-    "another server's configuration; one that nobody advertises at its address has wrong advertised.listeners.",
+    remedy="A broker under another id than declared has another server's configuration; one that nobody advertises at "
+    "its address has wrong advertised.listeners.",
+    unread_remedy="Start the brokers named, and read their logs if they run.",
 )
 def brokers_answer(contract: Contract, seen: Observation) -> Outcome:
     """The broker itself answers, and it is the one that is declared there."""

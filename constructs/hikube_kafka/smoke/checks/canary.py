@@ -22,6 +22,8 @@ def led_by_every_broker(contract: Contract, run: _Run) -> Outcome:
     expected = f"brokers {listed(broker.id for broker in contract.kafka.brokers)} lead a partition each"
     if isinstance(run, Unreadable):
         return _unflown(expected, run)
+    if isinstance(run.leaders, Unreadable):
+        return Outcome(expected=expected, seen="", unread=[run.leaders])
     wrong = [
         f"partition {number} is led by {'nobody' if leader is None else f'broker {leader}'}, not {name(broker)}"
         for number, broker in enumerate(contract.kafka.brokers)
@@ -99,8 +101,9 @@ def in_order(contract: Contract, run: _Run) -> Outcome:
 @check(
     "canary-offsets-kept",
     "A consumer group commits its offsets and finds them again",
-    remedy="Consumer groups need the internal topic __consumer_offsets: offsets.topic.replication.factor must not "
-    "exceed the live brokers, and its partitions need min.insync.replicas in sync.",
+    remedy="Offsets were lost: look at the logs of the brokers that lead the partitions of __consumer_offsets.",
+    unread_remedy="Consumer groups need the internal topic __consumer_offsets: offsets.topic.replication.factor must "
+    "not exceed the live brokers, and its partitions need min.insync.replicas in sync.",
 )
 def offsets_kept(contract: Contract, run: _Run) -> Outcome:
     """What Kafka gives back is what was read."""
@@ -120,8 +123,9 @@ def offsets_kept(contract: Contract, run: _Run) -> Outcome:
 @check(
     "canary-removed",
     "The canary topic is removed again",
-    remedy="Remove the topic named. delete.topic.enable must be true, and the client be allowed to delete topics and "
-    "groups that begin with hikube-kafka-canary-.",
+    remedy="Remove the topic named.",
+    unread_remedy="Remove the topic named. delete.topic.enable must be true, and the client be allowed to delete "
+    "topics that begin with hikube-kafka-canary-.",
 )
 def removed(_contract: Contract, run: _Run) -> Outcome:
     """A listing of the topics stays as declared."""
@@ -133,5 +137,8 @@ def removed(_contract: Contract, run: _Run) -> Outcome:
 
 def _unflown(expected: str, run: Unreadable) -> Outcome:
     return Outcome(
-        expected=expected, seen="", unread=[run], remedy="The canary could not fly: mend what else this report finds."
+        expected=expected,
+        seen="",
+        unread=[run],
+        unread_remedy="The canary could not fly: mend what else this report finds.",
     )

@@ -11,12 +11,17 @@ from hikube_kafka.probe.observation import (
 from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import Contract, ZooKeeperServerExpected
 
+_START = (
+    "Start the servers named, and read their logs if they run: a server that serves no requests has found no majority "
+    "of its peers."
+)
+
 
 @check(
     "zookeeper-servers-answer",
     "Every ZooKeeper server answers and serves in a quorum",
-    remedy="Start the servers named, and read their logs if they run: a server that serves no requests has found no "
-    "majority of its peers.",
+    remedy=_START,
+    unread_remedy=_START,
 )
 def servers_answer(contract: Contract, seen: Observation) -> Outcome:
     """A server must tell a mode of serving: ``imok`` would say nothing of the quorum."""

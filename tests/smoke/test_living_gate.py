@@ -1,0 +1,203 @@
+"""The gate before real servers: well, and with one thing broken for real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from hikube_kafka.ensemble import apply, observe
+from hikube_kafka.probe.observation import ServerStatus
+from hikube_kafka.probe.zookeeper import observe_zookeeper
+from hikube_kafka.smoke.canary import PREFIX
+from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.smoke.gate import run
+from hikube_kafka.smoke.report import ExitCode, Report
+from hikube_kafka.spec.contract import Contract, TopicExpected
+
+pytestmark = pytest.mark.ensemble
+
+
+@pytest.fixture(scope="module")
+def promised(living_ensemble: Any) -> Contract:
+    """The contract of the shared ensemble."""
+    contract: Contract = living_ensemble.layout.contract(living_ensemble.platform)
+    return contract
+
+
+@pytest.fixture(scope="module")
+def admin(living_ensemble: Any) -> AdminClient:
+    return AdminClient({"bootstrap.servers": living_ensemble.bootstrap})
+
+
+@pytest.fixture
+def healed(living_ensemble: Any) -> Iterator[None]:
+    """Leave the shared ensemble as it was found."""
+    yield
+    apply(living_ensemble.declaration)
+
+
+@pytest.fixture(scope="module")
+def declared(promised: Contract, admin: AdminClient) -> Iterator[Contract]:
+    """The contract with a topic more, which exists."""
+    topic = TopicExpected(name="smoke-declared", partitions=3, replication_factor=3, config={"retention.ms": "60000"})
+    made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=topic.config)
+    admin.create_topics([made])[topic.name].result(timeout=30)
+    yield promised.model_copy(update={"topics": (topic,)})
+    admin.delete_topics([topic.name], operation_timeout=30)[topic.name].result(timeout=30)
+
+
+def finding(report: Report, check: str) -> Finding:
+    return next(each for each in report.findings if each.check == check)
+
+
+def kill(living: Any, name: str) -> None:
+    pid = next(server.pid for server in observe(living.declaration).servers if server.name == name)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_a_healthy_ensemble_passes_every_check(declared: Contract) -> None:
+    report = run(declared)
+
+    assert report.faults == ()
+    assert report.exit_code is ExitCode.ALL_WELL
+    assert {each.check for each in report.findings if each.status is Status.UNTESTED} == {
+        "kafka-version",
+        *(() if any(broker.rack for broker in declared.kafka.brokers) else ("broker-racks",)),
+    }
+    assert report.latency is not None
+    assert 0 < report.latency.p50_ms <= report.latency.p99_ms
+
+
+def test_the_canary_leaves_no_topic_behind(promised: Contract, admin: AdminClient) -> None:
+    run(promised)
+
+    assert [name for name in admin.list_topics(timeout=10).topics if name.startswith(PREFIX)] == []
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(promised: Contract, admin: AdminClient) -> None:
+    stale, fresh = f"{PREFIX}20260101T000000Z-0a1b2c3d", f"{PREFIX}29990101T000000Z-0a1b2c3d"
+    for made in admin.create_topics([NewTopic(stale, 1, 1), NewTopic(fresh, 1, 1)]).values():
+        made.result(timeout=30)
+
+    run(promised)
+
+    left = [name for name in admin.list_topics(timeout=10).topics if name.startswith(PREFIX)]
+    admin.delete_topics([fresh], operation_timeout=30)[fresh].result(timeout=30)
+    assert left == [fresh]
+
+
+def test_a_missing_topic_is_named_and_nothing_else_is_wrong(declared: Contract) -> None:
+    missing = TopicExpected(name="smoke-missing", partitions=1, replication_factor=3)
+    contract = declared.model_copy(update={"topics": (*declared.topics, missing)})
+
+    report = run(contract, patience=0, canary=False)
+
+    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert {each.check for each in report.faults} == {
+        "topics-exist",
+        "topics-partitions",
+        "topics-replication-factor",
+    }
+    assert all("smoke-missing" in line for each in report.faults for line in each.seen)
+
+
+def test_wrong_topic_configuration_is_named(declared: Contract) -> None:
+    (topic,) = declared.topics
+    wanted = topic.model_copy(
+        update={"config": {"retention.ms": "3600000", "cleanup.policy": "delete"}, "partitions": 4}
+    )
+
+    report = run(declared.model_copy(update={"topics": (wanted,)}), patience=0, canary=False)
+
+    assert finding(report, "topics-configuration").seen == (
+        "smoke-declared: retention.ms = 60000, not 3600000",
+        "smoke-declared: cleanup.policy is not set on the topic (in force: delete), not delete",
+    )
+    assert finding(report, "topics-partitions").seen == ("smoke-declared: 3 partitions, not 4",)
+    assert {each.check for each in report.faults} == {"topics-configuration", "topics-partitions"}
+
+
+def test_a_setting_that_is_not_in_force_is_named_on_every_broker(promised: Contract) -> None:
+    settings = {**promised.kafka.settings, "num.partitions": "77"}
+    contract = promised.model_copy(update={"kafka": promised.kafka.model_copy(update={"settings": settings})})
+
+    report = run(contract, patience=0, canary=False)
+
+    assert {each.check for each in report.faults} == {"broker-settings"}
+    assert [line.partition(" on ")[2] for line in finding(report, "broker-settings").seen] == [
+        f"broker {broker.id} ({broker.address})" for broker in promised.kafka.brokers
+    ]
+
+
+@pytest.mark.usefixtures("healed")
+def test_a_killed_broker_is_named_and_no_other(declared: Contract, living_ensemble: Any) -> None:
+    kill(living_ensemble, "broker-1")
+
+    report = run(declared, patience=0, canary=False)
+
+    address = declared.kafka.brokers[1].address
+    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert finding(report, "brokers-answer").seen == (f"broker 1 ({address}): connection refused",)
+    assert not any(each.check.startswith("zookeeper-") for each in report.faults)
+    named = " ".join(line for each in report.faults for line in each.seen if "connection refused" in line)
+    assert not any(broker.address in named for broker in declared.kafka.brokers if broker.id != 1)
+
+
+@pytest.mark.usefixtures("healed")
+def test_a_killed_zookeeper_leader_is_named_and_its_successor_found(promised: Contract, living_ensemble: Any) -> None:
+    addresses = {server.address: server.id for server in promised.zookeeper.servers}
+    leader = next(
+        addresses[server.address]
+        for server in observe_zookeeper(list(addresses)).servers
+        if isinstance(server.status, ServerStatus) and server.status.mode == "leader"
+    )
+    kill(living_ensemble, f"zookeeper-{leader}")
+
+    report = run(promised, patience=10, canary=False)
+
+    gone = next(server.address for server in promised.zookeeper.servers if server.id == leader)
+    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert finding(report, "zookeeper-servers-answer").seen == (
+        f"ZooKeeper server {leader} ({gone}): connection refused",
+    )
+    assert finding(report, "zookeeper-followers-synced").seen[0].endswith("counts 1 synced followers, not 2")
+    assert finding(report, "brokers-answer").status is Status.PASSED
+
+
+def test_both_faces_pass_a_healthy_ensemble(promised: Contract, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs.json"
+    outputs.write_text(json.dumps({"local": {"contract": promised.model_dump_json()}}), encoding="utf-8")
+    report = tmp_path / "report.xml"
+
+    command = subprocess.run(
+        [
+            *(sys.executable, "-c", "import typer; from hikube_kafka.smoke.command import smoke; typer.run(smoke)"),
+            *("--outputs", str(outputs), "--report", str(report)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    tests = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+            *("--pyargs", "hikube_kafka.smoke", "--contract", str(outputs)),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert command.returncode == 0, command.stdout + command.stderr
+    assert "all well" in command.stdout
+    assert 'failures="0" errors="0"' in report.read_text(encoding="utf-8")
+    assert tests.returncode == 0, tests.stdout + tests.stderr
+    assert "p50" in tests.stdout
