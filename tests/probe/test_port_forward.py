@@ -109,6 +109,11 @@ def test_a_file_that_is_no_kubeconfig_is_an_error_that_does_not_quote_it(tmp_pat
     assert "secret" not in f"{error} {error.__cause__}"
 
 
+def test_a_declared_context_needs_no_current_one(tmp_path: Path) -> None:
+    error = refused(REACH.model_copy(update={"context": "two"}), kubeconfig=kubeconfig(tmp_path, current=None))
+    assert isinstance(error, ApiServerError), "the kubeconfig itself is fine"
+
+
 def test_a_login_command_that_is_not_installed_is_named(tmp_path: Path) -> None:
     login = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-login"}}
     error = refused(kubeconfig=kubeconfig(tmp_path, user=login))

@@ -314,7 +314,9 @@ class Cluster:
         self._context = context
         self.namespace = namespace
         self._stack = stack
-        self._auth = KubeAuth(kubeconfig=os.pathsep.join(paths), serviceaccount="", context=context)
+        self._auth = KubeAuth(
+            kubeconfig=os.pathsep.join(paths), serviceaccount="", namespace=namespace, context=context
+        )
         self._client: httpx.AsyncClient
         self._renewing = asyncio.Lock()
 
