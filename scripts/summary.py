@@ -9,7 +9,7 @@ from hikube_kafka.smoke.contract_file import read_contract
 deployment = Path(sys.argv[2]).read_text("utf-8", errors="replace")
 contract = read_contract(Path(sys.argv[1]))
 topic = contract.topics[0].name
-unchanged = "No changes. Your infrastructure matches the configuration." in deployment
+unchanged = "No changes." in deployment  # Terraform's own words
 done = "Everything was in place: nothing was changed." if unchanged else "Deployed."
 
 sys.stdout.write(f"""
