@@ -142,7 +142,7 @@ def _server(address: str, dialled: str, chroot: str, timeout: float) -> ZooKeepe
         status = _status(four_letter_word(dialled, "srvr", timeout))
     except (OSError, ValueError, KeyError) as error:
         # It serves nobody: asking on would cost a timeout each and tell nothing more.
-        why = reach.reason(error)
+        why = reach.reason(error) if isinstance(error, OSError) else "what answers there is no ZooKeeper server"
         return ZooKeeperServerSeen(
             address=address,
             status=Unreadable(f"srvr of {address}", why),
