@@ -29,7 +29,7 @@ COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"
 _CORE_PROTOCOL = 1
 _PLUGIN_PROTOCOL = 6
 
-# Terraform's own limit for a message.
+# Terraform's own limit for a message; what gRPC sends has none.
 _LARGEST_MESSAGE = 256 * 1024 * 1024
 # Threads start when needed. Terraform calls 10 at once unless told otherwise; StopProvider must always find one.
 _THREADS = 128
@@ -119,10 +119,7 @@ def _listen(servicer: Servicer, directory: str, on_shutdown: Callable[[], None])
     server = grpc.server(
         ThreadPoolExecutor(max_workers=_THREADS),
         handlers=[servicer.handlers(), *_plugin_services(on_shutdown)],
-        options=[
-            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-            ("grpc.max_send_message_length", _LARGEST_MESSAGE),
-        ],
+        options=[("grpc.max_receive_message_length", _LARGEST_MESSAGE)],
     )
     address = f"{directory}/{_SOCKET}"
     # grpcio cannot check Terraform's client certificate (its curve is P-521): the directory's mode is the lock.
@@ -130,10 +127,15 @@ def _listen(servicer: Servicer, directory: str, on_shutdown: Callable[[], None])
         f"unix:{address}", grpc.ssl_server_credentials([(certificate.key_pem, certificate.certificate_pem)])
     )
     server.start()
-    encoded = base64.b64encode(certificate.certificate_der).decode().rstrip("=")
-    sys.stdout.write(f"{_CORE_PROTOCOL}|{_PLUGIN_PROTOCOL}|unix|{address}|grpc|{encoded}\n")
+    sys.stdout.write(_handshake(address, certificate.certificate_der) + "\n")
     sys.stdout.flush()
     return server
+
+
+def _handshake(address: str, certificate: bytes) -> str:
+    """The line in which Terraform finds the socket and the certificate to trust, in base64 without padding."""
+    encoded = base64.b64encode(certificate).decode().rstrip("=")
+    return f"{_CORE_PROTOCOL}|{_PLUGIN_PROTOCOL}|unix|{address}|grpc|{encoded}"
 
 
 def _plugin_services(on_shutdown: Callable[[], None]) -> list[grpc.GenericRpcHandler]:
