@@ -1,0 +1,198 @@
+"""A thousand topics: how long a plan and a creation take, and how many Kafka requests a refresh costs.
+
+    .venv/bin/python benchmarks/topics.py [--topics 1000] [--runs 5]
+
+Starts a small ensemble of its own (1 ZooKeeper server, 3 brokers) and stops it again. Prints Markdown for
+docs/benchmarks.md. The measure of a plan is the same plan over ``terraform_data``, Terraform's own empty resource,
+with the same attributes, run in turns: what is above it is ours.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from rich.console import Console
+
+from hikube_kafka import ensemble
+from hikube_kafka.provider.cluster import Cluster
+from hikube_kafka.provider.install import install
+from hikube_kafka.provider.protocol.serve import COOKIE, COOKIE_NAME
+from hikube_kafka.provider.settings import Settings
+from hikube_kafka.spec import Kafka, LocalLayout, Platform, Resources, ZooKeeper
+from hikube_kafka.spec.process import EnsembleDeclaration
+
+LAYOUT = LocalLayout(broker_port=30192, zookeeper_port=30181, peer_port=30288, election_port=30388)
+PROGRESS = Console(stderr=True)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that the work takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+class Configuration:
+    """A folder with a Terraform configuration of its own."""
+
+    def __init__(self, folder: Path, content: dict[str, Any]) -> None:
+        folder.mkdir()
+        (folder / "main.tf.json").write_text(json.dumps(content))
+        self._folder = folder
+        self._environment = os.environ | {
+            "TF_CLI_CONFIG_FILE": str(folder.parent / "terraformrc"),
+            "CHECKPOINT_DISABLE": "1",
+            "HOME": str(folder.parent),
+        }
+        self.terraform("init")
+
+    def terraform(self, *arguments: str) -> None:
+        """Run it; what it prints is shown only if it fails."""
+        command = ["terraform", *arguments, "-no-color", "-input=false"]
+        done = subprocess.run(
+            command, cwd=self._folder, env=self._environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
+
+def topics_configuration(count: int) -> dict[str, Any]:
+    """``count`` topics of one partition, each with two entries of its own."""
+    return {
+        "terraform": {"required_providers": {"hikube": {"source": "terraform.local/hikube/hikube"}}},
+        "provider": {"hikube": {"bootstrap_servers": f"127.0.0.1:{LAYOUT.broker_port}"}},
+        "resource": {
+            "hikube_kafka_topic": {
+                "many": {
+                    "for_each": f'${{toset([for number in range({count}) : "topic-${{number}}"])}}',
+                    "name": "${each.key}",
+                    "partitions": 1,
+                    "replication_factor": 1,
+                    "config": {"retention.ms": "86400000", "min.insync.replicas": "1"},
+                    "deletion_protection": False,
+                }
+            }
+        },
+    }
+
+
+def empty_configuration(count: int) -> dict[str, Any]:
+    """The same attributes in Terraform's own empty resource."""
+    many = dict(topics_configuration(count)["resource"]["hikube_kafka_topic"]["many"])
+    for_each = many.pop("for_each")
+    return {"resource": {"terraform_data": {"many": {"for_each": for_each, "input": many}}}}
+
+
+def cold_start(shim: Path) -> float:
+    """Seconds from the start of the provider to its handshake line."""
+    begin = time.perf_counter()
+    with subprocess.Popen([shim], env=os.environ | {COOKIE_NAME: COOKIE}, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe, one line above
+        process.stdout.readline()
+        seconds = time.perf_counter() - begin
+        process.kill()
+    return seconds
+
+
+def requests_of_a_refresh(count: int) -> Counter[str]:
+    """Kafka requests of one process that reads every topic, ten at a time as Terraform does."""
+    sent: Counter[str] = Counter()
+
+    def add(statistics_json: str) -> None:
+        brokers = json.loads(statistics_json)["brokers"].values()
+        totals = Counter[str]()
+        for broker in brokers:
+            totals.update({name: times for name, times in broker.get("req", {}).items() if times})
+        sent.update({name: times - sent[name] for name, times in totals.items()})
+
+    settings = Settings(bootstrap_servers=f"127.0.0.1:{LAYOUT.broker_port}")
+    cluster = Cluster(settings, Event(), on_statistics=add)
+    with ThreadPoolExecutor(10) as pool:
+        found = list(pool.map(cluster.topic, [f"topic-{number}" for number in range(count)]))
+    if missing := [topic for topic in found if topic is None]:
+        sys.exit(f"{len(missing)} topics were not read")
+    time.sleep(2)  # librdkafka reports twice a second, and only while it is asked to
+    cluster.pause()
+    return sent
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--topics", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    platform = Platform(
+        name="benchmark",
+        zookeeper=ZooKeeper(servers=1, resources=Resources(cpu=1, memory="512Mi")),
+        kafka=Kafka(brokers=3, resources=Resources(cpu=1, memory="1Gi")),
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        declaration = EnsembleDeclaration(
+            name=platform.name,
+            directory=str(folder / "servers"),
+            zookeeper=LAYOUT.zookeeper_processes(platform),
+            brokers=LAYOUT.broker_processes(platform),
+        )
+        shim = install(folder / "plugins").shim
+        (folder / "terraformrc").write_text(
+            f'provider_installation {{ filesystem_mirror {{ path = "{folder / "plugins"}" }} }}'
+        )
+        try:
+            ensemble.apply(declaration, progress=PROGRESS.print)
+            measure(folder, shim, count=arguments.topics, runs=arguments.runs)
+        finally:
+            ensemble.destroy(declaration.directory, keep_data=False)
+
+
+def measure(folder: Path, shim: Path, *, count: int, runs: int) -> None:
+    """Everything, against a living cluster."""
+    starts = [cold_start(shim) for _ in range(runs + 1)][1:]
+    row("provider, start to handshake", starts)
+
+    topics = Configuration(folder / "topics", topics_configuration(count))
+    empty = Configuration(folder / "empty", empty_configuration(count))
+    PROGRESS.print(f"creating {count} topics, gathered")
+    gathered = timed(lambda: topics.terraform("apply", "-auto-approve"))
+    empty.terraform("apply", "-auto-approve")
+
+    requests = requests_of_a_refresh(count)
+    print(f"| requests of a refresh of {count} topics | {sum(requests.values())}: {dict(requests)} |")
+
+    ours, theirs = [], []
+    for run in range(runs):
+        PROGRESS.print(f"plan {run + 1} of {runs}")
+        ours.append(timed(lambda: topics.terraform("plan")))
+        theirs.append(timed(lambda: empty.terraform("plan")))
+    row(f"plan of {count} topics", ours)
+    row(f"plan of {count} terraform_data", theirs)
+    print(f"| ratio of the medians | {statistics.median(ours) / statistics.median(theirs):.2f} |")
+
+    topics.terraform("destroy", "-auto-approve")
+    PROGRESS.print(f"creating {count} topics, one by one")
+    one_by_one = timed(lambda: topics.terraform("apply", "-auto-approve", "-parallelism=1"))
+    row(f"apply that creates {count} topics, gathered", [gathered])
+    row(f"apply that creates {count} topics, one by one", [one_by_one])
+    print(f"| ratio | {gathered / one_by_one:.2f} |")
+
+
+def row(what: str, seconds: list[float]) -> None:
+    """A line of the table: median, and the range where there is one."""
+    spread = f" ({min(seconds):.2f} to {max(seconds):.2f})" if len(seconds) > 1 else ""
+    print(f"| {what} | {statistics.median(seconds):.2f} s{spread} |")
+
+
+if __name__ == "__main__":
+    main()
