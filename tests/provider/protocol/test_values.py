@@ -270,6 +270,10 @@ def test_a_float_means_its_shortest_spelling() -> None:
     assert encode(0.1, NUMBER) == encode(Decimal("0.1"), NUMBER) == msgpack.packb("1e-1")
 
 
+def test_a_fraction_that_64_bits_hold_is_written_as_terraform_writes_it() -> None:
+    assert encode(Decimal("1.5"), NUMBER) == msgpack.packb(1.5)
+
+
 def test_infinity_is_a_number_and_nan_is_none() -> None:
     assert decode(encode(float("-inf"), NUMBER), NUMBER) == Decimal("-Infinity")
     for nothing in (float("nan"), Decimal("nan")):
