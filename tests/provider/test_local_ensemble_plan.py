@@ -1,0 +1,166 @@
+"""What a plan of an ensemble says before anything runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hikube_kafka.provider.local_ensemble import LocalEnsembleResource
+from hikube_kafka.provider.protocol.resource import PlanRequest
+from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.provider.session import Session
+from hikube_kafka.provider.settings import Settings
+
+COMPUTED = ("directory", "keep_data", "bootstrap_servers", "zookeeper_servers", "cluster_id", "processes")
+
+
+def zookeeper(number: int) -> dict[str, Any]:
+    properties = {"clientPort": str(22180 + number), "dataDir": "data"}
+    return {"id": number, "heap": "128m", "properties": properties}
+
+
+def broker(number: int) -> dict[str, Any]:
+    properties = {
+        "listeners": f"CLIENTS://127.0.0.1:{9 + number}",
+        "log.dirs": "data",
+        "zookeeper.connect": "127.0.0.1:22181/kafka",
+    }
+    return {"id": number, "heap": "256m", "properties": properties}
+
+
+def config(**values: Any) -> dict[str, Any]:
+    return {
+        "name": "demo",
+        "zookeeper": [zookeeper(1)],
+        "brokers": [broker(0), broker(1)],
+        "kafka_home": None,
+        **dict.fromkeys(COMPUTED),
+        **values,
+    }
+
+
+def state(**values: Any) -> dict[str, Any]:
+    return config(
+        **{
+            "directory": "/nowhere/demo",
+            "keep_data": True,
+            "bootstrap_servers": "127.0.0.1:9,127.0.0.1:10",
+            "zookeeper_servers": "127.0.0.1:22181/kafka",
+            "cluster_id": "id",
+            "processes": dict.fromkeys(("zookeeper-1", "broker-0", "broker-1"), "running"),
+            **values,
+        }
+    )
+
+
+def request(prior: dict[str, Any] | None, wanted: dict[str, Any]) -> PlanRequest:
+    """As Terraform asks: what the configuration leaves out is carried over where it is computed."""
+    carried = {name: (prior or {}).get(name) if wanted[name] is None else wanted[name] for name in COMPUTED}
+    return PlanRequest(prior=prior, proposed={**wanted, **carried}, config=wanted)
+
+
+@pytest.fixture
+def session() -> Session:
+    session = Session()
+    session.configure(Settings(bootstrap_servers="127.0.0.1:9"))
+    return session
+
+
+@pytest.fixture
+def ensembles(session: Session) -> LocalEnsembleResource:
+    return LocalEnsembleResource(session)
+
+
+def test_a_plan_shows_addresses_and_processes_before_anything_runs(ensembles: LocalEnsembleResource) -> None:
+    planned = ensembles.plan(request(None, config(directory="/nowhere/demo"))).planned
+    assert planned == state(cluster_id=UNKNOWN)
+
+
+def test_the_default_folder_is_below_the_home(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    planned = ensembles.plan(request(None, config())).planned
+    assert planned is not None
+    assert planned["directory"] == str(tmp_path / "hikube-kafka" / "demo")
+
+
+def test_a_dead_process_is_planned_to_run_and_nothing_else_changes(ensembles: LocalEnsembleResource) -> None:
+    dead = state(processes={"zookeeper-1": "running", "broker-0": "running", "broker-1": "stopped"})
+    plan = ensembles.plan(request(dead, config(directory="/nowhere/demo")))
+    assert plan.planned == state()
+    assert not plan.replace
+    assert ensembles.plan(request(state(), config(directory="/nowhere/demo"))).planned == state()
+
+
+def test_brokers_that_a_plan_starts_are_expected_where_the_topics_are(
+    ensembles: LocalEnsembleResource, session: Session
+) -> None:
+    ensembles.plan(request(state(), config(directory="/nowhere/demo")))
+    assert session.coming() == 0
+    ensembles.plan(request(None, config(directory="/nowhere/demo")))
+    assert session.coming() == 2
+    session.changed()
+    assert session.coming() == 0
+    other = [{**each, "properties": {**each["properties"], "listeners": "C://10.0.0.1:9"}} for each in [broker(0)]]
+    ensembles.plan(request(None, config(brokers=other)))
+    assert session.coming() == 0
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"directory": "/nowhere/other"}])
+def test_another_name_or_folder_is_another_ensemble_and_the_data_is_spoken_of(
+    ensembles: LocalEnsembleResource, change: dict[str, Any]
+) -> None:
+    plan = ensembles.plan(request(state(), config(**{"directory": "/nowhere/demo", **change})))
+    assert list(plan.replace) == [(next(iter(change)),)]
+    (told,) = plan.diagnostics
+    assert told.severity == "warning"
+    assert "stays there" in told.detail
+    plan = ensembles.plan(request(state(keep_data=False), config(**{"directory": "/nowhere/demo", **change})))
+    assert "is deleted" in plan.diagnostics[0].detail
+
+
+def test_the_set_of_zookeeper_servers_does_not_change(ensembles: LocalEnsembleResource) -> None:
+    three = config(directory="/nowhere/demo", zookeeper=[zookeeper(1), zookeeper(2), zookeeper(3)])
+    (told,) = ensembles.plan(request(state(), three)).diagnostics
+    assert told.severity == "error"
+    assert "cannot change from 1 to 1, 2, 3" in told.summary
+
+
+def test_removing_a_broker_of_a_cluster_that_does_not_answer_is_left_to_the_apply(
+    ensembles: LocalEnsembleResource,
+) -> None:
+    assert not ensembles.plan(request(state(), config(directory="/nowhere/demo", brokers=[broker(0)]))).diagnostics
+
+
+def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) -> None:
+    wanted = config(directory="/nowhere/demo", brokers=UNKNOWN)
+    planned = ensembles.plan(request(state(), wanted)).planned
+    assert planned is not None
+    assert planned["processes"] is UNKNOWN
+    assert planned["bootstrap_servers"] is UNKNOWN
+    assert list(ensembles.validate(wanted)) == []
+    assert list(ensembles.validate(config(name=UNKNOWN, zookeeper=[UNKNOWN]))) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"name": "a/b"}, "cannot be the name of an ensemble"),
+        ({"brokers": []}, "brokers is empty"),
+        ({"zookeeper": []}, "zookeeper is empty"),
+        ({"brokers": [broker(0), broker(0)]}, "id 0 twice"),
+        ({"zookeeper": [zookeeper(0)]}, "id 0 is not a whole number of at least 1"),
+        ({"brokers": [{**broker(0), "heap": "512 MB"}]}, "is not a size"),
+        ({"brokers": [{**broker(0), "properties": {"log.dirs": "data"}}]}, "listeners is missing"),
+        ({"zookeeper": [{**zookeeper(1), "properties": {"dataDir": "data"}}]}, "clientPort is missing"),
+    ],
+)
+def test_a_server_that_could_not_be_started_is_refused(
+    ensembles: LocalEnsembleResource, values: dict[str, Any], said: str
+) -> None:
+    assert any(said in fault.summary for fault in ensembles.validate(config(**values)))
+
+
+def test_a_sound_ensemble_is_taken(ensembles: LocalEnsembleResource) -> None:
+    assert list(ensembles.validate(config())) == []

@@ -1,0 +1,154 @@
+"""What a plan of a topic says before any cluster is asked: the settings are unknown here."""
+
+from typing import Any
+
+import pytest
+
+from hikube_kafka.provider.cluster import LiveTopic
+from hikube_kafka.provider.protocol.resource import PlanRequest
+from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.provider.session import Session
+from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topic import TopicResource, _state
+
+
+@pytest.fixture
+def topics() -> TopicResource:
+    session = Session()
+    session.configure(Settings(unknown=("bootstrap_servers",)))
+    return TopicResource(session)
+
+
+def config(**values: Any) -> dict[str, Any]:
+    return {
+        "id": None,
+        "name": "orders",
+        "partitions": 6,
+        "replication_factor": 3,
+        "config": None,
+        "deletion_protection": None,
+        **values,
+    }
+
+
+def state(**values: Any) -> dict[str, Any]:
+    return {**config(id=values.get("name", "orders"), deletion_protection=True), **values}
+
+
+def request(prior: dict[str, Any] | None, wanted: dict[str, Any], private: bytes = b"") -> PlanRequest:
+    """As Terraform asks: what the configuration leaves out is carried over where it is computed."""
+    computed = {name: (prior or {}).get(name) for name in ("id", "deletion_protection")}
+    proposed = {name: computed.get(name) if value is None else value for name, value in wanted.items()}
+    return PlanRequest(prior=prior, proposed=proposed, config=wanted, private=private)
+
+
+def summaries(found: Any) -> list[str]:
+    return [each.summary for each in found]
+
+
+def test_protection_is_on_unless_it_is_given_up(topics: TopicResource) -> None:
+    planned = topics.plan(request(None, config())).planned
+    assert planned is not None
+    assert planned["deletion_protection"] is True
+    assert planned["id"] == "orders"
+    # Taking the word away again turns it back on.
+    planned = topics.plan(request(state(deletion_protection=False), config())).planned
+    assert planned is not None
+    assert planned["deletion_protection"] is True
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a/b", ".", "..", "ä", "x" * 250, "orders\n"], ids=["empty", *map(str, range(7))]
+)
+def test_an_illegal_name_is_refused(topics: TopicResource, name: str) -> None:
+    assert "cannot be the name of a topic" in summaries(topics.validate(config(name=name)))[0]
+
+
+@pytest.mark.parametrize("name", ["orders", "a.b_c-D9", "x" * 249, "__consumer_offsets"])
+def test_a_legal_name_is_taken(topics: TopicResource, name: str) -> None:
+    assert list(topics.validate(config(name=name))) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"partitions": 0}, "partitions must be a whole number"),
+        ({"replication_factor": 1.5}, "replication_factor must be a whole number"),
+        ({"config": {"retentionMs": "5"}}, "retentionMs"),
+        ({"config": {"retention.ms": "1e3"}}, "retention.ms"),
+        ({"config": {"segment.bytes": "1"}}, "segment.bytes"),
+        ({"config": {"min.insync.replicas": "3"}}, "leaves no room in a replication factor of 3"),
+        ({"config": {"min.insync.replicas": "2"}, "replication_factor": 1}, "leaves no room"),
+    ],
+)
+def test_what_kafka_would_refuse_is_found_before_it_is_asked(
+    topics: TopicResource, values: dict[str, Any], said: str
+) -> None:
+    found = list(topics.validate(config(**values)))
+    assert any(said in fault.summary for fault in found)
+    assert all(fault.path for fault in found)
+
+
+def test_unknown_values_are_no_faults(topics: TopicResource) -> None:
+    every = config(name=UNKNOWN, partitions=UNKNOWN, replication_factor=UNKNOWN, config=UNKNOWN)
+    assert list(topics.validate(every)) == []
+    assert list(topics.validate(config(config={"retention.ms": UNKNOWN}))) == []
+    one = config(config={"min.insync.replicas": "1"}, replication_factor=1)
+    assert list(topics.validate(one)) == []
+
+
+def test_a_protected_topic_is_not_destroyed_nor_replaced_by_a_name_that_is_still_unknown(
+    topics: TopicResource,
+) -> None:
+    destroy = topics.plan(PlanRequest(prior=state(), proposed=None, config=None))
+    assert summaries(destroy.diagnostics) == ["Topic orders is protected from deletion"]
+    renamed = topics.plan(request(state(), config(name=UNKNOWN)))
+    assert list(renamed.replace) == [("name",)]
+    assert summaries(renamed.diagnostics) == ["Topic orders is protected from deletion"]
+    free = topics.plan(PlanRequest(prior=state(deletion_protection=False), proposed=None, config=None))
+    assert not free.diagnostics
+
+
+def test_fewer_partitions_are_refused_and_growth_outside_is_told_apart(topics: TopicResource) -> None:
+    shrunk = topics.plan(request(state(partitions=12), config(partitions=6), private=b"12"))
+    assert summaries(shrunk.diagnostics) == ["Topic orders cannot shrink from 12 to 6 partitions"]
+    grown = topics.plan(request(state(partitions=12), config(partitions=6), private=b"6"))
+    assert summaries(grown.diagnostics) == ["Topic orders was grown outside Terraform: set partitions = 12"]
+    more = topics.plan(request(state(partitions=6), config(partitions=7), private=b"6"))
+    assert not more.diagnostics
+    assert more.private == b"7"
+
+
+def test_another_spelling_of_the_same_entries_is_no_change(topics: TopicResource) -> None:
+    before = state(config={"retention.ms": "1000", "preallocate": "true"})
+    same = topics.plan(request(before, config(config={"retention.ms": " 1000", "preallocate": "TRUE"})))
+    assert same.planned == before
+    other = topics.plan(request(before, config(config={"retention.ms": "1001", "preallocate": "TRUE"})))
+    assert other.planned is not None
+    assert other.planned["config"] == {"retention.ms": "1001", "preallocate": "TRUE"}
+    unknown = topics.plan(request(before, config(config={"retention.ms": UNKNOWN, "preallocate": "TRUE"})))
+    assert unknown.planned is not None
+    assert unknown.planned["config"]["retention.ms"] is UNKNOWN
+
+
+def live(replicas: dict[int, tuple[int, ...]], entries: dict[str, str]) -> LiveTopic:
+    return LiveTopic(replicas=replicas, in_sync=replicas, config=entries)
+
+
+def test_a_read_keeps_the_users_spelling_and_shows_everything_else() -> None:
+    there = live({0: (0, 1)}, {"retention.ms": "1000", "segment.bytes": "5000"})
+    seen = _state(state(config={"retention.ms": " 1000 "}), there)
+    assert seen["config"] == {"retention.ms": " 1000 ", "segment.bytes": "5000"}
+    assert _state(state(config=None), live({0: (0,)}, {}))["config"] is None
+    assert _state(state(config={}), live({0: (0,)}, {}))["config"] == {}
+
+
+def test_a_partition_with_another_number_of_copies_shows_as_drift() -> None:
+    mixed = live({0: (0, 1, 2), 1: (0, 1)}, {})
+    assert _state(state(replication_factor=3), mixed)["replication_factor"] == 2
+    assert _state(state(replication_factor=2), mixed)["replication_factor"] == 3
+
+
+def test_an_entry_that_this_version_does_not_know_is_kept_as_it_is() -> None:
+    there = live({0: (0,)}, {"a.key.of.tomorrow": " x "})
+    assert _state(state(config={}), there)["config"] == {"a.key.of.tomorrow": " x "}
