@@ -112,6 +112,10 @@ def test_an_unknown_configuration_is_planned_as_unknown() -> None:
     assert places(None, config, HONEST | {"name": "guessed", "many": UNKNOWN, "list": UNKNOWN}) == [("name",)]
 
 
+def test_blocks_that_are_unknown_yet_may_be_planned_in_any_way() -> None:
+    assert places(None, CONFIG | {"list": UNKNOWN}, HONEST | {"list": [HTTP_80]}) == []
+
+
 RESULT = HONEST | {"id": "1", "many": [HTTP_80, HTTPS_443]}
 
 
@@ -146,4 +150,4 @@ def test_each_unknown_element_of_a_set_may_become_any_but_the_known_ones_stay() 
     planned = HONEST | {"loose": [HTTP_80, HTTPS | {"number": UNKNOWN}]}
     assert changed(planned, RESULT | {"loose": [HTTPS_443, HTTP_80]}) == []
     assert changed(planned, RESULT | {"loose": [HTTPS_443, HTTP | {"number": 81}]}) == [("loose",)]
-    assert changed(planned, RESULT | {"loose": [HTTPS_443, HTTP_80, HTTP]}) == [("loose",)]
+    assert changed(planned, RESULT | {"loose": [HTTPS_443, HTTP_80, HTTPS | {"number": 444}]}) == [("loose",)]
