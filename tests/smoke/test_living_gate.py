@@ -50,6 +50,7 @@ def declared(promised: Contract, admin: AdminClient) -> Iterator[Contract]:
     made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=topic.config)
     admin.create_topics([made])[topic.name].result(timeout=30)
     yield promised.model_copy(update={"topics": (topic,)})
+    admin.list_topics(timeout=30)  # the controller may be another broker by now
     admin.delete_topics([topic.name], operation_timeout=30)[topic.name].result(timeout=30)
 
 
@@ -83,7 +84,7 @@ def test_the_canary_leaves_no_topic_behind(promised: Contract, admin: AdminClien
 
 def test_what_a_killed_run_left_is_removed_by_the_next(promised: Contract, admin: AdminClient) -> None:
     stale, fresh = f"{PREFIX}20260101T000000Z-0a1b2c3d", f"{PREFIX}29990101T000000Z-0a1b2c3d"
-    for made in admin.create_topics([NewTopic(stale, 1, 1), NewTopic(fresh, 1, 1)]).values():
+    for made in admin.create_topics([NewTopic(stale, 1, 3), NewTopic(fresh, 1, 3)]).values():
         made.result(timeout=30)
 
     run(promised)
