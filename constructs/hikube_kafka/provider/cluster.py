@@ -14,7 +14,7 @@ from hikube_kafka.provider.gathering import Gathering
 from hikube_kafka.provider.settings import Settings
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
 
     from hikube_kafka.provider.forwarding import Forwarding
 
@@ -152,6 +152,7 @@ class Cluster:
         self._forwarding: Forwarding | None = None
         self._complaints: list[Any] = []
         self._layout: Layout | None = None
+        self._answering: int | None = None
         self._confirmed_missing = False
         self._failure: Unreachable | Denied | None = None
         self._waited = False
@@ -272,6 +273,7 @@ class Cluster:
         if not metadata.brokers:
             # A broker that has not heard from its controller yet knows of nobody: its empty list is no answer.
             raise Unreachable(self.addresses, "the broker that answers does not know the cluster yet")
+        self._answering = self._broker_that_answers(metadata)
         if self._forward(frozenset(metadata.brokers)):
             self._client = None  # the next one knows all addresses
         topics = {name: topic.partitions for name, topic in metadata.topics.items() if topic.partitions}
@@ -333,6 +335,23 @@ class Cluster:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
+    @staticmethod
+    def _broker_that_answers(metadata: "ClusterMetadata") -> int | None:
+        """A broker that has just taken a connection.
+
+        The metadata goes on naming a broker that died until its session ends, and the controller, whom librdkafka
+        would ask for configurations, may be the one.
+        """
+        if metadata.orig_broker_id in metadata.brokers:
+            return int(metadata.orig_broker_id)
+        for broker in metadata.brokers.values():
+            try:
+                reach.dial(f"{broker.host}:{broker.port}", _DIAL_SECONDS).close()
+            except OSError:
+                continue
+            return int(broker.id)
+        return None
+
     def _admin(self) -> "AdminClient":
         if self._client is None:
             from confluent_kafka import KafkaException  # noqa: PLC0415 - 40 ms that a plan without a cluster saves
@@ -378,7 +397,8 @@ class Cluster:
             resources = [
                 ConfigResource(ResourceType.TOPIC, name) for name in names[start : start + _CONFIGS_PER_REQUEST]
             ]
-            answers = self._admin().describe_configs(resources, request_timeout=_ANSWER_SECONDS * 3)
+            whom = {} if self._answering is None else {"broker": self._answering}
+            answers = self._admin().describe_configs(resources, request_timeout=_ANSWER_SECONDS * 3, **whom)
             for resource, answer in answers.items():
                 try:
                     entries = answer.result()
