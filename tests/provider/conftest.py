@@ -34,7 +34,7 @@ class Workspace:
     def write(self, **blocks: Any) -> None:
         """Write the configuration: ``provider``, ``resource`` and so on, as Terraform's JSON has them."""
         required = {"required_providers": {"hikube": {"source": ADDRESS}}}
-        (self.directory / "main.tf.json").write_text(json.dumps({"terraform": required, **blocks}))
+        (self.directory / "main.tf.json").write_text(json.dumps({"terraform": required, **blocks}, indent=1))
         if not (self.directory / ".terraform").exists():
             assert self.run("init").returncode == 0
 

@@ -9,8 +9,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
-from confluent_kafka.admin import ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
 
 pytestmark = [pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(400)]
 
@@ -314,16 +321,14 @@ def test_one_topic_that_kafka_refuses_takes_no_other_with_it(
 
 
 def test_an_unreachable_cluster_keeps_the_topics_in_the_state_and_says_so_once(
-    workspace: Any, declare: Callable[..., None], living_ensemble: Any, name: str
+    workspace: Any, living_ensemble: Any, name: str
 ) -> None:
     topics = {f"t{number}": {"name": f"{name}-{number}", "partitions": 1, "replication_factor": 1} for number in (1, 2)}
     workspace.write(
         provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}}, resource={"hikube_kafka_topic": topics}
     )
     workspace.apply()
-    workspace.write(
-        provider={"hikube": {"bootstrap_servers": "127.0.0.1:9"}}, resource={"hikube_kafka_topic": topics}
-    )
+    workspace.write(provider={"hikube": {"bootstrap_servers": "127.0.0.1:9"}}, resource={"hikube_kafka_topic": topics})
     done = workspace.run("plan", "-detailed-exitcode")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("The topics were not read") == 1

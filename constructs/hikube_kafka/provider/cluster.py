@@ -1,5 +1,6 @@
 """The Kafka cluster, as the provider sees it: one read for the whole process, changes gathered into few requests."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from hikube_kafka.provider.forwarding import Forwarding
 
-LOG = logging.getLogger(__name__)
+_LIBRDKAFKA = logging.getLogger(f"{__name__}.librdkafka")
+"""librdkafka would write to stderr; what it has to say that matters comes through its error callback."""
+_LIBRDKAFKA.addHandler(logging.NullHandler())
+_LIBRDKAFKA.propagate = False
 
 _DIAL_SECONDS = 3.0
 """For one address to take a connection: a dead cluster costs this much, once per process."""
@@ -286,14 +290,11 @@ class Cluster:
     def reachable_addresses(self) -> str:
         """Where the brokers are met from here: the local ends of port-forwards, where there are any.
 
-        Best effort: who cannot be reached is found out by whoever dials.
+        Empty, or those of pods that do not run, if nobody answers: whoever dials will say so.
         """
-        with self._lock:
-            try:
-                self.layout()
-            except (Unreachable, Denied) as problem:
-                LOG.info("%s", problem)
-            return self.addresses
+        with self._lock, contextlib.suppress(Unreachable, Denied):
+            self.layout()
+        return self.addresses
 
     def _forward(self, brokers: frozenset[int] | None = None) -> bool:
         """Open port-forwards, to the first brokers or to those named; answers whether that changed anything."""
@@ -362,8 +363,8 @@ class Cluster:
                 "bootstrap.servers": self.addresses,
                 "client.id": "terraform-provider-hikube",
                 "error_cb": self._complaints.append,
-                "logger": LOG,
-                "log_level": 3,
+                "logger": _LIBRDKAFKA,
+                "log_level": 0,
                 "reconnect.backoff.max.ms": 1000,
             }
             if self._on_statistics is not None:

@@ -85,9 +85,9 @@ def not_reached(problem: Unreachable | Denied | Stopped, *, doing: str) -> Diagn
     if isinstance(problem, Denied):
         return Diagnostic(
             "The cluster does not let the provider in",
-            f"The provider cannot {doing}. The brokers of {problem.addresses} say: {problem.reason}. Check "
-            "security_protocol, sasl_mechanism, username, password and the certificates of the provider block, and "
-            "the user's permissions.",
+            f"The provider cannot {doing}. {problem.addresses}: {problem.reason}. Check security_protocol, "
+            "sasl_mechanism, username, password and the certificates of the provider block (or its kubernetes block), "
+            "and the user's permissions.",
         )
     return Diagnostic(
         "The cluster does not answer",

@@ -28,7 +28,7 @@ SCHEMA = Schema(
             STRING,
             optional=True,
             description="`host:port` of the ZooKeeper servers, separated by commas, with Kafka's chroot at the end if "
-            "it has one. Needed by `hikube_kafka_quorum`, unless there is a `kubernetes` block.",
+            "it has one. Needed by `hikube_kafka_quorum` to look at ZooKeeper.",
         ),
         "security_protocol": Attribute(
             STRING,
