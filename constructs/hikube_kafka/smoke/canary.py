@@ -66,7 +66,7 @@ class CanaryRun:
 
 
 def run_canary(
-    contract: Contract, settings: ClientSettings, *, messages: int = 200, rate: float = 100.0, timeout: float = 15.0
+    contract: Contract, settings: ClientSettings, *, messages: int = 100, rate: float = 50.0, timeout: float = 15.0
 ) -> CanaryRun | Unreadable:
     """Send messages over every broker and read them back.
 
