@@ -220,6 +220,7 @@ class Cluster:
 
     def topic(self, name: str) -> LiveTopic | None:
         """A topic, or None if there is none; a topic is only gone if a second look does not find it either."""
+        self._wanted.add(name)
         with self._lock:
             if name not in self.layout().replicas and not self._confirmed_missing:
                 self._confirmed_missing = True
@@ -255,14 +256,9 @@ class Cluster:
         if name not in self._configs:
             self._look_ups += 1
             known = self.layout().replicas
-            names = self._wanted if self._look_ups <= _LOOK_UPS_BY_NAME else set(known)
+            names = set(self._wanted) if self._look_ups <= _LOOK_UPS_BY_NAME else set(known)
             self._read_configs(sorted((names & known.keys()) - self._configs.keys()))
         return self._configs.get(name)
-
-    def topic_among_others(self, name: str) -> LiveTopic | None:
-        """``topic``, for callers that come in numbers."""
-        self._wanted.add(name)
-        return self.topic(name)
 
     def _read_layout(self) -> Layout:
         self._forward()

@@ -158,7 +158,7 @@ class TopicResource(Resource):
                 raise Refusal(_not_importable(name))
             return state
         try:
-            live = cluster.topic_among_others(name)
+            live = cluster.topic(name)
         except Unreachable as problem:
             if imported:
                 raise Refusal(not_reached(problem, doing=f"import topic {name}")) from None

@@ -1,0 +1,284 @@
+"""Waiting for a cluster, doubting its answers, and what becomes of a change that is refused or interrupted."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from hikube_kafka.provider import cluster as module
+from hikube_kafka.provider.cluster import Cluster, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
+from hikube_kafka.provider.protocol.diagnostics import Refusal
+from hikube_kafka.provider.session import Session
+from hikube_kafka.provider.settings import KubernetesReach, Settings
+from hikube_kafka.provider.topic import TopicResource
+
+Answer = Layout | Exception
+
+
+def layout(*topics: str, brokers: int = 3) -> Layout:
+    replicas = {topic: {0: (0,)} for topic in topics}
+    return Layout(brokers=frozenset(range(brokers)), replicas=replicas, in_sync=replicas)
+
+
+DEAD = Unreachable("127.0.0.1:9", "connection refused")
+
+
+class Scripted(Cluster):
+    """A cluster whose metadata is told beforehand; the last answer is given again and again."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
+        self.answers = list(answers)
+        self.asked = 0
+
+    def _read_layout(self) -> Layout:
+        self.asked += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _read_configs(self, names: list[str]) -> None:
+        self._configs.update({name: {} for name in names})
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_ARRIVAL_SECONDS", "_JOIN_SECONDS"):
+        monkeypatch.setattr(module, name, 0.2)
+    monkeypatch.setattr(module, "_POLL_SECONDS", 0.01)
+
+
+def test_an_apply_waits_for_a_cluster_that_is_starting() -> None:
+    cluster = Scripted(DEAD, DEAD, layout())
+    with pytest.raises(Unreachable):
+        cluster.layout()
+    assert cluster.await_answer() == layout()
+
+
+def test_an_apply_waits_once_and_not_once_per_topic() -> None:
+    cluster = Scripted(DEAD)
+    with pytest.raises(Unreachable):
+        cluster.await_answer()
+    asked = cluster.asked
+    assert asked > 2
+    with pytest.raises(Unreachable):
+        cluster.await_answer()
+    assert cluster.asked == asked + 1
+
+
+def test_ctrl_c_ends_the_wait_for_a_cluster() -> None:
+    cluster = Scripted(DEAD)
+    cluster._stopped.set()
+    with pytest.raises(Stopped):
+        cluster.await_answer()
+
+
+def test_servers_that_were_changed_are_waited_for_anew() -> None:
+    cluster = Scripted(DEAD, layout())
+    with pytest.raises(Unreachable):
+        cluster.layout()
+    cluster.forget_all()
+    assert cluster.layout() == layout()
+
+
+def test_a_topic_is_gone_only_if_a_second_look_does_not_find_it_either() -> None:
+    late = Scripted(layout(), layout("orders"))
+    assert late.topic("orders") is not None
+    gone = Scripted(layout("others"))
+    assert gone.topic("orders") is None
+    assert gone.topic("invoices") is None
+    assert gone.asked == 2  # one doubt for the whole process
+
+
+def test_brokers_that_are_just_joining_are_waited_for_a_moment() -> None:
+    assert len(Scripted(layout(brokers=1), layout(brokers=2), layout(brokers=3)).live_brokers(3)) == 3
+    assert len(Scripted(layout(brokers=2)).live_brokers(3)) == 2
+
+
+def test_metadata_without_brokers_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that has not heard from its controller yet lists no topic: none of them is lost."""
+
+    class Metadata:
+        brokers: dict[int, Any] = {}  # noqa: RUF012 - as librdkafka's
+        topics: dict[str, Any] = {}  # noqa: RUF012
+
+    class Client:
+        def list_topics(self, timeout: float) -> Metadata:  # noqa: ARG002 - the real one's signature
+            return Metadata()
+
+    cluster = Cluster(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
+    monkeypatch.setattr(cluster, "_dial", lambda: None)
+    cluster._client = Client()  # type: ignore[assignment]
+    with pytest.raises(Unreachable, match="does not know the cluster yet"):
+        cluster.layout()
+
+
+def test_a_kubeconfig_that_is_not_there_is_named() -> None:
+    reach = KubernetesReach(kubeconfig="/nowhere/kubeconfig", context=None, namespace="kafka", release="demo")
+    session = Session()
+    session.configure(Settings(kubernetes=reach))
+    with pytest.raises(Refusal) as refusal:
+        TopicResource(session).read(_state("orders"), b"")
+    assert "/nowhere/kubeconfig" in refusal.value.diagnostics[0].detail
+
+
+# ---- a topic, on a cluster that refuses ------------------------------------------------------------------------------
+
+
+def _state(name: str, **values: Any) -> dict[str, Any]:
+    return {
+        "id": name,
+        "name": name,
+        "partitions": 1,
+        "replication_factor": 1,
+        "config": None,
+        "deletion_protection": False,
+        **values,
+    }
+
+
+class Refusing(Scripted):
+    """A cluster that answers every change with Kafka's codes, in this order; an empty code is consent."""
+
+    def __init__(self, *codes: str, answers: tuple[Answer, ...] = (layout(),)) -> None:
+        super().__init__(*answers)
+        self.codes = list(codes)
+
+    def _answer(self) -> None:
+        code = self.codes.pop(0)
+        if code:
+            raise KafkaRefused(code, "because")
+
+    def create(self, name: str, topic: NewTopic) -> None:  # noqa: ARG002 - the real one's signature
+        self._answer()
+
+    def delete(self, name: str) -> None:  # noqa: ARG002 - the real one's signature
+        self._answer()
+
+
+def topics_of(cluster: Cluster) -> TopicResource:
+    session = Session()
+    session.configure(cluster.settings)
+    session.stopped = cluster._stopped
+    session._cluster = cluster
+    return TopicResource(session)
+
+
+def refusal_of(action: Any, *arguments: Any) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        action(*arguments, b"")
+    return refusal.value
+
+
+def test_brokers_that_delete_no_topics_are_told_with_the_setting() -> None:
+    refusal = refusal_of(topics_of(Refusing("TOPIC_DELETION_DISABLED")).delete, _state("orders"))
+    assert "delete.topic.enable" in refusal.diagnostics[0].detail
+
+
+def test_a_topic_that_is_gone_already_counts_as_deleted() -> None:
+    topics_of(Refusing("UNKNOWN_TOPIC_OR_PART")).delete(_state("orders"), b"")
+
+
+def test_a_deletion_that_brokers_keep_pending_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hikube_kafka.provider import topic  # noqa: PLC0415 - patched here alone
+
+    monkeypatch.setattr(topic, "_SETTLE_SECONDS", 0.05)
+    refusal = refusal_of(topics_of(Refusing("", answers=(layout("orders"),))).delete, _state("orders"))
+    assert "is marked for deletion" in refusal.diagnostics[0].summary
+
+
+def test_a_protected_topic_is_not_deleted_even_if_no_plan_refused() -> None:
+    cluster = Refusing()
+    refusal = refusal_of(topics_of(cluster).delete, _state("orders", deletion_protection=True))
+    assert "is protected from deletion" in refusal.diagnostics[0].summary
+    assert cluster.asked == 0
+
+
+def test_a_creation_without_an_answer_in_time_is_looked_after() -> None:
+    made = topics_of(Refusing("REQUEST_TIMED_OUT", answers=(layout(), layout("orders"))))
+    assert made.create(_state("orders"), b"") == _state("orders")
+
+
+def test_a_creation_that_came_to_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hikube_kafka.provider import topic  # noqa: PLC0415 - patched here alone
+
+    monkeypatch.setattr(topic, "_SETTLE_SECONDS", 0.05)
+    refusal = refusal_of(topics_of(Refusing("REQUEST_TIMED_OUT")).create, _state("orders"))
+    assert refusal.diagnostics[0].detail == "REQUEST_TIMED_OUT: because"
+    assert refusal.state is None
+
+
+def test_a_name_that_this_apply_has_deleted_is_tried_again_and_another_is_not() -> None:
+    topics = topics_of(Refusing("", "TOPIC_ALREADY_EXISTS", "TOPIC_ALREADY_EXISTS", ""))
+    topics.delete(_state("orders"), b"")
+    assert topics.create(_state("orders"), b"") == _state("orders")
+    foreign = topics_of(Refusing("TOPIC_ALREADY_EXISTS"))
+    assert "exists already" in refusal_of(foreign.create, _state("orders")).diagnostics[0].summary
+
+
+def test_nothing_is_made_after_ctrl_c() -> None:
+    cluster = Refusing()
+    topics = topics_of(cluster)
+    cluster._stopped.set()
+    assert refusal_of(topics.create, _state("orders")).state is None
+    assert cluster.codes == []
+
+
+# ---- a topic, on a real cluster --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real(living_ensemble: Any) -> Iterator[tuple[TopicResource, str]]:
+    """Topics of a living cluster, and one that was made there."""
+    session = Session()
+    session.configure(Settings(bootstrap_servers=living_ensemble.bootstrap))
+    topics = TopicResource(session)
+    name = f"orders-{uuid4().hex[:8]}"
+    topics.create(_state(name, partitions=4), b"")
+    yield topics, name
+    session.stopped.clear()
+    topics.delete(_state(name), b"")
+
+
+@pytest.mark.ensemble
+@pytest.mark.timeout(200)
+def test_what_was_done_before_a_refusal_is_recorded(real: tuple[TopicResource, str]) -> None:
+    topics, name = real
+    before = _state(name, partitions=4)
+    wanted = _state(name, partitions=2, config={"retention.ms": "5000"})
+    with pytest.raises(Refusal) as refusal:
+        topics.update(before, wanted, b"")
+    assert "INVALID_PARTITIONS" in refusal.value.diagnostics[0].detail
+    assert refusal.value.state == {**before, "config": {"retention.ms": "5000"}}
+    assert topics.read(before, b"") == refusal.value.state
+
+
+@pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning")  # kafka-python on Python 3.11
+@pytest.mark.ensemble
+@pytest.mark.timeout(200)
+def test_a_move_interrupted_by_ctrl_c_is_recorded_as_not_done_and_completed_later(
+    real: tuple[TopicResource, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hikube_kafka.provider import reassignment  # noqa: PLC0415 - patched here alone
+
+    topics, name = real
+    before, wanted = _state(name, partitions=4), _state(name, partitions=4, replication_factor=3)
+    submit = reassignment._submit
+
+    def submit_then_stop(*arguments: Any) -> None:
+        submit(*arguments)
+        topics._session.stopped.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reassignment, "_submit", submit_then_stop)
+        patch.setattr(reassignment, "_unsettled", lambda *_: 1)  # a move of real data would still be going on
+        with pytest.raises(Refusal) as refusal:
+            topics.update(before, wanted, b"")
+    assert "Stopped while replicas" in refusal.value.diagnostics[0].summary
+    assert refusal.value.state == before
+    topics._session.stopped.clear()
+    assert topics.update(before, wanted, b"") == wanted
+    assert topics.read(wanted, b"") == wanted
