@@ -1,0 +1,130 @@
+"""The command, as people and programs meet it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hikube_kafka import __version__
+from hikube_kafka.cli import Exit, app
+from hikube_kafka.ensemble.tools import TOOLS
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the command in a home without any ensemble."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_help_loads_no_room() -> None:
+    code = (
+        "import sys; from hikube_kafka.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pydantic', 'confluent_kafka', 'kazoo', 'cdktf', 'grpc', 'psutil', 'kr8s'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1] == "[]"
+    assert all(command in shown for command in ("size", "smoke", "local", "provider"))
+
+
+def test_the_version_is_printed(run: Any) -> None:
+    result = run("--version")
+    assert (result.exit_code, result.output) == (Exit.WELL, f"{__version__}\n")
+
+
+def test_size_prints_the_reasoning(run: Any) -> None:
+    result = run("size", "--write", "25MB/s", "--retention", "1d")
+    assert result.exit_code == Exit.WELL
+    assert "peak write rate" in result.output
+
+
+def test_size_for_programs_is_what_a_declaration_takes(run: Any) -> None:
+    result = run("size", "--write", "25MB/s", "--retention", "1d", "--fan-out", "3", "--json")
+    sized = json.loads(result.output)
+    assert sized["kafka"]["brokers"] == 6
+    assert sized["steps"][0] == {
+        "what": "peak write rate",
+        "value": "50 MB/s",
+        "formula": "write x peak",
+        "source": "declared",
+    }
+
+
+def test_size_names_every_option_that_it_cannot_read(run: Any) -> None:
+    result = run("size", "--write", "25", "--retention", "long", "--disk-use", "2")
+    assert result.exit_code == Exit.BLIND
+    assert "--write: '25' is not a throughput" in result.output
+    assert "--retention: 'long' is not a duration" in result.output
+    assert "--disk-use:" in result.output
+
+
+@pytest.mark.parametrize("words", [("status",), ("logs", "broker-0"), ("stop",), ("kafka", "topics", "--list")])
+def test_without_an_ensemble_there_is_nothing_to_look_at(run: Any, tmp_path: Path, words: tuple[str, ...]) -> None:
+    result = run("local", *words)
+    assert result.exit_code == Exit.BLIND
+    assert f"there is no ensemble in {tmp_path}/.local/share/hikube-kafka" in result.output
+
+
+@pytest.mark.parametrize("words", [("status",), ("kafka", "topics")])
+def test_an_ensemble_that_is_not_there_is_named(run: Any, words: tuple[str, ...]) -> None:
+    result = run("local", words[0], "-e", "gone", *words[1:])
+    assert result.exit_code == Exit.BLIND
+    assert "/.local/share/hikube-kafka/gone" in result.output
+
+
+def test_the_provider_is_installed_once_and_then_found(run: Any, tmp_path: Path) -> None:
+    first, second = run("provider", "install"), run("provider", "install")
+    assert (first.exit_code, second.exit_code) == (Exit.WELL, Exit.WELL)
+    assert f"{__version__} installed: {tmp_path}/.terraform.d/plugins" in first.output
+    assert f"{__version__} already installed: {tmp_path}/.terraform.d/plugins" in second.output
+
+
+def command(*words: object) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("hikube-kafka")
+    return subprocess.run(
+        [program, *(str(word) for word in words)], capture_output=True, text=True, check=False, input="order 1\n"
+    )
+
+
+@pytest.mark.ensemble
+def test_a_living_ensemble_is_shown(living_ensemble: Any) -> None:
+    directory = living_ensemble.declaration.directory
+    shown = command("local", "status", "-e", directory)
+    assert shown.returncode == Exit.WELL, shown.stdout
+    assert "broker-2" in shown.stdout
+    (seen,) = json.loads(command("local", "status", "-e", directory, "--json").stdout)
+    assert seen["is_healthy"] is True
+    assert [server["name"] for server in seen["servers"]] == [
+        *(f"zookeeper-{server}" for server in (1, 2, 3)),
+        *(f"broker-{broker}" for broker in (0, 1, 2)),
+    ]
+    lines = command("local", "logs", "broker-1", "-e", directory, "-n", 3).stdout.splitlines()
+    assert len(lines) == 3
+    assert command("local", "logs", "broker-9", "-e", directory).returncode == Exit.BLIND
+
+
+@pytest.mark.ensemble
+def test_kafkas_own_tools_reach_a_living_ensemble(living_ensemble: Any) -> None:
+    def tool(*words: object) -> subprocess.CompletedProcess[str]:
+        return command("local", "kafka", "-e", living_ensemble.declaration.directory, *words)
+
+    created = tool("topics", "--create", "--topic", "of-the-command", "--partitions", 1)
+    assert created.returncode == 0, created.stderr
+    try:
+        assert tool("console-producer", "--topic", "of-the-command").returncode == 0
+        read = tool("console-consumer", "--topic", "of-the-command", "--from-beginning", "--max-messages", 1)
+        assert (read.returncode, read.stdout) == (0, "order 1\n")
+        assert tool("consumer-groups", "--list").returncode == 0
+        assert tool("configs", "--entity-type", "topics", "--describe").returncode == 0
+    finally:
+        assert tool("topics", "--delete", "--topic", "of-the-command").returncode == 0
+    unknown = tool("mirror-maker")
+    assert unknown.returncode == Exit.BLIND
+    assert all(name in unknown.stderr for name in TOOLS)
