@@ -638,6 +638,17 @@ def test_something_wrong_outweighs_something_unread(contract: Contract, healthy:
     assert finding.seen == ("broker 0 (b-0:9092) answers as broker 7", "broker 1 (b-1:9092): connection refused")
 
 
+def test_a_controller_that_all_name_must_be_a_declared_broker(contract: Contract, healthy: Observation) -> None:
+    seen = healthy
+    for id_ in range(3):
+        seen = metadata(within(seen, id_ + 1, "kafka", controller=7), id_, controller=7)
+
+    findings = judge(contract, seen)
+
+    assert faults(findings) == {"one-controller": FAILED}
+    assert findings["one-controller"].seen[0] == "broker 0 (b-0:9092) names broker 7"
+
+
 def test_one_trouble_in_the_view_of_every_broker_is_told_once(contract: Contract, healthy: Observation) -> None:
     finding = judge(contract, partition(healthy, "payments", 0, in_sync=(0, 1)))["partitions-in-sync"]
 

@@ -133,6 +133,7 @@ def test_junit_tells_failures_from_errors_and_skipped(report: Report) -> None:
     failure = suite.find("testcase/failure")
     assert failure is not None
     assert failure.get("message") == "broker 0 is in rack a|b"
+    assert failure.get("type") == "failed"
     assert "→ Start it." in str(failure.text)
     properties = {each.get("name"): each.get("value") for each in suite.iter("property")}
     assert properties["latency.p99_ms"] == "17.66"
