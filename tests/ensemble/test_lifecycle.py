@@ -73,6 +73,7 @@ def topic(subject: Subject, traffic: Any, request: pytest.FixtureRequest) -> Ite
     name = f"t{abs(hash(request.node.name))}"
     traffic.new_topic(subject.bootstrap, name, partitions=PARTITIONS)
     yield name
+    apply(subject.declaration)  # a topic cannot be deleted from a broker that does not run
     admin = AdminClient({"bootstrap.servers": subject.bootstrap, "log_level": 0})
     admin.delete_topics([name])[name].result(30)
 

@@ -31,9 +31,9 @@ from hikube_kafka.ensemble.errors import (
     StartFailedError,
 )
 from hikube_kafka.ensemble.java import java_command
-from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
+from hikube_kafka.ensemble.living import LivingEnsemble, Picture, zookeeper_mode
 from hikube_kafka.ensemble.logs import log_end, telling_lines
-from hikube_kafka.ensemble.observation import EnsembleObservation, observe
+from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addresses, observe
 from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
@@ -240,11 +240,10 @@ class _Application:
         removed = self._removed()
         if not removed:
             write_declaration(self.directory, self.declaration)
-        bootstrap = self._bootstrap()
         try:
             self._zookeeper()
             if self.declaration.brokers or removed:
-                with LivingEnsemble(self._connect(), bootstrap) as living:
+                with LivingEnsemble(self._connect(), lambda: broker_addresses(self.directory, self.running)) as living:
                     self._refuse_removal(removed, living)
                     write_declaration(self.directory, self.declaration)
                     self._brokers(living, removed)
@@ -275,13 +274,6 @@ class _Application:
         if self.declaration.brokers:
             return self.declaration.brokers[0].properties["zookeeper.connect"]
         return written_properties(next(self.directory.glob("broker-*")))["zookeeper.connect"]
-
-    def _bootstrap(self) -> list[str]:
-        """Where brokers listen: as they were started, and as they are declared."""
-        started = [written_properties(self.directory / name) for name in self.running if name.startswith("broker-")]
-        declared = [broker.properties for broker in self.declaration.brokers]
-        addresses = [plaintext_listener(each) for each in (*started, *declared) if "listeners" in each]
-        return sorted({address for address in addresses if address})
 
     # -- ZooKeeper -------------------------------------------------------------------------------------------------
 
@@ -386,8 +378,7 @@ class _Application:
 
         def registered(picture: Picture | None) -> bool:
             self._fail_on_dead(brokers)
-            known = picture.registered if picture else frozenset()
-            missing[:] = [broker.name for broker in brokers if broker.id not in known]
+            missing[:] = [each.name for each in brokers if picture is None or not picture.is_registered(each.id)]
             return not missing
 
         if not self.conduct.until(lambda: registered(living.picture()), self.conduct.patience.registered):
@@ -397,7 +388,7 @@ class _Application:
             self._fail_on_dead(brokers)
             if picture is None:
                 return ["the brokers' answer"]
-            unregistered = [each.name for each in brokers if each.id not in picture.registered]
+            unregistered = [each.name for each in brokers if not picture.is_registered(each.id)]
             return unregistered + sorted({name for each in brokers for name in picture.behind(each.id)})
 
         self._await_steady(behind, living, ", ".join(broker.name for broker in brokers), doing)

@@ -3,14 +3,12 @@
 import json
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
-    from confluent_kafka.admin._metadata import ClusterMetadata
     from kazoo.client import KazooClient
 
 _ANSWER_SECONDS = 1.0
@@ -47,7 +45,7 @@ def plaintext_listener(properties: Mapping[str, str]) -> str | None:
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition as the metadata shows it."""
+    """One partition as one broker shows it."""
 
     name: str
     """``topic-0``."""
@@ -56,37 +54,66 @@ class Partition:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One look at the brokers."""
+class View:
+    """The metadata of one broker."""
 
-    cluster_id: str | None
-    registered: frozenset[int]
-    """Broker ids that both ZooKeeper and the metadata show: either alone may be out of date."""
-    controller: int | None
+    brokers: frozenset[int]
+    topics: frozenset[str]
     partitions: tuple[Partition, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One look at ZooKeeper and at every broker that answers.
+
+    Each broker is asked for its own metadata, and all must agree: a broker that has just started answers before the
+    controller has told it of any topic, and would seem to hold nothing that could be out of sync.
+    """
+
+    in_zookeeper: frozenset[int]
+    """Broker ids with a registration."""
+    topics: frozenset[str]
+    """As ZooKeeper has them, without those that are being deleted."""
+    controller: int | None
+    views: Mapping[int, View]
+
+    def is_registered(self, broker: int) -> bool:
+        """Whether ZooKeeper has it, it answers, and every broker that answers knows it."""
+        return (
+            broker in self.in_zookeeper
+            and broker in self.views
+            and all(broker in view.brokers for view in self.views.values())
+        )
 
     def behind(self, broker: int) -> list[str]:
         """Partitions that the broker holds without being in their in-sync replicas."""
-        return [each.name for each in self.partitions if broker in each.replicas - each.in_sync]
+        return self._named(lambda each: broker in each.replicas - each.in_sync)
 
     def short(self, broker: int) -> list[str]:
         """Partitions that the broker holds and that lack any in-sync replica: it must not stop now."""
-        return [each.name for each in self.partitions if broker in each.replicas and each.replicas - each.in_sync]
+        return self._named(lambda each: broker in each.replicas and bool(each.replicas - each.in_sync))
+
+    def _named(self, chosen: Callable[[Partition], bool]) -> list[str]:
+        untold = {
+            f"{topic} (not known to broker-{broker} yet)"
+            for broker, view in self.views.items()
+            for topic in self.topics - view.topics
+        }
+        return sorted(untold | {each.name for view in self.views.values() for each in view.partitions if chosen(each)})
 
 
 class LivingEnsemble:
-    """Connections to ZooKeeper and to the brokers, opened when first asked and kept for the whole call.
+    """Looks at an ensemble; the connection to ZooKeeper is opened when first asked and kept until the end.
 
     Args:
         connect: ``zookeeper.connect``, chroot included.
-        bootstrap: ``host:port`` of plaintext listeners.
+        addresses: tells, by broker id, the plaintext ``host:port`` where each broker that runs listens now.
     """
 
-    def __init__(self, connect: str, bootstrap: Iterable[str]) -> None:
+    def __init__(self, connect: str, addresses: Callable[[], Mapping[int, str]]) -> None:
         self._connect = connect
-        self._bootstrap = ",".join(bootstrap)
+        self._addresses = addresses
         self._zookeeper: KazooClient | None = None
-        self._admin: AdminClient | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -128,43 +155,20 @@ class LivingEnsemble:
         return held
 
     def picture(self) -> Picture | None:
-        """Look at the brokers; None when nobody can be asked."""
+        """Look at ZooKeeper and the brokers; None when ZooKeeper cannot be asked."""
         registered = self.registered_in_zookeeper()
-        if not registered:
-            return None
-        metadata = self._metadata()
-        if metadata is None:
+        topics = self._children("/brokers/topics")
+        leaving = self._children("/admin/delete_topics")
+        if registered is None or topics is None or leaving is None:
             return None
         controller = self._read("/controller")
+        views = {broker: _view(address) for broker, address in self._addresses().items() if broker in registered}
         return Picture(
-            cluster_id=metadata.cluster_id,
-            registered=registered & frozenset(metadata.brokers),
+            in_zookeeper=registered,
+            topics=frozenset(topics) - frozenset(leaving),
             controller=int(json.loads(controller)["brokerid"]) if controller else None,
-            partitions=tuple(
-                Partition(f"{topic.topic}-{partition.id}", frozenset(partition.replicas), frozenset(partition.isrs))
-                for topic in metadata.topics.values()
-                for partition in topic.partitions.values()
-            ),
+            views={broker: view for broker, view in views.items() if view is not None},
         )
-
-    def _metadata(self) -> "ClusterMetadata | None":
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - only a call that looks pays for it
-        from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - as above
-
-        if self._admin is None:
-            # log_level 0: a broker that is being restarted is no news here.
-            self._admin = AdminClient(
-                {
-                    "bootstrap.servers": self._bootstrap,
-                    "log_level": 0,
-                    "reconnect.backoff.max.ms": 200,
-                    "socket.connection.setup.timeout.ms": 1000,
-                }
-            )
-        try:
-            return self._admin.list_topics(timeout=_ANSWER_SECONDS)
-        except KafkaException:
-            return None
 
     def _children(self, path: str) -> list[str] | None:
         from kazoo.exceptions import KazooException, NoNodeError  # noqa: PLC0415 - as above
@@ -189,3 +193,29 @@ class LivingEnsemble:
             return bytes(self._zookeeper.get_async(path).get(timeout=_ANSWER_SECONDS)[0])
         except (KazooException, KazooTimeoutError):
             return None
+
+
+def _view(address: str) -> View | None:
+    """What the broker at this address knows; None when it does not answer.
+
+    A client of its own each time: a client that lives on asks whichever broker it likes.
+    """
+    from confluent_kafka import KafkaException  # noqa: PLC0415 - only a call that looks pays for it
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - as above
+
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
+        # log_level 0: a broker that ends while it is asked is no news here.
+        metadata = AdminClient({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=_ANSWER_SECONDS)
+    except (OSError, KafkaException):
+        return None
+    return View(
+        brokers=frozenset(metadata.brokers),
+        topics=frozenset(metadata.topics),
+        partitions=tuple(
+            Partition(f"{topic.topic}-{partition.id}", frozenset(partition.replicas), frozenset(partition.isrs))
+            for topic in metadata.topics.values()
+            for partition in topic.partitions.values()
+        ),
+    )

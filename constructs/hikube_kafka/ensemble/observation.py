@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,9 @@ from hikube_kafka.ensemble.configuration import (
     is_written,
     meta_properties,
     read_declaration,
+    written_properties,
 )
+from hikube_kafka.ensemble.errors import shortened
 from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
 from hikube_kafka.ensemble.processes import RunningServer, running_servers
 from hikube_kafka.ensemble.waiting import Conduct, Patience
@@ -67,7 +70,11 @@ def observe(declaration: EnsembleDeclaration) -> EnsembleObservation:
     modes = {
         server.name: zookeeper_mode(server.properties) for server in declaration.zookeeper if server.name in running
     }
-    picture = _picture(declaration) if any(modes.values()) and any(_is_broker(name) for name in running) else None
+    picture = (
+        _picture(declaration, directory, running)
+        if any(modes.values()) and any(_is_broker(name) for name in running)
+        else None
+    )
     servers = []
     for server in declaration.servers:
         state: State
@@ -116,23 +123,34 @@ def _is_broker(name: str) -> bool:
     return name.startswith("broker-")
 
 
-def _picture(declaration: EnsembleDeclaration) -> Picture | None:
+def broker_addresses(directory: Path, names: Iterable[str]) -> dict[int, str]:
+    """Where each of these brokers listens without asking for credentials, by the file that it was started with."""
+    found: dict[int, str] = {}
+    for name in names:
+        written = written_properties(directory / name) if _is_broker(name) else {}
+        address = plaintext_listener(written) if "listeners" in written else None
+        if address:
+            found[int(name.removeprefix("broker-"))] = address
+    return found
+
+
+def _picture(declaration: EnsembleDeclaration, directory: Path, running: Iterable[str]) -> Picture | None:
     conduct = Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience())
-    bootstrap = [address for each in declaration.brokers if (address := plaintext_listener(each.properties))]
-    if not bootstrap:
+    connect = declaration.brokers[0].properties["zookeeper.connect"] if declaration.brokers else ""
+    if not connect:
         return None
-    with LivingEnsemble(declaration.brokers[0].properties["zookeeper.connect"], bootstrap) as living:
+    with LivingEnsemble(connect, lambda: broker_addresses(directory, running)) as living:
         return living.picture() if conduct.until(living.is_connected, _CONNECT_SECONDS) else None
 
 
 def _broker_state(broker: int, picture: Picture | None) -> tuple[State, str]:
     if picture is None:
         return "not in sync", "the cluster cannot be read"
-    if broker not in picture.registered:
+    if not picture.is_registered(broker):
         return "not in sync", "not registered"
     behind = picture.behind(broker)
     if behind:
-        return "not in sync", f"behind in {len(behind)} partitions"
+        return "not in sync", f"behind in {len(behind)} partitions: {shortened(behind, most=3)}"
     return "running", "controller" if broker == picture.controller else ""
 
 
