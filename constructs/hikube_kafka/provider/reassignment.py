@@ -67,8 +67,8 @@ def _unsettled(layout: Layout, topic: str, wanted: Mapping[int, Replicas]) -> in
 
 
 def _submit(cluster: Cluster, topic: str, moving: Mapping[int, Replicas]) -> None:
-    from kafka import KafkaAdminClient, TopicPartition  # type: ignore[import-untyped]  # noqa: PLC0415 - used here alone
-    from kafka.errors import KafkaError  # type: ignore[import-untyped]  # noqa: PLC0415
+    from kafka import KafkaAdminClient, TopicPartition  # noqa: PLC0415 - used here alone
+    from kafka.errors import KafkaError  # noqa: PLC0415
 
     with _client_properties(cluster.settings.security) as properties:
         client = None
