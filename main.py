@@ -1,6 +1,6 @@
 """The app: which stacks there are."""
 
-from hikube_kafka.platform.cdk import App
+from hikube_kafka.platform import App
 from stacks.local import LocalPlatform
 
 app = App()

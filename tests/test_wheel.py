@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 STACK = """
-from hikube_kafka.platform import KafkaPlatform, LocalTarget
-from hikube_kafka.platform.cdk import App, LocalBackend, TerraformStack
+from hikube_kafka.platform import App, KafkaPlatform, LocalTarget
+from hikube_kafka.platform.cdk import LocalBackend, TerraformStack
 from hikube_kafka.spec.topic import Topic
 
 app = App(outdir="out")

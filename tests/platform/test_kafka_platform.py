@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hikube_kafka import __version__
-from hikube_kafka.platform import Delivery, HikubeProvider, KafkaPlatform, LocalTarget, Target
+from hikube_kafka.platform import App, Delivery, HikubeProvider, KafkaPlatform, LocalTarget, Target
 from hikube_kafka.platform.cdk import Construct, TerraformResource, TerraformStack
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kafka import Kafka, Listener
@@ -229,3 +230,29 @@ def test_a_new_target_needs_nothing_of_the_others(stack: TerraformStack, synthes
     content = synthesized(stack)
     assert set(content["resource"]) == {"hikube_kafka_topic", "terraform_data"}
     assert content["output"]["events_contract"]["value"]["target"] == "elsewhere"
+
+
+def test_a_refusal_is_read_without_the_machinery_that_carried_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = App(outdir=str(tmp_path))
+    stack = TerraformStack(app, "stack")
+    KafkaPlatform(stack, "events", target=LocalTarget(), zookeeper=ZooKeeper(servers=2))
+    with pytest.raises(SystemExit) as ended:
+        app.synth()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "What was declared cannot be:\n"
+        "  [stack/events] zookeeper.servers: 2 servers need 2 for a quorum and survive the loss of 0, as 1 would. "
+        "Declare 1 or 3. [zookeeper-even]\n"
+    )
+
+
+def test_any_other_error_of_a_synth_keeps_its_traceback(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    app = App(outdir=str(folder))
+    TerraformStack(app, "stack")
+    folder.rmdir()
+    folder.touch()
+    with pytest.raises(RuntimeError, match="ENOTDIR"):
+        app.synth()

@@ -4,6 +4,7 @@
 :class:`HikubeProvider` are its parts, each usable alone.
 """
 
+from hikube_kafka.platform.app import App
 from hikube_kafka.platform.ensemble import LocalEnsemble
 from hikube_kafka.platform.kafka_platform import KafkaPlatform
 from hikube_kafka.platform.local import LocalTarget
@@ -13,6 +14,7 @@ from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
 
 __all__ = [
+    "App",
     "Delivery",
     "HikubeProvider",
     "KafkaPlatform",

@@ -1,0 +1,31 @@
+"""An app whose refusals can be read."""
+
+import sys
+
+from hikube_kafka.platform import cdk
+
+_REFUSAL = "Error: Validation failed with the following errors:"
+
+
+class App(cdk.App):
+    """The CDK's own, but for this: when constructs refuse a declaration, the user reads why, and no traceback.
+
+    The CDK shows the reasons twice within forty lines of the machinery that carried them.
+    """
+
+    def synth(self) -> None:
+        """Write the Terraform of every stack.
+
+        Raises:
+            SystemExit: a construct refuses what was declared; every reason has been written to stderr.
+        """
+        try:
+            super().synth()
+        except RuntimeError as error:
+            refusal, found, reasons = str(error).partition(_REFUSAL)
+            if refusal or not found:
+                raise
+            # The CDK's last paragraph tells how to ignore the reasons: nothing would be deployed of a refused platform.
+            listed, _, _ = reasons.strip("\n").partition("\n\n")
+            sys.stderr.write(f"What was declared cannot be:\n{listed}\n")
+            raise SystemExit(1) from None
