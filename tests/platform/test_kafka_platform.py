@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -252,7 +253,7 @@ def test_any_other_error_of_a_synth_keeps_its_traceback(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     app = App(outdir=str(folder))
     TerraformStack(app, "stack")
-    folder.rmdir()
+    shutil.rmtree(folder)
     folder.touch()
     with pytest.raises(RuntimeError, match="ENOTDIR"):
         app.synth()
