@@ -93,6 +93,24 @@ def test_a_topic_is_gone_only_if_a_second_look_does_not_find_it_either() -> None
     assert gone.asked == 2  # one doubt for the whole process
 
 
+def test_an_import_from_a_cluster_that_does_not_answer_is_an_error_and_not_an_empty_topic() -> None:
+    topics = topics_of(Scripted(DEAD))
+    imported = dict.fromkeys(topics.schema.attributes) | topics.import_state("orders")
+    with pytest.raises(Refusal) as refusal:
+        topics.read(imported, b"")
+    assert "cannot import topic orders" in refusal.value.diagnostics[0].detail
+    session = Session()
+    session.configure(Settings(unknown=("bootstrap_servers",)))
+    with pytest.raises(Refusal) as refusal:
+        TopicResource(session).read(imported, b"")
+    assert "cannot be imported yet" in refusal.value.diagnostics[0].summary
+
+
+def test_an_illegal_name_cannot_be_imported() -> None:
+    with pytest.raises(Refusal):
+        topics_of(Scripted(layout())).import_state("a b")
+
+
 def test_brokers_that_are_just_joining_are_waited_for_a_moment() -> None:
     assert len(Scripted(layout(brokers=1), layout(brokers=2), layout(brokers=3)).live_brokers(3)) == 3
     assert len(Scripted(layout(brokers=2)).live_brokers(3)) == 2
