@@ -69,6 +69,14 @@ def test_an_apply_waits_once_and_not_once_per_topic() -> None:
     assert cluster.asked == asked + 1
 
 
+def test_a_dead_cluster_costs_its_seconds_once_and_not_once_per_topic() -> None:
+    cluster = Scripted(DEAD)
+    topics = topics_of(cluster)
+    states = [_state(f"topic-{number}", partitions=1) for number in range(50)]
+    assert [topics.read(each, b"") for each in states] == states
+    assert cluster.asked == 1
+
+
 def test_ctrl_c_ends_the_wait_for_a_cluster() -> None:
     cluster = Scripted(DEAD)
     cluster._stopped.set()

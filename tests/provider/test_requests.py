@@ -117,19 +117,3 @@ def test_topics_created_at_the_same_time_share_requests(bootstrap: str) -> None:
         made = list(pool.map(create, range(100)))
     assert [each["name"] for each in made] == [f"made-{number}" for number in range(100)]
     assert counted.requests()["CreateTopics"] <= 50
-
-
-def test_a_dead_cluster_is_dialled_once_and_not_once_per_topic(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hikube_kafka.provider import cluster as module  # noqa: PLC0415 - patched here alone
-
-    dialled: list[str] = []
-
-    def refuse(address: str, timeout: float) -> None:  # noqa: ARG001 - the real one's signature
-        dialled.append(address)
-        raise ConnectionRefusedError(111, "Connection refused")
-
-    monkeypatch.setattr(module.reach, "dial", refuse)
-    counted = Counted("127.0.0.1:9")
-    states = [state(f"topic-{number}") for number in range(50)]
-    assert [counted.topics.read(each, b"") for each in states] == states
-    assert dialled == ["127.0.0.1:9"]
