@@ -62,7 +62,10 @@ demo: setup
 	@$(STAGE) 'Proof' $(HIKUBE) smoke --outputs $(OUTPUTS)
 	@.venv/bin/python scripts/summary.py $(OUTPUTS) $(DEPLOYMENT)
 
+# A topic is deleted by brokers: what does not run (exit code 1) is started once more.
 down: setup
+	@code=0; $(HIKUBE) local status --ensemble events >/dev/null 2>&1 || code=$$?; \
+		[ $$code -ne 1 ] || $(STAGE) 'Start what was stopped' $(CDKTF) deploy local --auto-approve --skip-provider-lock
 	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve --skip-provider-lock
 
 test: setup
