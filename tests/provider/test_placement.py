@@ -99,6 +99,18 @@ def test_no_new_replica_would_stand_better_on_another_broker_of_its_rack(case: C
             assert all(count[broker] - count[other] <= 1 for other in others)
 
 
+@given(cases())
+def test_no_follower_that_stays_should_rather_have_given_way_to_one_that_went(case: Case) -> None:
+    current, factor, racks, load = case
+    wanted = spread(current, factor, racks, load)
+    count = Counter(broker for replicas in wanted.values() for broker in replicas)
+    for partition, replicas in wanted.items():
+        live = [broker for broker in current[partition] if broker in racks]
+        for broker in set(replicas) & set(live[1:]):
+            went = [each for each in live if racks[each] == racks[broker] and each not in replicas]
+            assert all(count[broker] - count[other] <= 1 for other in went)
+
+
 def test_leaders_that_must_change_are_spread() -> None:
     wanted = spread({partition: [9] for partition in range(6)}, 1, {0: None, 1: None, 2: None})
     assert Counter(replicas[0] for replicas in wanted.values()) == {0: 2, 1: 2, 2: 2}

@@ -41,9 +41,12 @@ def spread(
         placement.count.update(live)
     for partition, live in kept.items():
         kept[partition] = placement.keep(live, quotas[partition])
-    added = {partition: placement.add(live, quotas[partition]) for partition, live in kept.items()}
-    placement.even_out(kept, added)
-    return placement.with_leaders({partition: (*live, *added[partition]) for partition, live in kept.items()}, current)
+    present = {
+        partition: tuple(broker for broker in replicas if broker in racks) for partition, replicas in current.items()
+    }
+    chosen = {partition: [*live, *placement.add(live, quotas[partition])] for partition, live in kept.items()}
+    placement.even_out(chosen, present)
+    return placement.with_leaders({partition: tuple(brokers) for partition, brokers in chosen.items()}, current)
 
 
 class _Placement:
@@ -108,27 +111,27 @@ class _Placement:
                 added.append(chosen)
         return added
 
-    def even_out(self, kept: Mapping[int, Sequence[int]], added: Mapping[int, list[int]]) -> None:
-        """Shift added replicas within their racks until no shift makes the counts more even.
+    def even_out(self, chosen: Mapping[int, list[int]], present: Mapping[int, Replicas]) -> None:
+        """Exchange replicas within their racks until no exchange makes the counts more even.
 
-        Each shift lowers the sum of the squared counts, so it ends.
+        Each exchange lowers the sum of the squared counts, so it ends. None of them moves more data: an added replica
+        goes to another broker, one that stays gives way only to one that would have gone, and the leader stays.
         """
-        shifted = True
-        while shifted:
-            shifted = False
-            for partition, brokers in added.items():
+        exchanged = True
+        while exchanged:
+            exchanged = False
+            for partition, brokers in chosen.items():
                 for index, broker in enumerate(brokers):
-                    free = [
-                        other
-                        for other, rack in self.rack.items()
-                        if rack == self.rack[broker] and other not in kept[partition] and other not in brokers
-                    ]
+                    if present[partition][:1] == (broker,):
+                        continue
+                    others = present[partition] if broker in present[partition] else self.rack
+                    free = [each for each in others if self.rack[each] == self.rack[broker] and each not in brokers]
                     other = min(free, key=self.weight, default=broker)
                     if self.count[broker] - self.count[other] > 1:
                         brokers[index] = other
                         self.count[broker] -= 1
                         self.count[other] += 1
-                        shifted = True
+                        exchanged = True
 
     @staticmethod
     def with_leaders(replicas: Mapping[int, Replicas], current: Mapping[int, Sequence[int]]) -> dict[int, Replicas]:
