@@ -52,9 +52,10 @@ setup: prerequisites .build/python .build/node jars provider
 jars: .build/python
 	@$(HIKUBE) local jars
 
-# Every time: another checkout may have installed its own.
+# Every time: another checkout may have installed its own. Terraform's lock then holds the checksum of that one.
 provider: .build/python
-	@$(HIKUBE) provider install
+	@$(HIKUBE) provider install | tee .build/provider.log
+	@grep -q 'already installed' .build/provider.log || rm -f cdktf.out/stacks/*/.terraform.lock.hcl
 
 demo: setup
 	@$(STAGE) 'Deploy' $(CDKTF) deploy local --auto-approve --skip-provider-lock --outputs-file $(OUTPUTS) \
