@@ -1,6 +1,5 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,10 +12,8 @@ from hikube_kafka.provider.protocol.schema import BOOL, NUMBER, STRING, Attribut
 from hikube_kafka.provider.protocol.values import UNKNOWN
 from hikube_kafka.provider.session import Session, not_reached, refused
 from hikube_kafka.spec.definitions import Mismatch, canonical, check_topic_config, topic_definitions
+from hikube_kafka.spec.topic_limits import LONGEST_NAME, is_legal_name, leaves_no_room, wanted_min_insync
 
-_LONGEST_NAME = 249
-"""Kafka's own limit: a partition's folder carries the name."""
-_LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]+")
 _SETTLE_SECONDS = 60.0
 """For brokers to let go of a deleted topic, or to know of a new one."""
 
@@ -361,10 +358,10 @@ class TopicResource(Resource):
 def _name_faults(name: Any) -> Iterator[Diagnostic]:
     if not isinstance(name, str):
         return
-    if not _LEGAL_NAME.fullmatch(name) or name in {".", ".."} or len(name) > _LONGEST_NAME:
+    if not is_legal_name(name):
         yield Diagnostic(
             f"{_shown(name)} cannot be the name of a topic",
-            f"A name has 1 to {_LONGEST_NAME} letters, digits, dots, underscores and hyphens, and is not . or ..: "
+            f"A name has 1 to {LONGEST_NAME} letters, digits, dots, underscores and hyphens, and is not . or ..: "
             f"this one has {len(name)} characters.",
             path=("name",),
         )
@@ -377,11 +374,11 @@ def _shown(name: Any) -> str:
 def _min_insync_faults(entries: Mapping[str, str], factor: Any) -> Iterator[Diagnostic]:
     key = "min.insync.replicas"
     least = entries.get(key, "").strip()
-    if isinstance(factor, int) and least.isdigit() and int(least) >= factor and (factor, int(least)) != (1, 1):
+    if isinstance(factor, int) and leaves_no_room(least, factor):
         yield Diagnostic(
             f"{key} = {least} leaves no room in a replication factor of {factor}",
             "Producers with acks=all would be refused as soon as one broker is away, for a restart too. Set it to "
-            f"{max(factor - 1, 1)}, or raise replication_factor.",
+            f"{wanted_min_insync(factor)}, or raise replication_factor.",
             path=("config", key),
         )
 

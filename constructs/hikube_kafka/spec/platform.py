@@ -9,21 +9,6 @@ WANTED_REPLICAS = 3
 """Copies of a partition when there are brokers enough: one may be lost while another is being restarted."""
 
 
-def wanted_min_insync(replication_factor: int) -> int:
-    """In-sync replicas that a write must reach: one less than there are, so that one broker may be away; at least 1.
-
-    ====  =======
-    RF    min ISR
-    ====  =======
-    1     1
-    2     1
-    3     2
-    5     4
-    ====  =======
-    """
-    return max(replication_factor - 1, 1)
-
-
 class Platform(Model):
     """What is declared. It may still break a rule: see :func:`hikube_kafka.spec.rules.check`."""
 

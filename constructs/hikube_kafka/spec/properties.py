@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from hikube_kafka.spec import definitions
 from hikube_kafka.spec.kafka import Listener
-from hikube_kafka.spec.platform import Platform, wanted_min_insync
+from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.topic import ConfigValue, Topic
+from hikube_kafka.spec.topic_limits import leaves_no_room, wanted_min_insync
 
 FOUR_LETTER_WORDS = "conf,mntr,ruok,srvr"
 """What the probes use, and nothing else: ``srvr`` shows the Mode, ``mntr`` the followers, ``conf`` the members."""
@@ -196,11 +197,7 @@ def topic_config(platform: Platform, topic: Topic) -> dict[str, str]:
     declared = {key: _kafkas_text(key, value) for key, value in topic.config.items()}
     cluster_wide = cluster_settings(platform)["min.insync.replicas"]
     factor = platform.replication_factor(topic)
-    if (
-        "min.insync.replicas" not in declared
-        and cluster_wide.isdigit()
-        and int(cluster_wide) > wanted_min_insync(factor)
-    ):
+    if "min.insync.replicas" not in declared and leaves_no_room(cluster_wide, factor):
         declared["min.insync.replicas"] = str(wanted_min_insync(factor))
     return dict(sorted(declared.items()))
 

@@ -21,6 +21,13 @@ from hikube_kafka.spec.properties import (
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import BROKER_HEAP, ZOOKEEPER_HEAP, HeapRule, Resources
 from hikube_kafka.spec.topic import Topic
+from hikube_kafka.spec.topic_limits import (
+    INTERNAL,
+    LONGEST_NAME,
+    is_legal_name,
+    leaves_no_room,
+    wanted_min_insync,
+)
 
 Severity = Literal["error", "warning", "notice"]
 
@@ -30,9 +37,6 @@ MOST_PARTITIONS_PER_BROKER = 4000
 
 INTERNAL_PARTITIONS = 100
 """``__consumer_offsets`` and ``__transaction_state``: 50 partitions each, Kafka's defaults."""
-
-MOST_TOPIC_NAME = 249
-"""Kafka makes a folder ``<topic>-<partition>`` and leaves room for the suffix. Source: ``Topic.MAX_NAME_LENGTH``."""
 
 MOST_PLATFORM_NAME = 40
 """A release ``kafka-<name>`` and its pods' names must stay DNS labels; Hikube refuses more than 47 characters."""
@@ -299,15 +303,13 @@ def broker_min_insync_leaves_room(platform: Platform) -> Iterator[Problem]:
     """With min ISR = RF, the first broker that restarts stops every write."""
     settings = cluster_settings(platform)
     for key, factor_key in _IN_SYNC.items():
-        if settings[key].isdigit() and settings[factor_key].isdigit():
-            in_sync, factor = int(settings[key]), int(settings[factor_key])
-            if in_sync >= factor and (factor, in_sync) != (1, 1):
-                yield _error(
-                    "min-insync-too-high",
-                    "kafka.config",
-                    f"{key} = {in_sync} with {factor_key} = {factor}: acks=all fails as soon as one broker is away.",
-                    f"Declare {max(factor - 1, 1)}, or drop it: it is computed.",
-                )
+        if settings[factor_key].isdigit() and leaves_no_room(settings[key], factor := int(settings[factor_key])):
+            yield _error(
+                "min-insync-too-high",
+                "kafka.config",
+                f"{key} = {settings[key]} with {factor_key} = {factor}: acks=all fails as soon as one broker is away.",
+                f"Declare {wanted_min_insync(factor)}, or drop it: it is computed.",
+            )
 
 
 @_rule
@@ -328,17 +330,13 @@ def user_config_wins(platform: Platform) -> Iterator[Problem]:
 
 @_rule
 def topic_name_is_legal(platform: Platform) -> Iterator[Problem]:
-    """Kafka's own rule. Source: ``org.apache.kafka.common.internals.Topic.validate``."""
+    """Kafka would refuse it halfway through the apply."""
     for topic in platform.topics:
-        if (
-            not re.fullmatch(r"[a-zA-Z0-9._-]+", topic.name)
-            or topic.name in {".", ".."}
-            or len(topic.name) > MOST_TOPIC_NAME
-        ):
+        if not is_legal_name(topic.name):
             yield _error(
                 "topic-name",
                 f"topic {topic.name!r}",
-                f"Kafka does not allow this name: it takes 1 to {MOST_TOPIC_NAME} of a-z, A-Z, 0-9, '.', '_' and '-', "
+                f"Kafka does not allow this name: it takes 1 to {LONGEST_NAME} of a-z, A-Z, 0-9, '.', '_' and '-', "
                 "and neither '.' nor '..'.",
                 "Rename it.",
             )
@@ -348,7 +346,7 @@ def topic_name_is_legal(platform: Platform) -> Iterator[Problem]:
 def topic_name_is_not_internal(platform: Platform) -> Iterator[Problem]:
     """Kafka makes these itself, in its own way."""
     for topic in platform.topics:
-        if topic.name in {"__consumer_offsets", "__transaction_state", "__cluster_metadata", "__share_group_state"}:
+        if topic.name in INTERNAL:
             yield _error(
                 "topic-internal",
                 _where(topic),
@@ -429,13 +427,13 @@ def topic_min_insync_leaves_room(platform: Platform) -> Iterator[Problem]:
     for topic in platform.topics:
         declared = topic_config(platform, topic).get("min.insync.replicas", "")
         factor = platform.replication_factor(topic)
-        if declared.isdigit() and int(declared) >= factor and (factor, int(declared)) != (1, 1):
+        if leaves_no_room(declared, factor):
             yield _error(
                 "min-insync-too-high",
                 _where(topic),
                 f"min.insync.replicas = {declared} with replication factor {factor}: acks=all fails as soon as one "
                 "broker is away.",
-                f"Declare {max(factor - 1, 1)}, or drop it: it is computed.",
+                f"Declare {wanted_min_insync(factor)}, or drop it: it is computed.",
             )
 
 
