@@ -68,20 +68,20 @@ class Configuration:
 
 
 def topics_configuration(count: int) -> dict[str, Any]:
-    """``count`` topics of one partition, each with two entries of its own."""
+    """``count`` topics of one partition, each a block of its own, as the constructs write them."""
     return {
         "terraform": {"required_providers": {"hikube": {"source": "terraform.local/hikube/hikube"}}},
         "provider": {"hikube": {"bootstrap_servers": f"127.0.0.1:{LAYOUT.broker_port}"}},
         "resource": {
             "hikube_kafka_topic": {
-                "many": {
-                    "for_each": f'${{toset([for number in range({count}) : "topic-${{number}}"])}}',
-                    "name": "${each.key}",
+                f"topic-{number}": {
+                    "name": f"topic-{number}",
                     "partitions": 1,
                     "replication_factor": 1,
                     "config": {"retention.ms": "86400000", "min.insync.replicas": "1"},
                     "deletion_protection": False,
                 }
+                for number in range(count)
             }
         },
     }
@@ -89,9 +89,8 @@ def topics_configuration(count: int) -> dict[str, Any]:
 
 def empty_configuration(count: int) -> dict[str, Any]:
     """The same attributes in Terraform's own empty resource."""
-    many = dict(topics_configuration(count)["resource"]["hikube_kafka_topic"]["many"])
-    for_each = many.pop("for_each")
-    return {"resource": {"terraform_data": {"many": {"for_each": for_each, "input": many}}}}
+    topics = topics_configuration(count)["resource"]["hikube_kafka_topic"]
+    return {"resource": {"terraform_data": {name: {"input": attributes} for name, attributes in topics.items()}}}
 
 
 def cold_start(shim: Path) -> float:
@@ -107,23 +106,19 @@ def cold_start(shim: Path) -> float:
 
 def requests_of_a_refresh(count: int) -> Counter[str]:
     """Kafka requests of one process that reads every topic, ten at a time as Terraform does."""
-    sent: Counter[str] = Counter()
-
-    def add(statistics_json: str) -> None:
-        brokers = json.loads(statistics_json)["brokers"].values()
-        totals = Counter[str]()
-        for broker in brokers:
-            totals.update({name: times for name, times in broker.get("req", {}).items() if times})
-        sent.update({name: times - sent[name] for name, times in totals.items()})
-
+    taken: list[dict[str, Any]] = []
     settings = Settings(bootstrap_servers=f"127.0.0.1:{LAYOUT.broker_port}")
-    cluster = Cluster(settings, Event(), on_statistics=add)
+    cluster = Cluster(settings, Event(), on_statistics=lambda text: taken.append(json.loads(text)))
     with ThreadPoolExecutor(10) as pool:
         found = list(pool.map(cluster.topic, [f"topic-{number}" for number in range(count)]))
     if missing := [topic for topic in found if topic is None]:
         sys.exit(f"{len(missing)} topics were not read")
-    time.sleep(2)  # librdkafka reports twice a second, and only while it is asked to
-    cluster.pause()
+    before = len(taken)
+    while len(taken) < before + 2:  # the second one was surely taken after the last answer
+        cluster._admin().poll(0.1)  # noqa: SLF001 - statistics come while the client is polled
+    sent: Counter[str] = Counter()
+    for broker in taken[-1]["brokers"].values():
+        sent.update({kind: times for kind, times in broker["req"].items() if times})
     return sent
 
 
