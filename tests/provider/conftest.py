@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,23 @@ class Workspace:
         done = self.run("apply", "-auto-approve", *arguments)
         assert done.returncode == 0, done.stdout
         return done.stdout
+
+    def apply_interrupted(self, after: float) -> None:
+        """Apply, and press Ctrl-C: it reaches Terraform and the provider alike, as from a terminal."""
+        running = subprocess.Popen(
+            self.command("apply", "-auto-approve"),
+            cwd=self.directory,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            running.wait(after)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGINT)
+        running.wait(120)
 
     def refused(self, *arguments: str) -> str:
         """Run something that must fail; answers what it said."""

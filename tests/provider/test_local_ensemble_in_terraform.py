@@ -1,8 +1,5 @@
 """An ensemble on this machine through the real Terraform: started, killed, healed, changed, destroyed."""
 
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -93,24 +90,6 @@ def kill(pid: int) -> None:
     process = psutil.Process(pid)
     process.kill()
     process.wait(10)
-
-
-def apply_interrupted(workspace: Any, after: float) -> None:
-    """Apply, and press Ctrl-C: it reaches Terraform and the provider alike, as from a terminal."""
-    running = subprocess.Popen(
-        workspace.command("apply", "-auto-approve"),
-        cwd=workspace.directory,
-        env=workspace.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        running.wait(after)
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGINT)
-    running.wait(120)
 
 
 def test_an_ensemble_is_started_killed_shown_healed_and_destroyed(stage: Stage) -> None:
@@ -206,7 +185,7 @@ def test_changed_configuration_is_rolled_brokers_are_added_and_those_with_replic
 def test_an_interrupted_start_ends_well_at_the_next_apply(stage: Stage, after: float) -> None:
     stage.write(topics={"orders": topic("orders")})
     workspace = stage.workspace
-    apply_interrupted(workspace, after)
+    workspace.apply_interrupted(after)
     if stage.processes():
         assert any(resource["address"] == ADDRESS for resource in workspace.resources()), "processes nobody knows of"
     workspace.apply()
@@ -220,7 +199,7 @@ def test_an_interrupted_healing_is_taken_up_by_the_next_apply_without_a_replacem
     cluster = stage.workspace.state(ADDRESS)["cluster_id"]
     for pid in stage.processes().values():
         kill(pid)
-    apply_interrupted(stage.workspace, 3.0)
+    stage.workspace.apply_interrupted(3.0)
     assert "0 destroyed" in stage.workspace.apply()
     assert stage.workspace.plan() == "empty"
     assert stage.workspace.state(ADDRESS)["cluster_id"] == cluster

@@ -1,8 +1,5 @@
 """Topics through the real Terraform, on a real cluster."""
 
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -364,20 +361,7 @@ def test_an_interrupted_apply_loses_sight_of_no_topic_and_the_next_one_ends_well
     workspace.write(
         provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}}, resource={"hikube_kafka_topic": topics}
     )
-    running = subprocess.Popen(
-        workspace.command("apply", "-auto-approve"),
-        cwd=workspace.directory,
-        env=workspace.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        running.wait(after)
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGINT)
-    running.wait(120)
+    workspace.apply_interrupted(after)
     recorded = {resource["values"]["name"] for resource in workspace.resources()}
     until(lambda: {topic for topic in kafka.list_topics(timeout=10).topics if topic.startswith(name)} == recorded)
     workspace.apply()

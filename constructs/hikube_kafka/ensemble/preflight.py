@@ -15,7 +15,7 @@ from hikube_kafka.ensemble.living import plaintext_listener
 from hikube_kafka.spec.process import EnsembleDeclaration, Kind, ServerProcess
 
 OVERHEAD_BYTES: Mapping[Kind, int] = {"zookeeper": 100 * 1024**2, "broker": 250 * 1024**2}
-"""What a process takes beside its heap: classes, threads, direct buffers. Measured with 3+3 (docs/benchmarks.md)."""
+"""What a process takes beside its heap: classes, threads, direct buffers. A cautious assumption of this project."""
 
 _MIB = 1024**2
 

@@ -89,8 +89,8 @@ def _computed_settings(platform: Platform) -> dict[str, str]:
         "transaction.state.log.min.isr": str(in_sync),
         # An out-of-sync leader loses acknowledged messages: never on its own.
         "unclean.leader.election.enable": "false",
-        # A killed broker keeps its partitions without a leader for this long: 6 s was seen to more than halve the
-        # pause of Kafka's 18 s (docs/benchmarks.md), and is ZooKeeper's three missed ticks.
+        # A killed broker keeps its partitions without a leader until its session ends: 6 s, three of ZooKeeper's
+        # ticks, in place of Kafka's 18 s.
         "zookeeper.session.timeout.ms": "6000",
     }
 
