@@ -15,6 +15,7 @@ from hikube_kafka.ensemble import (
     default_directory,
     destroy,
     ensembles,
+    lifecycle,
     logs,
     observe,
     status,
@@ -59,6 +60,17 @@ def test_a_broker_that_refuses_its_configuration_is_shown_with_its_reason_and_no
     assert running_servers(Path(declaration.directory)) == {}
 
     assert apply(declaration).is_healthy, "the next apply, put right, ends well"
+
+
+def test_a_server_whose_mark_cannot_be_read_in_its_first_moment_is_not_taken_for_dead(
+    declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        # While a process becomes another one, its command line reads as empty.
+        patch.setattr(lifecycle, "running_servers", lambda _directory: {})
+        apply(declaration)
+
+    assert observe(declaration).is_healthy
 
 
 def test_what_java_itself_refuses_is_shown(declaration: EnsembleDeclaration) -> None:

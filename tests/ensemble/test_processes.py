@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hikube_kafka.ensemble.configuration import CONSOLE_LOG
 from hikube_kafka.ensemble.processes import RunningServer, running_servers, start, stop
 from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
 
@@ -36,6 +37,20 @@ def test_a_started_process_is_found_by_directory_and_name(directory: Path) -> No
     assert found["broker-0"].digest == "abc"
     assert found["broker-0"].is_alive()
     assert running_servers(directory.parent) == {}
+
+
+def test_whoever_starts_a_server_is_told_which_process_it_is(directory: Path) -> None:
+    process = start(directory, marked(directory, "broker-0"), {})
+
+    assert process is not None
+    assert process == running_servers(directory)["broker-0"].process
+
+
+def test_what_ended_at_once_has_said_why_in_its_console_log(directory: Path) -> None:
+    process = start(directory, ["/no/such/java", f"-Dhikube.ensemble={directory}/broker-0"], {})
+
+    assert PATIENT.until(lambda: process is None or not process.is_running(), 30)
+    assert "/no/such/java" in (directory / CONSOLE_LOG).read_text()
 
 
 def test_it_has_left_our_session_and_hears_no_ctrl_c(directory: Path) -> None:

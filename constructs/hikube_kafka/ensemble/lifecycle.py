@@ -283,7 +283,7 @@ class _Application:
             self.conduct.progress("the addresses of ZooKeeper change: the whole ensemble stops and starts again")
             _stop_in_order(self.running, self.conduct)
             self.running = {}
-        dead = [server for server in self.declaration.zookeeper if server.name not in self.running]
+        dead = [server for server in self.declaration.zookeeper if not self._runs(server.name)]
         if dead:
             self._start(dead)
         self._await_quorum()
@@ -332,7 +332,7 @@ class _Application:
 
     def _brokers(self, living: LivingEnsemble, removed: list[int]) -> None:
         brokers = self.declaration.brokers
-        dead = [broker for broker in brokers if broker.name not in self.running]
+        dead = [broker for broker in brokers if not self._runs(broker.name)]
         for broker in dead:
             self._await_unregistered(broker, living)
         if dead:
@@ -425,22 +425,25 @@ class _Application:
             folder = self.directory / server.name
             write_server(folder, server)
             self.log_ends[server.name] = log_end(folder)
-            command = command_line(
-                self.directory, server, java=self.java, jars=self.jars, digest=digest(self.declaration, server)
-            )
+            configured = digest(self.declaration, server)
+            command = command_line(self.directory, server, java=self.java, jars=self.jars, digest=configured)
             self.started.append(server.name)
-            start(folder, command, os.environ)
-        self.running = running_servers(self.directory)
+            process = start(folder, command, os.environ)
+            if process is not None:
+                self.running[server.name] = RunningServer(server.name, configured, process)
 
     def _stop(self, name: str) -> None:
         stop_processes([self.running[name]], self.conduct)
         self.ready.discard(name)
         del self.running[name]
 
+    def _runs(self, name: str) -> bool:
+        running = self.running.get(name)
+        return running is not None and running.is_alive()
+
     def _fail_on_dead(self, servers: tuple[ServerProcess, ...]) -> None:
         for server in servers:
-            running = self.running.get(server.name)
-            if running is None or not running.is_alive():
+            if not self._runs(server.name):
                 self.ready.discard(server.name)
                 raise self._failure(
                     server.name, "ended right after its start" if server.name in self.started else "ended"
@@ -453,7 +456,7 @@ class _Application:
     def _stop_in_vain(self) -> list[str]:
         """Stop what this call started in vain: everything if nothing ran before, or else what did not get ready."""
         in_vain = set(self.started) if self.was_down else set(self.started) - self.ready
-        chosen = {name: server for name, server in running_servers(self.directory).items() if name in in_vain}
+        chosen = {name: server for name, server in self.running.items() if name in in_vain and self._runs(name)}
         _stop_in_order(chosen, self.conduct)
         return sorted(chosen)
 

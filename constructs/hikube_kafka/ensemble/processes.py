@@ -99,24 +99,30 @@ def command_line(directory: Path, server: ServerProcess, *, java: str, jars: Pat
     ]
 
 
-def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> None:
+def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> psutil.Process | None:
     """Start a server that outlives this process and does not hear the signals of its terminal.
 
     A shell starts it in the background and ends at once. The server then belongs to init: nothing has to reap it
-    here, however long this process lives. The shell's own command line carries the mark too, so that there is no
-    moment at which the server runs and cannot be found.
+    here, however long this process lives. The shell's own command line carries the mark too, so that a call that is
+    killed here leaves nothing behind that the next one does not find.
+
+    Returns:
+        The server; ``None`` if it has ended by now. Who starts a server keeps this answer and does not look for the
+        mark: in the moment in which the shell's child becomes the server, its command line reads as empty.
     """
-    with (folder / CONSOLE_LOG).open("wb") as console:
-        subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=dict(environment),
-            start_new_session=True,
-            check=True,
-        )
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >"$0" 2>&1 & echo $!', CONSOLE_LOG, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+        env=dict(environment),
+        start_new_session=True,
+        check=True,
+    )
+    try:
+        return psutil.Process(int(done.stdout))
+    except psutil.NoSuchProcess:
+        return None
 
 
 def stop(servers: list[RunningServer], conduct: Conduct) -> None:
