@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hikube_kafka.spec.contract import Contract
     from hikube_kafka.spec.kafka import Kafka, Listener
+    from hikube_kafka.spec.kubernetes import KubernetesLayout
     from hikube_kafka.spec.local import LocalLayout
     from hikube_kafka.spec.platform import Platform
     from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "contract": ("Contract",),
     "kafka": ("Kafka", "Listener"),
+    "kubernetes": ("KubernetesLayout",),
     "local": ("LocalLayout",),
     "platform": ("Platform",),
     "quantities": ("Duration", "Quantity", "Throughput"),
@@ -42,6 +44,7 @@ __all__ = [
     "DeclarationError",
     "Duration",
     "Kafka",
+    "KubernetesLayout",
     "Listener",
     "LocalLayout",
     "Mechanism",

@@ -21,7 +21,6 @@ from hikube_kafka.spec.properties import (
     zoo_cfg,
     zookeeper_connect,
 )
-from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.security import ClientSecurity
 from hikube_kafka.spec.versions import KAFKA_VERSION
 
@@ -69,7 +68,7 @@ class LocalLayout(Model):
                 kind="zookeeper",
                 id=server,
                 properties=zoo_cfg(platform, server, addresses=addresses, data=_DATA),
-                heap=_java_size(platform.zookeeper.effective_heap),
+                heap=platform.zookeeper.effective_heap.java,
             )
             for server in addresses
         )
@@ -83,12 +82,14 @@ class LocalLayout(Model):
                 id=broker,
                 properties=server_properties(
                     platform,
-                    broker,
+                    broker=str(broker),
+                    rack=platform.kafka.rack(broker),
+                    listeners=platform.kafka.listeners,
                     addresses=self.broker_addresses(platform, broker),
                     connect=connect,
                     data=_DATA,
                 ),
-                heap=_java_size(platform.kafka.effective_heap),
+                heap=platform.kafka.effective_heap.java,
             )
             for broker in range(platform.kafka.brokers)
         )
@@ -135,8 +136,3 @@ def expected_topics(platform: Platform) -> tuple[TopicExpected, ...]:
         )
         for topic in platform.topics
     )
-
-
-def _java_size(heap: Quantity) -> str:
-    """``1Gi`` as Java writes it: ``1024m``."""
-    return f"{heap.mebibytes}m"

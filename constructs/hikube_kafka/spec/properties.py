@@ -12,6 +12,7 @@ from hikube_kafka.spec.kafka import Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.topic import ConfigValue, Topic
 from hikube_kafka.spec.topic_limits import leaves_no_room, wanted_min_insync
+from hikube_kafka.spec.zookeeper import ZooKeeper
 
 FOUR_LETTER_WORDS = "conf,mntr,ruok,srvr"
 """What the probes use, and nothing else: ``srvr`` shows the Mode, ``mntr`` the followers, ``conf`` the members."""
@@ -97,25 +98,27 @@ def _computed_settings(platform: Platform) -> dict[str, str]:
 
 def server_properties(
     platform: Platform,
-    broker: int,
     *,
+    broker: str,
+    rack: str | None,
+    listeners: tuple[Listener, ...],
     addresses: Mapping[str, BrokerAddress],
     connect: str,
     data: str,
 ) -> dict[str, str]:
-    """The complete ``server.properties`` of one broker.
+    """The complete ``server.properties`` of one broker, or of all with what differs left to fill in.
 
     Args:
         platform: the declaration.
         broker: the broker's id.
+        rack: its rack; None means none.
+        listeners: its doors; the brokers use the first among themselves.
         addresses: where each listener is met, by the listener's name.
         connect: ``zookeeper.connect``.
         data: the folder of the log segments, absolute or relative to the process's own folder.
     """
-    listeners = platform.kafka.listeners
-    rack = platform.kafka.rack(broker)
     own = {
-        "broker.id": str(broker),
+        "broker.id": broker,
         "log.dirs": data,
         "zookeeper.connect": connect,
         "listeners": ",".join(f"{each.kafka_name}://{addresses[each.name].bind}" for each in listeners),
@@ -157,8 +160,14 @@ def zoo_cfg(platform: Platform, server: int, *, addresses: Mapping[int, ZooKeepe
         f"server.{each}": f"{address.host}:{address.peer_port}:{address.election_port}"
         for each, address in addresses.items()
     }
-    declared = {key: text(value) for key, value in platform.zookeeper.config.items()}
-    return dict(sorted((_computed_zoo_cfg() | declared | own | (members if len(addresses) > 1 else {})).items()))
+    return dict(
+        sorted((zookeeper_settings(platform.zookeeper) | own | (members if len(addresses) > 1 else {})).items())
+    )
+
+
+def zookeeper_settings(zookeeper: ZooKeeper) -> dict[str, str]:
+    """Entries of ``zoo.cfg`` that are the same on every server: what was computed, with the user's own on top."""
+    return _computed_zoo_cfg() | {key: text(value) for key, value in zookeeper.config.items()}
 
 
 def _computed_zoo_cfg() -> dict[str, str]:
@@ -182,8 +191,11 @@ ZOOKEEPER_PLATFORM_KEYS = {
     "clientPort": "the target",
     "clientPortAddress": "the target",
     "dataDir": "zookeeper.storage",
-    "dataLogDir": "zookeeper.storage",
+    "dataLogDir": "zookeeper.log_storage",
     "dynamicConfigFile": "zookeeper.servers",
+    "quorumListenOnAllIPs": "the target",
+    "reconfigEnabled": "the target",
+    "standaloneEnabled": "the target",
     "4lw.commands.whitelist": "the probes",
 }
 """Entries of ``zoo.cfg`` that belong to the platform, with who sets them; ``server.N`` belongs to it as well."""

@@ -132,8 +132,13 @@ class Quantity(Measure):
 
     @property
     def mebibytes(self) -> int:
-        """The value in whole MiB, rounded down: the unit of ``-Xmx``."""
+        """The value in whole MiB, rounded down."""
         return self.bytes // 1024**2
+
+    @property
+    def java(self) -> str:
+        """The value as ``-Xmx`` takes it, in whole MiB: ``1024m``."""
+        return f"{self.mebibytes}m"
 
 
 _SECONDS = {

@@ -18,6 +18,8 @@ class ZooKeeper(Model):
     """Number of servers, with ids from 1: odd. 2f+1 servers survive the loss of f."""
     storage: Storage = Storage("5Gi")
     """Disk of each server. Default: Hikube's."""
+    log_storage: Storage | None = None
+    """A disk of its own for the transaction log, which every write waits for. None means the log is on ``storage``."""
     resources: Resources = Resources.preset("small")
     """Processor and memory of each server. Default: Hikube's."""
     heap: Quantity | None = None

@@ -1,0 +1,221 @@
+"""The values of the charts ``zookeeper`` and ``kafka``: every effective number of a release, explicit.
+
+The charts' ``values.schema.json`` is generated from these models, and their ``values.yaml`` holds what is computed for
+a platform of three and three: see ``scripts/charts/regenerate.py``.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from hikube_kafka.spec.kubernetes import (
+    ClaimRetention,
+    ExternalAccess,
+    Image,
+    KubernetesLayout,
+    NetworkPolicy,
+    Pods,
+)
+from hikube_kafka.spec.model import ChartModel
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.properties import server_properties, zookeeper_connect, zookeeper_settings
+from hikube_kafka.spec.quantities import Quantity
+from hikube_kafka.spec.resources import Resources
+from hikube_kafka.spec.storage import Storage
+
+KAFKA_DATA = "/var/lib/kafka/data"
+"""Where a broker's claim is mounted; its log segments are in a folder of it, beside what a file system puts there."""
+ZOOKEEPER_DATA = "/data"
+"""Where a ZooKeeper server's claim is mounted."""
+ZOOKEEPER_LOG = "/datalog"
+"""Where the claim of its transaction log is mounted, if there is one."""
+
+_JAVA_SIZE = r"^[1-9][0-9]*[kmg]$"
+
+
+class Claim(ChartModel):
+    """A claim of each pod."""
+
+    size: Quantity
+    storage_class: str = ""
+    """Empty means the cluster's default."""
+
+
+class ZooKeeperStorage(ChartModel):
+    """The claims of each server."""
+
+    data: Claim
+    """Snapshots, the membership, and the transaction log if it has no claim of its own."""
+    log: Claim | None = None
+    """A claim of its own for the transaction log, which every write waits for."""
+
+
+class KafkaStorage(ChartModel):
+    """The claim of each broker."""
+
+    data: Claim
+
+
+class ListenerPort(ChartModel):
+    """A listener of each broker on the pods' network."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,14}$")
+    port: int = Field(ge=1024, le=65535)
+
+
+class Rack(ChartModel):
+    """Where ``<rack>`` in the configuration comes from."""
+
+    names: tuple[str, ...] = ()
+    """Rack of each broker in turn, repeated as needed."""
+    from_zone: bool = False
+    """Take it from the zone label of the broker's node. Whoever installs must be allowed to list nodes; a node that
+    came after the last upgrade has no zone yet, and a broker there has no rack."""
+
+
+class _ReleaseValues(ChartModel):
+    """What both charts have in common."""
+
+    replicas: int = Field(ge=1)
+    image: Image
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of the Secrets that open the registry."""
+    heap: str = Field(pattern=_JAVA_SIZE)
+    """-Xms and -Xmx, as Java writes it."""
+    jvm_options: tuple[str, ...] = ()
+    """Further options of the JVM."""
+    resources: Resources
+    """Requested and limited alike."""
+    claim_retention: ClaimRetention = ClaimRetention()
+    config: dict[str, str]
+    pods: Pods = Pods()
+    network_policy: NetworkPolicy = NetworkPolicy()
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Labels of every object, besides the chart's own."""
+
+    def to_chart(self) -> dict[str, Any]:
+        """The values as the chart reads them: plain data, in camelCase, in the order of the model."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class ZooKeeperValues(_ReleaseValues):
+    """Values of the chart ``zookeeper``."""
+
+    storage: ZooKeeperStorage
+    config: dict[str, str]
+    """zoo.cfg, apart from the list of servers: that is the membership, which lives on the claims."""
+    membership_secret: str = ""
+    """Secret whose ``password`` is that of the ZooKeeper user ``super``, who alone may change the membership. Empty
+    means that the chart makes one, ``<release>-membership``, and keeps it."""
+    termination_grace_seconds: int = Field(default=60, ge=1)
+    """Seconds for a server to stop."""
+
+
+class KafkaValues(_ReleaseValues):
+    """Values of the chart ``kafka``."""
+
+    storage: KafkaStorage
+    config: dict[str, str]
+    """server.properties of every broker. What differs from pod to pod is filled in where it starts: <ordinal>, <host>,
+    <forward-port>, <node>, <node-port> and <rack>."""
+    listeners: tuple[ListenerPort, ...] = Field(min_length=1)
+    """Ports of the listeners in config; the client service has those of the first."""
+    forward_port: int = Field(ge=1024, le=65535)
+    """Port of broker 0's forward listener, on 127.0.0.1 of its pod; the next broker has the next."""
+    external: ExternalAccess = ExternalAccess()
+    rack: Rack = Rack()
+    startup_seconds: int = Field(default=86400, ge=60)
+    """Seconds for a broker to recover its log and get back into sync; after them its container is started anew."""
+    shutdown_gate_seconds: int = Field(default=180, ge=0)
+    """Seconds that a broker waits, before it stops, for the other replicas of its partitions to be in sync."""
+    termination_grace_seconds: int = Field(default=300, ge=1)
+    """Seconds for all of a broker's stop: the gate, handing over its leaderships, closing its log."""
+
+
+_SHORT_LIVED_ADDRESSES = "-Dsun.net.inetaddr.ttl=3"
+"""A pod that comes back has another address: Java remembers the old one for 30 s otherwise, and the pod waits."""
+
+
+def zookeeper_values(platform: Platform, layout: KubernetesLayout) -> ZooKeeperValues:
+    """The values of ZooKeeper's release."""
+    zookeeper = platform.zookeeper
+    own = {
+        "dataDir": ZOOKEEPER_DATA,
+        # Every port-forward arrives from 127.0.0.1 and counts as one client: the default limit of 60 would shut it out.
+        "maxClientCnxns": "0",
+        # The membership is changed one server at a time, by a user with a password: a rolling restart with another
+        # list has been seen to elect two leaders.
+        "reconfigEnabled": "true",
+        "standaloneEnabled": "false",
+        # The name of a pod may still lead to its old address while it starts: bind to all.
+        "quorumListenOnAllIPs": "true",
+    }
+    log = {"dataLogDir": ZOOKEEPER_LOG} if zookeeper.log_storage else {}
+    return ZooKeeperValues(
+        replicas=zookeeper.servers,
+        image=layout.zookeeper_image,
+        image_pull_secrets=layout.image_pull_secrets,
+        heap=zookeeper.effective_heap.java,
+        jvm_options=(
+            _SHORT_LIVED_ADDRESSES,
+            "-Dsun.net.inetaddr.negative.ttl=0",
+            # A server that comes back asks for the leader every 5 s, not every minute.
+            "-Dzookeeper.fastleader.maxNotificationInterval=5000",
+        ),
+        resources=zookeeper.resources,
+        storage=ZooKeeperStorage(
+            data=_claim(zookeeper.storage), log=_claim(zookeeper.log_storage) if zookeeper.log_storage else None
+        ),
+        claim_retention=layout.claims,
+        config=dict(sorted((own | zookeeper_settings(zookeeper) | log).items())),
+        pods=layout.pods,
+        network_policy=NetworkPolicy(enabled=layout.network_policy, clients=layout.zookeeper_clients),
+        labels=_labels(platform, layout),
+    )
+
+
+def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str | None = None) -> KafkaValues:
+    """The values of the brokers' release.
+
+    Args:
+        platform: the declaration.
+        layout: where it goes.
+        connect: ``zookeeper.connect`` of an ensemble that is there already, chroot included; None means that of the
+            platform's own release.
+    """
+    kafka = platform.kafka
+    racked = bool(kafka.racks) or layout.rack_from_zone
+    return KafkaValues(
+        replicas=kafka.brokers,
+        image=layout.kafka_image,
+        image_pull_secrets=layout.image_pull_secrets,
+        heap=kafka.effective_heap.java,
+        jvm_options=(_SHORT_LIVED_ADDRESSES, "-Dsun.net.inetaddr.negative.ttl=1"),
+        resources=kafka.resources,
+        storage=KafkaStorage(data=_claim(kafka.storage)),
+        claim_retention=layout.claims,
+        config=server_properties(
+            platform,
+            broker="<ordinal>",
+            rack="<rack>" if racked else None,
+            listeners=layout.listeners(platform),
+            addresses=layout.broker_addresses(platform),
+            connect=connect or zookeeper_connect(platform, layout.zookeeper_addresses(platform)),
+            data=f"{KAFKA_DATA}/log",
+        ),
+        listeners=tuple(ListenerPort(name=each.name, port=each.port) for each in kafka.listeners),
+        forward_port=layout.forward_port,
+        external=layout.external,
+        rack=Rack(names=kafka.racks, from_zone=layout.rack_from_zone),
+        pods=layout.pods,
+        network_policy=NetworkPolicy(enabled=layout.network_policy, clients=layout.kafka_clients),
+        labels=_labels(platform, layout),
+    )
+
+
+def _labels(platform: Platform, layout: KubernetesLayout) -> dict[str, str]:
+    return {"hikube.kafka/platform": platform.name} | layout.labels
+
+
+def _claim(storage: Storage) -> Claim:
+    return Claim(size=storage.size, storage_class=storage.storage_class)
