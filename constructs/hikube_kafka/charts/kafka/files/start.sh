@@ -1,0 +1,38 @@
+# Fills in what differs from pod to pod, and becomes the broker.
+set -euo pipefail
+
+ordinal=${HOSTNAME##*-}
+config=$(</release/server.properties)
+
+rack=
+if ((${#RACKS})); then
+  read -ra racks <<<"$RACKS"
+  rack=${racks[ordinal % ${#racks[@]}]}
+elif [[ -e /zones/$NODE_NAME ]]; then
+  rack=$(<"/zones/$NODE_NAME")
+fi
+if [[ -z $rack ]]; then
+  config=$(grep -v '^broker\.rack=<rack>$' <<<"$config")
+fi
+
+config=${config//<ordinal>/"$ordinal"}
+config=${config//<host>/"$HOSTNAME.$SERVICE.$NAMESPACE.svc"}
+config=${config//<forward-port>/"$((FORWARD_PORT + ordinal))"}
+config=${config//<node>/"$NODE_ADDRESS"}
+config=${config//<node-port>/"$((NODE_PORT + ordinal))"}
+config=${config//<rack>/"$rack"}
+echo "$config" >/tmp/server.properties
+
+property() { # KEY
+  sed -n "s/^$1=//p" /tmp/server.properties
+}
+
+log=$(property 'log\.dirs')
+if [[ -e $log/meta.properties && ! -e $log/.kafka_cleanshutdown ]]; then
+  # Its last session with ZooKeeper may still stand, and a broker that meets it exits.
+  timeout=$(property 'zookeeper\.session\.timeout\.ms')
+  echo "broker $ordinal was not stopped cleanly: waiting $timeout ms for its last session to end"
+  sleep "$(printf '%d.%03d' "$((timeout / 1000))" "$((timeout % 1000))")"
+fi
+# exec: a shell in between would ignore SIGTERM.
+exec /opt/kafka/bin/kafka-server-start.sh /tmp/server.properties

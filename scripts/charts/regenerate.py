@@ -1,0 +1,126 @@
+# ruff: noqa: INP001  # a script, run by its path
+"""Writes each chart's values.yaml and values.schema.json from the models in ``hikube_kafka.spec.releases``.
+
+Usage: python scripts/charts/regenerate.py
+"""
+
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from hikube_kafka.spec.kubernetes import KubernetesLayout
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.releases import KafkaValues, ZooKeeperValues, kafka_values, zookeeper_values
+
+CHARTS = Path(__file__).parents[2] / "constructs/hikube_kafka/charts"
+WIDTH = 120
+
+_PREAMBLE = """\
+# Values of the chart {chart}: three {servers}, as they are for production.
+# Written by scripts/charts/regenerate.py from the models that also make values.schema.json: change it there.
+"""
+
+
+def defaults() -> tuple[ZooKeeperValues, KafkaValues]:
+    """What is computed for a platform of three and three, in releases called ``zookeeper`` and ``kafka``."""
+    platform = Platform(name="kafka")
+    layout = KubernetesLayout(namespace="default", release_prefix="")
+    # Names without their namespace: a chart's own defaults hold in every one.
+    connect = ",".join(f"zookeeper-{each}.zookeeper-headless:2181" for each in range(platform.zookeeper.servers))
+    nobody: dict[str, Any] = {"labels": {}}
+    return (
+        zookeeper_values(platform, layout).model_copy(update=nobody),
+        kafka_values(platform, layout, connect=connect).model_copy(update=nobody),
+    )
+
+
+def generated() -> dict[Path, str]:
+    """The text of every generated file, by its path within the charts."""
+    zookeeper, kafka = defaults()
+    return {
+        Path("zookeeper/values.yaml"): values_yaml(zookeeper, "zookeeper", "ZooKeeper servers"),
+        Path("zookeeper/values.schema.json"): schema_json(ZooKeeperValues),
+        Path("kafka/values.yaml"): values_yaml(kafka, "kafka", "brokers"),
+        Path("kafka/values.schema.json"): schema_json(KafkaValues),
+    }
+
+
+def schema_json(values: type[BaseModel]) -> str:
+    """The JSON schema that Helm holds a user's values against."""
+    schema = _untitled(values.model_json_schema(by_alias=True))
+    # What a chart that contains this one hands to all of its parts.
+    schema["properties"]["global"] = {"type": "object"}
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _untitled(schema: Any) -> Any:
+    """Without titles, which only repeat the names; a property may be called so, and is kept."""
+    if isinstance(schema, dict):
+        return {
+            key: {name: _untitled(each) for name, each in value.items()} if key == "properties" else _untitled(value)
+            for key, value in schema.items()
+            if not (key == "title" and isinstance(value, str))
+        }
+    return [_untitled(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def values_yaml(values: BaseModel, chart: str, servers: str) -> str:
+    """The values as YAML, each after what its model says about it."""
+    return _PREAMBLE.format(chart=chart, servers=servers) + "\n".join(_fields(values, 0)) + "\n"
+
+
+def _fields(values: BaseModel, indent: int) -> Iterator[str]:
+    for name, field in type(values).model_fields.items():
+        value = getattr(values, name)
+        about = field.description or (type(value).__doc__ if isinstance(value, BaseModel) else None)
+        if indent == 0:
+            yield ""
+        yield from _comment(about or "", indent)
+        yield from _entry(field.alias or name, value, indent)
+
+
+def _comment(about: str, indent: int) -> Iterator[str]:
+    for paragraph in about.replace("``", "").split("\n\n"):
+        margin = " " * indent + "# "
+        yield from textwrap.wrap(" ".join(paragraph.split()), WIDTH, initial_indent=margin, subsequent_indent=margin)
+
+
+def _entry(key: str, value: Any, indent: int) -> Iterator[str]:
+    margin = " " * indent
+    if value is None:
+        yield f"{margin}# {key}:"
+    elif isinstance(value, BaseModel):
+        yield f"{margin}{key}:"
+        yield from _fields(value, indent + 2)
+    elif isinstance(value, dict):
+        yield f"{margin}{key}:" + ("" if value else " {}")
+        for inner, each in value.items():
+            yield from _entry(inner, each, indent + 2)
+    elif isinstance(value, tuple):
+        yield f"{margin}{key}:" + ("" if value else " []")
+        for each in value:
+            yield f"{margin}  - {_scalar(each)}"
+    else:
+        yield f"{margin}{key}: {_scalar(value)}"
+
+
+def _scalar(value: Any) -> str:
+    """JSON, which is YAML too: on one line."""
+    if isinstance(value, BaseModel):
+        given = value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return json.dumps(given)
+    return json.dumps(value if isinstance(value, bool | int) else str(value))
+
+
+def main() -> None:
+    """Write all of them."""
+    for path, text in generated().items():
+        (CHARTS / path).write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
