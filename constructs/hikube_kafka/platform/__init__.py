@@ -1,27 +1,37 @@
 """The CDKTF constructs that turn a declaration into Terraform.
 
-:class:`KafkaPlatform` is a whole platform; :class:`KafkaTopic`, :class:`LocalEnsemble`, :class:`KafkaQuorum` and
-:class:`HikubeProvider` are its parts, each usable alone.
+:class:`KafkaPlatform` is a whole platform; :class:`ZooKeeperRelease`, :class:`KafkaRelease`, :class:`LocalEnsemble`,
+:class:`KafkaTopic`, :class:`KafkaQuorum` and :class:`HikubeProvider` are its parts, each usable alone.
 """
 
 from hikube_kafka.platform.app import App
 from hikube_kafka.platform.ensemble import LocalEnsemble
 from hikube_kafka.platform.kafka_platform import KafkaPlatform
+from hikube_kafka.platform.kafka_release import KafkaRelease
+from hikube_kafka.platform.kubernetes import KubernetesTarget
 from hikube_kafka.platform.local import LocalTarget
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
 from hikube_kafka.platform.quorum import KafkaQuorum
+from hikube_kafka.platform.release import ChartRepository, HelmRelease, helm_provider
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
+from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 
 __all__ = [
     "App",
+    "ChartRepository",
     "Delivery",
+    "HelmRelease",
     "HikubeProvider",
     "KafkaPlatform",
     "KafkaQuorum",
+    "KafkaRelease",
     "KafkaTopic",
+    "KubernetesTarget",
     "LocalEnsemble",
     "LocalTarget",
     "Target",
     "ThroughKubernetes",
+    "ZooKeeperRelease",
+    "helm_provider",
 ]

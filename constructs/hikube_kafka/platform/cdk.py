@@ -7,6 +7,7 @@ that is chosen.
 
 import importlib
 import os
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from constructs import Construct, IConstruct, IValidation
@@ -16,19 +17,25 @@ if TYPE_CHECKING:
     from cdktf import (
         Annotations,
         App,
+        AssetType,
         IResolvable,
         ITerraformDependable,
         LocalBackend,
+        TerraformAsset,
         TerraformDataSource,
         TerraformElement,
         TerraformOutput,
         TerraformProvider,
         TerraformProviderGeneratorMetadata,
         TerraformResource,
+        TerraformResourceLifecycle,
         TerraformStack,
+        TerraformVariable,
         Testing,
         Token,
     )
+
+    FAMILY = "cdktf"
 else:
     FAMILIES = ("cdktf", "cdktn")
     FAMILY = os.environ.get("HIKUBE_KAFKA_CDK", "cdktf")
@@ -38,36 +45,58 @@ else:
 
     Annotations = _family.Annotations
     App = _family.App
+    AssetType = _family.AssetType
     IResolvable = _family.IResolvable
     ITerraformDependable = _family.ITerraformDependable
     LocalBackend = _family.LocalBackend
+    TerraformAsset = _family.TerraformAsset
     TerraformDataSource = _family.TerraformDataSource
     TerraformElement = _family.TerraformElement
     TerraformOutput = _family.TerraformOutput
     TerraformProvider = _family.TerraformProvider
     TerraformProviderGeneratorMetadata = _family.TerraformProviderGeneratorMetadata
     TerraformResource = _family.TerraformResource
+    TerraformResourceLifecycle = _family.TerraformResourceLifecycle
     TerraformStack = _family.TerraformStack
+    TerraformVariable = _family.TerraformVariable
     Testing = _family.Testing
     Token = _family.Token
 
+_BINDINGS = {"cdktf": "cdktf_cdktf_provider_", "cdktn": "cdktn_provider_"}
+
+
+def bindings(provider: str, of: str) -> ModuleType:
+    """The family's bindings of a provider: ``bindings("helm", "release").Release``. Loaded when needed: they are slow.
+
+    Raises:
+        ModuleNotFoundError: they are not installed; the message names the package.
+    """
+    return importlib.import_module(f"{_BINDINGS[FAMILY]}{provider}.{of}")
+
+
 __all__ = [
+    "FAMILY",
     "Annotations",
     "App",
+    "AssetType",
     "Construct",
     "IConstruct",
     "IResolvable",
     "ITerraformDependable",
     "IValidation",
     "LocalBackend",
+    "TerraformAsset",
     "TerraformDataSource",
     "TerraformElement",
     "TerraformOutput",
     "TerraformProvider",
     "TerraformProviderGeneratorMetadata",
     "TerraformResource",
+    "TerraformResourceLifecycle",
     "TerraformStack",
+    "TerraformVariable",
     "Testing",
     "Token",
+    "bindings",
     "implements",
 ]

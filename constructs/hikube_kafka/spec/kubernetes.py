@@ -139,6 +139,8 @@ class KubernetesLayout(Model):
     """Context of the kubeconfig, for whoever reads the contract; None means its current one."""
     release_prefix: str | None = None
     """What the releases' names begin with. None means the platform's name and ``-``: ``events-zookeeper``."""
+    zookeeper: str | None = None
+    """Release of an ensemble in the same namespace that the platform shares. None means that it has its own."""
     kafka_image: Image = Image(repository="apache/kafka", tag=KAFKA_VERSION)
     zookeeper_image: Image = Image(repository="zookeeper", tag=ZOOKEEPER_VERSION)
     image_pull_secrets: tuple[str, ...] = ()
@@ -161,7 +163,7 @@ class KubernetesLayout(Model):
 
     def zookeeper_release(self, platform: Platform) -> str:
         """Name of ZooKeeper's release, its StatefulSet and its client service."""
-        return f"{self._prefix(platform)}zookeeper"
+        return self.zookeeper or f"{self._prefix(platform)}zookeeper"
 
     def kafka_release(self, platform: Platform) -> str:
         """Name of the brokers' release, their StatefulSet and their client service."""

@@ -1,0 +1,56 @@
+"""Brokers in Kubernetes as a construct of their own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformProvider
+from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
+from hikube_kafka.spec.kubernetes import KubernetesLayout
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.quantities import Duration
+from hikube_kafka.spec.releases import kafka_values
+
+
+class KafkaRelease(HelmRelease):
+    """A release of the chart ``kafka``: part of a platform, or brokers beside a ZooKeeper that is there already.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        platform: the declaration; its brokers are what counts here, and its name leads the release's.
+        layout: where it goes.
+        connect: ``zookeeper.connect`` of the ensemble, chroot included. None means that of the platform's own release.
+        overrides: values of the chart that are to be otherwise: merged over those that were computed.
+        charts: where the chart comes from. None means the installed package.
+        patience: how long Helm waits for the brokers.
+        provider: the block of the helm provider. None means the stack's default.
+        depends_on: what must be applied before.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        platform: Platform,
+        layout: KubernetesLayout,
+        connect: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        charts: ChartRepository | None = None,
+        patience: Duration = PATIENCE,
+        provider: TerraformProvider | None = None,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            chart="kafka",
+            name=layout.kafka_release(platform),
+            namespace=layout.namespace,
+            values=kafka_values(platform, layout, connect=connect).to_chart(),
+            overrides=overrides,
+            charts=charts,
+            patience=patience,
+            provider=provider,
+            depends_on=depends_on,
+        )

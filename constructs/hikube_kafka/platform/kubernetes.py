@@ -1,0 +1,174 @@
+"""Kubernetes: ZooKeeper and Kafka as two Helm releases, on Hikube or on any other cluster."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hikube_kafka.platform import terraform
+from hikube_kafka.platform.cdk import (
+    FAMILY,
+    Construct,
+    ITerraformDependable,
+    TerraformResourceLifecycle,
+    bindings,
+)
+from hikube_kafka.platform.kafka_release import KafkaRelease
+from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
+from hikube_kafka.platform.release import PATIENCE, ChartRepository, helm_provider
+from hikube_kafka.platform.target import Delivery, Target
+from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
+from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.kubernetes import KubernetesLayout
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.quantities import Duration
+from hikube_kafka.spec.rules import Problem
+
+_LABELS = {
+    "app.kubernetes.io/part-of": "hikube-kafka",
+    # The charts' pods keep to the strictest of the Pod Security Standards: nothing laxer is let in beside them.
+    "pod-security.kubernetes.io/enforce": "restricted",
+}
+
+
+class KubernetesTarget(Target):
+    """A cluster, known by a kubeconfig: ``KubernetesTarget(namespace="events")``.
+
+    Args:
+        kubeconfig: path of the kubeconfig, for Helm, for Kubernetes and for the provider alike; ``~`` is the user's
+            home. A reference to a variable keeps it out of the stack.
+        create_namespace: whether the namespace belongs to the stack. It then holds whatever holds messages, so no plan
+            deletes it. False means that it is there already.
+        zookeeper: an ensemble of this stack that serves several platforms, each below a chroot of its own. None means
+            that the platform has its own.
+        charts: where the charts come from. None means the installed package.
+        zookeeper_values: values of the chart ``zookeeper`` that are to be otherwise: merged over those computed.
+        kafka_values: values of the chart ``kafka`` that are to be otherwise: merged over those computed.
+        patience: how long Helm waits for the pods of each release.
+        layout: fields of :class:`~hikube_kafka.spec.kubernetes.KubernetesLayout`: ``namespace``, ``context``, images,
+            external access, pods.
+
+    Attributes:
+        layout: names and addresses on the cluster.
+
+    Raises:
+        pydantic.ValidationError: a field of the layout is not of its type, or there is no such field.
+    """
+
+    def __init__(
+        self,
+        *,
+        kubeconfig: str = "~/.kube/config",
+        create_namespace: bool = True,
+        zookeeper: ZooKeeperRelease | None = None,
+        charts: ChartRepository | None = None,
+        zookeeper_values: Mapping[str, Any] | None = None,
+        kafka_values: Mapping[str, Any] | None = None,
+        patience: Duration = PATIENCE,
+        **layout: Any,
+    ) -> None:
+        self.layout = KubernetesLayout(**layout)
+        self._kubeconfig = kubeconfig
+        self._create_namespace = create_namespace
+        self._zookeeper = zookeeper
+        self._charts = charts
+        self._zookeeper_values = zookeeper_values
+        self._kafka_values = kafka_values
+        self._patience = patience
+
+    def check(self, platform: Platform) -> Iterator[Problem]:
+        """Every problem of the declaration on a cluster."""
+        yield from super().check(platform)
+        yield from self.layout.check(platform)
+        if self._zookeeper and self._zookeeper.namespace != self.layout.namespace:
+            yield Problem(
+                rule="kubernetes-shared-zookeeper",
+                severity="error",
+                where="namespace",
+                message=f"{self.layout.namespace}, but ZooKeeper's release {self._zookeeper.name} is in "
+                f"{self._zookeeper.namespace}, and lets in the brokers of its own namespace alone.",
+                remedy="Put both into one namespace.",
+            )
+        if self._zookeeper and not platform.zookeeper.chroot:
+            yield Problem(
+                rule="kubernetes-shared-zookeeper",
+                severity="error",
+                where="zookeeper.chroot",
+                message=f"release {self._zookeeper.name} serves several platforms, and this one has no place of its "
+                "own in its tree: the brokers of two platforms would take each other for their own.",
+                remedy=f'Declare one: ZooKeeper(chroot="/{platform.name}").',
+            )
+
+    def deliver(self, scope: Construct, platform: Platform) -> Delivery:
+        """Bring in the providers, the namespace and both releases."""
+        # Always an alias: a second platform in the stack then changes nothing about the first.
+        helm = helm_provider(
+            scope,
+            "helm",
+            alias=terraform.name(scope),
+            kubeconfig=self._kubeconfig,
+            context=self.layout.context,
+        )
+        namespace = [self._namespace(scope)] if self._create_namespace else []
+        zookeeper = self._zookeeper or ZooKeeperRelease(
+            scope,
+            "zookeeper",
+            platform=platform,
+            layout=self.layout,
+            overrides=self._zookeeper_values,
+            charts=self._charts,
+            patience=self._patience,
+            provider=helm,
+            depends_on=namespace,
+        )
+        kafka = KafkaRelease(
+            scope,
+            "kafka",
+            platform=platform,
+            layout=self.layout,
+            connect=zookeeper.connect + platform.zookeeper.chroot,
+            overrides=self._kafka_values,
+            charts=self._charts,
+            patience=self._patience,
+            provider=helm,
+            depends_on=[*namespace, zookeeper.resource],
+        )
+        provider = HikubeProvider(
+            scope,
+            "provider",
+            alias=terraform.name(scope),
+            kubernetes=ThroughKubernetes(
+                namespace=self.layout.namespace,
+                release=kafka.name,
+                kubeconfig=self._kubeconfig,
+                context=self.layout.context,
+            ),
+        )
+        return Delivery(contract=self._contract(platform), provider=provider, servers=[kafka.resource])
+
+    def _contract(self, platform: Platform) -> Contract:
+        if self._zookeeper is None:
+            return self.layout.contract(platform)
+        servers = self._zookeeper.servers.model_copy(update={"chroot": platform.zookeeper.chroot})
+        layout = self.layout.model_copy(update={"zookeeper": self._zookeeper.name})
+        return layout.contract(platform.model_copy(update={"zookeeper": servers}))
+
+    def _namespace(self, scope: Construct) -> ITerraformDependable:
+        provider = bindings("kubernetes", "provider").KubernetesProvider(
+            scope,
+            "kubernetes",
+            alias=terraform.name(scope),
+            config_path=self._kubeconfig,
+            config_context=self.layout.context,
+        )
+        module = bindings("kubernetes", "namespace_v1")
+        metadata = module.NamespaceV1Metadata(name=self.layout.namespace, labels={**_LABELS, **self.layout.labels})
+        namespace: ITerraformDependable = terraform.named(
+            module.NamespaceV1(
+                scope,
+                "namespace",
+                metadata=metadata if FAMILY == "cdktf" else [metadata],
+                lifecycle=TerraformResourceLifecycle(prevent_destroy=True),
+                provider=provider,
+            ),
+            terraform.name(scope),
+        )
+        return namespace

@@ -1,0 +1,161 @@
+"""A Helm release of one of this project's charts as a construct: ``helm_release``."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from hikube_kafka.platform import terraform
+from hikube_kafka.platform.cdk import (
+    AssetType,
+    Construct,
+    ITerraformDependable,
+    TerraformAsset,
+    TerraformProvider,
+    TerraformResource,
+    bindings,
+)
+from hikube_kafka.spec.quantities import Duration
+
+Chart = Literal["zookeeper", "kafka"]
+
+PATIENCE = Duration("1h")
+"""How long Helm waits for the pods of a release. A roll takes the brokers one by one, each back in sync before the
+next, and one with a big disk may take minutes: a wait that ends too early reports a failure where there is none."""
+
+_REVISIONS = 10
+"""Revisions that Helm keeps, each as a Secret; for ``helm rollback`` after an apply that was killed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartRepository:
+    """Where the charts are taken from, in place of the installed package."""
+
+    url: str
+    """``https://charts.example.com``, or an OCI reference: ``oci://mirror.example.com/charts``."""
+    version: str
+    """Version of the charts there: that of the package, or the values may not fit."""
+
+
+class HelmRelease(Construct):
+    """One release of a chart, with explicit values.
+
+    The chart travels with the stack, under a path that holds a hash of its content: the plan is the same from every
+    machine, and shows when the chart itself has changed. Neither ``atomic`` nor ``cleanup_on_fail``: the one would roll
+    the brokers a second time because the first was slow, the other would uninstall what holds messages. An install that
+    was cut short is taken up again by the next apply.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        chart: which of the charts.
+        name: name of the release.
+        namespace: its namespace.
+        values: what the charts are given, complete.
+        overrides: the user's own values, merged over the others by Helm, and shown apart from them in a plan.
+        charts: where the chart comes from. None means the installed package.
+        patience: how long Helm waits for the pods.
+        provider: the block of the helm provider. None means the stack's default.
+        depends_on: what must be applied before.
+
+    Attributes:
+        name: name of the release.
+        namespace: its namespace.
+        resource: the ``helm_release`` itself.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        chart: Chart,
+        name: str,
+        namespace: str,
+        values: Mapping[str, Any],
+        overrides: Mapping[str, Any] | None = None,
+        charts: ChartRepository | None = None,
+        patience: Duration = PATIENCE,
+        provider: TerraformProvider | None = None,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        self.name = name
+        self.namespace = namespace
+        where = (
+            {"chart": chart, "repository": charts.url, "version": charts.version}
+            if charts
+            else {"chart": f"./{_asset(self, chart).path}"}
+        )
+        self.resource: TerraformResource = terraform.named(
+            bindings("helm", "release").Release(
+                self,
+                "release",
+                **where,
+                name=name,
+                namespace=namespace,
+                values=[_yaml(values), *([_yaml(overrides)] if overrides else [])],
+                wait=True,
+                timeout=patience.milliseconds // 1000,
+                atomic=False,
+                # After a first install that was interrupted Terraform's state is empty, and the name is taken.
+                upgrade_install=True,
+                max_history=_REVISIONS,
+                provider=provider,
+                depends_on=list(depends_on or ()),
+            ),
+            terraform.name(self),
+        )
+
+
+def helm_provider(
+    scope: Construct,
+    id: str,  # noqa: A002 - the CDK's own name for it
+    *,
+    kubeconfig: str = "~/.kube/config",
+    context: str | None = None,
+    alias: str | None = None,
+) -> TerraformProvider:
+    """A ``provider "helm"`` block, for releases that stand alone.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        kubeconfig: path of the kubeconfig; ``~`` is the user's home.
+        context: its context. None means the current one.
+        alias: name by which resources choose this block; None makes it the stack's default.
+    """
+    module = bindings("helm", "provider")
+    provider: TerraformProvider = module.HelmProvider(
+        scope,
+        id,
+        alias=alias,
+        kubernetes=module.HelmProviderKubernetes(config_path=kubeconfig, config_context=context),
+    )
+    return provider
+
+
+def _asset(scope: Construct, chart: Chart) -> TerraformAsset:
+    with as_file(files("hikube_kafka") / "charts" / chart) as folder:
+        return TerraformAsset(
+            scope, "chart", path=str(folder), type=AssetType.DIRECTORY, asset_hash=_content_hash(folder)
+        )
+
+
+def _content_hash(folder: Path) -> str:
+    """Of names and contents alone: neither the order nor the dates of a file system get into a plan."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for part in (file.relative_to(folder).as_posix().encode(), file.read_bytes()):
+            digest.update(len(part).to_bytes(8) + part)
+    return digest.hexdigest()[:16]
+
+
+def _yaml(values: Mapping[str, Any]) -> str:
+    """One value a line, in the order given: the difference of two plans is then what was changed."""
+    text: str = yaml.safe_dump(terraform.literal(dict(values)), sort_keys=False, width=10_000, allow_unicode=True)
+    return text

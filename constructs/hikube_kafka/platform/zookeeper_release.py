@@ -1,0 +1,63 @@
+"""ZooKeeper servers in Kubernetes as a construct of their own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformProvider
+from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
+from hikube_kafka.spec.kubernetes import KubernetesLayout
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.properties import zookeeper_connect
+from hikube_kafka.spec.quantities import Duration
+from hikube_kafka.spec.releases import zookeeper_values
+
+
+class ZooKeeperRelease(HelmRelease):
+    """A release of the chart ``zookeeper``: part of a platform, or one ensemble for several.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        platform: the declaration; its ZooKeeper servers are what counts here, and its name leads the release's.
+        layout: where it goes.
+        overrides: values of the chart that are to be otherwise: merged over those that were computed.
+        charts: where the chart comes from. None means the installed package.
+        patience: how long Helm waits for the servers.
+        provider: the block of the helm provider. None means the stack's default.
+        depends_on: what must be applied before.
+
+    Attributes:
+        servers: the declaration of the servers.
+        connect: Kafka's ``zookeeper.connect``, without a chroot.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        platform: Platform,
+        layout: KubernetesLayout,
+        overrides: Mapping[str, Any] | None = None,
+        charts: ChartRepository | None = None,
+        patience: Duration = PATIENCE,
+        provider: TerraformProvider | None = None,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            chart="zookeeper",
+            name=layout.zookeeper_release(platform),
+            namespace=layout.namespace,
+            values=zookeeper_values(platform, layout).to_chart(),
+            overrides=overrides,
+            charts=charts,
+            patience=patience,
+            provider=provider,
+            depends_on=depends_on,
+        )
+        self.servers = platform.zookeeper.model_copy(update={"chroot": ""})
+        self.connect = zookeeper_connect(
+            platform.model_copy(update={"zookeeper": self.servers}), layout.zookeeper_addresses(platform)
+        )

@@ -1,0 +1,176 @@
+"""The same declaration as two Helm releases."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import pytest
+import yaml
+
+from hikube_kafka.platform import (
+    ChartRepository,
+    KafkaPlatform,
+    KafkaRelease,
+    KubernetesTarget,
+    ZooKeeperRelease,
+    helm_provider,
+)
+from hikube_kafka.platform.cdk import Construct, TerraformStack
+from hikube_kafka.platform.release import _content_hash
+from hikube_kafka.spec.kafka import Kafka
+from hikube_kafka.spec.kubernetes import KubernetesLayout
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.topic import Topic
+from hikube_kafka.spec.zookeeper import ZooKeeper
+
+Synthesize = Callable[[Construct], dict[str, Any]]
+Golden = Callable[[dict[str, Any]], None]
+
+
+def releases(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = content["resource"]["helm_release"]
+    return found
+
+
+def values(release: dict[str, Any], index: int = 0) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(release["values"][index])
+    return loaded
+
+
+def without_hashes(content: dict[str, Any]) -> dict[str, Any]:
+    """A change of a chart is seen in the golden manifests of the charts, not here."""
+    for release in releases(content).values():
+        release["chart"] = release["chart"].rpartition("/")[0] + "/HASH"
+    return content
+
+
+def test_a_platform_on_kubernetes(stack: TerraformStack, synthesized: Synthesize, golden: Golden) -> None:
+    KafkaPlatform(
+        stack,
+        "events",
+        target=KubernetesTarget(namespace="events", context="hikube"),
+        topics=[Topic("orders", partitions=6, config={"retention.ms": 604_800_000})],
+    )
+    golden(without_hashes(synthesized(stack)))
+
+
+def test_two_platforms_share_one_zookeeper(stack: TerraformStack, synthesized: Synthesize, golden: Golden) -> None:
+    shared = ZooKeeperRelease(
+        stack,
+        "coordination",
+        platform=Platform(name="shared", zookeeper=ZooKeeper(servers=5)),
+        layout=KubernetesLayout(namespace="events"),
+        provider=helm_provider(stack, "helm"),
+    )
+    for name in ("orders", "sensors"):
+        KafkaPlatform(
+            stack,
+            name,
+            target=KubernetesTarget(namespace="events", zookeeper=shared, create_namespace=False),
+            zookeeper=ZooKeeper(chroot=f"/{name}"),
+        )
+    content = without_hashes(synthesized(stack))
+    golden(content)
+    assert releases(content).keys() == {"coordination", "orders_kafka", "sensors_kafka"}
+    contract = json.loads(json.dumps(content["output"]["orders_contract"]["value"]))
+    assert len(contract["zookeeper"]["servers"]) == 5
+    assert contract["zookeeper"]["servers"][0]["address"].startswith("shared-zookeeper-0.")
+    assert values(releases(content)["orders_kafka"])["config"]["zookeeper.connect"].endswith(":2181/orders")
+
+
+def test_a_shared_zookeeper_needs_a_place_of_the_platforms_own(stack: TerraformStack, synthesized: Synthesize) -> None:
+    shared = ZooKeeperRelease(
+        stack, "coordination", platform=Platform(name="shared"), layout=KubernetesLayout(namespace="events")
+    )
+    KafkaPlatform(stack, "orders", target=KubernetesTarget(namespace="elsewhere", zookeeper=shared))
+    with pytest.raises(RuntimeError) as refusal:
+        synthesized(stack)
+    assert 'Declare one: ZooKeeper(chroot="/orders")' in str(refusal.value)
+    assert "Put both into one namespace" in str(refusal.value)
+
+
+def test_brokers_alone_beside_a_zookeeper_that_is_there(stack: TerraformStack, synthesized: Synthesize) -> None:
+    KafkaRelease(
+        stack,
+        "brokers",
+        platform=Platform(name="events"),
+        layout=KubernetesLayout(namespace="events"),
+        connect="zookeeper.example.com:2181/events",
+        provider=helm_provider(stack, "helm", kubeconfig="cluster.yaml", context="hikube"),
+    )
+    content = synthesized(stack)
+    release = releases(content)["brokers"]
+    assert content["provider"]["helm"] == [{"kubernetes": {"config_path": "cluster.yaml", "config_context": "hikube"}}]
+    assert values(release)["config"]["zookeeper.connect"] == "zookeeper.example.com:2181/events"
+    assert release["name"] == "events-kafka"
+
+
+def test_a_users_own_values_stand_apart_and_come_last(stack: TerraformStack, synthesized: Synthesize) -> None:
+    KafkaPlatform(
+        stack,
+        "events",
+        target=KubernetesTarget(namespace="events", kafka_values={"pods": {"priorityClassName": "messages"}}),
+    )
+    release = releases(synthesized(stack))["events_kafka"]
+    assert len(release["values"]) == 2
+    assert values(release)["pods"]["priorityClassName"] == ""
+    assert values(release, 1) == {"pods": {"priorityClassName": "messages"}}
+
+
+def test_charts_come_from_a_repository_by_version(stack: TerraformStack, synthesized: Synthesize) -> None:
+    KafkaPlatform(
+        stack,
+        "events",
+        target=KubernetesTarget(
+            namespace="events", charts=ChartRepository(url="oci://mirror.example.com/charts", version="1.2.3")
+        ),
+    )
+    for name, release in releases(synthesized(stack)).items():
+        assert release["chart"] == name.removeprefix("events_")
+        assert (release["repository"], release["version"]) == ("oci://mirror.example.com/charts", "1.2.3")
+
+
+def test_a_namespace_that_is_there_already_needs_no_provider_for_it(
+    stack: TerraformStack, synthesized: Synthesize
+) -> None:
+    KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events", create_namespace=False))
+    content = synthesized(stack)
+    assert content["provider"].keys() == {"helm", "hikube"}
+    assert "kubernetes_namespace_v1" not in content["resource"]
+
+
+def test_a_second_platform_changes_nothing_about_the_first(stack: TerraformStack, synthesized: Synthesize) -> None:
+    KafkaPlatform(stack, "east", target=KubernetesTarget(namespace="east"))
+    alone = synthesized(stack)
+    KafkaPlatform(stack, "west", target=KubernetesTarget(namespace="west"))
+    both = synthesized(stack)
+    for kind, resources in alone["resource"].items():
+        assert resources.items() <= both["resource"][kind].items()
+
+
+def test_a_field_that_the_layout_does_not_have_is_refused() -> None:
+    with pytest.raises(pydantic.ValidationError, match="name_space"):
+        KubernetesTarget(name_space="events")
+
+
+def test_kafkas_own_references_are_not_taken_for_terraforms(stack: TerraformStack, synthesized: Synthesize) -> None:
+    KafkaPlatform(
+        stack,
+        "events",
+        target=KubernetesTarget(namespace="events", kafka_values={"labels": {"owner": "${team}"}}),
+        kafka=Kafka(brokers=3),
+    )
+    assert "$${team}" in releases(synthesized(stack))["events_kafka"]["values"][1]
+
+
+def test_the_hash_of_a_chart_tells_names_and_contents_and_nothing_else(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, order in ((first, ("a", "b")), (second, ("b", "a"))):
+        folder.mkdir()
+        for name in order:
+            (folder / name).write_text(name)
+    assert _content_hash(first) == _content_hash(second)
+    (second / "a").rename(second / "c")
+    assert _content_hash(first) != _content_hash(second)
