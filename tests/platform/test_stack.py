@@ -81,3 +81,30 @@ def test_terraform_finds_the_stack_valid(app: Path, tmp_path: Path) -> None:
             check=False,
         )
         assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "production"])
+def test_an_environment_is_chosen_by_a_word(environment: str, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "main.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDKTF_OUTDIR": str(tmp_path), "ENVIRONMENT": environment},
+        check=True,
+    )
+    written = json.loads((tmp_path / "stacks" / f"events-{environment}" / "cdk.tf.json").read_text("utf-8"))
+    assert written["output"]["events_contract"]["value"]["reach"]["namespace"] == f"events-{environment}"
+    assert {topic["deletion_protection"] for topic in written["resource"]["hikube_kafka_topic"].values()} == {True}
+    assert str(ROOT) not in json.dumps(written)
+
+
+def test_an_environment_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "main.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDKTF_OUTDIR": str(tmp_path), "ENVIRONMENT": "test"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "environment 'test': choose one of dev, staging, production." in result.stderr
