@@ -1,6 +1,7 @@
 # make demo    a whole platform on this machine: set up, deployed, proven
 # make down    destroys it again, messages included
 # make test    everything that is checked before a change is merged
+# make helm    the helm command, for the tests of the charts; needs Go
 # make setup   what the others do first; quick when there is nothing to do
 # make lock    writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
 
@@ -14,6 +15,8 @@ STAGE := scripts/stage
 PIPENV := $(or $(shell command -v pipenv),.build/pipenv/bin/pipenv)
 HIKUBE := .venv/bin/hikube-kafka
 CDKTF := node_modules/.bin/cdktf
+# The one that the charts are tested with.
+HELM_VERSION := v4.0.1
 OUTPUTS := .build/outputs.json
 DEPLOYMENT := .build/deployment.log
 
@@ -25,7 +28,7 @@ export DISABLE_VERSION_CHECK := 1
 export CI := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup demo down test lock prerequisites provider jars
+.PHONY: help setup demo down test helm lock prerequisites provider jars
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -75,6 +78,12 @@ test: setup
 	@$(STAGE) 'mypy' .venv/bin/mypy
 	@$(STAGE) 'import-linter' .venv/bin/lint-imports --no-cache
 	@$(STAGE) 'pytest' .venv/bin/pytest -m 'not cluster' $(PYTEST)
+
+helm: .build/bin/helm
+
+.build/bin/helm:
+	@mkdir -p $(@D)
+	@GOBIN='$(CURDIR)/$(@D)' $(STAGE) 'The helm command' go install helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
 
 lock: prerequisites $(filter .build/%,$(PIPENV))
 	@$(STAGE) 'Pipfile.lock' $(PIPENV) --python "$$('$(PYTHON)' -c 'import sys; print(sys.executable)')" lock --dev

@@ -1,0 +1,143 @@
+"""The life of a platform on Kubernetes: deployed, proven, changed and hurt under load, and nothing is lost."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+
+
+def nothing_is_lost(load: Any, what: str) -> None:
+    load.told(what)
+    assert load.lost_and_duplicated() == (set(), set())
+
+
+class InSyncWatch:
+    """Looks at the in-sync replicas all the time, and at which pods of the brokers are ready."""
+
+    def __init__(self, deployment: Any) -> None:
+        self._deployment = deployment
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.ready: list[int] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.3):
+            pods = json.loads(
+                self._deployment.kubectl("get", "pods", "-l", "app.kubernetes.io/instance=shop-kafka", "-o", "json")
+            )["items"]
+            self.ready.append(
+                sum(
+                    condition["type"] == "Ready" and condition["status"] == "True"
+                    for pod in pods
+                    if "deletionTimestamp" not in pod["metadata"]
+                    for condition in pod["status"].get("conditions", ())
+                )
+            )
+
+
+def test_a_platform_is_deployed_passes_the_gate_from_outside_and_a_second_plan_is_empty(deployment: Any) -> None:
+    report = deployment.smoke(expected=0)
+
+    assert report["passed"] is True
+    assert deployment.plan_code() == 0
+
+
+def test_a_changed_configuration_rolls_the_brokers_one_at_a_time_and_loses_nothing(
+    deployment: Any, load: Callable[..., Any]
+) -> None:
+    before = deployment.pods("shop-kafka")
+    with load() as messages, InSyncWatch(deployment) as watch:
+        deployment.apply(config={"message.max.bytes": 2_097_152})
+
+    after = deployment.pods("shop-kafka")
+    assert after.keys() == before.keys()
+    assert all(after[pod][0] != before[pod][0] for pod in before)
+    assert min(watch.ready) >= 2
+    nothing_is_lost(messages, "rolling update")
+    deployment.smoke(expected=0)
+
+
+def test_a_killed_pod_comes_back_and_nothing_is_lost(deployment: Any, load: Callable[..., Any]) -> None:
+    with load() as messages:
+        deployment.kubectl("delete", "pod", "shop-kafka-1", "--force", "--grace-period=0")
+        deployment.await_ready("shop-kafka")
+
+    nothing_is_lost(messages, "pod killed")
+    deployment.smoke(expected=0)
+
+
+@pytest.fixture
+def testbed() -> Iterator[Callable[..., None]]:
+    """Unplugs a node of the testbed, and plugs it in again."""
+    command = Path(__file__).parents[4] / "shared" / "testbed" / "cluster"
+    command = Path(os.environ.get("HIKUBE_KAFKA_TESTBED", command))
+    if not shutil.which(str(command)):
+        pytest.skip("HIKUBE_KAFKA_TESTBED names no command that can unplug a node: `COMMAND cut NODE`, `heal NODE`")
+    cut: set[str] = set()
+
+    def run(what: str, node: str) -> None:
+        subprocess.run([command, what, node], check=True, capture_output=True)
+        (cut.add if what == "cut" else cut.discard)(node)
+
+    yield run
+    for node in list(cut):
+        run("heal", node)
+
+
+def test_an_unplugged_node_costs_nothing_and_its_broker_catches_up(
+    deployment: Any, load: Callable[..., Any], testbed: Callable[..., None]
+) -> None:
+    nodes = {
+        pod["metadata"]["name"]: pod["spec"]["nodeName"]
+        for pod in json.loads(deployment.kubectl("get", "pods", "-o", "json"))["items"]
+    }
+    lost = nodes["shop-kafka-2"]
+    elsewhere = next(node for node in nodes.values() if node != lost)
+    with load(node=elsewhere) as messages:
+        testbed("cut", lost)
+        await_condition(lambda: not is_ready(deployment, lost), "the node is not missed")
+        messages.wait_for(600)
+        testbed("heal", lost)
+        await_condition(lambda: is_ready(deployment, lost), "the node is not back")
+        deployment.await_ready("shop-zookeeper", "shop-kafka")
+
+    nothing_is_lost(messages, "node unplugged")
+    deployment.smoke(expected=0, patience=120)
+
+
+def is_ready(deployment: Any, node: str) -> bool:
+    path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
+    return deployment.run("kubectl", "get", "node", node, "-o", path).stdout == "True"
+
+
+def await_condition(condition: Callable[[], bool], problem: str) -> None:
+    deadline = time.monotonic() + 180
+    while not condition():
+        assert time.monotonic() < deadline, problem
+        time.sleep(1)
+
+
+def test_a_fourth_broker_joins_and_nothing_is_lost(deployment: Any, load: Callable[..., Any]) -> None:
+    with load() as messages:
+        deployment.apply(brokers=4)
+
+    assert len(deployment.pods("shop-kafka")) == 4
+    nothing_is_lost(messages, "three to four brokers")
+    deployment.smoke(expected=0)
