@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -75,6 +76,42 @@ def test_a_dead_cluster_costs_its_seconds_once_and_not_once_per_topic() -> None:
     states = [_state(f"topic-{number}", partitions=1) for number in range(50)]
     assert [topics.read(each, b"") for each in states] == states
     assert cluster.asked == 1
+
+
+PATIENCE = {name: getattr(module, name) for name in ("_ARRIVAL_SECONDS", "_RETURN_SECONDS", "_POLL_SECONDS")}
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The real patience, on a clock that only the pauses between two looks move; every pause is noted."""
+    noted: list[float] = []
+    for name, seconds in PATIENCE.items():
+        monkeypatch.setattr(module, name, seconds)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: sum(noted)))
+    monkeypatch.setattr(Scripted, "pause", lambda _cluster: noted.append(PATIENCE["_POLL_SECONDS"]))
+    return noted
+
+
+def test_a_deletion_waits_a_moment_for_a_cluster_that_nothing_starts(pauses: list[float]) -> None:
+    topics = topics_of(Scripted(DEAD))
+    assert "does not answer" in refusal_of(topics.delete, _state("orders")).diagnostics[0].summary
+    assert sum(pauses) == PATIENCE["_RETURN_SECONDS"]
+    refusal_of(topics.delete, _state("invoices"))
+    assert sum(pauses) == PATIENCE["_RETURN_SECONDS"], "once, and not once per topic"
+
+
+def test_a_creation_after_a_deletion_still_waits_for_a_cluster_that_is_starting(pauses: list[float]) -> None:
+    topics = topics_of(Scripted(DEAD))
+    refusal_of(topics.delete, _state("orders"))
+    refusal_of(topics.create, _state("invoices"))
+    assert sum(pauses) == PATIENCE["_ARRIVAL_SECONDS"]
+
+
+def test_a_deletion_waits_for_brokers_that_this_apply_starts(pauses: list[float]) -> None:
+    topics = topics_of(Scripted(DEAD))
+    topics._session.expect(["127.0.0.1:9"])
+    refusal_of(topics.delete, _state("orders"))
+    assert sum(pauses) == PATIENCE["_ARRIVAL_SECONDS"]
 
 
 def test_ctrl_c_ends_the_wait_for_a_cluster() -> None:

@@ -32,6 +32,8 @@ _CHANGE_SECONDS = 60.0
 """For the controller to carry out a change: it waits until the brokers know of it."""
 _ARRIVAL_SECONDS = 120.0
 """For the cluster to answer during an apply: what was made a moment ago may still be starting."""
+_RETURN_SECONDS = 5.0
+"""For a cluster to answer that nothing is starting: it was only away for a moment, or it is gone."""
 _JOIN_SECONDS = 3.0
 """For brokers that are just registering to be told to all others."""
 _POLL_SECONDS = 0.25
@@ -167,7 +169,7 @@ class Cluster:
         self._answering: int | None = None
         self._confirmed_missing = False
         self._failure: Unreachable | Denied | None = None
-        self._waited = False
+        self._waited = 0.0
         self._configs: dict[str, Mapping[str, str]] = {}
         self._wanted: set[str] = set()
         self._look_ups = 0
@@ -196,23 +198,27 @@ class Cluster:
                     raise
             return self._layout
 
-    def await_answer(self) -> Layout:
+    def await_answer(self, *, starting: bool = True) -> Layout:
         """The metadata, waiting a bounded time for a cluster that may be starting. For an apply.
 
+        Args:
+            starting: Whether it may; if not, it gets a moment to come back and no more.
+
         Raises:
-            Unreachable: Nobody answered in time; the next caller does not wait again.
+            Unreachable: Nobody answered in time; the next caller does not wait as long again.
             Denied: The client is not let in.
             Stopped: Ctrl-C.
         """
         with self._lock:
-            deadline = time.monotonic() + (0 if self._waited else _ARRIVAL_SECONDS)
+            patience = _ARRIVAL_SECONDS if starting else _RETURN_SECONDS
+            deadline = time.monotonic() + patience - self._waited
             while True:
                 self._failure = None if isinstance(self._failure, Unreachable) else self._failure
                 try:
                     return self.layout()
                 except Unreachable:
-                    if time.monotonic() > deadline:
-                        self._waited = True
+                    if time.monotonic() >= deadline:
+                        self._waited = max(self._waited, patience)
                         raise
                 self.pause()
 
@@ -475,7 +481,7 @@ class Cluster:
             self._creators = []
             self._layout = None
             self._failure = None
-            self._waited = False
+            self._waited = 0.0
             self._confirmed_missing = False
             self._configs.clear()
             self._look_ups = 0

@@ -259,7 +259,8 @@ class TopicResource(Resource):
         if protection:
             raise Refusal(*protection)
         doing = f"delete topic {name}"
-        cluster = self._answering(doing)
+        # What is deleted was made before: unless its brokers are being started, waiting for them would be in vain.
+        cluster = self._answering(doing, starting=self._session.coming() > 0)
         self._ours.add(name)
         self._deleted.add(name)
         try:
@@ -290,7 +291,7 @@ class TopicResource(Resource):
                 )
             )
 
-    def _answering(self, doing: str) -> Cluster:
+    def _answering(self, doing: str, *, starting: bool = True) -> Cluster:
         """The cluster, waited for: it may have been made by this very apply."""
         cluster = self._session.cluster()
         if cluster is None:
@@ -301,7 +302,7 @@ class TopicResource(Resource):
                 )
             )
         try:
-            cluster.await_answer()
+            cluster.await_answer(starting=starting)
         except (Unreachable, Denied, Stopped) as problem:
             raise Refusal(not_reached(problem, doing=doing)) from None
         return cluster
