@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.contract import Contract, KubernetesExpected, ReachByPortForward
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.local import LocalLayout
 from hikube_kafka.spec.platform import Platform
@@ -49,6 +49,29 @@ def test_a_contract_of_another_version_is_refused() -> None:
 def test_a_field_that_this_version_does_not_know_is_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         Contract.model_validate(contract().model_dump() | {"surprise": 1})
+
+
+def test_a_contract_that_promises_pods_must_name_them() -> None:
+    promised = contract().model_dump() | {"kubernetes": KubernetesExpected().model_dump()}
+    with pytest.raises(ValidationError, match="only a reach by port-forward names them"):
+        Contract.model_validate(promised)
+    reach = ReachByPortForward(namespace="kafka", kafka_pods="shop-kafka", zookeeper_pods="shop-zookeeper")
+    assert Contract.model_validate(promised | {"reach": reach.model_dump()}).kubernetes == KubernetesExpected()
+
+
+def test_a_pod_is_named_after_its_server() -> None:
+    reach = ReachByPortForward(namespace="kafka", kafka_pods="shop-kafka", zookeeper_pods="shop-zookeeper")
+    assert (reach.broker_pod(0), reach.zookeeper_pod(1)) == ("shop-kafka-0", "shop-zookeeper-0")
+
+
+def test_from_outside_brokers_have_the_addresses_of_their_port_forwards() -> None:
+    assert contract().from_outside() == contract()
+    reach = ReachByPortForward(
+        namespace="kafka", kafka_pods="shop-kafka", zookeeper_pods="shop-zookeeper", forward_port=19192
+    )
+    outside = contract().model_copy(update={"reach": reach}).from_outside()
+    assert outside.bootstrap_servers == "127.0.0.1:19192,127.0.0.1:19193,127.0.0.1:19194"
+    assert outside.zookeeper == contract().zookeeper
 
 
 def test_the_committed_schema_is_the_models() -> None:

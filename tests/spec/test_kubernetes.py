@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.spec.contract import ReachByPortForward
+from hikube_kafka.spec.contract import ClaimExpected, KubernetesExpected, ReachByPortForward, ServersExpected
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.kubernetes import MARKS, ExternalAccess, KubernetesLayout
+from hikube_kafka.spec.kubernetes import MARKS, ExternalAccess, Image, KubernetesLayout, Pods
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.releases import kafka_values, zookeeper_values
 from hikube_kafka.spec.security import Mechanism, Protocol
 from hikube_kafka.spec.storage import Storage
@@ -88,6 +89,39 @@ def test_the_contract_is_read_through_port_forwards() -> None:
     ]
     assert [broker.rack for broker in contract.kafka.brokers] == ["a", "b", "a"]
     assert contract.topics[0].replication_factor == 3
+
+
+def test_the_contract_promises_what_the_charts_lay_down() -> None:
+    declared = platform().model_copy(
+        update={
+            "zookeeper": ZooKeeper(storage=Storage("5Gi"), log_storage=Storage("1Gi", storage_class="fast")),
+            "kafka": Kafka(brokers=1, storage=Storage("9Gi")),
+        }
+    )
+    mirror = Image(registry="mirror.example", repository="apache/kafka", tag="3.9.2", digest=f"sha256:{'0' * 64}")
+    promised = KubernetesLayout(namespace="shop", kafka_image=mirror).contract(declared).kubernetes
+    assert promised == KubernetesExpected(
+        zookeeper=ServersExpected(
+            images={"zookeeper": "zookeeper:3.9.5"},
+            claims=(
+                ClaimExpected(name="data", size=Quantity("5Gi")),
+                ClaimExpected(name="log", size=Quantity("1Gi"), storage_class="fast"),
+            ),
+            max_unavailable=1,
+            own_nodes=True,
+        ),
+        kafka=ServersExpected(
+            images={"kafka": f"mirror.example/apache/kafka:3.9.2@sha256:{'0' * 64}"},
+            claims=(ClaimExpected(name="data", size=Quantity("9Gi")),),
+            max_unavailable=1,
+        ),
+    )
+
+
+def test_pods_that_may_share_a_node_are_not_promised_nodes_of_their_own() -> None:
+    promised = KubernetesLayout(namespace="shop", pods=Pods(anti_affinity="preferred")).contract(platform()).kubernetes
+    assert promised is not None
+    assert not promised.kafka.own_nodes
 
 
 def test_brokers_differ_only_where_a_mark_stands() -> None:

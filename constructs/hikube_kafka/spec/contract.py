@@ -4,11 +4,12 @@ It is computed from the declaration, travels as a Terraform output, and is what 
 to. It holds no secret and no path of a machine.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.security import ClientSecurity
 
 CONTRACT_VERSION: Literal[1] = 1
@@ -41,6 +42,18 @@ class ReachByPortForward(Model):
     """Port of the forward listener of broker 0."""
     zookeeper_port: int = 2181
     """Client port of a ZooKeeper server inside its pod."""
+
+    def broker_address(self, broker: int) -> str:
+        """``host:port`` that the broker with that id advertises to clients that come through a port-forward."""
+        return f"127.0.0.1:{self.forward_port + broker}"
+
+    def broker_pod(self, broker: int) -> str:
+        """Name of the pod of the broker with that id."""
+        return f"{self.kafka_pods}-{broker}"
+
+    def zookeeper_pod(self, server: int) -> str:
+        """Name of the pod of the ZooKeeper server with that id: its ordinal is one less."""
+        return f"{self.zookeeper_pods}-{server - 1}"
 
 
 class ZooKeeperServerExpected(Model):
@@ -91,6 +104,38 @@ class TopicExpected(Model):
     """Entries that must be set on the topic itself, by Kafka's own key, in Kafka's own text."""
 
 
+class ClaimExpected(Model):
+    """The volume claim that each server of a kind must have."""
+
+    name: str
+    """Name of the claim template: the claim is ``<name>-<pod>``."""
+    size: Quantity
+    """Storage that it asks for, and has at least."""
+    storage_class: str | None = None
+    """Its storage class; None means the cluster's default, whichever that was."""
+
+
+class ServersExpected(Model):
+    """What Kubernetes must have of the servers of one kind. What is left out is not promised."""
+
+    images: dict[str, str] = Field(default_factory=dict)
+    """Image of a container in every pod, by the container's name."""
+    claims: tuple[ClaimExpected, ...] = ()
+    max_unavailable: int | None = None
+    """Servers that a disruption budget lets be evicted at the same time."""
+    own_nodes: bool = False
+    """Whether no two of them share a node."""
+    zones: int | None = Field(default=None, ge=1)
+    """Number of zones over which they are spread as evenly as it goes."""
+
+
+class KubernetesExpected(Model):
+    """What Kubernetes must have of the platform, aside from servers that answer; the reach names their pods."""
+
+    zookeeper: ServersExpected = ServersExpected()
+    kafka: ServersExpected = ServersExpected()
+
+
 class Contract(Model):
     """Everything that must be true after the apply."""
 
@@ -104,6 +149,23 @@ class Contract(Model):
     zookeeper: ZooKeeperExpected
     kafka: KafkaExpected
     topics: tuple[TopicExpected, ...] = ()
+    kubernetes: KubernetesExpected | None = None
+    """None: nothing is promised. A reader that does not know this field refuses a contract that has it."""
+
+    @model_validator(mode="after")
+    def _pods_have_names(self) -> Self:
+        if self.kubernetes is not None and not isinstance(self.reach, ReachByPortForward):
+            raise ValueError("kubernetes promises something of pods, and only a reach by port-forward names them")
+        return self
+
+    def from_outside(self) -> Self:
+        """The same contract with the addresses that brokers advertise to clients outside the Kubernetes cluster."""
+        if not isinstance(self.reach, ReachByPortForward):
+            return self
+        brokers = tuple(
+            broker.model_copy(update={"address": self.reach.broker_address(broker.id)}) for broker in self.kafka.brokers
+        )
+        return self.model_copy(update={"kafka": self.kafka.model_copy(update={"brokers": brokers})})
 
     @property
     def bootstrap_servers(self) -> str:

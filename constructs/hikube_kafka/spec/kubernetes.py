@@ -11,9 +11,12 @@ from pydantic import Field
 
 from hikube_kafka.spec.contract import (
     BrokerExpected,
+    ClaimExpected,
     Contract,
     KafkaExpected,
+    KubernetesExpected,
     ReachByPortForward,
+    ServersExpected,
     ZooKeeperExpected,
     ZooKeeperServerExpected,
 )
@@ -24,6 +27,7 @@ from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import BrokerAddress, ZooKeeperAddress, cluster_settings
 from hikube_kafka.spec.rules import Problem
 from hikube_kafka.spec.security import ClientSecurity, Protocol
+from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.versions import KAFKA_VERSION, ZOOKEEPER_VERSION
 
 MARKS: Mapping[str, str] = {
@@ -54,6 +58,12 @@ class Image(ChartModel):
     digest: str = Field(default="", pattern=r"^(sha256:[0-9a-f]{64})?$")
     """``sha256:...``: pulls exactly this content, whatever the tag has become. Empty means by tag."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+
+    @property
+    def reference(self) -> str:
+        """As it stands in a pod: ``registry.example/apache/kafka:3.9.2@sha256:...``."""
+        registry = f"{self.registry}/" if self.registry else ""
+        return f"{registry}{self.repository}:{self.tag}{f'@{self.digest}' if self.digest else ''}"
 
 
 class ClaimRetention(ChartModel):
@@ -244,6 +254,32 @@ class KubernetesLayout(Model):
                 settings=cluster_settings(platform),
             ),
             topics=expected_topics(platform),
+            kubernetes=KubernetesExpected(
+                zookeeper=self._servers(
+                    platform.zookeeper.servers,
+                    images={"zookeeper": self.zookeeper_image.reference},
+                    data=platform.zookeeper.storage,
+                    log=platform.zookeeper.log_storage,
+                ),
+                kafka=self._servers(
+                    platform.kafka.brokers,
+                    images={"kafka": self.kafka_image.reference},
+                    data=platform.kafka.storage,
+                ),
+            ),
+        )
+
+    def _servers(self, count: int, *, images: dict[str, str], **claims: Storage | None) -> ServersExpected:
+        """What the charts lay down for servers of one kind; the spread over zones is their wish and no promise."""
+        return ServersExpected(
+            images=images,
+            claims=tuple(
+                ClaimExpected(name=name, size=storage.size, storage_class=storage.storage_class or None)
+                for name, storage in claims.items()
+                if storage is not None
+            ),
+            max_unavailable=1,
+            own_nodes=count > 1 and self.pods.anti_affinity == "required",
         )
 
     def check(self, platform: Platform) -> Iterator[Problem]:
