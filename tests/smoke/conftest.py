@@ -5,12 +5,16 @@ import pytest
 from hikube_kafka.probe.observation import (
     BrokerRegistration,
     BrokerSeen,
+    BudgetSeen,
+    ClaimSeen,
     Followers,
     KafkaRegistry,
     KafkaSeen,
+    KubernetesSeen,
     Metadata,
     Observation,
     Partition,
+    PodSeen,
     ReadBack,
     ServerStatus,
     TopicConfig,
@@ -21,13 +25,18 @@ from hikube_kafka.probe.observation import (
 from hikube_kafka.smoke.canary import CanaryRun
 from hikube_kafka.spec.contract import (
     BrokerExpected,
+    ClaimExpected,
     Contract,
     KafkaExpected,
+    KubernetesExpected,
     ReachByAddress,
+    ReachByPortForward,
+    ServersExpected,
     TopicExpected,
     ZooKeeperExpected,
     ZooKeeperServerExpected,
 )
+from hikube_kafka.spec.quantities import Quantity
 
 SERVERS = {1: "zk-1:2181", 2: "zk-2:2181", 3: "zk-3:2181"}
 BROKERS = {0: "b-0:9092", 1: "b-1:9092", 2: "b-2:9092"}
@@ -53,6 +62,43 @@ def contract() -> Contract:
         topics=(
             TopicExpected(name="payments", partitions=2, replication_factor=3, config={"min.insync.replicas": "2"}),
         ),
+    )
+
+
+@pytest.fixture
+def in_kubernetes(contract: Contract) -> Contract:
+    """The same platform, delivered to Kubernetes, with all that can be promised of it there."""
+    claims = (ClaimExpected(name="data", size=Quantity("10Gi"), storage_class="replicated"),)
+    everywhere = ServersExpected(claims=claims, max_unavailable=1, own_nodes=True, zones=3)
+    return contract.model_copy(
+        update={
+            "target": "kubernetes",
+            "reach": ReachByPortForward(namespace="shop", kafka_pods="orders-kafka", zookeeper_pods="orders-zookeeper"),
+            "kubernetes": KubernetesExpected(
+                zookeeper=everywhere.model_copy(update={"images": {"zookeeper": "zookeeper:3.9.5"}}),
+                kafka=everywhere.model_copy(update={"images": {"kafka": "apache/kafka:3.9.2"}}),
+            ),
+        }
+    )
+
+
+def _kubernetes() -> KubernetesSeen:
+    images = {"orders-zookeeper": {"zookeeper": "zookeeper:3.9.5"}, "orders-kafka": {"kafka": "apache/kafka:3.9.2"}}
+    pods = {
+        f"{release}-{ordinal}": PodSeen(
+            state="Running", ready=True, images=run, node=f"node-{ordinal}", stateful_set=release
+        )
+        for release, run in images.items()
+        for ordinal in range(3)
+    }
+    budgets = {each: BudgetSeen(name=each, max_unavailable="1", min_available=None) for each in images}
+    return KubernetesSeen(
+        pods=pods | {"web-0": PodSeen(state="Pending", ready=False, images={}, node=None, stateful_set="web")},
+        claims={
+            f"data-{pod}": ClaimSeen(requested="10240Mi", capacity="10Gi", storage_class="replicated") for pod in pods
+        },
+        budgets={pod: (budgets[str(seen.stateful_set)],) for pod, seen in pods.items()},
+        zones={f"node-{number}": f"zone-{number}" for number in range(3)},
     )
 
 
@@ -109,6 +155,7 @@ def healthy() -> Observation:
                 "__consumer_offsets": TopicConfig(in_force={"min.insync.replicas": "2"}, own=frozenset()),
             },
         ),
+        kubernetes=_kubernetes(),
     )
 
 

@@ -1,5 +1,7 @@
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +159,35 @@ def test_a_contract_that_declares_nothing_is_refused(contract: Contract) -> None
 
     with pytest.raises(CannotLookError, match="no ZooKeeper server or no broker"):
         run(empty)
+
+
+def test_inside_the_cluster_its_own_addresses_are_dialled_and_no_forward_is_opened(
+    in_kubernetes: Contract, healthy: Observation, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show([healthy])
+    dialled: list[str] = []
+
+    def observe(contract: Contract, _settings: ClientSettings, *, dial: Mapping[str, str], **_more: Any) -> Observation:
+        dialled.extend(dial.get(broker.address, broker.address) for broker in contract.kafka.brokers)
+        return healthy
+
+    monkeypatch.setattr(gate, "observe", observe)
+    # Without a promise about Kubernetes, its API is not asked either.
+    contract = in_kubernetes.model_copy(update={"kubernetes": None})
+
+    run(contract, patience=0, in_cluster=True, kubeconfig="/nowhere")
+
+    assert dialled[:3] == ["b-0:9092", "b-1:9092", "b-2:9092"]
+    with pytest.raises(CannotLookError, match="/nowhere"):
+        run(contract, patience=0, kubeconfig="/nowhere")
+
+
+def test_a_named_context_comes_before_the_contract_s_own(in_kubernetes: Contract, tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "clusters": [], "contexts": [], "users": []}))
+
+    with pytest.raises(CannotLookError, match="no context 'production'"):
+        run(in_kubernetes, kubeconfig=str(file), context="production")
 
 
 def test_missing_credentials_are_named_before_anything_is_tried(

@@ -1,7 +1,7 @@
-"""A Kubernetes cluster as a port-forward needs it: credentials from a kubeconfig, the state of a pod, a stream to it.
+"""A Kubernetes cluster: credentials from a kubeconfig, the objects of a namespace, streams to ports of its pods.
 
-Everything here is asynchronous and belongs to the event loop that `port_forward` runs in a thread of its own; callers
-of this library meet only its errors.
+Everything here is asynchronous and belongs to an event loop that `port_forward` or `workloads` runs in a thread of its
+own; callers of this library meet only its errors.
 """
 
 import asyncio
@@ -34,6 +34,9 @@ _ERROR = 1
 """The channel on which the node says why it gave up; channel 0 carries the data."""
 
 _READ_BYTES = 256 * 1024
+
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a pod finds the credentials of its service account."""
 
 
 class KubernetesError(Exception):
@@ -114,7 +117,7 @@ class ForbiddenError(KubernetesError):
 
     Attributes:
         namespace: The namespace of the pods.
-        resource: What was refused: ``pods`` or ``pods/portforward``.
+        resource: What was refused: ``pods``, ``pods/portforward``, ...
         answer: The API server's own words.
     """
 
@@ -315,7 +318,10 @@ class Cluster:
         self.namespace = namespace
         self._stack = stack
         self._auth = KubeAuth(
-            kubeconfig=os.pathsep.join(paths), serviceaccount="", namespace=namespace, context=context
+            kubeconfig=os.pathsep.join(paths),
+            serviceaccount="" if any(Path(path).is_file() for path in paths) else str(_SERVICE_ACCOUNT),
+            namespace=namespace,
+            context=context,
         )
         self._client: httpx.AsyncClient
         self._renewing = asyncio.Lock()
@@ -332,7 +338,7 @@ class Cluster:
 
         Args:
             kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means ``KUBECONFIG``, then
-                ``~/.kube/config``, as kubectl does.
+                ``~/.kube/config``, then the service account of the pod that this runs in, as kubectl does.
             context: Name of the context; None means the current one.
             namespace: Where the pods are.
 
@@ -367,6 +373,22 @@ class Cluster:
         if response.is_error:
             raise ApiServerError(self.server, f"{response.status_code} {_answer(response)}")
         return _state_of(response.json())
+
+    async def listed(self, resource: str, *, api: str = "api/v1", namespaced: bool = True) -> list[Mapping[str, Any]]:
+        """List objects: of the namespace, or of the whole cluster.
+
+        Raises:
+            ForbiddenError: The verb list on them is missing.
+            ApiServerError: No answer.
+            CredentialsRefusedError: Credentials have expired.
+        """
+        scope = f"namespaces/{self.namespace}/" if namespaced else ""
+        response = await self._get(f"/{api}/{scope}{resource}")
+        if response.status_code == 403:  # noqa: PLR2004
+            raise ForbiddenError(self.namespace, resource, _answer(response))
+        if response.is_error:
+            raise ApiServerError(self.server, f"{response.status_code} {_answer(response)}")
+        return list(response.json()["items"])
 
     @contextlib.asynccontextmanager
     async def stream(self, pod: str, port: int) -> AsyncIterator[PodStream]:
@@ -487,20 +509,29 @@ class Cluster:
 
 
 def _kubeconfig_files(declared: str | None) -> list[str]:
-    files = declared or os.environ.get("KUBECONFIG") or "~/.kube/config"
-    paths = [str(Path(path).expanduser()) for path in files.split(os.pathsep) if path]
-    if not any(Path(path).is_file() for path in paths):
+    named = declared or os.environ.get("KUBECONFIG")
+    paths = [str(Path(path).expanduser()) for path in (named or "~/.kube/config").split(os.pathsep) if path]
+    if not any(Path(path).is_file() for path in paths) and (named or not _SERVICE_ACCOUNT.is_dir()):
         raise KubeconfigError(paths, "there is no such file")
     return paths
 
 
 def _state_of(pod: Mapping[str, Any]) -> PodState:
+    containers = pod.get("status", {}).get("containerStatuses", [])
+    return PodState(
+        uid=str(pod["metadata"]["uid"]),
+        running=any("running" in container.get("state", {}) for container in containers),
+        summary=summary(pod),
+    )
+
+
+def summary(pod: Mapping[str, Any]) -> str:
+    """The state of a pod in words: its phase, and the reasons that Kubernetes gives."""
     status = pod.get("status", {})
     phase = str(status.get("phase", "Unknown"))
-    containers = status.get("containerStatuses", [])
     details = [
         f"{container['name']} {state}: {detail['reason']}"
-        for container in containers
+        for container in status.get("containerStatuses", [])
         for state, detail in container.get("state", {}).items()
         if detail.get("reason")
     ]
@@ -511,11 +542,7 @@ def _state_of(pod: Mapping[str, Any]) -> PodState:
     ]
     if "deletionTimestamp" in pod["metadata"]:
         phase = "Terminating"
-    return PodState(
-        uid=str(pod["metadata"]["uid"]),
-        running=any("running" in container.get("state", {}) for container in containers),
-        summary=f"{phase} ({'; '.join(details)})" if details else phase,
-    )
+    return f"{phase} ({'; '.join(details)})" if details else phase
 
 
 def _answer(response: "httpx.Response") -> str:

@@ -183,9 +183,58 @@ class KafkaSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PodSeen:
+    """One pod."""
+
+    state: str
+    """In words, with Kubernetes' reasons: ``Running``, ``Pending (kafka waiting: ImagePullBackOff)``."""
+    ready: bool
+    """Whether its readiness gates have passed."""
+    images: Mapping[str, str]
+    """Image that each container was asked to run, by the container's name."""
+    node: str | None
+    """None: not placed yet."""
+    stateful_set: str | None
+    """The StatefulSet that owns it; None: none does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimSeen:
+    """One volume claim. Sizes are Kubernetes quantities."""
+
+    requested: str
+    capacity: str | None
+    """What the volume has; None: there is no volume yet."""
+    storage_class: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetSeen:
+    """A disruption budget that counts a pod."""
+
+    name: str
+    max_unavailable: str | None
+    """A number or a percentage; None: it says something else."""
+    min_available: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubernetesSeen:
+    """What Kubernetes has in the platform's namespace."""
+
+    pods: Mapping[str, PodSeen] | Unreadable = Unreadable("pods", "nobody looked")
+    claims: Mapping[str, ClaimSeen] | Unreadable = Unreadable("claims", "nobody looked")
+    budgets: Mapping[str, tuple[BudgetSeen, ...]] | Unreadable = Unreadable("disruption budgets", "nobody looked")
+    """By the name of the pod that they count."""
+    zones: Mapping[str, str | None] | Unreadable = Unreadable("nodes", "nobody looked")
+    """Zone of each node by its name; None: it bears no label of a zone."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """A whole platform at one moment."""
 
     zookeeper: ZooKeeperSeen = ZooKeeperSeen()
     read_backs: tuple[ReadBack, ...] = ()
     kafka: KafkaSeen = KafkaSeen()
+    kubernetes: KubernetesSeen = KubernetesSeen()

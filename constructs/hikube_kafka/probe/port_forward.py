@@ -110,8 +110,8 @@ def forwarded(
         zookeeper: Ids of the ZooKeeper servers to reach.
         kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means ``KUBECONFIG``, then
             ``~/.kube/config``.
-        require: ``all`` pods must be within reach to begin; or ``any`` one of them: the others are then connected to
-            when they come, and until then a client meets what a dead server would show it.
+        require: ``all`` pods must be within reach to begin; or ``any`` one of them: the others are not waited for, but
+            connected to when they come, and until then a client meets what a dead server would show it.
         pod_wait_seconds: How long to wait for pods that do not run yet.
         port_wait_seconds: How long to wait for a broker's port that is in use: mostly by another process of the same
             Terraform run that is about to end.
@@ -160,20 +160,18 @@ class _Standing:
             cluster = await stack.enter_async_context(
                 Cluster.connected(self.kubeconfig, self.reach.context, self.reach.namespace)
             )
-            targets = {f"{self.reach.kafka_pods}-{broker}": self.reach.forward_port + broker for broker in self.brokers}
-            targets |= {
-                f"{self.reach.zookeeper_pods}-{server - 1}": self.reach.zookeeper_port for server in self.zookeeper
-            }
+            targets = {self.reach.broker_pod(broker): self.reach.forward_port + broker for broker in self.brokers}
+            targets |= {self.reach.zookeeper_pod(server): self.reach.zookeeper_port for server in self.zookeeper}
             await self._within_reach(cluster, targets)
             # In ascending order, so that two processes that open the same forwards never wait for each other.
             local_brokers = {
-                broker: await self._listen(stack, cluster, f"{self.reach.kafka_pods}-{broker}", port, broker)
+                broker: await self._listen(stack, cluster, self.reach.broker_pod(broker), port, broker)
                 for broker in self.brokers
                 for port in [self.reach.forward_port + broker]
             }
             local_zookeeper = {
                 server: await self._listen(
-                    stack, cluster, f"{self.reach.zookeeper_pods}-{server - 1}", self.reach.zookeeper_port, None
+                    stack, cluster, self.reach.zookeeper_pod(server), self.reach.zookeeper_port, None
                 )
                 for server in self.zookeeper
             }
@@ -188,6 +186,7 @@ class _Standing:
     async def _within_reach(self, cluster: Cluster, targets: Mapping[str, int]) -> None:
         """Wait until a stream opens to every pod: its container runs, its node answers, and we are allowed to."""
         deadline = time.monotonic() + self.pod_wait_seconds
+        reached: set[str] = set()
 
         async def wait_for(pod: str, port: int) -> None:
             while True:
@@ -196,11 +195,12 @@ class _Standing:
                     if state.running:
                         async with cluster.stream(pod, port):
                             self._troubles.pop(pod, None)
+                            reached.add(pod)
                             return
                     self._troubles[pod] = state.summary
                 except StreamError as error:
                     self._troubles[pod] = error.reason
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= deadline or (self.require == "any" and reached):
                     return
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -209,7 +209,7 @@ class _Standing:
             await asyncio.gather(*waits)
         finally:
             await _cancelled(waits)
-        if self._troubles and (self.require == "all" or len(self._troubles) == len(targets)):
+        if len(reached) < len(targets) and (self.require == "all" or not reached):
             raise PodsUnreachableError(self.reach.namespace, self._troubles, self.pod_wait_seconds)
 
     async def _listen(
@@ -251,13 +251,15 @@ class _Standing:
     ) -> None:
         """Carry one connection until either end closes it or its stream breaks."""
         try:
-            uid = (await cluster.pod(pod)).uid
+            state = await cluster.pod(pod)
+            if not state.running:
+                raise StreamError(pod, port, state.summary)
             async with cluster.stream(pod, port) as stream:
                 self._troubles.pop(pod, None)
                 ways = [
                     asyncio.create_task(_to_pod(reader, stream)),
                     asyncio.create_task(_from_pod(stream, writer)),
-                    asyncio.create_task(_while_within_reach(cluster, pod, port, uid, stream)),
+                    asyncio.create_task(_while_within_reach(cluster, pod, port, state.uid, stream)),
                 ]
                 try:
                     done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

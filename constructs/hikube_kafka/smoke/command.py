@@ -25,8 +25,27 @@ def smoke(
     canary: Annotated[
         bool, typer.Option(help="Send messages through a topic of their own, which is removed afterwards.")
     ] = True,
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="For a platform in Kubernetes. Default: KUBECONFIG, then ~/.kube/config.")
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HIKUBE_KAFKA_CONTEXT",
+            help="Context of the kubeconfig. Default: the contract's own, then the current one.",
+        ),
+    ] = None,
+    in_cluster: Annotated[
+        bool,
+        typer.Option(
+            "--in-cluster",
+            help="This runs inside the Kubernetes cluster: dial its own addresses, open no port-forward.",
+        ),
+    ] = False,
 ) -> None:
     """Hold the living cluster to its contract.
+
+    A platform in Kubernetes is met through port-forwards that are opened and closed by itself.
 
     Ends with 0 if all is well, with 1 if a check failed, and with 2 if it could not look: no contract, no way to the
     cluster, or nothing there that answers. Credentials come from the environment: HIKUBE_KAFKA_USERNAME,
@@ -48,7 +67,14 @@ def smoke(
             formats.format_of(path)
         with errors.status("reading the contract") as status:
             findings = run(
-                read_contract(file), patience=patience, timeout=timeout, canary=canary, progress=status.update
+                read_contract(file),
+                patience=patience,
+                timeout=timeout,
+                canary=canary,
+                kubeconfig=kubeconfig,
+                context=context,
+                in_cluster=in_cluster,
+                progress=status.update,
             )
         for path in report or []:
             formats.write(findings, path)

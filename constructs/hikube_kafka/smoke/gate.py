@@ -4,13 +4,15 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hikube_kafka.probe.credentials import ClientSettings, Credentials, MissingCredentialError, client_settings
 from hikube_kafka.probe.observation import Metadata, Observation, ServerStatus, Unreadable
 from hikube_kafka.probe.platform import observe
+from hikube_kafka.probe.workloads import Workloads
 from hikube_kafka.smoke.canary import CanaryRun, run_canary
-from hikube_kafka.smoke.checks import CANARY, OBSERVED
+from hikube_kafka.smoke.checks import CANARY, observed
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.report import Latency, Report, Stage
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
@@ -32,6 +34,9 @@ def run(
     patience: float = 30.0,
     timeout: float = 5.0,
     canary: bool = True,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    in_cluster: bool = False,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Report:
     """Hold the living cluster to its contract.
@@ -43,6 +48,11 @@ def run(
         patience: Seconds that a cluster that was just started has to settle. A cluster that is well costs none.
         timeout: Seconds that each single read may take.
         canary: Whether to send messages through a topic of their own; without, those checks are reported as untested.
+        kubeconfig: For a platform in Kubernetes: the file, or several joined as in ``KUBECONFIG``; None means
+            ``KUBECONFIG``, then ``~/.kube/config``.
+        context: Context of the kubeconfig; None means the contract's own, then the current one.
+        in_cluster: Whether this runs inside the Kubernetes cluster: its own addresses are dialled then, and no
+            port-forward is opened.
         progress: Told what is being done.
 
     Raises:
@@ -50,6 +60,11 @@ def run(
     """
     if not contract.zookeeper.servers or not contract.kafka.brokers:
         raise CannotLookError("the contract names no ZooKeeper server or no broker: there is nothing to hold to it")
+    if isinstance(contract.reach, ReachByPortForward):
+        if context is not None:
+            contract = contract.model_copy(update={"reach": contract.reach.model_copy(update={"context": context})})
+        if not in_cluster:
+            contract = contract.from_outside()
     try:
         settings = client_settings(
             contract.security.protocol, contract.security.mechanism, Credentials.from_environment()
@@ -58,10 +73,10 @@ def run(
         raise CannotLookError(str(error)) from error
     started, clock = datetime.now(UTC), _Clock()
     progress("connecting")
-    with _within_reach(contract) as dial:
+    with _within_reach(contract, kubeconfig=kubeconfig, in_cluster=in_cluster, patience=patience) as way:
         clock.stage("connect")
         observation, findings, looks = _settle(
-            contract, settings, dial=dial, patience=patience, timeout=timeout, progress=progress
+            contract, settings, way=way, patience=patience, timeout=timeout, progress=progress
         )
         clock.stage("settle")
         flown: CanaryRun | Unreadable | None = None
@@ -93,38 +108,68 @@ class _Clock:
         self._since = now
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """How the addresses of the contract are met from here."""
+
+    dial: Mapping[str, str]
+    """Where to dial an address, if elsewhere."""
+    trouble: Callable[[str], str | None]
+    """Why the way to an address is broken."""
+    look: Workloads | None
+    """How to look at Kubernetes."""
+
+
 @contextlib.contextmanager
-def _within_reach(contract: Contract) -> Iterator[Mapping[str, str]]:
-    """Give where to dial the contract's addresses, for as long as it can be done."""
-    if not isinstance(contract.reach, ReachByPortForward):
-        yield {}
+def _within_reach(contract: Contract, *, kubeconfig: str | None, in_cluster: bool, patience: float) -> Iterator[_Way]:
+    """Keep the way to the contract's addresses open."""
+    reach = contract.reach
+    if not isinstance(reach, ReachByPortForward):
+        yield _Way(dial={}, trouble=lambda _address: None, look=None)
         return
     from hikube_kafka.probe.kubernetes import KubernetesError  # noqa: PLC0415 - only Kubernetes pays for its client
     from hikube_kafka.probe.port_forward import forwarded  # noqa: PLC0415
+    from hikube_kafka.probe.workloads import workloads  # noqa: PLC0415
 
     with contextlib.ExitStack() as stack:
+        dial: dict[str, str] = {}
+        troubles: Mapping[str, str] = {}
+        look: Workloads | None = None
         try:
-            forwards = stack.enter_context(
-                forwarded(
-                    contract.reach,
-                    brokers=[broker.id for broker in contract.kafka.brokers],
-                    zookeeper=[server.id for server in contract.zookeeper.servers],
-                    # A pod that is not there is a finding, not the end.
-                    require="any",
+            if contract.kubernetes is not None:
+                look = stack.enter_context(workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context))
+            if not in_cluster:
+                forwards = stack.enter_context(
+                    forwarded(
+                        reach,
+                        brokers=[broker.id for broker in contract.kafka.brokers],
+                        zookeeper=[server.id for server in contract.zookeeper.servers],
+                        kubeconfig=kubeconfig,
+                        # A pod that is not there is a finding, not the end.
+                        require="any",
+                        pod_wait_seconds=patience,
+                    )
                 )
-            )
+                dial = {server.address: forwards.zookeeper[server.id] for server in contract.zookeeper.servers}
+                dial |= {broker.address: forwards.brokers[broker.id] for broker in contract.kafka.brokers}
+                troubles = forwards.troubles
         except KubernetesError as error:
             raise CannotLookError(str(error)) from error
-        yield {server.address: forwards.zookeeper[server.id] for server in contract.zookeeper.servers} | {
-            broker.address: forwards.brokers[broker.id] for broker in contract.kafka.brokers
-        }
+        pods = {server.address: reach.zookeeper_pod(server.id) for server in contract.zookeeper.servers}
+        pods |= {broker.address: reach.broker_pod(broker.id) for broker in contract.kafka.brokers}
+
+        def trouble(address: str) -> str | None:
+            pod = pods.get(address, "")
+            return f"pod {pod}: {troubles[pod]}" if pod in troubles else None
+
+        yield _Way(dial=dial, trouble=trouble, look=look)
 
 
 def _settle(
     contract: Contract,
     settings: ClientSettings,
     *,
-    dial: Mapping[str, str],
+    way: _Way,
     patience: float,
     timeout: float,
     progress: Callable[[str], None],
@@ -138,9 +183,9 @@ def _settle(
     progress("looking at every server")
     while True:
         at = time.monotonic() - begin if looks else 0.0
-        observation = observe(contract, settings, timeout=timeout, dial=dial)
+        observation = observe(contract, settings, timeout=timeout, dial=way.dial, trouble=way.trouble, look=way.look)
         looks += 1
-        findings = [check(contract, observation) for check in OBSERVED]
+        findings = [check(contract, observation) for check in observed(contract)]
         for finding in findings:
             if finding.is_fault:
                 last_fault[finding.check] = finding

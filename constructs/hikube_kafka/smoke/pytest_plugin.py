@@ -15,7 +15,7 @@ REPORT: "pytest.StashKey[Report]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--contract`` and ``--patience``."""
+    """Add ``--contract``, ``--patience``, and how a platform in Kubernetes is reached."""
     group = parser.getgroup("hikube-kafka", "the quorum gate of hikube-kafka")
     group.addoption(
         "--contract",
@@ -29,6 +29,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         default=30.0,
         help="how long a cluster that was just started has to settle (default: 30)",
+    )
+    # Others' plugins have options of the short names.
+    group.addoption(
+        "--contract-kubeconfig",
+        metavar="FILE",
+        help="for a platform in Kubernetes (default: KUBECONFIG, then ~/.kube/config)",
+    )
+    group.addoption(
+        "--contract-context",
+        metavar="NAME",
+        help="context of the kubeconfig (default: HIKUBE_KAFKA_CONTEXT, then the contract's own, then the current one)",
+    )
+    group.addoption(
+        "--contract-in-cluster",
+        action="store_true",
+        help="this runs inside the Kubernetes cluster: dial its own addresses, open no port-forward",
     )
 
 

@@ -1,10 +1,11 @@
 """The gate as tests, one per check: ``pytest --pyargs hikube_kafka.smoke --contract FILE``."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from hikube_kafka.smoke.checks import IDS
+from hikube_kafka.smoke.checks import ids
 from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
 from hikube_kafka.smoke.finding import Status
 from hikube_kafka.smoke.formats import told
@@ -26,14 +27,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     except ContractFileError as error:
         raise pytest.Collector.CollectError(f"--contract: {error}") from error
     metafunc.parametrize("report", [contract], indirect=True, ids=[contract.platform], scope="session")
-    metafunc.parametrize("check", IDS)
+    metafunc.parametrize("check", ids(contract))
 
 
 @pytest.fixture(scope="session")
 def report(request: pytest.FixtureRequest) -> Report:
     """One run of the gate, for all the tests."""
     try:
-        report = run(request.param, patience=request.config.getoption("--patience"))
+        report = run(
+            request.param,
+            patience=request.config.getoption("--patience"),
+            kubeconfig=request.config.getoption("--contract-kubeconfig"),
+            context=request.config.getoption("--contract-context") or os.environ.get("HIKUBE_KAFKA_CONTEXT"),
+            in_cluster=request.config.getoption("--contract-in-cluster"),
+        )
     except CannotLookError as error:
         pytest.exit(f"could not look: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
     request.config.stash[REPORT] = report

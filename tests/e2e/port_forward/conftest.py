@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from hikube_kafka.spec.contract import ReachByPortForward
+from hikube_kafka.spec.contract import (
+    BrokerExpected,
+    ClaimExpected,
+    Contract,
+    KafkaExpected,
+    KubernetesExpected,
+    ReachByPortForward,
+    ServersExpected,
+    ZooKeeperExpected,
+    ZooKeeperServerExpected,
+)
+from hikube_kafka.spec.quantities import Quantity
 
 Kubectl = Callable[..., str]
 
@@ -40,9 +51,44 @@ def reach(kubectl: Kubectl) -> Iterator[ReachByPortForward]:
         kubectl("-n", namespace, "apply", "-f", str(Path(__file__).with_name("three_and_three.yaml")))
         for name in ("zookeeper", "kafka"):
             kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=180s")
-        yield ReachByPortForward(namespace=namespace, kafka_pods="kafka", zookeeper_pods="zookeeper")
+        yield ReachByPortForward(
+            namespace=namespace, kafka_pods="kafka", zookeeper_pods="zookeeper", forward_port=19392
+        )
     finally:
         kubectl("delete", "namespace", namespace, "--timeout=120s")
+
+
+@pytest.fixture(scope="session")
+def contract(reach: ReachByPortForward) -> Contract:
+    """What the manifest promises."""
+
+    def inside(kind: str, ordinal: int, port: int) -> str:
+        return f"{kind}-{ordinal}.{kind}.{reach.namespace}.svc.cluster.local:{port}"
+
+    return Contract(
+        platform="outside",
+        target="kubernetes",
+        reach=reach,
+        zookeeper=ZooKeeperExpected(
+            servers=tuple(
+                ZooKeeperServerExpected(id=server, address=inside("zookeeper", server - 1, 2181))
+                for server in (1, 2, 3)
+            )
+        ),
+        kafka=KafkaExpected(
+            version="3.9.2",
+            brokers=tuple(BrokerExpected(id=broker, address=inside("kafka", broker, 9092)) for broker in (0, 1, 2)),
+            settings={"min.insync.replicas": "2", "default.replication.factor": "3"},
+        ),
+        kubernetes=KubernetesExpected(
+            zookeeper=ServersExpected(images={"zookeeper": "zookeeper:3.9.5"}, max_unavailable=1),
+            kafka=ServersExpected(
+                images={"kafka": "apache/kafka:3.9.2"},
+                claims=(ClaimExpected(name="data", size=Quantity("1Gi")),),
+                max_unavailable=1,
+            ),
+        ),
+    )
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_a_complete_kafka_client_works_through_the_forwards(forwards: Forwards, 
     assert not load.failed
     assert sorted(number for numbers in seen.values() for number in numbers) == list(range(20_000))
     assert all(numbers == sorted(numbers) for numbers in seen.values()), "reordered"
-    assert forwards.brokers == {0: "127.0.0.1:19092", 1: "127.0.0.1:19093", 2: "127.0.0.1:19094"}
+    assert forwards.brokers == {0: "127.0.0.1:19392", 1: "127.0.0.1:19393", 2: "127.0.0.1:19394"}
 
 
 def test_a_zookeeper_client_works_through_each_forward(forwards: Forwards) -> None:
@@ -262,7 +262,7 @@ def test_nothing_is_left_when_the_context_ends(
 
     until(lambda: set(threading.enumerate()) <= threads, "every thread has ended", seconds=10)
     assert len(process.net_connections("inet")) <= sockets
-    with socket.create_server(("127.0.0.1", 19092)):
+    with socket.create_server(("127.0.0.1", 19392)):
         pass
 
 
@@ -333,7 +333,7 @@ def test_a_port_that_another_process_keeps_is_an_error_that_names_it(reach: Reac
             forwarded(reach, brokers=[0], zookeeper=[], port_wait_seconds=1),
         ):
             pass
-        assert (caught.value.port, caught.value.broker) == (19092, 0)
+        assert (caught.value.port, caught.value.broker) == (19392, 0)
         assert str(other.pid) in str(caught.value)
 
 
@@ -352,7 +352,7 @@ def test_ctrl_c_closes_everything(reach: ReachByPortForward, moment: str) -> Non
         assert other.wait(30) == -signal.SIGINT
         told = other.stderr.read()
         assert told.rstrip().endswith("KeyboardInterrupt"), told
-    with socket.create_server(("127.0.0.1", 19092)):
+    with socket.create_server(("127.0.0.1", 19392)):
         pass
 
 
@@ -379,7 +379,7 @@ def test_pods_out_of_reach_are_named_with_what_holds_them(reach: ReachByPortForw
 def test_one_pod_within_reach_is_enough_when_any_is_required(reach: ReachByPortForward) -> None:
     with forwarded(reach, brokers=[0, 3], zookeeper=[1], require="any", pod_wait_seconds=1) as forwards:
         assert forwards.troubles == {"kafka-3": "there is no such pod"}
-        assert forwards.brokers[3] == "127.0.0.1:19095"
+        assert forwards.brokers[3] == "127.0.0.1:19395"
         with dial(forwards.brokers[3]) as connection, contextlib.suppress(ConnectionResetError):
             assert connection.recv(1) == b"", "a pod that is not there looks like a dead server"
         with dial(forwards.zookeeper[1]) as connection:

@@ -2,8 +2,9 @@
 
 from hikube_kafka.probe.observation import Observation, Unreadable
 from hikube_kafka.smoke.canary import CanaryRun
-from hikube_kafka.smoke.checks import brokers, canary, partitions, topics, zookeeper
+from hikube_kafka.smoke.checks import brokers, canary, kubernetes, partitions, topics, zookeeper
 from hikube_kafka.smoke.finding import Check
+from hikube_kafka.spec.contract import Contract
 
 OBSERVED: tuple[Check[Observation], ...] = (
     zookeeper.servers_answer,
@@ -30,6 +31,17 @@ OBSERVED: tuple[Check[Observation], ...] = (
 )
 """Checks of what can be looked at again and again."""
 
+KUBERNETES: tuple[Check[Observation], ...] = (
+    kubernetes.pods_ready,
+    kubernetes.images,
+    kubernetes.claim_sizes,
+    kubernetes.storage_classes,
+    kubernetes.disruption_budgets,
+    kubernetes.own_nodes,
+    kubernetes.zones,
+)
+"""Checks, likewise, of a platform in Kubernetes; elsewhere there is nothing to say about them."""
+
 CANARY: tuple[Check[CanaryRun | Unreadable], ...] = (
     canary.led_by_every_broker,
     canary.nothing_lost,
@@ -40,5 +52,12 @@ CANARY: tuple[Check[CanaryRun | Unreadable], ...] = (
 )
 """Checks of what the canary messages went through."""
 
-IDS: tuple[str, ...] = (*(each.id for each in OBSERVED), *(each.id for each in CANARY))
-"""The stable ids of all of them."""
+
+def observed(contract: Contract) -> tuple[Check[Observation], ...]:
+    """Give the checks that look again and again at what this contract speaks of."""
+    return (*(KUBERNETES if contract.kubernetes is not None else ()), *OBSERVED)
+
+
+def ids(contract: Contract) -> tuple[str, ...]:
+    """Give the stable ids of all checks of this contract, in the order of the report."""
+    return (*(each.id for each in observed(contract)), *(each.id for each in CANARY))
