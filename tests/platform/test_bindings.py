@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.platform import HikubeProvider, KafkaQuorum, KafkaTopic, LocalEnsemble, ThroughKubernetes
+from hikube_kafka.platform import (
+    ClaimTemplate,
+    HikubeProvider,
+    KafkaQuorum,
+    KafkaTopic,
+    LocalEnsemble,
+    ThroughKubernetes,
+    VolumeClaims,
+)
 from hikube_kafka.platform.cdk import Construct, TerraformStack
 from hikube_kafka.platform.provider import SOURCE
 from hikube_kafka.provider import install, settings
@@ -19,6 +27,7 @@ OF_THE_CDK = {"self", "scope", "id", "provider", "depends_on", "alias"}
 PARTS = {part.type_name: part for part in (*ProviderItself().resources, *ProviderItself().data_sources)}
 BINDINGS = {
     "hikube_kafka_topic": KafkaTopic,
+    "hikube_volume_claims": VolumeClaims,
     "hikube_local_ensemble": LocalEnsemble,
     "hikube_kafka_quorum": KafkaQuorum,
 }
@@ -90,6 +99,10 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
             "kafka_home": "/opt/kafka",
             "keep_data": False,
         },
+        VolumeClaims: {
+            "stateful_set": "events-kafka",
+            "templates": {"data": ClaimTemplate(size="10Gi", storage_class="fast")},
+        },
         KafkaQuorum: {"expected_brokers": 3, "expected_zookeeper_servers": 5},
     }
     HikubeProvider(stack, "provider")
@@ -106,6 +119,12 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
     nested = PARTS["hikube_local_ensemble"].schema.attributes["brokers"].nested
     assert nested is not None
     assert set(nested.attributes) == set(written)
+    claims = content["resource"]["hikube_volume_claims"]["VolumeClaims"]
+    template = {"size": "10Gi", "storage_class": "fast"}
+    assert claims == {"stateful_set": "events-kafka", "templates": {"data": template}}
+    nested = PARTS["hikube_volume_claims"].schema.attributes["templates"].nested
+    assert nested is not None
+    assert set(nested.attributes) == set(template)
 
 
 def test_the_providers_settings_are_written_under_its_names(stack: TerraformStack, synthesized: Synthesize) -> None:

@@ -1,7 +1,8 @@
 """The CDKTF constructs that turn a declaration into Terraform.
 
-:class:`KafkaPlatform` is a whole platform; :class:`ZooKeeperRelease`, :class:`KafkaRelease`, :class:`LocalEnsemble`,
-:class:`KafkaTopic`, :class:`KafkaQuorum` and :class:`HikubeProvider` are its parts, each usable alone.
+:class:`KafkaPlatform` is a whole platform; :class:`ZooKeeperRelease`, :class:`KafkaRelease`, :class:`VolumeClaims`,
+:class:`LocalEnsemble`, :class:`KafkaTopic`, :class:`KafkaQuorum` and :class:`HikubeProvider` are its parts, each usable
+alone.
 """
 
 from hikube_kafka.platform.app import App
@@ -15,11 +16,13 @@ from hikube_kafka.platform.quorum import KafkaQuorum
 from hikube_kafka.platform.release import ChartRepository, HelmRelease, helm_provider
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
+from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 
 __all__ = [
     "App",
     "ChartRepository",
+    "ClaimTemplate",
     "Delivery",
     "HelmRelease",
     "HikubeProvider",
@@ -32,6 +35,7 @@ __all__ = [
     "LocalTarget",
     "Target",
     "ThroughKubernetes",
+    "VolumeClaims",
     "ZooKeeperRelease",
     "helm_provider",
 ]

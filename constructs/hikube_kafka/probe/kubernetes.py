@@ -1,4 +1,4 @@
-"""A Kubernetes cluster: credentials from a kubeconfig, the objects of a namespace, streams to ports of its pods.
+"""A Kubernetes cluster: credentials from a kubeconfig, its objects, the state of a pod, a stream to a port of it.
 
 Everything here is asynchronous and belongs to an event loop that `port_forward` or `workloads` runs in a thread of its
 own; callers of this library meet only its errors.
@@ -7,11 +7,13 @@ own; callers of this library meet only its errors.
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -116,9 +118,9 @@ class ForbiddenError(KubernetesError):
     """The API server knows who asks and says no (403).
 
     Attributes:
-        namespace: The namespace of the pods.
-        resource: What was refused: ``pods``, ``pods/portforward``, ...
-        answer: The API server's own words.
+        namespace: The namespace of the objects.
+        resource: What was refused: ``pods``, ``pods/portforward``, or the path of an object.
+        answer: The API server's own words, which name the verb that is missing.
     """
 
     def __init__(self, namespace: str, resource: str, answer: str) -> None:
@@ -126,10 +128,25 @@ class ForbiddenError(KubernetesError):
         self.resource = resource
         self.answer = answer
         # A stream over a websocket is authorized as `get`; from Kubernetes 1.35 on as `create` too, as kubectl's is.
-        super().__init__(
-            f"not allowed in namespace {namespace}: {answer}. Port-forwards need a Role there with the verb get on "
-            "pods, and get and create on pods/portforward, bound to the kubeconfig's user."
+        needed = (
+            "Port-forwards need a Role there with the verb get on pods, and get and create on pods/portforward, bound "
+            "to the kubeconfig's user."
+            if resource.startswith("pods")
+            else "Bind a role that allows it to the kubeconfig's user."
         )
+        super().__init__(f"not allowed in namespace {namespace}: {answer}. {needed}")
+
+
+class ChangeRefusedError(KubernetesError):
+    """The API server refuses a change: the object's own rules, a quota, an admission webhook.
+
+    Attributes:
+        answer: The API server's own words.
+    """
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+        super().__init__(f"the API server refuses it: {answer}")
 
 
 class NamespaceMissingError(KubernetesError):
@@ -378,17 +395,60 @@ class Cluster:
         """List objects: of the namespace, or of the whole cluster.
 
         Raises:
-            ForbiddenError: The verb list on them is missing.
+            ForbiddenError, ApiServerError, CredentialsRefusedError: as for :meth:`find`.
+        """
+        scope = f"namespaces/{self.namespace}/" if namespaced else ""
+        found = await self.find(f"/{api}/{scope}{resource}")
+        return list(found["items"]) if found else []
+
+    async def find(self, path: str) -> dict[str, Any] | None:
+        """Ask for an object, or for a list of objects, by its path below the API server; None: there is none.
+
+        Raises:
+            ForbiddenError: The verb get (or list) on it is missing.
             ApiServerError: No answer.
             CredentialsRefusedError: Credentials have expired.
         """
-        scope = f"namespaces/{self.namespace}/" if namespaced else ""
-        response = await self._get(f"/{api}/{scope}{resource}")
+        response = await self._get(path)
+        if response.status_code == 404:  # noqa: PLR2004 - HTTP's own numbers
+            return None
         if response.status_code == 403:  # noqa: PLR2004
-            raise ForbiddenError(self.namespace, resource, _answer(response))
+            raise ForbiddenError(self.namespace, path, _answer(response))
         if response.is_error:
             raise ApiServerError(self.server, f"{response.status_code} {_answer(response)}")
-        return list(response.json()["items"])
+        found: dict[str, Any] = response.json()
+        return found
+
+    async def patch(self, path: str, change: Mapping[str, Any]) -> None:
+        """Change an object by a JSON merge patch.
+
+        Raises:
+            ChangeRefusedError: The API server refuses it, or the user may not.
+            ApiServerError: No answer.
+            CredentialsRefusedError: Credentials have expired.
+        """
+        await self._change("PATCH", path, change, "application/merge-patch+json")
+
+    async def delete(self, path: str, options: Mapping[str, Any]) -> None:
+        """Delete an object, with DeleteOptions; that it is gone already is success.
+
+        Raises:
+            ChangeRefusedError: The API server refuses it, or the user may not.
+            ApiServerError: No answer.
+            CredentialsRefusedError: Credentials have expired.
+        """
+        await self._change("DELETE", path, {"apiVersion": "v1", "kind": "DeleteOptions", **options}, "application/json")
+
+    async def _change(self, method: str, path: str, body: Mapping[str, Any], media_type: str) -> None:
+        response = await self._request(
+            method, path, content=json.dumps(body).encode(), headers={"Content-Type": media_type}
+        )
+        if response.status_code == 404 and method == "DELETE":  # noqa: PLR2004 - HTTP's own number
+            return
+        if response.is_client_error:
+            raise ChangeRefusedError(_answer(response))
+        if response.is_error:
+            raise ApiServerError(self.server, f"{response.status_code} {_answer(response)}")
 
     @contextlib.asynccontextmanager
     async def stream(self, pod: str, port: int) -> AsyncIterator[PodStream]:
@@ -436,13 +496,21 @@ class Cluster:
             yield PodStream(pod, port, response.extensions["network_stream"])
 
     async def _get(self, path: str) -> "httpx.Response":
+        return await self._request("GET", path)
+
+    async def _request(
+        self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> "httpx.Response":
         import httpx  # noqa: PLC0415 - as above
 
+        async def ask() -> "httpx.Response":
+            return await self._client.request(method, path, content=content, headers={**headers, **self._bearer()})
+
         try:
-            response = await self._client.get(path, headers=self._bearer())
+            response = await ask()
             if response.status_code == 401:  # noqa: PLR2004
                 await self._renew()
-                response = await self._client.get(path, headers=self._bearer())
+                response = await ask()
         except (httpx.HTTPError, OSError) as error:
             raise ApiServerError(self.server, _words(error)) from error
         if response.status_code == 401:  # noqa: PLR2004

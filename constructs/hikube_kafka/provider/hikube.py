@@ -9,16 +9,21 @@ from hikube_kafka.provider.protocol.resource import Provider, State
 from hikube_kafka.provider.quorum import QuorumDataSource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.topic import TopicResource
+from hikube_kafka.provider.volume_claims import VolumeClaimsResource
 
 
 class HikubeProvider(Provider):
-    """Kafka with ZooKeeper: topics, what the quorum says of itself, and ensembles on this machine."""
+    """Kafka with ZooKeeper: topics, claims that grow, what the quorum says of itself, ensembles on this machine."""
 
     schema = settings.SCHEMA
 
     def __init__(self) -> None:
         self.session = Session()
-        self.resources = (TopicResource(self.session), LocalEnsembleResource(self.session))
+        self.resources = (
+            TopicResource(self.session),
+            VolumeClaimsResource(self.session),
+            LocalEnsembleResource(self.session),
+        )
         self.data_sources = (QuorumDataSource(self.session),)
 
     def validate(self, config: State) -> Iterable[Diagnostic]:

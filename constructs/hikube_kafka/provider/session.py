@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Stopped, Unreachable
 from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
-from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.settings import KubernetesReach, Settings
 
 
 class Session:
@@ -44,6 +44,24 @@ class Session:
                     )
                 self._cluster = Cluster(self.settings, self.stopped)
             return self._cluster
+
+    def kubernetes(self, *, needed_by: str) -> KubernetesReach | None:
+        """The namespace in Kubernetes; None while settings are unknown, which is normal in the plan of a first apply.
+
+        Raises:
+            Refusal: The settings say nothing about Kubernetes.
+        """
+        if self.settings.unknown:
+            return None
+        if self.settings.kubernetes is None:
+            raise Refusal(
+                Diagnostic(
+                    f"{needed_by} needs the provider's kubernetes block",
+                    'It says where the cluster is: provider "hikube" { kubernetes { namespace = "kafka", release = '
+                    '"events-kafka" } }.',
+                )
+            )
+        return self.settings.kubernetes
 
     def expect(self, brokers: Iterable[str]) -> None:
         """Brokers that this plan starts: a cluster that is met at their addresses will have that many."""

@@ -1,0 +1,65 @@
+"""The claims of a StatefulSet as a construct: ``hikube_volume_claims``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
+from hikube_kafka.platform.provider import METADATA, HikubeProvider
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimTemplate:
+    """One claim template of a StatefulSet, exactly as its release has it."""
+
+    size: str
+    """What each claim asks for: ``10Gi``. It can grow, never shrink."""
+    storage_class: str | None = None
+    """None means the cluster's default class."""
+
+
+class VolumeClaims(TerraformResource):
+    """The claims of a StatefulSet, which grow under running pods and are never deleted.
+
+    Whatever has the StatefulSet, a release mostly, must depend on it: a growth deletes the StatefulSet without its
+    pods, and the release makes it anew around them.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        stateful_set: name of the StatefulSet, in the namespace of the provider's ``kubernetes``.
+        templates: its claim templates, by name.
+        provider: the block whose cluster has them; None means the stack's default.
+        depends_on: what must be applied before: the namespace.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        stateful_set: str,
+        templates: Mapping[str, ClaimTemplate],
+        provider: HikubeProvider | None = None,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type="hikube_volume_claims",
+            terraform_generator_metadata=METADATA,
+            provider=provider,
+            depends_on=depends_on,
+        )
+        self._attributes = {
+            "stateful_set": stateful_set,
+            "templates": {name: asdict(template) for name, template in templates.items()},
+        }
+
+    @property
+    def claims(self) -> Mapping[str, str]:
+        """The claims that are there, each by name with the size it asks for: a reference."""
+        return self.get_string_map_attribute("claims")
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes

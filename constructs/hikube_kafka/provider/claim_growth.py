@@ -1,0 +1,190 @@
+"""Claims that grow under running pods.
+
+Kubernetes lets a claim grow, but not the claim templates of a StatefulSet. So the claims are patched first, and then
+the StatefulSet is deleted without its pods: whoever deploys it makes it anew, with the new size, around the pods that
+run.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hikube_kafka.probe.kubernetes import ApiServerError, ChangeRefusedError, Cluster, KubernetesError
+from hikube_kafka.probe.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen, lets_claims_grow
+from hikube_kafka.probe.stateful_set import observe_stateful_set as observe
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
+from hikube_kafka.provider.protocol.log import log
+from hikube_kafka.provider.settings import KubernetesReach
+from hikube_kafka.spec.quantities import Quantity
+
+_RESIZE_SECONDS = 600.0
+"""For all volumes to grow: a cloud takes from seconds to minutes."""
+_ORPHAN_SECONDS = 60.0
+"""For the garbage collector to let go of the pods of a StatefulSet."""
+_POLL_SECONDS = 0.5
+
+_WAITS_FOR_A_POD = "FileSystemResizePending"
+"""The volume has grown, its file system grows when a pod mounts it."""
+
+__all__ = ["ApiServerError", "KubernetesError", "Survey", "TemplateSeen", "grow", "survey", "too_small"]
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A StatefulSet, its claims, and what their storage classes allow."""
+
+    seen: StatefulSetSeen
+    grows: Mapping[str, bool | None]
+    """Whether claims of a storage class may grow; None: the user may not read it."""
+
+
+def survey(reach: KubernetesReach, stateful_set: str) -> Survey:
+    """Look at a StatefulSet and its claims.
+
+    Raises:
+        KubernetesError: They cannot be read.
+    """
+
+    async def look(cluster: Cluster) -> Survey:
+        seen = await observe(cluster, stateful_set)
+        classes = {claim.storage_class for claim in seen.claims if claim.storage_class is not None}
+        return Survey(seen=seen, grows={each: await lets_claims_grow(cluster, each) for each in sorted(classes)})
+
+    return _with_cluster(reach, look)
+
+
+def too_small(seen: StatefulSetSeen, declared: Mapping[str, TemplateSeen]) -> Iterator[ClaimSeen]:
+    """The claims that ask for less than is declared for their template."""
+    for claim in seen.claims:
+        template = declared.get(claim.template)
+        if template is not None and Quantity(claim.size) < Quantity(template.size):
+            yield claim
+
+
+def grow(
+    reach: KubernetesReach,
+    stateful_set: str,
+    declared: Mapping[str, TemplateSeen],
+    gone: frozenset[str],
+    stopped: threading.Event,
+) -> None:
+    """Let the claims grow, wait until their volumes have, and delete a StatefulSet of other templates without its pods.
+
+    Whatever of it is done already is not done again. Nothing ever shrinks.
+
+    Args:
+        reach: The cluster and namespace.
+        stateful_set: Its name; there may be none, and no claims either.
+        declared: Size and class of each template.
+        gone: Templates that were declared before and are no longer.
+        stopped: Set when the user presses Ctrl-C.
+
+    Raises:
+        KubernetesError: The API server does not answer.
+        Refusal: It refuses, a volume does not grow, or Ctrl-C; the next call goes on from there.
+    """
+
+    async def work(cluster: Cluster) -> None:
+        seen = await observe(cluster, stateful_set)
+        for claim in too_small(seen, declared):
+            size = declared[claim.template].size
+            log("info", "claim grows", claim=claim.name, before=claim.size, after=size)
+            try:
+                await cluster.patch(
+                    f"/api/v1/namespaces/{cluster.namespace}/persistentvolumeclaims/{claim.name}",
+                    {"spec": {"resources": {"requests": {"storage": size}}}},
+                )
+            except ChangeRefusedError as problem:
+                raise Refusal(
+                    Diagnostic(f"Claim {claim.name} cannot grow from {claim.size} to {size}", f"{problem}.")
+                ) from None
+        await _resized(cluster, stateful_set, declared, stopped)
+        if seen.uid is not None and differs(seen.templates, declared, gone):
+            await _orphan(cluster, stateful_set, seen.uid, stopped)
+
+    _with_cluster(reach, work)
+
+
+def differs(
+    living: Mapping[str, TemplateSeen], declared: Mapping[str, TemplateSeen], gone: frozenset[str] = frozenset()
+) -> bool:
+    """Whether a StatefulSet makes its claims of anything else than is declared."""
+    return bool(gone & living.keys()) or any(
+        name not in living
+        or Quantity(living[name].size) != Quantity(template.size)
+        or living[name].storage_class != template.storage_class
+        for name, template in declared.items()
+    )
+
+
+async def _resized(
+    cluster: Cluster, stateful_set: str, declared: Mapping[str, TemplateSeen], stopped: threading.Event
+) -> None:
+    """Wait until every volume has the size that its claim asks for, as far as a pod that runs can see it."""
+
+    async def left() -> list[ClaimSeen]:
+        seen = await observe(cluster, stateful_set)
+        waited = [
+            claim
+            for claim in seen.claims
+            if claim.template in declared
+            and claim.capacity is not None  # without a volume it gets one of the new size
+            and Quantity(claim.capacity) < Quantity(claim.size)
+        ]
+        return [
+            claim
+            for claim in waited
+            if _WAITS_FOR_A_POD not in claim.growing or (await cluster.pod(f"{stateful_set}-{claim.ordinal}")).running
+        ]
+
+    deadline = time.monotonic() + _RESIZE_SECONDS
+    while claims := await left():
+        names = ", ".join(claim.name for claim in claims)
+        troubles = "; ".join(f"{claim.name}: {claim.trouble}" for claim in claims if claim.trouble)
+        if stopped.is_set():
+            raise Refusal(
+                Diagnostic("Stopped while volumes were growing", f"Left are {names}. The next apply goes on from here.")
+            )
+        if time.monotonic() > deadline:
+            raise Refusal(
+                Diagnostic(
+                    "Volumes do not grow",
+                    f"{names} have not grown within {_RESIZE_SECONDS:g} s. {troubles or 'Kubernetes names no reason'}. "
+                    f"See kubectl -n {cluster.namespace} describe pvc. Some storage grows its file system only when "
+                    "the pod is started anew: delete such a pod by hand, one at a time. The next apply goes on from "
+                    "here.",
+                )
+            )
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _orphan(cluster: Cluster, stateful_set: str, uid: str, stopped: threading.Event) -> None:
+    path = f"/apis/apps/v1/namespaces/{cluster.namespace}/statefulsets/{stateful_set}"
+    log("info", "the StatefulSet goes, its pods stay", stateful_set=stateful_set)
+    try:
+        await cluster.delete(path, {"propagationPolicy": "Orphan", "preconditions": {"uid": uid}})
+    except ChangeRefusedError as problem:
+        raise Refusal(Diagnostic(f"StatefulSet {stateful_set} cannot be made anew", f"{problem}.")) from None
+    deadline = time.monotonic() + _ORPHAN_SECONDS
+    while await cluster.find(path) is not None:
+        if stopped.is_set() or time.monotonic() > deadline:
+            raise Refusal(
+                Diagnostic(
+                    f"StatefulSet {stateful_set} does not let go of its pods",
+                    "It is marked for deletion without them. The next apply goes on from here.",
+                )
+            )
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _with_cluster(reach: KubernetesReach, work: Callable[[Cluster], Awaitable[_Answer]]) -> _Answer:
+    async def connected() -> _Answer:
+        async with Cluster.connected(reach.kubeconfig, reach.context, reach.namespace) as cluster:
+            return await work(cluster)
+
+    return asyncio.run(connected())
