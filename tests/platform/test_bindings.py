@@ -9,6 +9,7 @@ import pytest
 from hikube_kafka.platform import (
     ClaimTemplate,
     HikubeProvider,
+    KafkaBrokers,
     KafkaQuorum,
     KafkaTopic,
     LocalEnsemble,
@@ -27,6 +28,7 @@ OF_THE_CDK = {"self", "scope", "id", "provider", "depends_on", "alias"}
 PARTS = {part.type_name: part for part in (*ProviderItself().resources, *ProviderItself().data_sources)}
 BINDINGS = {
     "hikube_kafka_topic": KafkaTopic,
+    "hikube_kafka_brokers": KafkaBrokers,
     "hikube_volume_claims": VolumeClaims,
     "hikube_local_ensemble": LocalEnsemble,
     "hikube_kafka_quorum": KafkaQuorum,
@@ -99,6 +101,7 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
             "kafka_home": "/opt/kafka",
             "keep_data": False,
         },
+        KafkaBrokers: {"brokers": 3, "drain": True},
         VolumeClaims: {
             "stateful_set": "events-kafka",
             "templates": {"data": ClaimTemplate(size="10Gi", storage_class="fast")},
@@ -119,6 +122,7 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
     nested = PARTS["hikube_local_ensemble"].schema.attributes["brokers"].nested
     assert nested is not None
     assert set(nested.attributes) == set(written)
+    assert content["resource"]["hikube_kafka_brokers"]["KafkaBrokers"] == given[KafkaBrokers]
     claims = content["resource"]["hikube_volume_claims"]["VolumeClaims"]
     template = {"size": "10Gi", "storage_class": "fast"}
     assert claims == {"stateful_set": "events-kafka", "templates": {"data": template}}

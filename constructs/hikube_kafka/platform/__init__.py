@@ -1,11 +1,12 @@
 """The CDKTF constructs that turn a declaration into Terraform.
 
 :class:`KafkaPlatform` is a whole platform; :class:`ZooKeeperRelease`, :class:`KafkaRelease`, :class:`VolumeClaims`,
-:class:`LocalEnsemble`, :class:`KafkaTopic`, :class:`KafkaQuorum` and :class:`HikubeProvider` are its parts, each usable
-alone.
+:class:`LocalEnsemble`, :class:`KafkaBrokers`, :class:`KafkaTopic`, :class:`KafkaQuorum` and :class:`HikubeProvider` are
+its parts, each usable alone.
 """
 
 from hikube_kafka.platform.app import App
+from hikube_kafka.platform.brokers import KafkaBrokers
 from hikube_kafka.platform.ensemble import LocalEnsemble
 from hikube_kafka.platform.kafka_platform import KafkaPlatform
 from hikube_kafka.platform.kafka_release import KafkaRelease
@@ -26,6 +27,7 @@ __all__ = [
     "Delivery",
     "HelmRelease",
     "HikubeProvider",
+    "KafkaBrokers",
     "KafkaPlatform",
     "KafkaQuorum",
     "KafkaRelease",

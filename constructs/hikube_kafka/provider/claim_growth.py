@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.5
 _WAITS_FOR_A_POD = "FileSystemResizePending"
 """The volume has grown, its file system grows when a pod mounts it."""
 
-__all__ = ["ApiServerError", "KubernetesError", "Survey", "TemplateSeen", "grow", "survey", "too_small"]
+__all__ = ["ApiServerError", "KubernetesError", "Survey", "TemplateSeen", "differs", "grow", "survey", "too_small"]
 
 _Answer = TypeVar("_Answer")
 

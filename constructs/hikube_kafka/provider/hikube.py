@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from hikube_kafka.provider import settings
+from hikube_kafka.provider.brokers import BrokersResource
 from hikube_kafka.provider.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.protocol.diagnostics import Diagnostic
 from hikube_kafka.provider.protocol.resource import Provider, State
@@ -21,6 +22,7 @@ class HikubeProvider(Provider):
         self.session = Session()
         self.resources = (
             TopicResource(self.session),
+            BrokersResource(self.session),
             VolumeClaimsResource(self.session),
             LocalEnsembleResource(self.session),
         )

@@ -17,6 +17,7 @@ class Session:
         self.settings = Settings()
         self._cluster: Cluster | None = None
         self._coming: dict[str, int] = {}
+        self._brokers: int | None = None
         self._lock = threading.Lock()
         self._warned = False
 
@@ -69,16 +70,26 @@ class Session:
         with self._lock:
             self._coming.update(dict.fromkeys(addresses, len(addresses)))
 
+    def expect_brokers(self, number: int) -> None:
+        """The cluster itself is planned to have another number of brokers."""
+        with self._lock:
+            self._brokers = number
+
     def coming(self) -> int:
         """How many brokers the cluster will have once this plan is applied; 0 if the plan starts none of them."""
         addresses = (self.settings.bootstrap_servers or "").split(",")
         with self._lock:
-            return max((self._coming.get(address.strip(), 0) for address in addresses), default=0)
+            return max(self._brokers or 0, *(self._coming.get(address.strip(), 0) for address in addresses))
+
+    def staying(self, live: frozenset[int]) -> frozenset[int]:
+        """The live brokers without those that this plan lets go."""
+        with self._lock:
+            return live if self._brokers is None else frozenset(broker for broker in live if broker < self._brokers)
 
     def changed(self) -> None:
         """The servers themselves have just been changed: what was read of the cluster is worth nothing now."""
         with self._lock:
-            self._coming = {}
+            self._coming, self._brokers = {}, None
             if self._cluster is not None:
                 self._cluster.forget_all()
 

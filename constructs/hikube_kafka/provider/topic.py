@@ -127,7 +127,7 @@ class TopicResource(Resource):
             cluster = self._session.cluster()
             if cluster is None:
                 return
-            live = cluster.live_brokers(factor)
+            live = self._session.staying(cluster.live_brokers(factor))
         except (Unreachable, Denied, Stopped):
             return  # said elsewhere, or normal: the cluster is not there yet
         coming = self._session.coming()

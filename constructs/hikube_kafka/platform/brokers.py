@@ -1,0 +1,45 @@
+"""The number of brokers as a construct: ``hikube_kafka_brokers``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
+from hikube_kafka.platform.provider import METADATA, HikubeProvider
+
+
+class KafkaBrokers(TerraformResource):
+    """How many brokers there are to be: none goes while it holds replicas, and a plan counts on those that come.
+
+    It starts and stops none. Whatever does, a release mostly, must depend on it, and the topics on that.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        brokers: number of brokers: those with the ids 0 to one less than it stay.
+        drain: move the replicas of brokers that go, and wait for it. None means false: such a plan is refused.
+        provider: the block whose cluster has them; None means the stack's default.
+        depends_on: what must be applied before.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        brokers: int,
+        drain: bool | None = None,
+        provider: HikubeProvider | None = None,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type="hikube_kafka_brokers",
+            terraform_generator_metadata=METADATA,
+            provider=provider,
+            depends_on=depends_on,
+        )
+        self._attributes = {"brokers": brokers, "drain": drain}
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes
