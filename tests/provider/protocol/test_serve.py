@@ -207,7 +207,7 @@ def test_a_stop_reaches_the_provider(start: Callable[..., Process], tmp_path: Pa
 
 
 def test_log_lines_are_what_terraform_reads_and_hold_no_value(start: Callable[..., Process]) -> None:
-    process = start()
+    process = start("env", "TF_LOG=debug")
     create_page(process, "a", secret=SECRET)
     answer, _ = create_page(process, "b", secret=SECRET, fails="exception")
     assert "LookupError" in answer.diagnostics[0].detail
@@ -219,3 +219,11 @@ def test_log_lines_are_what_terraform_reads_and_hold_no_value(start: Callable[..
     lines = [json.loads(line) for line in written.splitlines()]
     assert {"@level", "@message", "@module", "@timestamp"} <= set.intersection(*(set(line) for line in lines))
     assert {"ApplyResourceChange for toy_page"} <= {line.get("call") for line in lines}
+
+
+def test_log_lines_that_nobody_asked_for_are_not_written(start: Callable[..., Process]) -> None:
+    process = start("env", "-u", "TF_LOG", "-u", "TF_LOG_PROVIDER")
+    create_page(process, "a")
+    process.shut_down()
+    process.popen.wait(timeout=30)
+    assert process.errors() == ""
