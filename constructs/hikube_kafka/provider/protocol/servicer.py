@@ -225,8 +225,8 @@ class Servicer:
         ]
         if (plan.planned is None) != (asked.proposed is None):
             breaches.append(((), "a destroy is planned where none was asked for, or none where one was"))
-        elif plan.planned is not None:
-            # Read again, so that the check sees what Terraform will see.
+        elif plan.planned is not None and answer.planned_state.msgpack != request.proposed_new_state.msgpack:
+            # What was proposed keeps the rules: Terraform made it so. The rest is read again, as Terraform will see it.
             planned = _value(answer.planned_state, kind)
             breaches.extend(plan_breaches(resource.schema, asked.prior, asked.config, planned))
         return [*plan.diagnostics, *mistake(f"PlanResourceChange for {resource.type_name}", breaches)]
