@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_a_damaged_shim_is_repaired(tmp_path: Path) -> None:
     assert install(tmp_path).changed
     assert os.access(shim, os.X_OK)
     assert [each.name for each in shim.parent.iterdir()] == [shim.name]
+
+
+def test_a_start_has_nothing_left_to_compile(tmp_path: Path) -> None:
+    compiled = Path(cache_from_source(str(Path(installation.__file__).with_name("__main__.py"))))
+    compiled.unlink(missing_ok=True)
+    install(tmp_path)
+    assert compiled.is_file()
 
 
 def test_the_default_is_the_folder_of_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Put the provider where Terraform finds it."""
 
+import compileall
 import os
 import platform
 import shlex
@@ -13,6 +14,7 @@ from hikube_kafka import __version__
 ADDRESS = "terraform.local/hikube/hikube"
 """The provider's source in ``required_providers``."""
 
+_PACKAGE = Path(__file__).parents[1]
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -48,7 +50,7 @@ class Installed:
 
 
 def install(directory: Path | str | None = None) -> Installed:
-    """Write the shim that Terraform starts: it runs the provider with the interpreter that runs now.
+    """Write the shim that Terraform starts: it runs the provider with the interpreter that runs now, compiled ahead.
 
     Args:
         directory: A mirror of providers; None means ``~/.terraform.d/plugins``, where Terraform looks by itself.
@@ -68,6 +70,9 @@ def install(directory: Path | str | None = None) -> Installed:
         draft.write_text(script)
         draft.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
         draft.replace(shim)
+    # Terraform starts a provider several times a run. Python may have been told to write no byte code by itself
+    # (PYTHONDONTWRITEBYTECODE): each start would compile all of it again.
+    compileall.compile_dir(_PACKAGE, quiet=2)
     return Installed(shim, changed, sys.executable)
 
 
