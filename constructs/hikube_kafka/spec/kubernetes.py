@@ -49,7 +49,7 @@ ZOOKEEPER_ELECTION_PORT = 3888
 
 
 class Image(ChartModel):
-    """A container image: ``Image(repository="apache/kafka", tag="3.9.2")``."""
+    """A container image."""
 
     registry: str = Field(default="", pattern=r"^[^\s/]*$")
     """Host of the registry or of a mirror; empty means the container runtime's own default."""
@@ -95,6 +95,7 @@ class Pods(ChartModel):
     node_selector: dict[str, str] = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: tuple[Toleration, ...] = ()
+    """Taints of nodes that the pods put up with."""
     priority_class_name: str = ""
     """Pods of a higher class push out those of a lower one. Empty means the cluster's default."""
     annotations: dict[str, str] = Field(default_factory=dict)

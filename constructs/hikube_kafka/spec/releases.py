@@ -132,6 +132,8 @@ class KafkaValues(_ReleaseValues):
     """Seconds for all of a broker's stop: the gate, handing over its leaderships, closing its log."""
 
 
+_OUT_OF_MEMORY = "-XX:+ExitOnOutOfMemoryError"
+"""A server without memory would limp on, and keep what it leads."""
 _SHORT_LIVED_ADDRESSES = "-Dsun.net.inetaddr.ttl=3"
 """A pod that comes back has another address: Java remembers the old one for 30 s otherwise, and the pod waits."""
 
@@ -157,6 +159,7 @@ def zookeeper_values(platform: Platform, layout: KubernetesLayout) -> ZooKeeperV
         image_pull_secrets=layout.image_pull_secrets,
         heap=zookeeper.effective_heap.java,
         jvm_options=(
+            _OUT_OF_MEMORY,
             _SHORT_LIVED_ADDRESSES,
             "-Dsun.net.inetaddr.negative.ttl=0",
             # A server that comes back asks for the leader every 5 s, not every minute.
@@ -190,7 +193,7 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
         image=layout.kafka_image,
         image_pull_secrets=layout.image_pull_secrets,
         heap=kafka.effective_heap.java,
-        jvm_options=(_SHORT_LIVED_ADDRESSES, "-Dsun.net.inetaddr.negative.ttl=1"),
+        jvm_options=(_OUT_OF_MEMORY, _SHORT_LIVED_ADDRESSES, "-Dsun.net.inetaddr.negative.ttl=1"),
         resources=kafka.resources,
         storage=KafkaStorage(data=_claim(kafka.storage)),
         claim_retention=layout.claims,

@@ -10,7 +10,10 @@ ordinal=${HOSTNAME##*-}
 
 look() { # startup|shutdown
   (
-    exec 3<>"/dev/tcp/127.0.0.1/$((FORWARD_PORT + ordinal))" || exit 2
+    if ! exec 3<>"/dev/tcp/127.0.0.1/$((FORWARD_PORT + ordinal))"; then
+      echo "broker $ordinal does not listen"
+      exit 2
+    fi
     # A Metadata request, version 1, for all topics: length, api 3, version 1, correlation 0, no client id, null.
     printf '\0\0\0\x0e\0\x03\0\x01\0\0\0\0\xff\xff\xff\xff\xff\xff' >&3
     length=$(dd bs=1 count=4 <&3 2>/dev/null | od -An -v -tu1 | awk '{ print (($1 * 256 + $2) * 256 + $3) * 256 + $4 }')
@@ -25,10 +28,8 @@ startup)
 shutdown)
   unanswered=0
   until answer=$(look shutdown); do
-    if (($? == 2 && ++unanswered == 3)); then
-      answer="broker $ordinal does not answer"
-      break
-    fi
+    # There is nothing to protect in a broker that does not answer.
+    if (($? == 2 && ++unanswered == 3)); then break; fi
     if ((SECONDS >= $2)); then
       answer="$answer: not waiting any longer"
       break

@@ -125,7 +125,7 @@ resources:
 
 {{- define "kafka.configuration" -}}
 server.properties: |
-  {{- include "kafka.properties" . | indent 2 }}
+  {{- include "kafka.properties" . | trim | nindent 2 }}
 {{ (.Files.Glob "files/*").AsConfig }}
 {{- end }}
 

@@ -125,7 +125,7 @@ resources:
 
 {{- define "zookeeper.configuration" -}}
 zoo.cfg: |
-  {{- include "zookeeper.properties" . | indent 2 }}
+  {{- include "zookeeper.properties" . | trim | nindent 2 }}
 {{ (.Files.Glob "files/*").AsConfig }}
 {{- end }}
 
