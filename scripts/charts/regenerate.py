@@ -111,8 +111,7 @@ def _entry(key: str, value: Any, indent: int) -> Iterator[str]:
 def _scalar(value: Any) -> str:
     """JSON, which is YAML too: on one line."""
     if isinstance(value, BaseModel):
-        given = value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return json.dumps(given)
+        return json.dumps(value.model_dump(mode="json", by_alias=True))
     return json.dumps(value if isinstance(value, bool | int) else str(value))
 
 

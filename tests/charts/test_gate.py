@@ -1,0 +1,80 @@
+"""What a broker's gate makes of the answer to its question."""
+
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).parents[2] / "constructs/hikube_kafka/charts/kafka/files/metadata.awk"
+BROKERS = [1, 2, 300]
+
+Partition = tuple[list[int], list[int]]  # replicas, and those in sync
+
+
+def text(value: str | None) -> bytes:
+    return struct.pack(">h", -1) if value is None else struct.pack(">h", len(value)) + value.encode()
+
+
+def ids(brokers: list[int]) -> bytes:
+    return struct.pack(f">i{len(brokers)}i", len(brokers), *brokers)
+
+
+def metadata(brokers: list[int], topics: dict[str, list[Partition]]) -> bytes:
+    """The answer to a Metadata request of version 1. Source: Kafka's protocol guide."""
+    answer = struct.pack(">ii", 0, len(brokers))
+    for broker in brokers:
+        rack = "zone-a" if broker % 2 else None
+        answer += struct.pack(">i", broker) + text(f"kafka-{broker}") + struct.pack(">i", 9092) + text(rack)
+    answer += struct.pack(">ii", brokers[0] if brokers else -1, len(topics))
+    for name, partitions in topics.items():
+        answer += struct.pack(">h", 0) + text(name) + struct.pack(">bi", 0, len(partitions))
+        for number, (replicas, in_sync) in enumerate(partitions):
+            answer += struct.pack(">hii", 0, number, in_sync[0] if in_sync else -1) + ids(replicas) + ids(in_sync)
+    return answer
+
+
+def ask(question: str, answer: bytes, broker: int = 300) -> tuple[int, str]:
+    if not shutil.which("awk"):
+        pytest.skip("no awk on PATH")
+    numbers = " ".join(str(byte) for byte in answer)
+    command = ["awk", "-v", f"broker={broker}", "-v", f"question={question}", "-f", str(PROGRAM)]
+    done = subprocess.run(command, input=numbers, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.returncode, done.stdout.strip()
+
+
+@pytest.mark.parametrize("question", ["startup", "shutdown"])
+def test_a_broker_in_sync_with_all_that_it_holds_may_go_on(question: str) -> None:
+    topics = {"orders": [([1, 2, 300], [300, 2, 1]), ([1, 2], [1])], "of-others": [([1], [1])]}
+    assert ask(question, metadata(BROKERS, topics)) == (0, "all 1 partitions in sync")
+
+
+def test_a_broker_that_holds_nothing_may_go_on() -> None:
+    assert ask("startup", metadata(BROKERS, {})) == (0, "all 0 partitions in sync")
+
+
+@pytest.mark.parametrize("brokers", [[1, 2], []])
+def test_a_broker_that_is_not_registered_waits(brokers: list[int]) -> None:
+    assert ask("startup", metadata(brokers, {})) == (1, "broker 300 is not registered")
+
+
+def test_a_broker_that_is_behind_waits_at_its_start_and_names_what_it_waits_for() -> None:
+    topics = {"orders": [([1, 300], [1, 300]), ([1, 300], [1])], "payments": [([1, 300], [1])] * 4}
+    assert ask("startup", metadata(BROKERS, topics)) == (
+        1,
+        "5 of 6 partitions not in sync: orders-1 payments-0 payments-1 ...",
+    )
+
+
+def test_a_broker_waits_for_others_before_its_stop_and_not_at_its_start() -> None:
+    answer = metadata(BROKERS, {"orders": [([1, 2, 300], [1, 300])]})
+    assert ask("startup", answer) == (0, "all 1 partitions in sync")
+    assert ask("shutdown", answer) == (1, "1 of 1 partitions not in sync: orders-0")
+
+
+@pytest.mark.parametrize("kept", [0, 3, 20, -1])
+def test_half_an_answer_is_none(kept: int) -> None:
+    answer = metadata(BROKERS, {"orders": [([1, 300], [1, 300])]})
+    assert ask("startup", answer[:kept]) == (2, "broker 300 does not answer")
