@@ -1,7 +1,7 @@
 """Waiting for a cluster, doubting its answers, and what becomes of a change that is refused or interrupted."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 
 from hikube_kafka.provider import cluster as module
-from hikube_kafka.provider.cluster import Cluster, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
+from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
 from hikube_kafka.provider.protocol.diagnostics import Refusal
+from hikube_kafka.provider.protocol.resource import PlanRequest
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.topic import TopicResource
@@ -24,6 +25,7 @@ def layout(*topics: str, brokers: int = 3) -> Layout:
 
 
 DEAD = Unreachable("127.0.0.1:9", "connection refused")
+LOCKED = Denied("127.0.0.1:9", "authentication failed")
 
 
 class Scripted(Cluster):
@@ -218,6 +220,15 @@ class Refusing(Scripted):
     def create(self, name: str, topic: NewTopic) -> None:  # noqa: ARG002 - the real one's signature
         self._answer()
 
+    def grow(self, name: str, partitions: int) -> None:  # noqa: ARG002 - the real one's signature
+        self._answer()
+
+    def alter_config(self, name: str, entries: Mapping[str, str | None]) -> None:  # noqa: ARG002 - as above
+        self._answer()
+
+    def racks(self) -> dict[int, str | None]:
+        return dict.fromkeys(self.layout().brokers)
+
     def delete(self, name: str) -> None:  # noqa: ARG002 - the real one's signature
         self._answer()
 
@@ -282,12 +293,143 @@ def test_a_name_that_this_apply_has_deleted_is_tried_again_and_another_is_not() 
     assert "exists already" in refusal_of(foreign.create, _state("orders")).diagnostics[0].summary
 
 
+def test_a_name_that_stays_taken_after_its_deletion_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hikube_kafka.provider import topic  # noqa: PLC0415 - patched here alone
+
+    topics = topics_of(Refusing("", *["TOPIC_ALREADY_EXISTS"] * 100))
+    topics.delete(_state("orders"), b"")
+    monkeypatch.setattr(topic, "_SETTLE_SECONDS", 0.05)
+    assert "exists already" in refusal_of(topics.create, _state("orders")).diagnostics[0].summary
+
+
+def test_a_topic_that_kafka_refuses_is_not_taken_for_made_because_somebody_else_has_made_it() -> None:
+    topics = topics_of(Refusing("POLICY_VIOLATION", answers=(layout("orders"),)))
+    assert refusal_of(topics.create, _state("orders")).diagnostics[0].detail == "POLICY_VIOLATION: because"
+
+
 def test_nothing_is_made_after_ctrl_c() -> None:
     cluster = Refusing()
     topics = topics_of(cluster)
     cluster._stopped.set()
     assert refusal_of(topics.create, _state("orders")).state is None
     assert cluster.codes == []
+
+
+def test_a_change_that_kafka_refuses_is_recorded_as_far_as_it_came() -> None:
+    topics = topics_of(Refusing("", "INVALID_PARTITIONS"))
+    wanted = _state("orders", partitions=3, config={"retention.ms": "1000"})
+    refusal = refusal_of(topics.update, _state("orders"), wanted)
+    assert refusal.diagnostics[0].summary == "Kafka refused to give topic orders 3 partitions"
+    assert refusal.state == _state("orders", config={"retention.ms": "1000"})
+
+
+def test_a_deletion_that_kafka_refuses_is_an_error() -> None:
+    refusal = refusal_of(topics_of(Refusing("TOPIC_AUTHORIZATION_FAILED")).delete, _state("orders"))
+    assert refusal.diagnostics[0].summary == "Kafka refused to delete topic orders"
+
+
+def test_a_deletion_that_nobody_saw_come_about_is_an_error() -> None:
+    refusal = refusal_of(topics_of(Refusing("", answers=(layout("orders"), LOCKED))).delete, _state("orders"))
+    assert "cannot see topic orders disappear" in refusal.diagnostics[0].detail
+
+
+def test_ctrl_c_while_a_name_is_waited_for_is_told() -> None:
+    topics = topics_of(Refusing("", "TOPIC_ALREADY_EXISTS"))
+    topics.delete(_state("orders"), b"")
+    cluster = topics._session._cluster
+    assert cluster is not None
+    cluster.pause = _interrupted  # type: ignore[method-assign]
+    assert refusal_of(topics.create, _state("orders")).diagnostics[0].summary == "Stopped"
+
+
+def _interrupted() -> None:
+    raise Stopped
+
+
+@pytest.mark.parametrize("state_of_the_world", [DEAD, LOCKED])
+def test_no_change_is_tried_on_a_cluster_that_cannot_be_asked(state_of_the_world: Exception) -> None:
+    cluster = Refusing(answers=(state_of_the_world,))
+    topics = topics_of(cluster)
+    said = "does not answer" if state_of_the_world is DEAD else "does not let the provider in"
+    for refusal in (
+        refusal_of(topics.create, _state("orders")),
+        refusal_of(topics.update, _state("orders"), _state("orders", partitions=3)),
+        refusal_of(topics.delete, _state("orders")),
+    ):
+        assert said in refusal.diagnostics[0].summary
+
+
+def test_settings_still_unknown_during_the_apply_are_named() -> None:
+    session = Session()
+    session.configure(Settings(unknown=("bootstrap_servers",)))
+    refusal = refusal_of(TopicResource(session).create, _state("orders"))
+    assert refusal.diagnostics[0].summary == "The provider cannot create topic orders"
+    assert "bootstrap_servers" in refusal.diagnostics[0].detail
+
+
+@pytest.mark.parametrize(
+    ("partitions", "said"),
+    [(1, "A replication factor of 4 needs 4 brokers"), (2, "The new partitions of topic orders do not appear")],
+)
+def test_a_move_that_cannot_begin_is_refused_with_what_was_done_before(
+    partitions: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hikube_kafka.provider import topic  # noqa: PLC0415 - patched here alone
+
+    monkeypatch.setattr(topic, "_SETTLE_SECONDS", 0.05)
+    topics = topics_of(Refusing("", answers=(layout("orders"),)))
+    wanted = _state("orders", partitions=partitions, replication_factor=4)
+    refusal = refusal_of(topics.update, _state("orders"), wanted)
+    assert refusal.diagnostics[0].summary == said
+    assert refusal.state == _state("orders", partitions=partitions)
+
+
+def test_a_topic_that_may_not_be_read_is_an_error_and_not_gone() -> None:
+    refusal = refusal_of(topics_of(Scripted(LOCKED)).read, _state("orders"))
+    assert "cannot read topic orders" in refusal.diagnostics[0].detail
+    assert "authentication failed" in refusal.diagnostics[0].detail
+
+
+# ---- a topic's plan, while the cluster is there ----------------------------------------------------------------------
+
+
+def planned(topics: TopicResource, prior: dict[str, Any] | None, wanted: dict[str, Any]) -> list[str]:
+    plan = topics.plan(PlanRequest(prior=prior, proposed=wanted, config=wanted, private=b""))
+    return [fault.summary for fault in plan.diagnostics]
+
+
+def test_a_plan_refuses_what_the_cluster_could_not_hold() -> None:
+    topics = topics_of(Scripted(layout("orders")))
+    many = _state("invoices", replication_factor=4)
+    too_many = ["A replication factor of 4 needs 4 brokers"]
+    assert planned(topics, None, many) == too_many
+    assert planned(topics, _state("invoices"), many) == too_many
+    assert planned(topics, None, _state("invoices", replication_factor=3)) == []
+    # What is as it was is no fault of this plan, even while a broker is away.
+    assert planned(topics, many, many) == []
+
+
+def test_brokers_that_the_same_plan_starts_count_as_there() -> None:
+    topics = topics_of(Scripted(layout("orders")))
+    topics._session.expect(["127.0.0.1:9", *(f"127.0.0.1:{port}" for port in range(10, 13))])
+    assert planned(topics, None, _state("invoices", replication_factor=4)) == []
+    wanted = _state("invoices", replication_factor=5)
+    plan = topics.plan(PlanRequest(prior=None, proposed=wanted, config=wanted, private=b""))
+    (fault,) = plan.diagnostics
+    assert "The cluster will have 4." in fault.detail
+
+
+def test_a_plan_takes_nothing_over_silently() -> None:
+    topics = topics_of(Scripted(layout("orders")))
+    assert planned(topics, None, _state("orders")) == ["Topic orders exists already, made by somebody else"]
+    # A topic that some state holds is planned anew, for a replacement.
+    topics.plan(PlanRequest(prior=_state("orders"), proposed=None, config=None, private=b""))
+    assert planned(topics, None, _state("orders")) == []
+
+
+def test_a_plan_that_may_not_look_says_so_and_one_before_the_cluster_exists_is_silent() -> None:
+    assert planned(topics_of(Scripted(LOCKED)), None, _state("orders")) == ["The cluster does not let the provider in"]
+    assert planned(topics_of(Scripted(DEAD)), None, _state("orders")) == []
 
 
 # ---- a topic, on a real cluster --------------------------------------------------------------------------------------

@@ -1,11 +1,25 @@
-"""What a plan of an ensemble says before anything runs."""
+"""What a plan of an ensemble says before anything runs, and what is recorded when an apply fails."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hikube_kafka.ensemble import (
+    BrokerHoldsReplicasError,
+    DirectoryBusyError,
+    EnsembleError,
+    EnsembleObservation,
+    JarsError,
+    NotInSyncError,
+    PreflightError,
+    QuorumChangeError,
+    ServerObservation,
+    StartFailedError,
+)
+from hikube_kafka.provider.cluster import Cluster, Layout
 from hikube_kafka.provider.local_ensemble import LocalEnsembleResource
+from hikube_kafka.provider.protocol.diagnostics import Refusal
 from hikube_kafka.provider.protocol.resource import PlanRequest
 from hikube_kafka.provider.protocol.values import UNKNOWN
 from hikube_kafka.provider.session import Session
@@ -133,6 +147,31 @@ def test_removing_a_broker_of_a_cluster_that_does_not_answer_is_left_to_the_appl
     assert not ensembles.plan(request(state(), config(directory="/nowhere/demo", brokers=[broker(0)]))).diagnostics
 
 
+def test_a_broker_that_holds_replicas_stays_and_one_that_holds_none_may_go(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = {f"topic-{number}": {0: (0, 1)} for number in range(7)} | {"apart": {0: (0,)}}
+    answer = Layout(brokers=frozenset({0, 1, 2}), replicas=topics, in_sync=topics)
+    monkeypatch.setattr(Cluster, "layout", lambda _: answer)
+    three = state(brokers=[broker(0), broker(1), broker(2)])
+
+    def told(*left: int) -> Any:
+        wanted = config(directory="/nowhere/demo", brokers=[broker(number) for number in left])
+        return ensembles.plan(request(three, wanted)).diagnostics
+
+    assert not told(0, 1)
+    (fault,) = told(0, 2)
+    assert fault.summary == "Broker 1 cannot go: it holds replicas"
+    assert "topic-0, topic-1, topic-2, topic-3, topic-4 and 2 more" in fault.detail
+
+
+def test_a_plan_that_removes_no_broker_asks_no_cluster(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cluster, "layout", lambda _: pytest.fail("the cluster was asked"))
+    assert not ensembles.plan(request(state(), config(directory="/nowhere/demo"))).diagnostics
+
+
 def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) -> None:
     wanted = config(directory="/nowhere/demo", brokers=UNKNOWN)
     planned = ensembles.plan(request(state(), wanted)).planned
@@ -151,6 +190,7 @@ def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) ->
         ({"zookeeper": []}, "zookeeper is empty"),
         ({"brokers": [broker(0), broker(0)]}, "id 0 twice"),
         ({"zookeeper": [zookeeper(0)]}, "id 0 is not a whole number of at least 1"),
+        ({"brokers": [{**broker(0), "id": 1.5}]}, "id 1.5 is not a whole number of at least 0"),
         ({"brokers": [{**broker(0), "heap": "512 MB"}]}, "is not a size"),
         ({"brokers": [{**broker(0), "properties": {"log.dirs": "data"}}]}, "listeners is missing"),
         ({"zookeeper": [{**zookeeper(1), "properties": {"dataDir": "data"}}]}, "clientPort is missing"),
@@ -164,3 +204,112 @@ def test_a_server_that_could_not_be_started_is_refused(
 
 def test_a_sound_ensemble_is_taken(ensembles: LocalEnsembleResource) -> None:
     assert list(ensembles.validate(config())) == []
+
+
+# ---- what becomes of a failure ---------------------------------------------------------------------------------------
+
+HERE = Path("/nowhere/demo")
+UNCHANGED = (
+    PreflightError("demo", ["no Java"]),
+    QuorumChangeError(HERE, [1], [1, 2, 3]),
+    BrokerHoldsReplicasError(1, ["orders-0"]),
+    DirectoryBusyError(HERE, "17"),
+    JarsError("Maven ended with code 1"),
+)
+"""After these everything is as it was before."""
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, problem: Exception, **processes: str) -> None:
+    """Let whatever the ensemble is asked for fail, and leave these processes."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise problem
+
+    for action in ("apply", "destroy"):
+        monkeypatch.setattr(f"hikube_kafka.ensemble.{action}", fail)
+    seen = [
+        ServerObservation(
+            name=name.replace("_", "-"),
+            kind="broker",
+            id=0,
+            state=process,  # type: ignore[arg-type]  # one of its words
+            detail="",
+            pid=None,
+            memory_bytes=None,
+            uptime_seconds=None,
+            log=HERE,
+        )
+        for name, process in processes.items()
+    ]
+    monkeypatch.setattr(
+        "hikube_kafka.ensemble.observe",
+        lambda _: EnsembleObservation(name="demo", directory=HERE, cluster_id="id", servers=tuple(seen)),
+    )
+
+
+def refusal_of(action: Any, *arguments: Any) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        action(*arguments, b"")
+    return refusal.value
+
+
+def test_a_start_that_leaves_nothing_running_records_nothing(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, StartFailedError("broker-0", "ended", HERE, ["why"]), broker_0="stopped")
+    refusal = refusal_of(ensembles.create, state())
+    assert refusal.diagnostics[0].summary == "Ensemble demo: could not start all servers"
+    assert "why" in refusal.diagnostics[0].detail
+    assert refusal.state is None
+
+
+def test_a_start_that_leaves_servers_running_records_them(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(
+        monkeypatch, NotInSyncError("broker-1", "Starting", 1, ["orders-0"]), broker_0="running", broker_1="stopped"
+    )
+    refusal = refusal_of(ensembles.create, state())
+    assert refusal.state is not None
+    assert refusal.state["processes"] == {"broker-0": "running", "broker-1": "stopped"}
+
+
+@pytest.mark.parametrize("problem", UNCHANGED, ids=[type(each).__name__ for each in UNCHANGED])
+def test_a_change_that_was_refused_leaves_the_state_as_it_was(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch, problem: EnsembleError
+) -> None:
+    failing(monkeypatch, problem, broker_0="running")
+    refusal = refusal_of(ensembles.update, state(), state())
+    assert refusal.diagnostics[0].summary == "Ensemble demo: could not change all servers"
+    assert refusal.diagnostics[0].detail == str(problem)
+    assert refusal.state is None
+
+
+def test_a_change_that_failed_on_its_way_records_what_runs(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, StartFailedError("broker-0", "ended", HERE, ["why"]), broker_0="stopped")
+    refusal = refusal_of(ensembles.update, state(), state())
+    assert refusal.state is not None
+    assert refusal.state["processes"] == {"broker-0": "stopped"}
+
+
+def test_a_destroy_that_failed_is_an_error(ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, DirectoryBusyError(HERE, "17"))
+    refusal = refusal_of(ensembles.delete, state())
+    assert refusal.diagnostics[0].summary == "Ensemble demo: could not stop all servers"
+    assert "pid 17" in refusal.diagnostics[0].detail
+
+
+@pytest.mark.parametrize("problem", [EnsembleError("no declaration can be read."), PermissionError("not yours.")])
+def test_an_ensemble_that_cannot_be_looked_at_is_not_gone(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    def fail(_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("hikube_kafka.ensemble.observe", fail)
+    refusal = refusal_of(ensembles.read, state())
+    assert refusal.diagnostics[0].summary == "Ensemble demo cannot be looked at"
+    assert str(problem) in refusal.diagnostics[0].detail
+    assert "/nowhere/demo" in refusal.diagnostics[0].detail

@@ -97,14 +97,23 @@ def test_unknown_values_are_no_faults(topics: TopicResource) -> None:
     assert list(topics.validate(one)) == []
 
 
-def test_a_protected_topic_is_not_destroyed_nor_replaced_by_a_name_that_is_still_unknown(
+def test_numbers_that_only_the_apply_will_tell_leave_the_plan_open(topics: TopicResource) -> None:
+    for prior in (None, state()):
+        plan = topics.plan(request(prior, config(partitions=UNKNOWN, replication_factor=UNKNOWN)))
+        assert plan.planned is not None
+        assert plan.planned["partitions"] is UNKNOWN
+        assert summaries(plan.diagnostics) == []
+
+
+def test_a_protected_topic_is_not_destroyed_nor_replaced_by_another_name_or_one_that_is_still_unknown(
     topics: TopicResource,
 ) -> None:
     destroy = topics.plan(PlanRequest(prior=state(), proposed=None, config=None))
     assert summaries(destroy.diagnostics) == ["Topic orders is protected from deletion"]
-    renamed = topics.plan(request(state(), config(name=UNKNOWN)))
-    assert list(renamed.replace) == [("name",)]
-    assert summaries(renamed.diagnostics) == ["Topic orders is protected from deletion"]
+    for name in (UNKNOWN, "invoices"):
+        renamed = topics.plan(request(state(), config(name=name)))
+        assert list(renamed.replace) == [("name",)]
+        assert summaries(renamed.diagnostics) == ["Topic orders is protected from deletion"]
     free = topics.plan(PlanRequest(prior=state(deletion_protection=False), proposed=None, config=None))
     assert not free.diagnostics
 
@@ -129,6 +138,9 @@ def test_another_spelling_of_the_same_entries_is_no_change(topics: TopicResource
     unknown = topics.plan(request(before, config(config={"retention.ms": UNKNOWN, "preallocate": "TRUE"})))
     assert unknown.planned is not None
     assert unknown.planned["config"]["retention.ms"] is UNKNOWN
+    all_unknown = topics.plan(request(before, config(config=UNKNOWN)))
+    assert all_unknown.planned is not None
+    assert all_unknown.planned["config"] is UNKNOWN
 
 
 def live(replicas: dict[int, tuple[int, ...]], entries: dict[str, str]) -> LiveTopic:

@@ -157,7 +157,7 @@ class LocalEnsembleResource(Resource):
     def _removal_faults(self, prior: State, planned: State) -> Iterator[Diagnostic]:
         """Brokers that go while they hold replicas; where the cluster does not answer, the apply will ask again."""
         removed = {server["id"] for server in prior["brokers"]} - {server["id"] for server in planned["brokers"]}
-        if not removed or not prior["bootstrap_servers"]:
+        if not removed:
             return
         cluster = Cluster(Settings(bootstrap_servers=prior["bootstrap_servers"]), self._session.stopped)
         try:
