@@ -74,11 +74,12 @@ def test_a_module_in_the_working_directory_does_not_stand_in_for_ours(tmp_path: 
     assert "taken over" not in started.stderr
 
 
-def test_an_unknown_machine_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation.platform, "machine", lambda: "pdp11")
-    with pytest.raises(UnsupportedMachineError, match="pdp11") as refusal:
+@pytest.mark.parametrize(("asked", "answer"), [("machine", "pdp11"), ("system", "plan9")])
+def test_an_unknown_machine_is_refused_by_name(asked: str, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation.platform, asked, lambda: answer)
+    with pytest.raises(UnsupportedMachineError, match=answer) as refusal:
         terraform_platform()
-    assert "pdp11" in refusal.value.machine
+    assert answer in refusal.value.machine
 
 
 def test_a_start_loads_nothing_that_it_does_not_need() -> None:

@@ -79,6 +79,7 @@ def test_an_honest_plan_breaks_no_rule() -> None:
         ({"many": [HTTP_80]}, ("many",)),
         ({"many": [HTTP_80, HTTP_80]}, ("many", 1, "name")),
         ({"many": UNKNOWN}, ("many",)),
+        ({"many": None}, ("many",)),
         ({"many": [HTTP_80, None]}, ("many", 1)),
         ({"named": {"y": HTTP_80}}, ("named", "x")),
         ({"named": {"x": HTTPS_443}}, ("named", "x", "name")),

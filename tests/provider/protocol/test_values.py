@@ -232,8 +232,13 @@ def test_hostile_nesting_is_a_decode_error(data: bytes) -> None:
 
 
 def test_a_deep_document_is_a_decode_error() -> None:
-    with pytest.raises(DecodeError):
+    with pytest.raises(DecodeError, match="nested too deeply"):
         from_json("[" * 100_000, DYNAMIC)
+    parsed = None
+    for _ in range(5_000):
+        parsed = {"type": "dynamic", "value": parsed}
+    with pytest.raises(DecodeError, match="nested too deeply"):
+        conform(parsed, DYNAMIC)
 
 
 @pytest.mark.parametrize(
@@ -311,6 +316,8 @@ def test_a_refinement_of_a_later_terraform_is_passed_over() -> None:
 def test_another_extension_is_no_value() -> None:
     with pytest.raises(DecodeError, match="extension of type 5"):
         decode(msgpack.packb(msgpack.ExtType(5, b"")), STRING)
+    with pytest.raises(DecodeError, match="should be a map"):
+        decode(msgpack.packb(msgpack.ExtType(12, msgpack.packb(["x"]))), STRING)
 
 
 def test_an_unknown_value_is_no_condition() -> None:
@@ -322,6 +329,7 @@ def test_a_dynamic_value_brings_its_type() -> None:
     data = msgpack.packb([b'["list","string"]', ["a"]])
     assert decode(data, DYNAMIC) == Dynamic(List(STRING), ["a"])
     assert encode(Dynamic(List(STRING), ["a"]), DYNAMIC) == data
+    assert list(unknowns({"a": Dynamic(List(STRING), ["a", UNKNOWN])})) == [("a", 1)]
 
 
 def test_a_plain_python_value_finds_its_dynamic_type() -> None:
@@ -385,6 +393,7 @@ def test_an_encode_error_never_quotes_the_value() -> None:
         ([b"nonsense", 1], DYNAMIC),
         ([b'"nonsense"', 1], DYNAMIC),
         ([1, 2, 3], DYNAMIC),
+        ({b"a": "x"}, Map(STRING)),
     ],
 )
 def test_bytes_of_another_type_are_refused(wire: object, kind: Type) -> None:
@@ -399,8 +408,10 @@ def test_null_is_a_value_of_every_type() -> None:
 
 
 def test_a_state_in_json_keeps_every_digit_loses_foreign_attributes_and_gains_nulls() -> None:
-    kind = Object({"n": NUMBER, "big": NUMBER, "tags": Set(STRING), "any": DYNAMIC, "new": STRING})
-    document = """{"n": 0.1, "big": 18446744073709551617, "tags": ["b", "a"], "old": 1,
+    kind = Object(
+        {"n": NUMBER, "big": NUMBER, "tags": Set(STRING), "any": DYNAMIC, "new": STRING, "two": Tuple((STRING, NUMBER))}
+    )
+    document = """{"n": 0.1, "big": 18446744073709551617, "tags": ["b", "a"], "old": 1, "two": ["a", 1],
                    "any": {"type": ["list", "number"], "value": [1]}}"""
     assert from_json(document, kind) == {
         "n": Decimal("0.1"),
@@ -408,15 +419,29 @@ def test_a_state_in_json_keeps_every_digit_loses_foreign_attributes_and_gains_nu
         "tags": ["a", "b"],
         "any": Dynamic(List(NUMBER), [1]),
         "new": None,
+        "two": ["a", 1],
     }
 
 
 @pytest.mark.parametrize(
-    ("parsed", "kind"), [("x", NUMBER), ([], Object({})), ({"type": "x", "value": 1}, DYNAMIC), (1, DYNAMIC)]
+    ("parsed", "kind"),
+    [
+        ("x", NUMBER),
+        ([], Object({})),
+        ([1], Tuple((NUMBER, NUMBER))),
+        ({"type": "x", "value": 1}, DYNAMIC),
+        (1, DYNAMIC),
+    ],
 )
 def test_a_document_of_another_type_is_refused(parsed: object, kind: Type) -> None:
     with pytest.raises(DecodeError):
         conform(parsed, kind)
+
+
+@pytest.mark.parametrize("document", ["", "{", b"\xff"])
+def test_what_is_no_json_is_refused(document: str | bytes) -> None:
+    with pytest.raises(DecodeError, match="no JSON"):
+        from_json(document, DYNAMIC)
 
 
 def test_a_path_is_spelled_as_a_user_writes_it() -> None:

@@ -69,8 +69,8 @@ def _attribute(attribute: Attribute, views: _Views, path: Path) -> Iterator[Brea
 def _objects(nesting: str, inside: Block | Nested, views: _Views, path: Path) -> Iterator[Breach]:
     """The objects of a block or nested attribute, each beside the one it is to be compared with."""
     prior, config, planned = views
-    if planned is None or planned is UNKNOWN or config is None:
-        yield path, "it is planned where it is not configured, or configured and not planned"
+    if planned is None or planned is UNKNOWN:
+        yield path, "it is configured and not planned"
     elif nesting == "single":
         yield from _element(inside, views, path)
     elif len(planned) != len(config):
