@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from hikube_kafka.ensemble import PreflightError, QuorumChangeError, apply
+from hikube_kafka.ensemble import PreflightError, QuorumChangeError, apply, preflight
+from hikube_kafka.ensemble.java import heap_bytes
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.process import EnsembleDeclaration
 
@@ -73,6 +74,24 @@ def test_a_port_in_use_is_named_with_who_wants_it_and_who_has_it(
     assert not directory.exists(), "a refusal leaves no traces"
 
 
+def test_a_port_in_use_is_named_for_a_server_that_is_only_to_be_restarted(
+    declaration: EnsembleDeclaration, directory: Path
+) -> None:
+    (broker, *_) = declaration.brokers
+    with socket.create_server(("127.0.0.1", broker.ports[0])):
+        (told,) = preflight.problems(declaration, directory, starting=(), changing=(broker,), own_ports=())
+        own = preflight.problems(declaration, directory, starting=(), changing=(broker,), own_ports=broker.ports)
+
+    assert f"Port {broker.ports[0]}, which broker-0 listens on, is in use" in told
+    assert own == []
+
+
+@pytest.mark.parametrize("heap", ["512 MB", "", "1t"])
+def test_a_heap_that_java_would_not_take_is_no_number(heap: str) -> None:
+    with pytest.raises(ValueError, match="is not a heap size as Java writes it"):
+        heap_bytes(heap)
+
+
 def test_a_port_declared_twice_is_refused(declaration: EnsembleDeclaration) -> None:
     first, second, third = declaration.brokers
     twice = dataclasses.replace(second, properties={**second.properties, "listeners": first.properties["listeners"]})
@@ -93,18 +112,30 @@ def test_missing_java_is_told_with_the_version_needed(
     assert f"JAVA_HOME is '{tmp_path}', which has no bin/java" in refused(declaration)[0]
 
 
-def test_java_home_comes_before_the_path_and_too_old_a_java_is_refused(
-    declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("program", "problem"),
+    [
+        (
+            "#!/bin/sh\necho 'openjdk version \"11.0.27\" 2025-04-15' >&2\n",
+            "is Java 11. Install a later one, or set JAVA_HOME to it.",
+        ),
+        ("#!/bin/sh\necho something else\n", "-version does not tell its version: 'something else'."),
+        ("", "cannot be run ("),
+    ],
+    ids=["too old", "without a version", "no program"],
+)
+def test_java_home_comes_before_the_path_and_a_java_that_will_not_do_is_refused(
+    declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, problem: str
 ) -> None:
     java = tmp_path / "old" / "bin" / "java"
     java.parent.mkdir(parents=True)
-    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.27\" 2025-04-15' >&2\n")
+    java.write_text(program)
     java.chmod(java.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "old"))
 
-    assert refused(declaration) == (
-        f"Java 17 or later is needed: {java} is Java 11. Install a later one, or set JAVA_HOME to it.",
-    )
+    (told,) = refused(declaration)
+
+    assert told.startswith(f"Java 17 or later is needed: {java} {problem}")
 
 
 def test_missing_maven_is_told_when_the_jars_are_not_there_yet(

@@ -1,0 +1,247 @@
+"""A wait that comes to nothing is an error that says for what, and leaves behind what it says.
+
+The servers are processes that do nothing, and what the ensemble would answer is told beforehand: real servers cannot be
+kept from answering at the right moment. Real ones: test_lifecycle.py, test_failed_start.py.
+"""
+
+import dataclasses
+import fcntl
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from hikube_kafka.ensemble import (
+    ApplyInterruptedError,
+    BrokerHoldsReplicasError,
+    DirectoryBusyError,
+    NotInSyncError,
+    Patience,
+    PreflightError,
+    StaleRegistrationError,
+    StartFailedError,
+    apply,
+    lifecycle,
+    stop,
+)
+from hikube_kafka.ensemble.configuration import read_declaration, write_declaration
+from hikube_kafka.ensemble.living import Partition, Picture, View
+from hikube_kafka.ensemble.processes import running_servers, start
+from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
+
+SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=0.5, stop=20)
+IDLE = "import signal; signal.pause()"
+
+
+def picture(*registered: int, in_sync: tuple[int, ...] = (0, 1)) -> Picture:
+    """One partition on two brokers."""
+    orders = Partition("orders-0", frozenset({0, 1}), frozenset(in_sync))
+    brokers = frozenset(registered)
+    views = {broker: View(brokers, frozenset({"orders"}), (orders,)) for broker in registered}
+    return Picture(in_zookeeper=brokers, topics=frozenset({"orders"}), controller=0, views=views)
+
+
+class Answers:
+    """What ZooKeeper and the brokers answer; the last picture is shown again and again."""
+
+    def __init__(self) -> None:
+        self.mode: str | None = "standalone"
+        self.registered: frozenset[int] | None = frozenset()
+        self.pictures: list[Picture | None] = [picture(0, 1)]
+        self.replicas: list[str] | None = []
+
+    def __call__(self, *_: object) -> Self:
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def registered_in_zookeeper(self) -> frozenset[int] | None:
+        return self.registered
+
+    def replicas_of(self, _: int) -> list[str] | None:
+        return self.replicas
+
+    def picture(self) -> Picture | None:
+        return self.pictures.pop(0) if len(self.pictures) > 1 else self.pictures[0]
+
+
+def idle(directory: Path, server: ServerProcess, *, digest: str, **_: object) -> list[str]:
+    mark = [f"-Dhikube.ensemble={directory}/{server.name}", f"-Dhikube.configuration={digest}"]
+    return [sys.executable, "-c", IDLE, *mark]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    told = Answers()
+    monkeypatch.setattr(lifecycle.preflight, "java_problems", list)
+    monkeypatch.setattr(lifecycle.jars, "problems", lambda _: [])
+    monkeypatch.setattr(lifecycle.jars, "provide", lambda *_: Path())
+    monkeypatch.setattr(lifecycle, "command_line", idle)
+    monkeypatch.setattr(lifecycle, "zookeeper_mode", lambda _: told.mode)
+    monkeypatch.setattr(lifecycle, "LivingEnsemble", told)
+    return told
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    directory = tmp_path / "ensemble"
+    yield directory
+    stop(directory)
+
+
+@pytest.fixture
+def declaration(declare_ensemble: Callable[..., Any], directory: Path) -> EnsembleDeclaration:
+    declared: EnsembleDeclaration = declare_ensemble(directory, brokers=2, servers=1).declaration
+    return declared
+
+
+def running(declaration: EnsembleDeclaration) -> set[str]:
+    return set(running_servers(Path(declaration.directory)))
+
+
+def run_with_another_configuration(declaration: EnsembleDeclaration) -> None:
+    directory = Path(declaration.directory)
+    for server in declaration.servers:
+        folder = directory / server.name
+        folder.mkdir(parents=True)
+        start(folder, idle(directory, server, digest="another"), {})
+
+
+EVERY = {"zookeeper-1", "broker-0", "broker-1"}
+
+
+def test_zookeeper_that_never_serves_is_stopped_again(declaration: EnsembleDeclaration, answers: Answers) -> None:
+    answers.mode = None
+    with pytest.raises(StartFailedError, match="zookeeper-1 does not serve in a quorum") as failure:
+        apply(declaration, patience=SHORT)
+    assert failure.value.stopped == ("zookeeper-1",)
+    assert running(declaration) == set()
+
+
+def test_a_broker_that_never_registers_is_stopped_again_with_everything(
+    declaration: EnsembleDeclaration, answers: Answers
+) -> None:
+    answers.pictures = [picture(0)]
+    with pytest.raises(StartFailedError, match="broker-1 is not registered") as failure:
+        apply(declaration, patience=SHORT)
+    assert set(failure.value.stopped) == EVERY
+    assert running(declaration) == set()
+
+
+def test_a_server_that_ends_at_once_is_no_server(
+    declaration: EnsembleDeclaration, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ending(directory: Path, server: ServerProcess, **how: Any) -> list[str]:
+        command = idle(directory, server, **how)
+        return ["/bin/true", *command] if server.name == "broker-1" else command
+
+    answers.pictures = [None]
+    monkeypatch.setattr(lifecycle, "command_line", ending)
+    with pytest.raises(StartFailedError, match="broker-1 ended right after its start"):
+        apply(declaration, patience=dataclasses.replace(SHORT, registered=20))
+    assert running(declaration) == set()
+
+
+@pytest.mark.parametrize(
+    ("seen", "missing"),
+    [(picture(0, 1, in_sync=(0,)), "orders-0"), (picture(0), "broker-1"), (None, "the brokers' answer")],
+)
+def test_a_broker_that_does_not_catch_up_is_left_running(
+    declaration: EnsembleDeclaration, answers: Answers, seen: Picture | None, missing: str
+) -> None:
+    answers.pictures = [picture(0, 1), seen]
+    with pytest.raises(NotInSyncError, match="Starting broker-0, broker-1: not in sync") as failure:
+        apply(declaration, patience=SHORT)
+    assert failure.value.missing == (missing,)
+    assert running(declaration) == EVERY
+
+
+@pytest.mark.parametrize(
+    ("seen", "missing"), [(picture(0, 1, in_sync=(0,)), "orders-0"), (None, "the brokers' answer")]
+)
+def test_a_broker_that_cannot_be_missed_is_not_restarted(
+    declaration: EnsembleDeclaration, answers: Answers, seen: Picture | None, missing: str
+) -> None:
+    run_with_another_configuration(declaration)
+    before = running_servers(Path(declaration.directory))
+    # Registered, in sync in three looks, the controller looked up: then the restart is thought about.
+    answers.pictures = [*[picture(0, 1)] * 5, seen]
+    with pytest.raises(NotInSyncError, match="Before a restart of broker-1") as failure:
+        apply(declaration, patience=SHORT)
+    assert failure.value.missing == (missing,)
+    after = running_servers(Path(declaration.directory))
+    assert {name: after[name].pid for name in ("broker-0", "broker-1")} == {
+        name: before[name].pid for name in ("broker-0", "broker-1")
+    }
+
+
+def test_a_broker_registered_from_elsewhere_is_not_started_a_second_time(
+    declaration: EnsembleDeclaration, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "_SESSION_GRACE_SECONDS", 0.2)
+    answers.registered = frozenset({1})
+    short = [
+        dataclasses.replace(broker, properties={**broker.properties, "zookeeper.session.timeout.ms": "100"})
+        for broker in declaration.brokers
+    ]
+    with pytest.raises(StaleRegistrationError, match="still shows a registration of broker 1") as failure:
+        apply(dataclasses.replace(declaration, brokers=tuple(short)), patience=SHORT)
+    assert (failure.value.server, failure.value.broker) == ("broker-1", 1)
+    assert running(declaration) == {"zookeeper-1"}
+
+
+@pytest.mark.parametrize(("replicas", "error"), [(None, NotInSyncError), (["orders-0"], BrokerHoldsReplicasError)])
+def test_a_broker_whose_replicas_are_unknown_or_some_stays_declared(
+    declaration: EnsembleDeclaration,
+    answers: Answers,
+    directory: Path,
+    replicas: list[str] | None,
+    error: type[Exception],
+) -> None:
+    directory.mkdir()
+    write_declaration(directory, declaration)
+    answers.replicas = replicas
+    with pytest.raises(error, match="broker-1"):
+        apply(dataclasses.replace(declaration, brokers=declaration.brokers[:1]), patience=SHORT)
+    left = read_declaration(directory)
+    assert left is not None
+    assert [broker.name for broker in left.brokers] == ["broker-0", "broker-1"]
+
+
+def test_a_directory_that_another_process_changes_is_left_alone(
+    declaration: EnsembleDeclaration, answers: Answers, directory: Path
+) -> None:
+    assert answers.mode
+    directory.mkdir()
+    with (directory / ".lock").open("w") as lock:
+        lock.write("17")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DirectoryBusyError, match="pid 17"):
+            apply(declaration, patience=SHORT)
+        assert running(declaration) == set()
+
+
+def test_a_directory_of_somebody_else_is_refused(
+    declaration: EnsembleDeclaration, answers: Answers, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answers.mode
+    with monkeypatch.context() as patch:
+        patch.setattr(lifecycle.os, "access", lambda *_: False)  # root may write anywhere
+        with pytest.raises(PreflightError, match=f"{directory} is not writable for this user"):
+            apply(declaration, patience=SHORT)
+    assert list(directory.iterdir()) == []
+
+
+def test_ctrl_c_in_a_wait_says_what_runs(declaration: EnsembleDeclaration, answers: Answers) -> None:
+    answers.mode = None
+    with pytest.raises(ApplyInterruptedError) as failure:
+        apply(declaration, cancelled=lambda: bool(running(declaration)))
+    assert failure.value.running == ("zookeeper-1",)
+    assert running(declaration) == {"zookeeper-1"}
