@@ -79,9 +79,9 @@ def idle(directory: Path, server: ServerProcess, *, digest: str, **_: object) ->
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     told = Answers()
-    monkeypatch.setattr(lifecycle.preflight, "java_problems", list)
-    monkeypatch.setattr(lifecycle.jars, "problems", lambda _: [])
-    monkeypatch.setattr(lifecycle.jars, "provide", lambda *_: Path())
+    monkeypatch.setattr("hikube_kafka.ensemble.preflight.java_problems", list)
+    monkeypatch.setattr("hikube_kafka.ensemble.jars.problems", lambda _: [])
+    monkeypatch.setattr("hikube_kafka.ensemble.jars.provide", lambda *_: Path())
     monkeypatch.setattr(lifecycle, "command_line", idle)
     monkeypatch.setattr(lifecycle, "zookeeper_mode", lambda _: told.mode)
     monkeypatch.setattr(lifecycle, "LivingEnsemble", told)
@@ -233,7 +233,7 @@ def test_a_directory_of_somebody_else_is_refused(
 ) -> None:
     assert answers.mode
     with monkeypatch.context() as patch:
-        patch.setattr(lifecycle.os, "access", lambda *_: False)  # root may write anywhere
+        patch.setattr("os.access", lambda *_: False)  # root may write anywhere
         with pytest.raises(PreflightError, match=f"{directory} is not writable for this user"):
             apply(declaration, patience=SHORT)
     assert list(directory.iterdir()) == []

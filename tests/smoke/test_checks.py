@@ -84,7 +84,7 @@ def without_topic(seen: Observation, id_: int, topic: str) -> Observation:
     return metadata(seen, id_, topics={name: content for name, content in view.topics.items() if name != topic})
 
 
-def topic_of_one_view(seen: Observation, id_: int, content: dict[int, Partition]) -> Observation:
+def topic_of_one_view(seen: Observation, id_: int, content: dict[int, Partition] | Unreadable) -> Observation:
     view = seen.kafka.brokers[id_].metadata
     assert not isinstance(view, Unreadable)
     return metadata(seen, id_, topics={**view.topics, "payments": content})
@@ -392,6 +392,32 @@ SPOILT = [
         "connection refused",
     ),
     Spoilt(
+        "entries of a topic that the brokers keep to themselves",
+        lambda seen: topic_config(
+            seen,
+            "payments",
+            TopicConfig(in_force={"min.insync.replicas": None}, own=frozenset({"min.insync.replicas"})),
+        ),
+        {"partitions-min-isr": UNREADABLE, "topics-configuration": UNREADABLE},
+        "min.insync.replicas of topic payments: the brokers do not tell it",
+    ),
+    Spoilt(
+        "a topic that one broker does not show",
+        lambda seen: topic_of_one_view(seen, 1, Unreadable("topic payments", "not authorized")),
+        dict.fromkeys(
+            (
+                "partitions-online",
+                "partitions-in-sync",
+                "partitions-min-isr",
+                "topics-exist",
+                "topics-partitions",
+                "topics-replication-factor",
+            ),
+            UNREADABLE,
+        ),
+        "topic payments: not authorized",
+    ),
+    Spoilt(
         "a topic that one broker does not know",
         lambda seen: without_topic(seen, 1, "payments"),
         {"topics-exist": FAILED, "topics-partitions": UNREADABLE, "topics-replication-factor": UNREADABLE},
@@ -470,6 +496,12 @@ SPOILT_FLIGHTS = [
         {"acknowledged": {0: ALL, 1: ALL, 2: ALL[:3]}, "refused": {"Broker: Not enough in-sync replicas": 1}},
         {"canary-nothing-lost": FAILED},
         "1 messages were not acknowledged: Broker: Not enough in-sync replicas",
+    ),
+    SpoiltFlight(
+        "a message that nobody acknowledged or refused",
+        {"acknowledged": {0: ALL, 1: ALL, 2: ALL[:3]}},
+        {"canary-nothing-lost": FAILED},
+        "1 of 4 messages to broker 2 (b-2:9092) were not acknowledged",
     ),
     SpoiltFlight(
         "no message sent to a broker",

@@ -13,7 +13,7 @@ from hikube_kafka.smoke.canary import CanaryRun
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.gate import CannotLookError, run
 from hikube_kafka.smoke.report import ExitCode, Report
-from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.contract import Contract, ReachByPortForward
 from hikube_kafka.spec.security import ClientSecurity, Mechanism, Protocol
 
 Show = Callable[[Sequence[Observation]], None]
@@ -155,10 +155,22 @@ def test_a_canary_that_could_not_fly_fails_the_gate(
 
 
 def test_a_contract_that_declares_nothing_is_refused(contract: Contract) -> None:
-    empty = contract.model_copy(update={"kafka": contract.kafka.model_copy(update={"brokers": ()})})
+    no_broker = contract.model_copy(update={"kafka": contract.kafka.model_copy(update={"brokers": ()})})
+    no_server = contract.model_copy(update={"zookeeper": contract.zookeeper.model_copy(update={"servers": ()})})
 
-    with pytest.raises(CannotLookError, match="no ZooKeeper server or no broker"):
-        run(empty)
+    for empty in (no_broker, no_server):
+        with pytest.raises(CannotLookError, match="no ZooKeeper server or no broker"):
+            run(empty)
+
+
+def test_a_cluster_that_no_kubeconfig_leads_to_could_not_be_looked_at(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/kubeconfig")
+    reach = ReachByPortForward(namespace="kafka", kafka_pods="demo-kafka", zookeeper_pods="demo-zookeeper")
+
+    with pytest.raises(CannotLookError, match="/nowhere/kubeconfig"):
+        run(contract.model_copy(update={"reach": reach}))
 
 
 def test_inside_the_cluster_its_own_addresses_are_dialled_and_no_forward_is_opened(
