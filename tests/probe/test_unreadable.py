@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from hikube_kafka.probe import reach
+from hikube_kafka.probe.credentials import ClientSettings
 from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.probe.zookeeper import exchange_writes, four_letter_word, observe_zookeeper
@@ -120,6 +121,15 @@ def test_a_broker_that_is_not_there_is_unreadable_with_the_system_s_reason(nobod
 
     assert broker.id is None
     assert reasons(broker.metadata, broker.settings) == {"connection refused"}
+
+
+def test_a_broker_that_speaks_no_tls_is_unreadable_with_the_client_s_own_complaint(listen: Listen) -> None:
+    settings = ClientSettings({"security.protocol": "ssl"})
+
+    (broker,) = observe_kafka([listen(b"no TLS\n")], settings, timeout=2).brokers
+
+    (reason,) = reasons(broker.metadata, broker.settings)
+    assert "SSL_HANDSHAKE" in reason
 
 
 def test_a_frozen_broker_is_unreadable_in_bounded_time(listen: Listen) -> None:
