@@ -153,6 +153,7 @@ def test_a_field_of_a_topics_declaration_is_no_entry(entry: str, field: str) -> 
         ("log.retention.minutes", -1, "Write 'retention.ms' = -1."),
         ("log.cleanup.policy", "compact", "Write 'cleanup.policy'."),
         ("message.max.bytes", 100, "Write 'max.message.bytes' = 100."),
+        ("log.flush.interval.message", 100, "Write 'flush.messages' = 100."),
         ("num.io.threads", 100, "Move it to the configuration of the brokers, or leave it out."),
     ],
 )
@@ -393,6 +394,11 @@ def test_a_topic_with_remote_storage_must_be_able_to_keep_its_promises(config: d
     assert the_fault(check_topic_config(config)).rule == "conflict"
 
 
+@pytest.mark.parametrize("kept", [{"retention.ms": -1}, {"retention.ms": 10, "local.retention.ms": -2}])
+def test_local_retention_fits_a_retention_without_end_and_one_that_it_follows(kept: dict[str, object]) -> None:
+    assert check_topic_config({"remote.storage.enable": True, "local.retention.ms": 5, **kept}) == []
+
+
 def test_local_retention_is_held_to_the_retention_inherited_in_hours() -> None:
     config = {"remote.storage.enable": True, "local.retention.ms": 3_600_001}
     brokers = {"remote.log.storage.system.enable": True, "log.retention.hours": 1}
@@ -416,6 +422,7 @@ def test_local_retention_is_held_to_the_retention_inherited_in_hours() -> None:
         {"max.connections.per.ip": 0},
         {"connections.max.idle.ms": 100},
         {"remote.log.storage.system.enable": True, "log.retention.hours": 1, "log.local.retention.ms": 3_600_001},
+        {"remote.log.storage.system.enable": True, "log.retention.bytes": 10, "log.local.retention.bytes": 11},
     ],
 )
 def test_brokers_that_kafka_would_not_start_are_refused(config: dict[str, object]) -> None:
@@ -441,6 +448,7 @@ def test_local_retention_may_reach_the_retention_that_is_given_in_hours() -> Non
         ("cleanup.policy", ["compact", "delete"], "compact,delete"),
         ("cleanup.policy", "", ""),
         ("min.cleanable.dirty.ratio", "0.50", "0.5"),
+        ("min.cleanable.dirty.ratio", 0, "0.0"),
         ("min.cleanable.dirty.ratio", 1, "1.0"),
         ("min.cleanable.dirty.ratio", 0.0001, "1.0E-4"),
         ("compression.type", " zstd ", "zstd"),

@@ -13,7 +13,7 @@ from hikube_kafka.spec.definitions.definition import Definition, Mismatch, Parse
 from hikube_kafka.spec.definitions.fault import Fault
 
 _CLEANER_MINIMUM = 1024 * 1024
-_UNLIMITED, _SAME_AS_RETENTION = -1, -2
+_UNLIMITED = -1
 
 _ASCENDING = (
     ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
@@ -156,8 +156,9 @@ def _ascending(entries: _Entries, low: str, high: str) -> Iterator[Fault]:
 def _local_retention(entries: _Entries, local: str, total: str) -> Iterator[Fault]:
     unit = topic_definitions()["retention.ms"].broker_keys.get(total, 1)
     kept_locally, kept = entries.number(local), entries.number(total) * unit
-    if kept <= _UNLIMITED or kept_locally == _SAME_AS_RETENTION:
+    if kept <= _UNLIMITED:
         return
+    # -2, the same as the retention, is below every number that can be kept.
     if kept_locally == _UNLIMITED or kept_locally > kept:
         yield from entries.conflict(
             (local, total),
