@@ -1,19 +1,22 @@
 """Waiting for a cluster, doubting its answers, and what becomes of a change that is refused or interrupted."""
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
-from types import SimpleNamespace
+from concurrent.futures import Future
+from types import MethodType, SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from hikube_kafka.provider import cluster as module
 from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
 from hikube_kafka.provider.protocol.diagnostics import Refusal
 from hikube_kafka.provider.protocol.resource import PlanRequest
 from hikube_kafka.provider.session import Session
-from hikube_kafka.provider.settings import KubernetesReach, Settings
+from hikube_kafka.provider.settings import KubernetesReach, Security, Settings
 from hikube_kafka.provider.topic import TopicResource
 
 Answer = Layout | Exception
@@ -179,6 +182,81 @@ def test_metadata_without_brokers_is_no_answer(monkeypatch: pytest.MonkeyPatch) 
     cluster._client = Client()  # type: ignore[assignment]
     with pytest.raises(Unreachable, match="does not know the cluster yet"):
         cluster.layout()
+
+
+def test_where_nobody_listens_each_address_is_told_with_its_reason() -> None:
+    cluster = Cluster(Settings(bootstrap_servers="127.0.0.1:9, nowhere"), threading.Event())
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9: connection refused; nowhere: .*host:port"):
+        cluster.layout()
+
+
+@pytest.fixture
+def speaks_no_tls() -> Iterator[str]:
+    """An address whose server answers something else than a handshake."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(64)
+                    connection.sendall(b"no TLS")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("authority", "said"), [(None, "SSL_HANDSHAKE"), ("-----BEGIN nonsense", "the client cannot be set up: ")]
+)
+def test_what_no_time_will_mend_is_told_from_a_cluster_that_is_not_there_yet(
+    speaks_no_tls: str, authority: str | None, said: str
+) -> None:
+    security = Security(protocol="SSL", ca_certificate=authority)
+    cluster = Cluster(Settings(bootstrap_servers=speaks_no_tls, security=security), threading.Event())
+    with pytest.raises(Denied, match=said):
+        cluster.layout()
+    # Remembered: a thousand topics do not try a thousand times.
+    with pytest.raises(Denied, match=said):
+        cluster.topic("orders")
+
+
+@pytest.mark.parametrize(
+    ("code", "becomes"),
+    [
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, None),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, Denied),
+        (KafkaError.CLUSTER_AUTHORIZATION_FAILED, Denied),
+        (KafkaError.REQUEST_TIMED_OUT, Unreachable),
+    ],
+)
+def test_a_configuration_that_is_not_told_is_never_taken_for_an_empty_one(
+    code: int, becomes: type[Exception] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Client:
+        def describe_configs(self, resources: list[Any], **_: Any) -> dict[Any, Future[Any]]:
+            answers: dict[Any, Future[Any]] = {resource: Future() for resource in resources}
+            for answer in answers.values():
+                answer.set_exception(KafkaException(KafkaError(code)))
+            return answers
+
+        def poll(self, _: float) -> None:
+            return
+
+    cluster = Scripted(layout("orders"))
+    monkeypatch.setattr(cluster, "_read_configs", MethodType(Cluster._read_configs, cluster))
+    cluster._client = Client()  # type: ignore[assignment]
+    if becomes is None:
+        assert cluster.topic("orders") is None
+    else:
+        with pytest.raises(becomes):
+            cluster.topic("orders")
 
 
 def test_a_kubeconfig_that_is_not_there_is_named() -> None:
@@ -410,9 +488,11 @@ def test_a_plan_refuses_what_the_cluster_could_not_hold() -> None:
 
 
 def test_brokers_that_the_same_plan_starts_count_as_there() -> None:
-    topics = topics_of(Scripted(layout("orders")))
+    cluster = Scripted(layout("orders"))
+    topics = topics_of(cluster)
     topics._session.expect(["127.0.0.1:9", *(f"127.0.0.1:{port}" for port in range(10, 13))])
-    assert planned(topics, None, _state("invoices", replication_factor=4)) == []
+    assert planned(topics, _state("invoices"), _state("invoices", replication_factor=4)) == []
+    assert cluster.asked == 0, "nobody waits for brokers that only the apply will start"
     wanted = _state("invoices", replication_factor=5)
     plan = topics.plan(PlanRequest(prior=None, proposed=wanted, config=wanted, private=b""))
     (fault,) = plan.diagnostics
