@@ -52,6 +52,7 @@ class Admin:
         self.closed = True
 
 
+@pytest.mark.timeout(60)
 def test_a_move_that_kafka_refuses_is_an_error_with_its_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     from kafka.errors import InvalidReplicationAssignmentError  # noqa: PLC0415 - slow to load
 
