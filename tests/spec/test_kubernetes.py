@@ -61,6 +61,12 @@ def test_a_healthy_layout_has_no_problem() -> None:
             "kubernetes-external-host",
             "<node> is the same",
         ),
+        (
+            {"external": ExternalAccess(type="LoadBalancer", listener="outside")},
+            {"listeners": (CLIENT, OUTSIDE), "brokers": 1},
+            "kubernetes-external-host",
+            "no load balancer's",
+        ),
         ({"rack_from_zone": True}, {"racks": ("a", "b")}, "kubernetes-racks-twice", "rack_from_zone"),
     ],
 )
@@ -152,6 +158,7 @@ def test_without_racks_a_broker_has_none() -> None:
     [
         ({"type": "NodePort"}, "<node>:<node-port>"),
         ({"type": "LoadBalancer", "host": "kafka-<ordinal>.example.com"}, "kafka-<ordinal>.example.com:9094"),
+        ({"type": "None"}, "<host>:9094"),
     ],
 )
 def test_external_clients_are_told_an_address_of_their_own(external: dict[str, Any], advertised: str) -> None:
