@@ -80,6 +80,17 @@ def test_two_platforms_share_one_zookeeper(stack: TerraformStack, synthesized: S
     assert values(releases(content)["orders_kafka"])["config"]["zookeeper.connect"].endswith(":2181/orders")
 
 
+def test_the_rules_of_every_platform_and_those_of_a_cluster_hold_together(
+    stack: TerraformStack, synthesized: Synthesize
+) -> None:
+    target = KubernetesTarget(namespace="events", forward_port=9090)
+    KafkaPlatform(stack, "events", target=target, zookeeper=ZooKeeper(servers=2))
+    with pytest.raises(RuntimeError) as refusal:
+        synthesized(stack)
+    assert "[zookeeper-even]" in str(refusal.value)
+    assert "[kubernetes-forward-listener]" in str(refusal.value)
+
+
 def test_a_shared_zookeeper_needs_a_place_of_the_platforms_own(stack: TerraformStack, synthesized: Synthesize) -> None:
     shared = ZooKeeperRelease(
         stack, "coordination", platform=Platform(name="shared"), layout=KubernetesLayout(namespace="events")
