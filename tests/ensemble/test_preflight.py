@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from hikube_kafka.ensemble import PreflightError, QuorumChangeError, apply, preflight
+from hikube_kafka.ensemble.configuration import write_declaration
 from hikube_kafka.ensemble.java import heap_bytes
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.process import EnsembleDeclaration
@@ -202,6 +203,13 @@ def test_data_of_others_is_refused_all_at_once(declaration: EnsembleDeclaration,
     assert "brokers of different clusters (broker-0: cluster one; broker-1: cluster two)" in problems
     assert "holds the data of ZooKeeper server 3, not of zookeeper-1" in problems
     assert "only 0 of 3 ZooKeeper servers hold any" in problems
+
+
+def test_an_ensemble_is_no_stranger_in_its_own_directory(declaration: EnsembleDeclaration, directory: Path) -> None:
+    directory.mkdir()
+    write_declaration(directory, declaration)
+
+    assert preflight.problems(declaration, directory, starting=(), changing=(), own_ports=()) == []
 
 
 def test_other_zookeeper_servers_than_those_with_the_data_are_refused(

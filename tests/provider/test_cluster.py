@@ -401,6 +401,20 @@ def test_a_change_that_kafka_refuses_is_recorded_as_far_as_it_came() -> None:
     assert refusal.state == _state("orders", config={"retention.ms": "1000"})
 
 
+@pytest.mark.parametrize("cut", [DEAD, LOCKED, Stopped()], ids=["dead", "locked", "stopped"])
+def test_a_change_that_is_cut_short_is_recorded_as_far_as_it_came(
+    cut: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grow(*_: object) -> None:
+        raise cut
+
+    cluster = Refusing("")
+    monkeypatch.setattr(cluster, "grow", grow)
+    wanted = _state("orders", partitions=3, config={"retention.ms": "1000"})
+    refusal = refusal_of(topics_of(cluster).update, _state("orders"), wanted)
+    assert refusal.state == _state("orders", config={"retention.ms": "1000"})
+
+
 def test_a_deletion_that_kafka_refuses_is_an_error() -> None:
     refusal = refusal_of(topics_of(Refusing("TOPIC_AUTHORIZATION_FAILED")).delete, _state("orders"))
     assert refusal.diagnostics[0].summary == "Kafka refused to delete topic orders"

@@ -138,6 +138,9 @@ def test_another_spelling_of_the_same_entries_is_no_change(topics: TopicResource
     unknown = topics.plan(request(before, config(config={"retention.ms": UNKNOWN, "preallocate": "TRUE"})))
     assert unknown.planned is not None
     assert unknown.planned["config"]["retention.ms"] is UNKNOWN
+    one_more = topics.plan(request(before, config(config={**before["config"], "segment.bytes": UNKNOWN})))
+    assert one_more.planned is not None
+    assert one_more.planned["config"]["segment.bytes"] is UNKNOWN
     all_unknown = topics.plan(request(before, config(config=UNKNOWN)))
     assert all_unknown.planned is not None
     assert all_unknown.planned["config"] is UNKNOWN
