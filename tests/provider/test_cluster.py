@@ -259,6 +259,18 @@ def test_a_configuration_that_is_not_told_is_never_taken_for_an_empty_one(
             cluster.topic("orders")
 
 
+def test_a_broker_that_refuses_a_certificate_is_no_broker_that_is_away() -> None:
+    alert = (
+        "Receive failed: tlsv13 alert certificate required: SSL alert number 116 (after 0ms in state APIVERSION_QUERY)"
+    )
+    for said, kind in ((alert, Denied), ("Connect failed: Connection refused", Unreachable)):
+        cluster = Cluster(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
+        cluster._complaints.append(KafkaError(KafkaError._TRANSPORT, said))
+        problem = cluster._explained(KafkaException(KafkaError(KafkaError._TRANSPORT, "no metadata")))
+        assert type(problem) is kind
+        assert problem.reason == said
+
+
 def test_a_kubeconfig_that_is_not_there_is_named() -> None:
     reach = KubernetesReach(kubeconfig="/nowhere/kubeconfig", context=None, namespace="kafka", release="demo")
     session = Session()

@@ -56,6 +56,7 @@ def test_a_sound_block_is_taken(values: dict[str, Any]) -> None:
         ({"security_protocol": "SSL", "client_key": PEM}, "client_certificate", "needs client_certificate"),
         ({"security_protocol": "SSL", "ca_certificate": "/etc/ca.pem"}, "ca_certificate", "is not PEM"),
         ({"kubernetes": KUBERNETES, "bootstrap_servers": "a:1"}, "bootstrap_servers", "exclude each other"),
+        ({"kubernetes": {**KUBERNETES, "forward_port": 70000}}, "kubernetes", "forward_port is not a port"),
     ],
 )
 def test_what_cannot_be_is_told_where_it_stands(values: dict[str, Any], path: str, said: str) -> None:

@@ -140,6 +140,9 @@ class KubernetesTarget(Target):
                 release=kafka.name,
                 kubeconfig=self._kubeconfig,
                 context=self.layout.context,
+                forward_port=self.layout.forward_port,
+                zookeeper_release=zookeeper.name,
+                zookeeper_chroot=platform.zookeeper.chroot or None,
             ),
         )
         return Delivery(contract=self._contract(platform), provider=provider, servers=[kafka.resource])

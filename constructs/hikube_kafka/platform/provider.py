@@ -25,6 +25,12 @@ class ThroughKubernetes:
     """Path of the kubeconfig. None means ``KUBECONFIG``, then ``~/.kube/config``."""
     context: str | None = None
     """Its context. None means the current one."""
+    forward_port: int | None = None
+    """Port of broker 0's forward listener. None means 19092."""
+    zookeeper_release: str | None = None
+    """Name of the ZooKeeper servers' StatefulSet; needed by the quorum's data source."""
+    zookeeper_chroot: str | None = None
+    """Kafka's chroot in ZooKeeper, if it has one."""
 
 
 class HikubeProvider(TerraformProvider):

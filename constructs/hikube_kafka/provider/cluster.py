@@ -5,10 +5,10 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hikube_kafka.probe import reach
 from hikube_kafka.provider.gathering import Gathering
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
 
     from hikube_kafka.provider.forwarding import Forwarding
+
+Made = TypeVar("Made")
 
 _LIBRDKAFKA = logging.getLogger(f"{__name__}.librdkafka")
 """librdkafka would write to stderr; what it has to say that matters comes through its error callback."""
@@ -306,25 +308,44 @@ class Cluster:
             self.layout()
         return self.addresses
 
+    def zookeeper(self, servers: Collection[int]) -> dict[str, str]:
+        """Where ZooKeeper servers in Kubernetes are to be dialled, by the name of their pod and its port.
+
+        Raises:
+            Unreachable: None of their pods is within reach.
+            Denied: The kubeconfig is at fault.
+        """
+        return self._through(lambda forwarding: forwarding.zookeeper(servers))
+
     def _forward(self, brokers: frozenset[int] | None = None) -> bool:
         """Open port-forwards, to the first brokers or to those named; answers whether that changed anything."""
         if self.settings.kubernetes is None:
             return False
+        opened = self._through(
+            lambda forwarding: forwarding.open(brokers) if brokers is not None else forwarding.open()
+        )
+        if self._forwarding is not None:
+            self.addresses = self._forwarding.addresses
+        return opened
+
+    def _through(self, do: "Callable[[Forwarding], Made]") -> "Made":
         from hikube_kafka.provider.forwarding import (  # noqa: PLC0415 - the Kubernetes client is slow to load
             Forwarding,
             KubernetesError,
             is_final,
         )
 
-        if self._forwarding is None:
-            self._forwarding = Forwarding(self.settings.kubernetes)
-        where = f"release {self.settings.kubernetes.release} in namespace {self.settings.kubernetes.namespace}"
-        try:
-            opened = self._forwarding.open(brokers) if brokers is not None else self._forwarding.open()
-        except KubernetesError as error:
-            raise (Denied if is_final(error) else Unreachable)(where, str(error)) from None
-        self.addresses = self._forwarding.addresses
-        return opened
+        reach = self.settings.kubernetes
+        if reach is None:
+            raise Unreachable(self.addresses, "there is no kubernetes block")
+        with self._lock:
+            if self._forwarding is None:
+                self._forwarding = Forwarding(reach)
+            try:
+                return do(self._forwarding)
+            except KubernetesError as error:
+                where = f"release {reach.release} in namespace {reach.namespace}"
+                raise (Denied if is_final(error) else Unreachable)(where, str(error)) from None
 
     def _dial(self) -> None:
         """See whether anybody listens: a refused connection is known at once, where a client would go on trying."""
@@ -397,7 +418,9 @@ class Cluster:
         # The next look must not meet the backoff of this one.
         self._client = None
         for complaint in complaints:
-            if complaint.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}:  # noqa: SLF001 - their public names
+            # Over TLS 1.3 a broker refuses a client's certificate after the handshake, as a broken connection.
+            refused = complaint.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}  # noqa: SLF001 - their public names
+            if refused or "SSL alert number" in complaint.str():
                 return Denied(self.addresses, " ".join(complaint.str().split()))
         reason = complaints[0].str() if complaints else error.args[0].str()
         return Unreachable(self.addresses, " ".join(reason.split()))

@@ -1,9 +1,10 @@
-"""Reaching the brokers of a cluster in Kubernetes: port-forwards that stand as long as the provider runs."""
+"""Reaching a cluster in Kubernetes: port-forwards that stand as long as the provider runs."""
 
+from collections.abc import Collection
 from contextlib import ExitStack
 
 from hikube_kafka.probe.kubernetes import ContextUnknownError, KubeconfigError, KubernetesError
-from hikube_kafka.probe.port_forward import forwarded
+from hikube_kafka.probe.port_forward import Forwards, forwarded
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.contract import ReachByPortForward
 
@@ -18,16 +19,25 @@ __all__ = ["Forwarding", "KubernetesError", "is_final"]
 
 
 class Forwarding:
-    """Port-forwards to the brokers of one release.
+    """Port-forwards to the brokers of one release, and to the ZooKeeper servers of another.
 
     Args:
-        reach: Where it is.
+        reach: Where they are.
     """
 
     def __init__(self, reach: KubernetesReach) -> None:
-        self._reach = reach
+        port = {} if reach.forward_port is None else {"forward_port": reach.forward_port}
+        self._reach = ReachByPortForward(
+            namespace=reach.namespace,
+            context=reach.context,
+            kafka_pods=reach.release,
+            zookeeper_pods=reach.zookeeper_release or "",
+            **port,
+        )
+        self._kubeconfig = reach.kubeconfig
         self._standing = ExitStack()
         self._brokers: dict[int, str] = {}
+        self._servers: dict[int, str] = {}
 
     @property
     def addresses(self) -> str:
@@ -44,26 +54,37 @@ class Forwarding:
             KubernetesError: None of their pods is within reach.
         """
         missing = sorted(brokers - self._brokers.keys())
-        if not missing:
-            return False
-        forwards = self._standing.enter_context(
+        if missing:
+            self._brokers.update(self._forwards(brokers=missing).brokers)
+        return bool(missing)
+
+    def zookeeper(self, servers: Collection[int]) -> dict[str, str]:
+        """Open the forwards to these ZooKeeper servers that do not stand yet.
+
+        Returns:
+            Where each of them is to be dialled, by a name that stays the same from one run to the next.
+
+        Raises:
+            KubernetesError: None of their pods is within reach.
+        """
+        missing = sorted(set(servers) - self._servers.keys())
+        if missing:
+            self._servers.update(self._forwards(zookeeper=missing).zookeeper)
+        port = self._reach.zookeeper_port
+        return {f"{self._reach.zookeeper_pod(server)}:{port}": self._servers[server] for server in sorted(servers)}
+
+    def _forwards(self, *, brokers: Collection[int] = (), zookeeper: Collection[int] = ()) -> Forwards:
+        return self._standing.enter_context(
             forwarded(
-                ReachByPortForward(
-                    namespace=self._reach.namespace,
-                    context=self._reach.context,
-                    kafka_pods=self._reach.release,
-                    zookeeper_pods="",
-                ),
-                brokers=missing,
-                zookeeper=(),
-                kubeconfig=self._reach.kubeconfig,
+                self._reach,
+                brokers=sorted(brokers),
+                zookeeper=sorted(zookeeper),
+                kubeconfig=self._kubeconfig,
                 require="any",
                 pod_wait_seconds=_POD_SECONDS,
                 port_wait_seconds=_PORT_SECONDS,
             )
         )
-        self._brokers.update(forwards.brokers)
-        return True
 
 
 def is_final(error: KubernetesError) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hikube_kafka.provider.cluster import Denied, Unreachable
 from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.protocol.resource import DataSource, State
 from hikube_kafka.provider.protocol.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
@@ -11,6 +12,9 @@ from hikube_kafka.provider.session import Session
 
 if TYPE_CHECKING:
     from hikube_kafka.probe.observation import KafkaSeen, Metadata, ZooKeeperSeen
+
+_FIRST_SERVERS = 3
+"""ZooKeeper servers in Kubernetes that are asked first, unless it is known how many there are: each names all."""
 
 _NAMED = 5
 """Partitions that a reason names before it counts the rest."""
@@ -45,7 +49,7 @@ class QuorumDataSource(DataSource):
                     },
                 ),
                 computed=True,
-                description="The ZooKeeper servers of the provider's `zookeeper_servers`.",
+                description="The ZooKeeper servers of the provider's settings.",
             ),
             "zookeeper_leader": Attribute(STRING, computed=True, description="Address of the leading server."),
             "brokers": Attribute(
@@ -83,16 +87,17 @@ class QuorumDataSource(DataSource):
             return {**_answer((), None, None), **_expectations(config), "healthy": False, "reasons": [reason]}
         from hikube_kafka.probe.credentials import ClientSettings  # noqa: PLC0415 - loaded where a cluster is read
         from hikube_kafka.probe.kafka import observe_kafka  # noqa: PLC0415
-        from hikube_kafka.probe.zookeeper import observe_zookeeper  # noqa: PLC0415
 
-        zookeeper, kafka = None, None
-        if settings.zookeeper_servers:
-            servers, slash, chroot = settings.zookeeper_servers.partition("/")
-            zookeeper = observe_zookeeper(_split(servers), chroot=slash + chroot)
+        unread: list[str] = []
+        kafka = None
+        try:
+            zookeeper = self._zookeeper(config["expected_zookeeper_servers"])
+        except (Unreachable, Denied) as problem:
+            zookeeper, unread = None, [f"ZooKeeper is out of reach: {problem.reason}"]
         addresses = self._brokers()
         if addresses:
             kafka = observe_kafka(_split(addresses), ClientSettings(settings.security.librdkafka()))
-        reasons = [*_zookeeper_reasons(zookeeper, config), *_kafka_reasons(kafka, zookeeper, config)]
+        reasons = [*(unread or _zookeeper_reasons(zookeeper, config)), *_kafka_reasons(kafka, zookeeper, config)]
         views = _views(kafka)
         if not views and not (zookeeper and _modes(zookeeper)):
             raise Refusal(
@@ -107,6 +112,36 @@ class QuorumDataSource(DataSource):
             "healthy": not reasons,
             "reasons": reasons,
         }
+
+    def _zookeeper(self, expected: int | None) -> "ZooKeeperSeen | None":
+        """What ZooKeeper says, where the settings tell how to meet it.
+
+        Raises:
+            Unreachable: It is in Kubernetes, and none of its pods is within reach.
+            Denied: It is in Kubernetes, and the kubeconfig is at fault.
+        """
+        from hikube_kafka.probe.observation import VotingView  # noqa: PLC0415 - loaded where a cluster is read
+        from hikube_kafka.probe.zookeeper import observe_zookeeper  # noqa: PLC0415
+
+        settings = self._session.settings
+        if settings.zookeeper_servers:
+            servers, slash, chroot = settings.zookeeper_servers.partition("/")
+            return observe_zookeeper(_split(servers), chroot=slash + chroot)
+        reach = settings.kubernetes
+        if reach is None or reach.zookeeper_release is None:
+            return None
+        cluster = self._session.cluster()
+        if cluster is None:
+            return None
+        asked = set(range(1, (expected or _FIRST_SERVERS) + 1))
+        while True:
+            dial = cluster.zookeeper(asked)
+            seen = observe_zookeeper(list(dial), chroot=reach.zookeeper_chroot or "", dial=dial)
+            views = [each.voting_view for each in seen.servers if isinstance(each.voting_view, VotingView)]
+            voters = {voter for view in views for voter in view.voters}
+            if expected is not None or not voters - asked:
+                return seen
+            asked |= voters
 
     def _brokers(self) -> str | None:
         """Where the brokers are met; through a port-forward as well."""
@@ -165,7 +200,8 @@ def _zookeeper_reasons(zookeeper: "ZooKeeperSeen | None", config: State) -> Iter
     expected = config["expected_zookeeper_servers"]
     if zookeeper is None:
         if expected is not None:
-            yield "expected_zookeeper_servers is set, but the provider has no zookeeper_servers to look at"
+            yield "expected_zookeeper_servers is set, but the provider has neither zookeeper_servers nor "
+            "kubernetes.zookeeper_release to look at"
         return
     modes = _modes(zookeeper)
     for server in zookeeper.servers:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from hikube_kafka.provider.protocol.diagnostics import Diagnostic
-from hikube_kafka.provider.protocol.schema import STRING, Attribute, Block, Schema
+from hikube_kafka.provider.protocol.schema import NUMBER, STRING, Attribute, Block, Schema
 from hikube_kafka.provider.protocol.values import UNKNOWN
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -78,6 +78,21 @@ SCHEMA = Schema(
                     required=True,
                     description="Name of the brokers' StatefulSet: its pods are `<release>-0` ...",
                 ),
+                "forward_port": Attribute(
+                    NUMBER,
+                    optional=True,
+                    description="Port of broker 0's forward listener. Default: 19092. Two clusters that one apply "
+                    "reaches need ports of their own.",
+                ),
+                "zookeeper_release": Attribute(
+                    STRING,
+                    optional=True,
+                    description="Name of the ZooKeeper servers' StatefulSet. Needed by `hikube_kafka_quorum` to look "
+                    "at ZooKeeper.",
+                ),
+                "zookeeper_chroot": Attribute(
+                    STRING, optional=True, description="Kafka's chroot in ZooKeeper, if it has one: `/events`."
+                ),
             },
         )
     },
@@ -121,6 +136,9 @@ class KubernetesReach:
     context: str | None
     namespace: str
     release: str
+    forward_port: int | None = None
+    zookeeper_release: str | None = None
+    zookeeper_chroot: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,8 +191,16 @@ def faults(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
                     "With a kubernetes block the addresses are those of the port-forwards. Remove one of the two.",
                     path=(name,),
                 )
+        yield from _forward_port(config["kubernetes"])
     yield from _authentication(config)
     yield from _certificates(config)
+
+
+def _forward_port(block: Any) -> Iterator[Diagnostic]:
+    port = None if block is UNKNOWN else block.get("forward_port")
+    if port is None or port is UNKNOWN or (isinstance(port, int) and 0 < port <= _HIGHEST_PORT):
+        return
+    yield Diagnostic("forward_port is not a port", f"It is {port}.", path=("kubernetes", "forward_port"))
 
 
 def _addresses(config: Mapping[str, Any]) -> Iterator[Diagnostic]:

@@ -50,7 +50,7 @@ def reach(kubectl: Kubectl) -> Iterator[ReachByPortForward]:
     try:
         kubectl("-n", namespace, "apply", "-f", str(Path(__file__).with_name("three_and_three.yaml")))
         for name in ("zookeeper", "kafka"):
-            kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=180s")
+            kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=600s")
         yield ReachByPortForward(
             namespace=namespace, kafka_pods="kafka", zookeeper_pods="zookeeper", forward_port=19392
         )

@@ -23,7 +23,7 @@ from hikube_kafka.spec.contract import ClaimExpected, Contract, ReachByPortForwa
 from hikube_kafka.spec.quantities import Quantity
 
 MANIFEST = Path(__file__).with_name("three_and_three.yaml")
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 Kubectl = Callable[..., str]
 
@@ -51,7 +51,7 @@ def gone(kubectl: Kubectl, reach: ReachByPortForward) -> Iterator[Callable[[str,
     yield delete
     kubectl("-n", reach.namespace, "apply", "-f", str(MANIFEST))
     for kind in ("zookeeper", "kafka"):
-        kubectl("-n", reach.namespace, "rollout", "status", f"statefulset/{kind}", "--timeout=180s")
+        kubectl("-n", reach.namespace, "rollout", "status", f"statefulset/{kind}", "--timeout=600s")
 
 
 def finding(report: Report, check: str) -> Finding:

@@ -27,7 +27,7 @@ from hikube_kafka.probe.kubernetes import CredentialsRefusedError, ForbiddenErro
 from hikube_kafka.probe.port_forward import Forwards, LocalPortInUseError, PodsUnreachableError, _Standing, forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 Kubectl = Callable[..., str]
 
