@@ -1,10 +1,11 @@
-"""Charts as Helm renders them."""
+"""Charts as Helm renders and installs them."""
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ CHARTS = ROOT / "constructs/hikube_kafka/charts"
 KUBERNETES = "1.34"
 
 Helm = Callable[..., subprocess.CompletedProcess[str]]
+Kubectl = Callable[..., str]
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
 
@@ -57,5 +59,47 @@ def render(template: Helm) -> Render:
         assert done.returncode == 0, done.stderr
         objects = [each for each in yaml.safe_load_all(done.stdout) if each]
         return sorted(objects, key=lambda each: (each["kind"], each["metadata"]["name"]))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    """Run kubectl; its output, or a failure with what it said."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("KUBECONFIG is not set: these tests need a Kubernetes cluster of three nodes")
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl is not on PATH")
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace that lets in nothing but the restricted standard; it goes with everything in it."""
+    name = f"charts-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    try:
+        kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--timeout=180s")
+
+
+@pytest.fixture(scope="session")
+def release(helm: Helm, kubectl: Kubectl, namespace: str) -> Callable[..., None]:
+    """Install a chart, or upgrade it, by Helm; wait until every pod is ready."""
+
+    def run(name: str, chart: str, values: Mapping[str, Any], *, wait: bool = True) -> None:
+        given = [argument for key, value in values.items() for argument in ("--set-json", f"{key}={json.dumps(value)}")]
+        done = helm("upgrade", "--install", name, str(CHARTS / chart), "--namespace", namespace, *given)
+        assert done.returncode == 0, done.stderr
+        if wait:
+            kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=600s")
 
     return run

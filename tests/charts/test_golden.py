@@ -1,5 +1,6 @@
 """What a few telling declarations render into, as people review it. HIKUBE_KAFKA_GOLDEN=write renews the files."""
 
+import base64
 import os
 import re
 from pathlib import Path
@@ -77,7 +78,7 @@ def reviewed(manifest: "Manifest") -> "Manifest":
         kept = {name: text for name, text in manifest["data"].items() if name.endswith((".cfg", "server.properties"))}
         manifest["data"] = kept | dict.fromkeys(manifest["data"].keys() - kept.keys(), "...")
     if manifest["kind"] == "Secret":
-        manifest["data"]["password"] = "..."
+        manifest["data"]["password"] = base64.b64encode(b"...").decode()
     if manifest["kind"] == "StatefulSet":
         annotations = manifest["spec"]["template"]["metadata"]["annotations"]
         assert re.fullmatch("[0-9a-f]{64}", annotations["checksum/configuration"])

@@ -1,0 +1,221 @@
+"""The charts by Helm alone, with their own values but for the memory and the processor of a small cluster."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from kazoo.client import KazooClient
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from hikube_kafka.probe.port_forward import forwarded
+from hikube_kafka.spec.contract import ReachByPortForward
+
+if TYPE_CHECKING:
+    from conftest import Kubectl
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+
+Release = Callable[..., None]
+
+GOLDEN = Path(__file__).parent / "golden"
+FORWARD_PORT = 29592
+SMALL = {"resources.cpu": "200m"}
+SMALL_BROKER = {
+    "resources.cpu": "600m",
+    "resources.memory": "768Mi",
+    "heap": "384m",
+    "forwardPort": FORWARD_PORT,
+}
+
+
+def eventually(condition: Callable[[], None], seconds: float = 120) -> None:
+    """Wait until the condition raises no AssertionError."""
+    patience = Retrying(
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(1),
+        retry=retry_if_exception_type(AssertionError),
+        reraise=True,
+    )
+    patience(condition)
+
+
+@pytest.fixture(scope="module")
+def installed(release: Release) -> None:
+    # Both at once: brokers wait for ZooKeeper.
+    release("zookeeper", "zookeeper", SMALL, wait=False)
+    release("kafka", "kafka", SMALL_BROKER)
+    release("zookeeper", "zookeeper", SMALL)
+
+
+@pytest.fixture(scope="module")
+def bootstrap(request: pytest.FixtureRequest, namespace: str) -> Iterator[str]:
+    request.getfixturevalue("installed")
+    reach = ReachByPortForward(
+        namespace=namespace, kafka_pods="kafka", zookeeper_pods="zookeeper", forward_port=FORWARD_PORT
+    )
+    with forwarded(reach, brokers=[0, 1, 2], zookeeper=[]) as forwards:
+        yield ",".join(forwards.brokers.values())
+
+
+@pytest.fixture
+def pods(kubectl: "Kubectl", namespace: str) -> Callable[[str], dict[str, dict[str, Any]]]:
+    """The pods of a release, by their names."""
+
+    def read(release: str) -> dict[str, dict[str, Any]]:
+        selector = f"app.kubernetes.io/instance={release}"
+        listed = json.loads(kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", "json"))
+        return {pod["metadata"]["name"]: pod for pod in listed["items"]}
+
+    return read
+
+
+@contextlib.contextmanager
+def watched(bootstrap: str) -> Iterator[list[set[int]]]:
+    """Look at every partition, again and again: which brokers are missing in its in-sync replicas."""
+    looks: list[set[int]] = []
+    ended = threading.Event()
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+    def look() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(Exception):  # a broker that is just being restarted
+                topics = admin.list_topics(timeout=5).topics
+                partitions = [each for topic in topics.values() for each in topic.partitions.values()]
+                looks.append({broker for each in partitions for broker in set(each.replicas) - set(each.isrs)})
+            ended.wait(0.1)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield looks
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.usefixtures("installed")
+def test_every_pod_is_ready_under_the_restricted_standard_on_a_node_of_its_own(
+    pods: Callable[[str], dict[str, dict[str, Any]]],
+) -> None:
+    for name in ("zookeeper", "kafka"):
+        found = pods(name)
+        assert sorted(found) == [f"{name}-{ordinal}" for ordinal in range(3)]
+        assert len({pod["spec"]["nodeName"] for pod in found.values()}) == 3
+        assert all(pod["status"]["containerStatuses"][0]["ready"] for pod in found.values())
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("name", ["zookeeper", "kafka"])
+def test_one_pod_may_be_evicted_and_no_second(name: str, kubectl: "Kubectl", namespace: str) -> None:
+    def one_allowed() -> None:
+        budget = json.loads(kubectl("-n", namespace, "get", f"pdb/{name}", "-o", "json"))
+        assert (budget["status"]["disruptionsAllowed"], budget["status"]["desiredHealthy"]) == (1, 2)
+
+    eventually(one_allowed)
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_api_server_accepts_what_was_reviewed(file: Path, kubectl: "Kubectl", namespace: str) -> None:
+    said = kubectl("-n", namespace, "apply", "--dry-run=server", "-f", str(file))
+    assert "statefulset.apps/" in said
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_server_is_the_first_process_of_its_container(kubectl: "Kubectl", namespace: str) -> None:
+    for pod in ("zookeeper-0", "kafka-0"):
+        assert "java" in kubectl("-n", namespace, "exec", pod, "--", "cat", "/proc/1/comm")
+
+
+def test_a_changed_configuration_takes_one_broker_at_a_time_and_loses_nothing(
+    bootstrap: str, kubectl: "Kubectl", release: Release, pods: Callable[[str], dict[str, dict[str, Any]]], traffic: Any
+) -> None:
+    traffic.new_topic(bootstrap, "rolled")
+    before = {name: pod["metadata"]["uid"] for name, pod in pods("kafka").items()}
+    with watched(bootstrap) as looks, traffic.Load(bootstrap, "rolled", 6) as load:
+        release("kafka", "kafka", SMALL_BROKER | {"rack.fromZone": True, r"config.broker\.rack": "<rack>"})
+    after = pods("kafka")
+    assert all(pod["metadata"]["uid"] != before[name] for name, pod in after.items())
+    assert {frozenset(missing) for missing in looks} == {frozenset(), frozenset({0}), frozenset({1}), frozenset({2})}
+    assert load.lost_and_duplicated() == (set(), set())
+
+    nodes = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
+    zones = {node["metadata"]["name"]: node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in nodes}
+    described = AdminClient({"bootstrap.servers": bootstrap}).describe_cluster().result(30)
+    assert {node.id: node.rack for node in described.nodes} == {
+        ordinal: zones[after[f"kafka-{ordinal}"]["spec"]["nodeName"]] for ordinal in range(3)
+    }
+
+
+def test_a_broker_that_is_told_to_stop_waits_for_another_that_is_behind(
+    bootstrap: str, kubectl: "Kubectl", namespace: str, traffic: Any
+) -> None:
+    traffic.new_topic(bootstrap, "stopped")
+    with watched(bootstrap) as looks, traffic.Load(bootstrap, "stopped", 6) as load:
+        kubectl("-n", namespace, "delete", "pod", "kafka-2", "--wait=false")
+
+        def second_is_behind() -> None:
+            assert looks[-1] == {2}
+
+        eventually(second_is_behind)
+        kubectl("-n", namespace, "delete", "pod", "kafka-1", "--wait=true")
+        kubectl("-n", namespace, "rollout", "status", "statefulset/kafka", "--timeout=300s")
+    assert {1, 2} not in looks
+    assert {1} in looks
+    assert load.lost_and_duplicated() == (set(), set())
+
+
+def test_a_single_zookeeper_server_grows_to_three_without_losing_what_it_holds(
+    release: Release, kubectl: "Kubectl", namespace: str
+) -> None:
+    release("grown", "zookeeper", SMALL | {"replicas": 1})
+    reach = ReachByPortForward(namespace=namespace, kafka_pods="", zookeeper_pods="grown")
+    with forwarded(reach, brokers=[], zookeeper=[1]) as forwards, client(forwards.zookeeper[1]) as zookeeper:
+        zookeeper.create("/kept", b"here")
+
+    release("grown", "zookeeper", SMALL | {"replicas": 3})
+    password = kubectl(
+        "-n", namespace, "get", "secret/grown-membership", "-o", "go-template={{.data.password|base64decode}}"
+    )
+    with forwarded(reach, brokers=[], zookeeper=[1, 2, 3]) as forwards:
+        with client(forwards.zookeeper[1]) as zookeeper:
+            assert voters(zookeeper) == ["server.1"]
+            zookeeper.add_auth("digest", f"super:{password}")
+            for server in (2, 3):
+                host = f"grown-{server - 1}.grown-headless.{namespace}.svc"
+                zookeeper.reconfig(
+                    joining=f"server.{server}={host}:2888:3888:participant;2181", leaving="", new_members=""
+                )
+        for address in forwards.zookeeper.values():
+            with client(address) as zookeeper:
+                zookeeper.sync("/kept")
+                assert zookeeper.get("/kept")[0] == b"here"
+                assert voters(zookeeper) == ["server.1", "server.2", "server.3"]
+
+    kubectl("-n", namespace, "delete", "pod", "grown-0", "grown-1", "grown-2")
+    kubectl("-n", namespace, "rollout", "status", "statefulset/grown", "--timeout=300s")
+    with forwarded(reach, brokers=[], zookeeper=[3]) as forwards, client(forwards.zookeeper[3]) as zookeeper:
+        assert zookeeper.get("/kept")[0] == b"here"
+        assert voters(zookeeper) == ["server.1", "server.2", "server.3"]
+
+
+@contextlib.contextmanager
+def client(address: str) -> Iterator[KazooClient]:
+    """A session with one ZooKeeper server."""
+    zookeeper = KazooClient(hosts=address)
+    zookeeper.start(timeout=60)
+    try:
+        yield zookeeper
+    finally:
+        zookeeper.stop()
+        zookeeper.close()
+
+
+def voters(zookeeper: KazooClient) -> list[str]:
+    """The servers of the membership."""
+    lines = zookeeper.get("/zookeeper/config")[0].decode().splitlines()
+    return sorted(line.partition("=")[0] for line in lines if line.startswith("server."))
