@@ -1,26 +1,30 @@
 """Kubernetes: ZooKeeper and Kafka as two Helm releases, on Hikube or on any other cluster."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hikube_kafka.platform import terraform
+from hikube_kafka.platform.brokers import KafkaBrokers
 from hikube_kafka.platform.cdk import (
     FAMILY,
     Construct,
     ITerraformDependable,
+    TerraformProvider,
     TerraformResourceLifecycle,
     bindings,
 )
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
-from hikube_kafka.platform.release import PATIENCE, ChartRepository, helm_provider
+from hikube_kafka.platform.release import PATIENCE, Chart, ChartRepository, helm_provider
 from hikube_kafka.platform.target import Delivery, Target
+from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kubernetes import KubernetesLayout
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.rules import Problem
+from hikube_kafka.spec.storage import Storage
 
 _LABELS = {
     "app.kubernetes.io/part-of": "hikube-kafka",
@@ -42,6 +46,8 @@ class KubernetesTarget(Target):
         charts: where the charts come from. None means the installed package.
         zookeeper_values: values of the chart ``zookeeper`` that are to be otherwise: merged over those computed.
         kafka_values: values of the chart ``kafka`` that are to be otherwise: merged over those computed.
+        drain: whether an apply with fewer brokers moves the replicas of those that go, and waits for it. Otherwise such
+            a plan is refused while they hold any.
         patience: how long Helm waits for the pods of each release.
         layout: fields of :class:`~hikube_kafka.spec.kubernetes.KubernetesLayout`: ``namespace``, ``context``, images,
             external access, pods.
@@ -62,6 +68,7 @@ class KubernetesTarget(Target):
         charts: ChartRepository | None = None,
         zookeeper_values: Mapping[str, Any] | None = None,
         kafka_values: Mapping[str, Any] | None = None,
+        drain: bool = False,
         patience: Duration = PATIENCE,
         **layout: Any,
     ) -> None:
@@ -72,6 +79,7 @@ class KubernetesTarget(Target):
         self._charts = charts
         self._zookeeper_values = zookeeper_values
         self._kafka_values = kafka_values
+        self._drain = drain
         self._patience = patience
 
     def check(self, platform: Platform) -> Iterator[Problem]:
@@ -98,7 +106,7 @@ class KubernetesTarget(Target):
             )
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
-        """Bring in the providers, the namespace and both releases."""
+        """Bring in the providers, the namespace, both releases, and what must be done before them."""
         # Always an alias: a second platform in the stack then changes nothing about the first.
         helm = helm_provider(
             scope,
@@ -108,15 +116,38 @@ class KubernetesTarget(Target):
             context=self.layout.context,
         )
         namespace = [self._namespace(scope)] if self._create_namespace else []
-        zookeeper = self._zookeeper or ZooKeeperRelease(
+        provider = HikubeProvider(
             scope,
-            "zookeeper",
-            platform=platform,
-            layout=self.layout,
-            overrides=self._zookeeper_values,
-            charts=self._charts,
-            patience=self._patience,
-            provider=helm,
+            "provider",
+            alias=terraform.name(scope),
+            kubernetes=ThroughKubernetes(
+                namespace=self.layout.namespace,
+                release=self.layout.kafka_release(platform),
+                kubeconfig=self._kubeconfig,
+                context=self.layout.context,
+                forward_port=self.layout.forward_port,
+                zookeeper_release=self._zookeeper.name if self._zookeeper else self.layout.zookeeper_release(platform),
+                zookeeper_chroot=platform.zookeeper.chroot or None,
+            ),
+        )
+        zookeeper = self._zookeeper or self._own_zookeeper(scope, platform, helm, provider, namespace)
+        brokers = terraform.named(
+            KafkaBrokers(
+                scope,
+                "brokers",
+                brokers=platform.kafka.brokers,
+                drain=self._drain or None,
+                provider=provider,
+                depends_on=[*namespace, zookeeper.resource],
+            ),
+            terraform.name(scope),
+        )
+        claims = _claims(
+            scope,
+            "kafka",
+            self.layout.kafka_release(platform),
+            {"data": platform.kafka.storage},
+            provider=provider,
             depends_on=namespace,
         )
         kafka = KafkaRelease(
@@ -129,23 +160,40 @@ class KubernetesTarget(Target):
             charts=self._charts,
             patience=self._patience,
             provider=helm,
-            depends_on=[*namespace, zookeeper.resource],
-        )
-        provider = HikubeProvider(
-            scope,
-            "provider",
-            alias=terraform.name(scope),
-            kubernetes=ThroughKubernetes(
-                namespace=self.layout.namespace,
-                release=kafka.name,
-                kubeconfig=self._kubeconfig,
-                context=self.layout.context,
-                forward_port=self.layout.forward_port,
-                zookeeper_release=zookeeper.name,
-                zookeeper_chroot=platform.zookeeper.chroot or None,
-            ),
+            depends_on=[*namespace, zookeeper.resource, claims, brokers],
         )
         return Delivery(contract=self._contract(platform), provider=provider, servers=[kafka.resource])
+
+    def _own_zookeeper(
+        self,
+        scope: Construct,
+        platform: Platform,
+        helm: TerraformProvider,
+        provider: HikubeProvider,
+        namespace: Sequence[ITerraformDependable],
+    ) -> ZooKeeperRelease:
+        storage = {"data": platform.zookeeper.storage}
+        if platform.zookeeper.log_storage:
+            storage["log"] = platform.zookeeper.log_storage
+        claims = _claims(
+            scope,
+            "zookeeper",
+            self.layout.zookeeper_release(platform),
+            storage,
+            provider=provider,
+            depends_on=namespace,
+        )
+        return ZooKeeperRelease(
+            scope,
+            "zookeeper",
+            platform=platform,
+            layout=self.layout,
+            overrides=self._zookeeper_values,
+            charts=self._charts,
+            patience=self._patience,
+            provider=helm,
+            depends_on=[*namespace, claims],
+        )
 
     def _contract(self, platform: Platform) -> Contract:
         if self._zookeeper is None:
@@ -175,3 +223,30 @@ class KubernetesTarget(Target):
             terraform.name(scope),
         )
         return namespace
+
+
+def _claims(
+    scope: Construct,
+    chart: Chart,
+    release: str,
+    storage: Mapping[str, Storage],
+    *,
+    provider: HikubeProvider,
+    depends_on: Sequence[ITerraformDependable],
+) -> VolumeClaims:
+    """The claims of a release: they grow before it does."""
+    templates = {
+        name: ClaimTemplate(size=str(each.size), storage_class=each.storage_class or None)
+        for name, each in storage.items()
+    }
+    return terraform.named(
+        VolumeClaims(
+            scope,
+            f"{chart}-claims",
+            stateful_set=release,
+            templates=templates,
+            provider=provider,
+            depends_on=depends_on,
+        ),
+        terraform.name(scope, chart),
+    )

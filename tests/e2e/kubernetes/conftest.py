@@ -46,6 +46,7 @@ KafkaPlatform(
         namespace=namespace,
         kubeconfig=kubeconfig,
         create_namespace=False,
+        drain=declared["drain"],
         # A fourth broker has to find a place on three nodes.
         pods={"anti_affinity": "preferred"},
     ),
@@ -96,6 +97,7 @@ class Deployment:
             "brokers": 3,
             "storage": "1Gi",
             "config": {},
+            "drain": False,
         }
         self._folder = folder
         self._kubeconfig = os.environ["KUBECONFIG"]

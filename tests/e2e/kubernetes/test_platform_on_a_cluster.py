@@ -74,6 +74,21 @@ def test_a_changed_configuration_rolls_the_brokers_one_at_a_time_and_loses_nothi
     deployment.smoke(expected=0)
 
 
+def test_storage_grows_under_running_pods(deployment: Any, load: Callable[..., Any]) -> None:
+    before = deployment.pods("shop-kafka")
+    with load() as messages:
+        deployment.apply(storage="2Gi")
+
+    assert deployment.pods("shop-kafka") == before
+    claims = json.loads(deployment.kubectl("get", "pvc", "-l", "app.kubernetes.io/instance=shop-kafka", "-o", "json"))
+    assert {claim["status"]["capacity"]["storage"] for claim in claims["items"]} == {"2Gi"}
+    nothing_is_lost(messages, "storage grown")
+    deployment.smoke(expected=0)
+    assert deployment.plan_code() == 0
+    assert deployment.plan_code(storage="1Gi") == 1
+    deployment.declared["storage"] = "2Gi"
+
+
 def test_a_killed_pod_comes_back_and_nothing_is_lost(deployment: Any, load: Callable[..., Any]) -> None:
     with load() as messages:
         deployment.kubectl("delete", "pod", "shop-kafka-1", "--force", "--grace-period=0")
@@ -140,4 +155,18 @@ def test_a_fourth_broker_joins_and_nothing_is_lost(deployment: Any, load: Callab
 
     assert len(deployment.pods("shop-kafka")) == 4
     nothing_is_lost(messages, "three to four brokers")
+    deployment.smoke(expected=0)
+
+
+def test_a_broker_that_holds_replicas_goes_only_once_it_is_drained(
+    deployment: Any, load: Callable[..., Any], new_topic: Callable[[], str]
+) -> None:
+    new_topic()  # some of its replicas are on the fourth broker
+    assert deployment.plan_code(brokers=3) == 1
+
+    with load() as messages:
+        deployment.apply(brokers=3, drain=True)
+
+    assert len(deployment.pods("shop-kafka")) == 3
+    nothing_is_lost(messages, "four to three brokers")
     deployment.smoke(expected=0)
