@@ -88,7 +88,7 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
         kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
         yield name
     finally:
-        kubectl("delete", "namespace", name, "--timeout=180s")
+        kubectl("delete", "namespace", name, "--timeout=400s")
 
 
 @pytest.fixture(scope="session")

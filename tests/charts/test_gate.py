@@ -74,6 +74,12 @@ def test_a_broker_waits_for_others_before_its_stop_and_not_at_its_start() -> Non
     assert ask("shutdown", answer) == (1, "1 of 1 partitions not in sync: orders-0")
 
 
+def test_the_last_broker_waits_for_nobody_before_its_stop() -> None:
+    answer = metadata([300], {"orders": [([1, 2, 300], [300])]})
+    assert ask("shutdown", answer) == (0, "no other broker is registered")
+    assert ask("shutdown", metadata([], {"orders": [([1, 300], [300])]})) == (1, "broker 300 is not registered")
+
+
 @pytest.mark.parametrize("kept", [0, 3, 20, -1])
 def test_half_an_answer_is_none(kept: int) -> None:
     answer = metadata(BROKERS, {"orders": [([1, 300], [1, 300])]})

@@ -52,7 +52,7 @@ SHARED: dict[str, Case] = {
     "labels": ({"team": "billing"}, "team: billing", {}),
     "storage.data.size": ("77Gi", "storage: 77Gi", {}),
     "storage.data.storageClass": ("local", "storageClassName: local", {}),
-    "terminationGraceSeconds": (77, "terminationGracePeriodSeconds: 77", {}),
+    "terminationGraceSeconds": (777, "terminationGracePeriodSeconds: 777", {}),
 }
 ZOOKEEPER: dict[str, Case] = SHARED | {
     "config": ({"tickTime": "3000"}, "tickTime=3000", {}),
@@ -174,6 +174,12 @@ def test_external_access_to_a_listener_that_is_not_there_is_refused(template: "H
     done = template("kafka", {"external": NODE_PORT})
     assert done.returncode != 0
     assert 'external.listener: "outside" is not among the listeners' in done.stderr
+
+
+def test_a_gate_that_outlasts_the_grace_is_refused(template: "Helm") -> None:
+    done = template("kafka", {"shutdownGateSeconds": 300})
+    assert done.returncode != 0
+    assert "shutdownGateSeconds: it must end before terminationGraceSeconds" in done.stderr
 
 
 @pytest.mark.parametrize("chart", ["zookeeper", "kafka"])

@@ -1,7 +1,8 @@
 # Whether this broker may go on: asked of itself, over its own loopback listener, without a JVM.
 #
 #   gate.sh startup            it is registered, and in sync with every partition that it holds
-#   gate.sh shutdown SECONDS   waits until every partition that it holds has all of its replicas in sync
+#   gate.sh shutdown SECONDS   waits until every partition that it holds has all of its replicas in sync, or no other
+#                              broker is there
 #
 # It ends with 0 for yes, 1 for no, 2 where the broker does not answer.
 set -uo pipefail

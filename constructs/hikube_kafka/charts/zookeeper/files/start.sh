@@ -30,9 +30,11 @@ told() { # the membership, by any server that serves
 
 membership=$(newest)
 if [[ -z $membership ]] || ! grep -q "^server\.$id=" "$membership"; then
-  if [[ -n $membership ]]; then seed=$(<"$membership"); else seed=$(told); fi
+  seed=$(told)
   first=$(</membership-secret/firstServers)
-  if [[ -z $seed ]] && ((ordinal < first)); then
+  if [[ -z $seed && -n $membership ]]; then
+    seed=$(<"$membership")
+  elif [[ -z $seed ]] && ((ordinal < first)); then
     seed=$(for ((each = 0; each < first; each++)); do member "$each"; done)
   fi
   # A further server that began alone could form an ensemble of its own, without the data.
