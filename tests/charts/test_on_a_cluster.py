@@ -145,7 +145,8 @@ def test_a_changed_configuration_takes_one_broker_at_a_time_and_loses_nothing(
 
     nodes = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
     zones = {node["metadata"]["name"]: node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in nodes}
-    described = AdminClient({"bootstrap.servers": bootstrap}).describe_cluster().result(30)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    described = admin.describe_cluster().result(30)
     assert {node.id: node.rack for node in described.nodes} == {
         ordinal: zones[after[f"kafka-{ordinal}"]["spec"]["nodeName"]] for ordinal in range(3)
     }
