@@ -15,6 +15,7 @@ from hikube_kafka.platform import (
     LocalEnsemble,
     ThroughKubernetes,
     VolumeClaims,
+    ZooKeeperMembers,
 )
 from hikube_kafka.platform.cdk import Construct, TerraformStack
 from hikube_kafka.platform.provider import SOURCE
@@ -30,6 +31,7 @@ BINDINGS = {
     "hikube_kafka_topic": KafkaTopic,
     "hikube_kafka_brokers": KafkaBrokers,
     "hikube_volume_claims": VolumeClaims,
+    "hikube_zookeeper_members": ZooKeeperMembers,
     "hikube_local_ensemble": LocalEnsemble,
     "hikube_kafka_quorum": KafkaQuorum,
 }
@@ -102,6 +104,12 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
             "keep_data": False,
         },
         KafkaBrokers: {"brokers": 3, "drain": True},
+        ZooKeeperMembers: {
+            "stateful_set": "zk",
+            "servers": {1: "zk-0.zk:2888:3888:participant;2181"},
+            "secret": "zk-membership",
+            "applied": "after",
+        },
         VolumeClaims: {
             "stateful_set": "events-kafka",
             "templates": {"data": ClaimTemplate(size="10Gi", storage_class="fast")},
@@ -123,6 +131,8 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
     assert nested is not None
     assert set(nested.attributes) == set(written)
     assert content["resource"]["hikube_kafka_brokers"]["KafkaBrokers"] == given[KafkaBrokers]
+    members = content["resource"]["hikube_zookeeper_members"]["ZooKeeperMembers"]
+    assert members == {**given[ZooKeeperMembers], "servers": {"1": "zk-0.zk:2888:3888:participant;2181"}}
     claims = content["resource"]["hikube_volume_claims"]["VolumeClaims"]
     template = {"size": "10Gi", "storage_class": "fast"}
     assert claims == {"stateful_set": "events-kafka", "templates": {"data": template}}

@@ -1,8 +1,8 @@
 """The CDKTF constructs that turn a declaration into Terraform.
 
 :class:`KafkaPlatform` is a whole platform; :class:`ZooKeeperRelease`, :class:`KafkaRelease`, :class:`VolumeClaims`,
-:class:`LocalEnsemble`, :class:`KafkaBrokers`, :class:`KafkaTopic`, :class:`KafkaQuorum` and :class:`HikubeProvider` are
-its parts, each usable alone.
+:class:`ZooKeeperMembers`, :class:`KafkaBrokers`, :class:`LocalEnsemble`, :class:`KafkaTopic`, :class:`KafkaQuorum` and
+:class:`HikubeProvider` are its parts, each usable alone.
 """
 
 from hikube_kafka.platform.app import App
@@ -18,6 +18,7 @@ from hikube_kafka.platform.release import ChartRepository, HelmRelease, helm_pro
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
+from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Target",
     "ThroughKubernetes",
     "VolumeClaims",
+    "ZooKeeperMembers",
     "ZooKeeperRelease",
     "helm_provider",
 ]

@@ -1,10 +1,11 @@
-"""The Terraform provider ``hikube``: topics, the quorum, and ensembles on this machine.
+"""The Terraform provider ``hikube``: topics, brokers, voters, claims that grow, and ensembles on this machine.
 
 * :mod:`~hikube_kafka.provider.hikube`: the provider; :mod:`~hikube_kafka.provider.settings`: what its block takes.
 * :mod:`~hikube_kafka.provider.topic`, :mod:`~hikube_kafka.provider.brokers`,
-  :mod:`~hikube_kafka.provider.volume_claims`, :mod:`~hikube_kafka.provider.local_ensemble`,
-  :mod:`~hikube_kafka.provider.quorum`: its resources and its data source.
-* :mod:`~hikube_kafka.provider.claim_growth`: how claims grow under running pods.
+  :mod:`~hikube_kafka.provider.volume_claims`, :mod:`~hikube_kafka.provider.zookeeper_members`,
+  :mod:`~hikube_kafka.provider.local_ensemble`, :mod:`~hikube_kafka.provider.quorum`: its resources and its data source.
+* :mod:`~hikube_kafka.provider.claim_growth`: how claims grow under running pods, asked through
+  :mod:`~hikube_kafka.provider.kubernetes`; :mod:`~hikube_kafka.provider.membership`: how voters change.
 * :mod:`~hikube_kafka.provider.cluster`: the cluster they ask and change, through one
   :mod:`~hikube_kafka.provider.session`; :mod:`~hikube_kafka.provider.gathering` makes one request of many calls.
 * :mod:`~hikube_kafka.provider.placement` and :mod:`~hikube_kafka.provider.reassignment`: where replicas go, and how.

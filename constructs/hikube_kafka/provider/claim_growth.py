@@ -8,13 +8,13 @@ run.
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-from hikube_kafka.probe.kubernetes import ApiServerError, ChangeRefusedError, Cluster, KubernetesError
+from hikube_kafka.probe.kubernetes import ChangeRefusedError
 from hikube_kafka.probe.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen, lets_claims_grow
 from hikube_kafka.probe.stateful_set import observe_stateful_set as observe
+from hikube_kafka.provider.kubernetes import Cluster, KubernetesError, ask
 from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.protocol.log import log
 from hikube_kafka.provider.settings import KubernetesReach
@@ -29,9 +29,7 @@ _POLL_SECONDS = 0.5
 _WAITS_FOR_A_POD = "FileSystemResizePending"
 """The volume has grown, its file system grows when a pod mounts it."""
 
-__all__ = ["ApiServerError", "KubernetesError", "Survey", "TemplateSeen", "differs", "grow", "survey", "too_small"]
-
-_Answer = TypeVar("_Answer")
+__all__ = ["KubernetesError", "Survey", "TemplateSeen", "differs", "grow", "survey", "too_small"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ def survey(reach: KubernetesReach, stateful_set: str) -> Survey:
         classes = {claim.storage_class for claim in seen.claims if claim.storage_class is not None}
         return Survey(seen=seen, grows={each: await lets_claims_grow(cluster, each) for each in sorted(classes)})
 
-    return _with_cluster(reach, look)
+    return ask(reach, look)
 
 
 def too_small(seen: StatefulSetSeen, declared: Mapping[str, TemplateSeen]) -> Iterator[ClaimSeen]:
@@ -107,7 +105,7 @@ def grow(
         if seen.uid is not None and differs(seen.templates, declared, gone):
             await _orphan(cluster, stateful_set, seen.uid, stopped)
 
-    _with_cluster(reach, work)
+    ask(reach, work)
 
 
 def differs(
@@ -180,11 +178,3 @@ async def _orphan(cluster: Cluster, stateful_set: str, uid: str, stopped: thread
                 )
             )
         await asyncio.sleep(_POLL_SECONDS)
-
-
-def _with_cluster(reach: KubernetesReach, work: Callable[[Cluster], Awaitable[_Answer]]) -> _Answer:
-    async def connected() -> _Answer:
-        async with Cluster.connected(reach.kubeconfig, reach.context, reach.namespace) as cluster:
-            return await work(cluster)
-
-    return asyncio.run(connected())

@@ -11,10 +11,11 @@ from hikube_kafka.provider.quorum import QuorumDataSource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.topic import TopicResource
 from hikube_kafka.provider.volume_claims import VolumeClaimsResource
+from hikube_kafka.provider.zookeeper_members import ZooKeeperMembersResource
 
 
 class HikubeProvider(Provider):
-    """Kafka with ZooKeeper: topics, claims that grow, what the quorum says of itself, ensembles on this machine."""
+    """Kafka with ZooKeeper: topics, brokers, voters, claims that grow, the quorum, ensembles on this machine."""
 
     schema = settings.SCHEMA
 
@@ -24,6 +25,7 @@ class HikubeProvider(Provider):
             TopicResource(self.session),
             BrokersResource(self.session),
             VolumeClaimsResource(self.session),
+            ZooKeeperMembersResource(self.session),
             LocalEnsembleResource(self.session),
         )
         self.data_sources = (QuorumDataSource(self.session),)

@@ -398,12 +398,12 @@ def _they_stay(prior: State) -> Iterator[Diagnostic]:
 
 
 def _not_read(problem: "KubernetesError", name: str) -> Diagnostic:
-    text = str(problem)
-    return Diagnostic(f"The claims of StatefulSet {name} cannot be read", f"{text[0].upper()}{text[1:]}")
+    from hikube_kafka.provider.kubernetes import unreadable  # noqa: PLC0415 - slow to load
+
+    return unreadable(problem, f"The claims of StatefulSet {name}")
 
 
 def _passes(problem: "KubernetesError") -> bool:
-    """Whether it may be over by the apply: the cluster does not answer, or is not there yet."""
-    from hikube_kafka.provider.claim_growth import ApiServerError  # noqa: PLC0415 - slow to load
+    from hikube_kafka.provider.kubernetes import passes  # noqa: PLC0415 - slow to load
 
-    return isinstance(problem, ApiServerError)
+    return passes(problem)

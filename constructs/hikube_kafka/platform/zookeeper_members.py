@@ -1,0 +1,58 @@
+"""Who votes in a ZooKeeper ensemble, as a construct: ``hikube_zookeeper_members``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
+from hikube_kafka.platform.provider import METADATA, HikubeProvider
+
+
+class ZooKeeperMembers(TerraformResource):
+    """The voters of an ensemble: one of them before the release, which takes out, and one after it, which brings in.
+
+    Args:
+        scope: the construct that holds it.
+        id: its id within the scope.
+        stateful_set: name of the servers' StatefulSet: server 1 is its pod 0.
+        servers: those that are to vote, by ``myid``, each as ZooKeeper lists it:
+            ``host:2888:3888:participant;2181``. Their number is odd.
+        secret: name of the Secret whose ``password`` is that of ZooKeeper's user ``super``.
+        applied: before or after the release.
+        provider: the block whose cluster has them; None means the stack's default.
+        depends_on: what must be applied before.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        *,
+        stateful_set: str,
+        servers: Mapping[int, str],
+        secret: str,
+        applied: Literal["before", "after"],
+        provider: HikubeProvider | None = None,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type="hikube_zookeeper_members",
+            terraform_generator_metadata=METADATA,
+            provider=provider,
+            depends_on=depends_on,
+        )
+        self._attributes = {
+            "stateful_set": stateful_set,
+            "servers": {str(server): address for server, address in servers.items()},
+            "secret": secret,
+            "applied": applied,
+        }
+
+    @property
+    def voters(self) -> Sequence[float]:
+        """The servers that vote, by ``myid``: a reference."""
+        return self.get_number_list_attribute("voters")
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes

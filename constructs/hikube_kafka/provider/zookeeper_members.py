@@ -1,0 +1,264 @@
+"""``hikube_zookeeper_members``: who votes in a ZooKeeper ensemble, changed while it serves."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, warn
+from hikube_kafka.provider.protocol.resource import Plan, PlanRequest, Resource, State
+from hikube_kafka.provider.protocol.schema import NUMBER, STRING, Attribute, List, Map, Schema
+from hikube_kafka.provider.protocol.values import UNKNOWN, unknowns
+from hikube_kafka.provider.session import Session
+from hikube_kafka.provider.settings import KubernetesReach
+
+if TYPE_CHECKING:
+    from hikube_kafka.provider.kubernetes import KubernetesError
+    from hikube_kafka.provider.membership import Ensemble, Membership
+
+_ADDRESS = re.compile(r"[^\s:;]+:\d{1,5}:\d{1,5}:participant;([^\s:;]+:)?\d{1,5}")
+_POD_SECONDS = 5.0
+"""For pods to run before the servers are asked: one that does not run is one that does not serve."""
+
+BEFORE, AFTER = "before", "after"
+
+
+class ZooKeeperMembersResource(Resource):
+    """The voters of an ensemble: taken out before their pods go, brought in after their pods have come."""
+
+    type_name = "hikube_zookeeper_members"
+    schema = Schema(
+        description="Who votes in a ZooKeeper ensemble, changed by ZooKeeper's own reconfiguration, one server at a "
+        "time, while it serves. Declare it twice: once `before` the release, where servers are taken out, and once "
+        "`after` it, where servers are brought in.",
+        attributes={
+            "stateful_set": Attribute(
+                STRING,
+                required=True,
+                description="Name of the servers' StatefulSet, in the provider's namespace: server 1 is its pod 0.",
+            ),
+            "servers": Attribute(
+                Map(STRING),
+                required=True,
+                description="The servers that are to vote: by `myid`, each as ZooKeeper lists it, "
+                "`host:2888:3888:participant;2181`. Their number is odd.",
+            ),
+            "secret": Attribute(
+                STRING,
+                required=True,
+                description="Name of the Secret whose `password` is that of ZooKeeper's user `super`.",
+            ),
+            "applied": Attribute(
+                STRING,
+                required=True,
+                description="`before` the release: servers that are not declared stop voting. `after` it: declared "
+                "servers begin to vote.",
+            ),
+            "voters": Attribute(
+                List(NUMBER),
+                computed=True,
+                description="The servers that vote, by `myid`. The plan shows here who comes and goes.",
+            ),
+        },
+    )
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # ---- before the cluster ----------------------------------------------------------------------------------------
+
+    def validate(self, config: State) -> Iterator[Diagnostic]:
+        """An even number of servers, ids that are none, addresses that ZooKeeper does not take."""
+        if isinstance(config["applied"], str) and config["applied"] not in {BEFORE, AFTER}:
+            yield Diagnostic(
+                f"applied has no value {config['applied']!r}",
+                "Servers are taken out before the release, and brought in after it: say before or after.",
+                path=("applied",),
+            )
+        servers = config["servers"]
+        if not isinstance(servers, Mapping):
+            return
+        if len(servers) % 2 == 0:
+            yield Diagnostic(
+                f"{len(servers)} ZooKeeper servers are an even number",
+                f"{max(len(servers), 2)} bear the loss of no more servers than {max(len(servers), 2) - 1} do, and need "
+                f"one more for every write. Declare {max(len(servers) - 1, 1)} or {len(servers) + 1}.",
+                path=("servers",),
+            )
+        for server, address in servers.items():
+            if not re.fullmatch(r"[1-9]\d{0,2}", server):
+                yield Diagnostic(
+                    f"{server!r} is not the id of a server", "Ids go from 1 to 255.", path=("servers", server)
+                )
+            if isinstance(address, str) and not _ADDRESS.fullmatch(address):
+                yield Diagnostic(
+                    f"{address!r} is not how ZooKeeper lists a server",
+                    "Write host:2888:3888:participant;2181: the ports for peers, for elections and for clients.",
+                    path=("servers", server),
+                )
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """Who would come and go; what could cost the quorum is refused."""
+        prior, proposed = request.prior, request.proposed
+        if proposed is None:
+            return Plan(None)
+        planned = {**proposed, "voters": UNKNOWN}
+        if any(True for each in ("stateful_set", "servers", "applied") for _ in unknowns(planned[each])):
+            return Plan(planned)
+        if planned["applied"] == AFTER:
+            planned["voters"] = sorted(_ids(planned))
+            return Plan(planned)
+        if prior is None or prior["voters"] is None:
+            return Plan(planned, diagnostics=self._quorum_faults(planned, _ids(planned)))
+        voters = frozenset(map(int, prior["voters"]))
+        planned["voters"] = sorted(voters & _ids(planned))
+        leaving = voters - _ids(planned)
+        return Plan(planned, diagnostics=self._quorum_faults(planned, voters) if leaving else ())
+
+    def _quorum_faults(self, planned: State, servers: frozenset[int]) -> list[Diagnostic]:
+        """Whether those that stay serve; where they cannot be asked, the apply asks again."""
+        seen = self._seen(planned, servers)
+        if seen is None or seen.voters is None:
+            return []
+        from hikube_kafka.provider.membership import would_lose_the_quorum  # noqa: PLC0415 - slow to load
+
+        leaving = seen.voters - _ids(planned)
+        missing = (seen.voters & _ids(planned)) - seen.modes.keys()
+        return [would_lose_the_quorum(leaving, missing)] if leaving and (missing or leaving == seen.voters) else []
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    def read(self, state: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
+        """Who votes now. Where that cannot be asked the state is kept, with a warning."""
+        if self._reach() is None:
+            return state
+        seen = self._seen(state, _ids(state) | frozenset(map(int, state["voters"] or ())))
+        if seen is None or seen.voters is None:
+            warn(
+                f"The voters of ZooKeeper {state['stateful_set']} were not read",
+                "Its servers do not answer, or do not agree on who votes. The plan shows what was last known.",
+            )
+            return state
+        return {**state, "voters": sorted(seen.voters)}
+
+    def _seen(self, state: State, servers: frozenset[int]) -> "Membership | None":
+        """What the servers say; None: they cannot be met."""
+        reach = self._reach()
+        if reach is None:
+            return None
+        from hikube_kafka.provider.kubernetes import KubernetesError, passes  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.membership import look  # noqa: PLC0415 - slow to load
+
+        try:
+            with _met(reach, state["stateful_set"], servers) as addresses:
+                return look(addresses)
+        except KubernetesError as problem:
+            if not passes(problem):
+                raise Refusal(_not_read(problem, state)) from None
+            return None
+
+    # ---- changing --------------------------------------------------------------------------------------------------
+
+    def create(self, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
+        """Before a first release nobody votes, and nothing is done; after it, the first servers must."""
+        if planned["applied"] == BEFORE:
+            seen = self._seen(planned, _ids(planned))
+            voters = seen.voters if seen is not None else None
+            if voters is not None and voters - _ids(planned):
+                self._change(planned, voters)
+            return {**planned, "voters": sorted((voters or frozenset()) & _ids(planned))}
+        return self._change(planned, frozenset())
+
+    def update(self, prior: State, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
+        """Take out or bring in; what is done by the time of a failure stays done, and the next apply does the rest."""
+        voters = frozenset(map(int, prior["voters"] or ()))
+        if planned["applied"] == BEFORE and voters <= _ids(planned):
+            return planned
+        return self._change(planned, voters)
+
+    def _change(self, planned: State, voters: frozenset[int]) -> State:
+        from hikube_kafka.provider.kubernetes import KubernetesError  # noqa: PLC0415 - slow to load
+
+        reach = self._reach()
+        if reach is None:
+            unknown = ", ".join(self._session.settings.unknown)
+            raise Refusal(
+                Diagnostic(
+                    f"The voters of ZooKeeper {planned['stateful_set']} cannot be changed",
+                    f"The provider's settings are still unknown during the apply: {unknown}.",
+                )
+            )
+        try:
+            with self._ensemble(reach, planned, _ids(planned) | voters) as ensemble:
+                if planned["applied"] == BEFORE:
+                    ensemble.take_out(_ids(planned))
+                else:
+                    ensemble.bring_in({int(server): address for server, address in planned["servers"].items()})
+        except KubernetesError as problem:
+            raise Refusal(_not_read(problem, planned)) from None
+        return planned
+
+    @contextmanager
+    def _ensemble(self, reach: KubernetesReach, planned: State, servers: frozenset[int]) -> "Iterator[Ensemble]":
+        from hikube_kafka.provider.membership import Ensemble  # noqa: PLC0415 - slow to load
+
+        password = _password(reach, planned["secret"])
+        with _met(reach, planned["stateful_set"], servers) as addresses:
+            yield Ensemble(addresses, password, self._session.stopped)
+
+    def delete(self, prior: State, private: bytes) -> None:
+        """Let go of them; who votes is not touched."""
+
+    def _reach(self) -> KubernetesReach | None:
+        return self._session.kubernetes(needed_by=self.type_name)
+
+
+def _ids(state: State) -> frozenset[int]:
+    return frozenset(map(int, state["servers"]))
+
+
+@contextmanager
+def _met(reach: KubernetesReach, stateful_set: str, servers: Iterable[int]) -> Iterator[Mapping[int, str]]:
+    """Where each server is met from here, for as long as the context lasts."""
+    from hikube_kafka.probe.port_forward import forwarded  # noqa: PLC0415 - slow to load
+    from hikube_kafka.spec.contract import ReachByPortForward  # noqa: PLC0415
+
+    with forwarded(
+        ReachByPortForward(
+            namespace=reach.namespace, context=reach.context, kafka_pods=reach.release, zookeeper_pods=stateful_set
+        ),
+        brokers=(),
+        zookeeper=sorted(servers),
+        kubeconfig=reach.kubeconfig,
+        require="any",
+        pod_wait_seconds=_POD_SECONDS,
+    ) as forwards:
+        yield forwards.zookeeper
+
+
+def _password(reach: KubernetesReach, secret: str) -> str:
+    from hikube_kafka.provider.kubernetes import Cluster, ask  # noqa: PLC0415 - slow to load
+
+    async def find(cluster: Cluster) -> dict[str, Any] | None:
+        return await cluster.find(f"/api/v1/namespaces/{cluster.namespace}/secrets/{secret}")
+
+    found = ask(reach, find)
+    try:
+        return base64.b64decode((found or {})["data"]["password"]).decode()
+    except (KeyError, TypeError, binascii.Error, UnicodeDecodeError):
+        raise Refusal(
+            Diagnostic(
+                f"Secret {secret} in namespace {reach.namespace} has no password",
+                "It must hold, under password, that of ZooKeeper's user super, who alone may change who votes. The "
+                "chart zookeeper makes one: <release>-membership.",
+                path=("secret",),
+            )
+        ) from None
+
+
+def _not_read(problem: "KubernetesError", state: State) -> Diagnostic:
+    from hikube_kafka.provider.kubernetes import unreadable  # noqa: PLC0415 - slow to load
+
+    return unreadable(problem, f"The voters of ZooKeeper {state['stateful_set']}")

@@ -1,0 +1,128 @@
+"""What a plan of voters says; what the servers say of themselves is given here."""
+
+from typing import Any
+
+import pytest
+
+from hikube_kafka.provider.membership import Membership
+from hikube_kafka.provider.protocol.diagnostics import collected_warnings
+from hikube_kafka.provider.protocol.resource import Plan, PlanRequest
+from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.provider.session import Session
+from hikube_kafka.provider.settings import KubernetesReach, Settings
+from hikube_kafka.provider.zookeeper_members import ZooKeeperMembersResource
+
+REACH = KubernetesReach(kubeconfig=None, context=None, namespace="kafka", release="events-kafka")
+
+
+class Members(ZooKeeperMembersResource):
+    """Its servers say what the test says."""
+
+    def __init__(self) -> None:
+        session = Session()
+        session.configure(Settings(kubernetes=REACH))
+        super().__init__(session)
+        self.seen: Membership | None = None
+
+    def _seen(self, state: dict[str, Any], servers: frozenset[int]) -> Membership | None:  # noqa: ARG002
+        return self.seen
+
+
+@pytest.fixture
+def members() -> Members:
+    return Members()
+
+
+def declared(*servers: int, applied: str = "before", **values: Any) -> dict[str, Any]:
+    return {
+        "stateful_set": "zk",
+        "servers": {str(server): f"zk-{server - 1}.zk:2888:3888:participant;2181" for server in servers},
+        "secret": "zk-membership",
+        "applied": applied,
+        "voters": None,
+        **values,
+    }
+
+
+def planned(resource: Members, prior: dict[str, Any] | None, wanted: dict[str, Any]) -> Plan:
+    proposed = {**wanted, "voters": (prior or {}).get("voters")}
+    return resource.plan(PlanRequest(prior=prior, proposed=proposed, config=wanted))
+
+
+def voters(plan: Plan) -> Any:
+    assert plan.planned is not None
+    return plan.planned["voters"]
+
+
+def serving(*servers: int, of: tuple[int, ...]) -> Membership:
+    modes = dict.fromkeys(servers, "follower") | {servers[0]: "leader"}
+    return Membership(modes=modes, views=dict.fromkeys(servers, frozenset(of)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (declared(1, 2), "2 ZooKeeper servers are an even number"),
+        (declared(1, 2, 3, 4), "4 ZooKeeper servers are an even number"),
+        (declared(), "0 ZooKeeper servers are an even number"),
+        (declared(1, applied="later"), "applied has no value 'later'"),
+        (declared(1, servers={"0": "zk:2888:3888:participant;2181"}), "'0' is not the id of a server"),
+        (declared(1, servers={"1": "zk:2181"}), "'zk:2181' is not how ZooKeeper lists a server"),
+    ],
+)
+def test_what_makes_no_ensemble_is_found_before_it_is_asked(
+    members: Members, wanted: dict[str, Any], said: str
+) -> None:
+    assert [fault.summary for fault in members.validate(wanted)] == [said]
+
+
+def test_unknown_values_are_no_faults(members: Members) -> None:
+    for wanted in (declared(servers=UNKNOWN), declared(1, servers={"1": UNKNOWN}), declared(1, applied=UNKNOWN)):
+        assert not list(members.validate(wanted))
+        assert voters(planned(members, None, wanted)) is UNKNOWN
+
+
+def test_growth_is_shown_after_the_release_and_changes_no_voter_before_it(members: Members) -> None:
+    before, after = declared(1, 2, 3, voters=[1, 2, 3]), declared(1, 2, 3, applied="after", voters=[1, 2, 3])
+    assert voters(planned(members, before, declared(1, 2, 3, 4, 5))) == [1, 2, 3]
+    assert voters(planned(members, after, declared(1, 2, 3, 4, 5, applied="after"))) == [1, 2, 3, 4, 5]
+    # A voter that somebody took out by hand is drift that heals.
+    assert voters(planned(members, {**after, "voters": [1, 2]}, declared(1, 2, 3, applied="after"))) == [1, 2, 3]
+
+
+def test_servers_that_go_are_shown_before_the_release(members: Members) -> None:
+    members.seen = serving(1, 2, 3, 4, 5, of=(1, 2, 3, 4, 5))
+    plan = planned(members, declared(1, 2, 3, 4, 5, voters=[1, 2, 3, 4, 5]), declared(1, 2, 3))
+    assert voters(plan) == [1, 2, 3]
+    assert not plan.diagnostics
+
+
+def test_a_plan_that_could_lose_the_quorum_is_refused(members: Members) -> None:
+    prior = declared(1, 2, 3, 4, 5, voters=[1, 2, 3, 4, 5])
+    members.seen = serving(1, 3, 4, 5, of=(1, 2, 3, 4, 5))
+    (fault,) = planned(members, prior, declared(1, 2, 3)).diagnostics
+    assert fault.summary == "ZooKeeper servers 4, 5 cannot be taken out now"
+    assert "server 2 stays and does not serve" in fault.detail
+    members.seen = serving(1, 2, 3, of=(1, 2, 3))
+    (fault,) = planned(members, declared(1, 2, 3, voters=[1, 2, 3]), declared(4, 5, 6)).diagnostics
+    assert "none of those that stay votes" in fault.detail
+    # One that goes may be away.
+    members.seen = serving(1, 2, 3, 4, of=(1, 2, 3, 4, 5))
+    assert not planned(members, prior, declared(1, 2, 3)).diagnostics
+
+
+def test_a_read_tells_who_votes_and_keeps_what_is_known_where_nobody_answers(members: Members) -> None:
+    state = declared(1, 2, 3, voters=[1, 2, 3])
+    members.seen = serving(1, 2, of=(1, 2))
+    assert members.read(state, b"")["voters"] == [1, 2]
+    for seen in (None, Membership(modes={1: "follower"}, views={1: frozenset({1, 2}), 2: frozenset({1, 2, 3})})):
+        members.seen = seen
+        with collected_warnings() as warnings:
+            assert members.read(state, b"") == state
+        assert [each.summary for each in warnings] == ["The voters of ZooKeeper zk were not read"]
+
+
+def test_before_the_first_release_nobody_votes_and_nothing_is_done(members: Members) -> None:
+    assert members.create(declared(1, 2, 3, voters=UNKNOWN), b"")["voters"] == []
+    plan = planned(members, declared(1, 2, 3, voters=[]), declared(1, 2, 3))
+    assert voters(plan) == []
