@@ -1,7 +1,7 @@
 """Kubernetes: ZooKeeper and Kafka as two Helm releases, on Hikube or on any other cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.brokers import KafkaBrokers
@@ -18,6 +18,7 @@ from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
 from hikube_kafka.platform.release import PATIENCE, Chart, ChartRepository, helm_provider
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
+from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kubernetes import KubernetesLayout
@@ -183,7 +184,8 @@ class KubernetesTarget(Target):
             provider=provider,
             depends_on=namespace,
         )
-        return ZooKeeperRelease(
+        before = self._members(scope, platform, "before", provider=provider, depends_on=namespace)
+        release = ZooKeeperRelease(
             scope,
             "zookeeper",
             platform=platform,
@@ -192,7 +194,38 @@ class KubernetesTarget(Target):
             charts=self._charts,
             patience=self._patience,
             provider=helm,
-            depends_on=[*namespace, claims],
+            depends_on=[*namespace, claims, before],
+        )
+        self._members(scope, platform, "after", provider=provider, depends_on=[release.resource])
+        return release
+
+    def _members(
+        self,
+        scope: Construct,
+        platform: Platform,
+        applied: Literal["before", "after"],
+        *,
+        provider: HikubeProvider,
+        depends_on: Sequence[ITerraformDependable],
+    ) -> ZooKeeperMembers:
+        """Who votes: servers are taken out before their pods go, and brought in after their pods have come."""
+        release = self.layout.zookeeper_release(platform)
+        addresses = self.layout.zookeeper_addresses(platform)
+        return terraform.named(
+            ZooKeeperMembers(
+                scope,
+                f"members-{applied}",
+                stateful_set=release,
+                servers={
+                    server: f"{each.host}:{each.peer_port}:{each.election_port}:participant;{each.client_port}"
+                    for server, each in addresses.items()
+                },
+                secret=f"{release}-membership",
+                applied=applied,
+                provider=provider,
+                depends_on=depends_on,
+            ),
+            terraform.name(scope, applied),
         )
 
     def _contract(self, platform: Platform) -> Contract:

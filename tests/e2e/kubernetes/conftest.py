@@ -132,14 +132,11 @@ class Deployment:
     def apply(self, *, expected: tuple[int, ...] = (0,), **declared: Any) -> str:
         """Declare it so, and apply; give what was printed."""
         self.declared |= declared
-        releases = self._synthesize()
         printed = ""
-        if releases:
-            first = [f"-target={address}" for address in self._before_releases()]
-            if first:
-                printed += self.terraform("apply", "-auto-approve", "-input=false", *first, expected=expected)
-            for release in releases:
-                self._upgrade(release)
+        for release in self._synthesize():
+            first = [f"-target={each}" for each in release["depends_on"] if not each.startswith("helm_release.")]
+            printed += self.terraform("apply", "-auto-approve", "-input=false", *first, expected=expected)
+            self._upgrade(release)
         printed += self.terraform("apply", "-auto-approve", "-input=false", expected=expected)
         self._outputs.write_text(self.terraform("output", "-json"))
         return printed
@@ -205,15 +202,6 @@ class Deployment:
             file.write_text(json.dumps(content))
         self.terraform("init", "-input=false")
         return releases
-
-    def _before_releases(self) -> list[str]:
-        """What the releases wait for in the stack."""
-        content = json.loads((self._stack / "cdk.tf.json").read_text())["resource"]
-        return [
-            f"{kind}.{name}"
-            for kind in ("hikube_kafka_brokers", "hikube_volume_claims")
-            for name in content.get(kind, ())
-        ]
 
     def _upgrade(self, release: dict[str, Any]) -> None:
         values = []
