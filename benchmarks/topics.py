@@ -4,12 +4,14 @@
 
 Starts a small ensemble of its own (1 ZooKeeper server, 3 brokers) and stops it again. Prints Markdown for
 docs/benchmarks.md. The measure of a plan is the same plan over ``terraform_data``, Terraform's own empty resource,
-with the same attributes, run in turns: what is above it is ours.
+with the same attributes, run in turns: what is above it is ours. Beside the clock stands the processor's time of
+Terraform and its providers together, which a busy machine changes least.
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -36,11 +38,24 @@ LAYOUT = LocalLayout(broker_port=30192, zookeeper_port=30181, peer_port=30288, e
 PROGRESS = Console(stderr=True)
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that the work takes."""
-    begin = time.perf_counter()
+class Cost(NamedTuple):
+    """What some work took, in seconds."""
+
+    clock: float
+    processor: float
+    """Of the processes that it ran, and those that they ran."""
+
+
+def timed(work: Callable[[], object]) -> Cost:
+    """What the work takes."""
+    begin, before = time.perf_counter(), _processor_seconds()
     work()
-    return time.perf_counter() - begin
+    return Cost(time.perf_counter() - begin, _processor_seconds() - before)
+
+
+def _processor_seconds() -> float:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime
 
 
 class Configuration:
@@ -154,8 +169,7 @@ def main() -> None:
 
 def measure(folder: Path, shim: Path, *, count: int, runs: int) -> None:
     """Everything, against a living cluster."""
-    starts = [cold_start(shim) for _ in range(runs + 1)][1:]
-    row("provider, start to handshake", starts)
+    row("provider, start to handshake", [cold_start(shim) for _ in range(runs + 1)][1:])
 
     topics = Configuration(folder / "topics", topics_configuration(count))
     empty = Configuration(folder / "empty", empty_configuration(count))
@@ -171,22 +185,28 @@ def measure(folder: Path, shim: Path, *, count: int, runs: int) -> None:
         PROGRESS.print(f"plan {run + 1} of {runs}")
         ours.append(timed(lambda: topics.terraform("plan")))
         theirs.append(timed(lambda: empty.terraform("plan")))
-    row(f"plan of {count} topics", ours)
-    row(f"plan of {count} terraform_data", theirs)
-    print(f"| ratio of the medians | {statistics.median(ours) / statistics.median(theirs):.2f} |")
+    compare(f"plan of {count} topics", ours, f"plan of {count} terraform_data", theirs)
 
     topics.terraform("destroy", "-auto-approve")
     PROGRESS.print(f"creating {count} topics, one by one")
-    one_by_one = timed(lambda: topics.terraform("apply", "-auto-approve", "-parallelism=1"))
-    row(f"apply that creates {count} topics, gathered", [gathered])
-    row(f"apply that creates {count} topics, one by one", [one_by_one])
-    print(f"| ratio | {gathered / one_by_one:.2f} |")
+    alone = timed(lambda: topics.terraform("apply", "-auto-approve", "-parallelism=1"))
+    compare(f"apply that creates {count} topics, gathered", [gathered], "the same, one by one", [alone])
 
 
-def row(what: str, seconds: list[float]) -> None:
+def compare(what: str, costs: list[Cost], measure: str, measures: list[Cost]) -> None:
+    """Two things, and the ratio of each turn."""
+    for name, each in ((what, costs), (measure, measures)):
+        row(name, [cost.clock for cost in each])
+        row(f"{name}, processor", [cost.processor for cost in each])
+    turns = list(zip(costs, measures, strict=True))
+    row("ratio", [one.clock / other.clock for one, other in turns], unit="")
+    row("ratio, processor", [one.processor / other.processor for one, other in turns], unit="")
+
+
+def row(what: str, figures: list[float], unit: str = " s") -> None:
     """A line of the table: median, and the range where there is one."""
-    spread = f" ({min(seconds):.2f} to {max(seconds):.2f})" if len(seconds) > 1 else ""
-    print(f"| {what} | {statistics.median(seconds):.2f} s{spread} |")
+    spread = f" ({min(figures):.2f} to {max(figures):.2f})" if len(figures) > 1 else ""
+    print(f"| {what} | {statistics.median(figures):.2f}{unit}{spread} |")
 
 
 if __name__ == "__main__":
