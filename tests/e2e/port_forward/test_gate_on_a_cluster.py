@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def declared(contract: Contract, reach: ReachByPortForward) -> Contract:
     topic = TopicExpected(name="orders", partitions=3, replication_factor=3, config={"retention.ms": "60000"})
     with forwarded(reach, brokers=[0, 1, 2], zookeeper=[]) as forwards:
         admin = AdminClient({"bootstrap.servers": ",".join(forwards.brokers.values())})
+        while len(admin.list_topics(timeout=60).brokers) < len(contract.kafka.brokers):
+            time.sleep(0.5)  # until the last of them has joined
         made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=topic.config)
         admin.create_topics([made], operation_timeout=30)[topic.name].result(30)
     return contract.model_copy(update={"topics": (topic,)})

@@ -42,7 +42,6 @@ def declare(workspace: Any, reach: ReachByPortForward, name: str) -> Declare:
                 "hikube_kafka_topic": {"this": {"name": name, "partitions": 3, "replication_factor": 2, **topic}}
             },
             data={"hikube_kafka_quorum": {"this": {"expected_brokers": 3, "depends_on": ["hikube_kafka_topic.this"]}}},
-            output={"quorum": {"value": "${data.hikube_kafka_quorum.this}"}},
         )
 
     return write
