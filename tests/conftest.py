@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
@@ -341,3 +341,20 @@ def workspace(tmp_path: Path, provider_mirror: Path) -> Workspace:
 def new_workspace(tmp_path: Path, provider_mirror: Path) -> Callable[[str], Workspace]:
     """Makes further workspaces, by name."""
     return lambda name: Workspace(tmp_path / name, provider_mirror)
+
+
+@pytest.fixture
+def testbed() -> Iterator[Callable[[Literal["cut", "heal"], str], None]]:
+    """Unplugs a node of the cluster, and plugs it in again: ``$TESTBED cut NODE`` and ``$TESTBED heal NODE``."""
+    command = os.environ.get("TESTBED")
+    if not command:
+        pytest.skip("TESTBED is not set: it names the command that unplugs a node: cut NODE, and heal NODE")
+    unplugged: set[str] = set()
+
+    def run(what: Literal["cut", "heal"], node: str) -> None:
+        subprocess.run([command, what, node], check=True, capture_output=True)
+        (unplugged.add if what == "cut" else unplugged.discard)(node)
+
+    yield run
+    for node in list(unplugged):
+        run("heal", node)

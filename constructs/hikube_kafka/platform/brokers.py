@@ -1,13 +1,12 @@
 """The number of brokers as a construct: ``hikube_kafka_brokers``."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
-from hikube_kafka.platform.provider import METADATA, HikubeProvider
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable
+from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 
 
-class KafkaBrokers(TerraformResource):
+class KafkaBrokers(HikubeResource):
     """How many brokers there are to be: none goes while it holds replicas, and a plan counts on those that come.
 
     It starts and stops none. Whatever does, a release mostly, must depend on it, and the topics on that.
@@ -34,12 +33,8 @@ class KafkaBrokers(TerraformResource):
         super().__init__(
             scope,
             id,
-            terraform_resource_type="hikube_kafka_brokers",
-            terraform_generator_metadata=METADATA,
+            "hikube_kafka_brokers",
+            {"brokers": brokers, "drain": drain},
             provider=provider,
             depends_on=depends_on,
         )
-        self._attributes = {"brokers": brokers, "drain": drain}
-
-    def _synthesize_attributes(self) -> Mapping[str, Any]:
-        return self._attributes

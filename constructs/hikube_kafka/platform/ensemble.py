@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hikube_kafka.platform import terraform
-from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
-from hikube_kafka.platform.provider import METADATA, HikubeProvider
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable
+from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.spec.process import ServerProcess
 
 
-class LocalEnsemble(TerraformResource):
+class LocalEnsemble(HikubeResource):
     """Real servers as processes of this machine, which outlive Terraform and stop when it destroys them.
 
     Args:
@@ -43,19 +43,18 @@ class LocalEnsemble(TerraformResource):
         super().__init__(
             scope,
             id,
-            terraform_resource_type="hikube_local_ensemble",
-            terraform_generator_metadata=METADATA,
+            "hikube_local_ensemble",
+            {
+                "name": name,
+                "directory": directory,
+                "zookeeper": [_server(server) for server in zookeeper],
+                "brokers": [_server(server) for server in brokers],
+                "kafka_home": kafka_home,
+                "keep_data": keep_data,
+            },
             provider=provider,
             depends_on=depends_on,
         )
-        self._attributes = {
-            "name": name,
-            "directory": directory,
-            "zookeeper": [_server(server) for server in zookeeper],
-            "brokers": [_server(server) for server in brokers],
-            "kafka_home": kafka_home,
-            "keep_data": keep_data,
-        }
 
     @property
     def bootstrap_servers(self) -> str:
@@ -76,9 +75,6 @@ class LocalEnsemble(TerraformResource):
     def processes(self) -> Mapping[str, str]:
         """Each server by name with what it is, ``running`` or not: a reference."""
         return self.get_string_map_attribute("processes")
-
-    def _synthesize_attributes(self) -> Mapping[str, Any]:
-        return self._attributes
 
 
 def _server(server: ServerProcess) -> dict[str, Any]:

@@ -1,11 +1,17 @@
 """The Terraform provider ``hikube`` as a construct."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from hikube_kafka import __version__
-from hikube_kafka.platform.cdk import Construct, TerraformProvider, TerraformProviderGeneratorMetadata
+from hikube_kafka.platform.cdk import (
+    Construct,
+    ITerraformDependable,
+    TerraformProvider,
+    TerraformProviderGeneratorMetadata,
+    TerraformResource,
+)
 
 SOURCE = "terraform.local/hikube/hikube"
 """Where Terraform looks for it: a name that no registry has, so that only an installed provider is ever taken."""
@@ -99,6 +105,33 @@ class HikubeProvider(TerraformProvider):
     @alias.setter
     def alias(self, value: str | None) -> None:
         self._alias = value
+
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes
+
+
+class HikubeResource(TerraformResource):
+    """A resource of the provider: its type, and the attributes that were declared of it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's own name for it
+        resource_type: str,
+        attributes: Mapping[str, Any],
+        *,
+        provider: HikubeProvider | None,
+        depends_on: Sequence[ITerraformDependable] | None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type=resource_type,
+            terraform_generator_metadata=METADATA,
+            provider=provider,
+            depends_on=depends_on,
+        )
+        self._attributes = attributes
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes

@@ -1,13 +1,12 @@
 """A topic as a construct: ``hikube_kafka_topic``."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
-from hikube_kafka.platform.provider import METADATA, HikubeProvider
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable
+from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 
 
-class KafkaTopic(TerraformResource):
+class KafkaTopic(HikubeResource):
     """A topic, as Terraform sees it: created, changed, moved and, unless it is protected, deleted.
 
     Args:
@@ -38,23 +37,19 @@ class KafkaTopic(TerraformResource):
         super().__init__(
             scope,
             id,
-            terraform_resource_type="hikube_kafka_topic",
-            terraform_generator_metadata=METADATA,
+            "hikube_kafka_topic",
+            {
+                "name": name,
+                "partitions": partitions,
+                "replication_factor": replication_factor,
+                "config": dict(config) if config else None,
+                "deletion_protection": deletion_protection,
+            },
             provider=provider,
             depends_on=depends_on,
         )
-        self._attributes = {
-            "name": name,
-            "partitions": partitions,
-            "replication_factor": replication_factor,
-            "config": dict(config) if config else None,
-            "deletion_protection": deletion_protection,
-        }
 
     @property
     def id(self) -> str:
         """Kafka's name of the topic, once it is there: a reference that waits for it."""
         return self.get_string_attribute("id")
-
-    def _synthesize_attributes(self) -> Mapping[str, Any]:
-        return self._attributes

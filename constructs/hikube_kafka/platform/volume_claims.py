@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
-from hikube_kafka.platform.provider import METADATA, HikubeProvider
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable
+from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +17,7 @@ class ClaimTemplate:
     """None means the cluster's default class."""
 
 
-class VolumeClaims(TerraformResource):
+class VolumeClaims(HikubeResource):
     """The claims of a StatefulSet, which grow under running pods and are never deleted.
 
     Whatever has the StatefulSet, a release mostly, must depend on it: a growth deletes the StatefulSet without its
@@ -46,20 +45,16 @@ class VolumeClaims(TerraformResource):
         super().__init__(
             scope,
             id,
-            terraform_resource_type="hikube_volume_claims",
-            terraform_generator_metadata=METADATA,
+            "hikube_volume_claims",
+            {
+                "stateful_set": stateful_set,
+                "templates": {name: asdict(template) for name, template in templates.items()},
+            },
             provider=provider,
             depends_on=depends_on,
         )
-        self._attributes = {
-            "stateful_set": stateful_set,
-            "templates": {name: asdict(template) for name, template in templates.items()},
-        }
 
     @property
     def claims(self) -> Mapping[str, str]:
         """The claims that are there, each by name with the size it asks for: a reference."""
         return self.get_string_map_attribute("claims")
-
-    def _synthesize_attributes(self) -> Mapping[str, Any]:
-        return self._attributes

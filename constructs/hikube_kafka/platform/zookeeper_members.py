@@ -1,13 +1,13 @@
 """Who votes in a ZooKeeper ensemble, as a construct: ``hikube_zookeeper_members``."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
-from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformResource
-from hikube_kafka.platform.provider import METADATA, HikubeProvider
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable
+from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 
 
-class ZooKeeperMembers(TerraformResource):
+class ZooKeeperMembers(HikubeResource):
     """The voters of an ensemble: one of them before the release, which takes out, and one after it, which brings in.
 
     Args:
@@ -37,22 +37,18 @@ class ZooKeeperMembers(TerraformResource):
         super().__init__(
             scope,
             id,
-            terraform_resource_type="hikube_zookeeper_members",
-            terraform_generator_metadata=METADATA,
+            "hikube_zookeeper_members",
+            {
+                "stateful_set": stateful_set,
+                "servers": {str(server): address for server, address in servers.items()},
+                "secret": secret,
+                "applied": applied,
+            },
             provider=provider,
             depends_on=depends_on,
         )
-        self._attributes = {
-            "stateful_set": stateful_set,
-            "servers": {str(server): address for server, address in servers.items()},
-            "secret": secret,
-            "applied": applied,
-        }
 
     @property
     def voters(self) -> Sequence[float]:
         """The servers that vote, by ``myid``: a reference."""
         return self.get_number_list_attribute("voters")
-
-    def _synthesize_attributes(self) -> Mapping[str, Any]:
-        return self._attributes

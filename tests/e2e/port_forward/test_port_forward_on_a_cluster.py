@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import signal
 import socket
 import subprocess
@@ -477,17 +476,6 @@ def test_credentials_that_expire_while_the_forwards_stand_are_read_anew(
         dial(forwards.zookeeper[1]) as connection,
     ):
         assert "Mode: " in ask(connection)
-
-
-@pytest.fixture
-def testbed() -> Callable[..., None]:
-    """The command of a cluster whose nodes can be unplugged: ``$TESTBED cut NODE`` and ``$TESTBED heal NODE``."""
-    command = os.environ.get("TESTBED")
-    if not command:
-        pytest.skip(
-            "TESTBED is not set: it names the command that unplugs a node (TESTBED cut NODE, TESTBED heal NODE)"
-        )
-    return lambda *arguments: subprocess.run([command, *arguments], check=True, capture_output=True)
 
 
 def test_a_connection_to_a_node_that_was_unplugged_ends_and_the_forward_stands_again_afterwards(
