@@ -126,3 +126,8 @@ def test_a_topics_values_are_written_as_kafka_answers_them() -> None:
         "preallocate": "true",
         "retention.ms": "86400000",
     }
+
+
+def test_a_further_broker_changes_nothing_about_the_others() -> None:
+    three, four = (LAYOUT.broker_processes(platform(brokers=brokers))[0].properties for brokers in (3, 4))
+    assert three == four

@@ -82,8 +82,8 @@ def _computed_settings(platform: Platform) -> dict[str, str]:
         "auto.create.topics.enable": "false",
         "default.replication.factor": str(replicas),
         "min.insync.replicas": str(in_sync),
-        # One partition per broker lets a topic of a tool that does not ask for more use all of them.
-        "num.partitions": str(platform.kafka.brokers),
+        # For a tool that asks for none. Not one per broker: a further broker is no reason to restart the others.
+        "num.partitions": str(replicas),
         # Kafka's own default for these is 3, which a smaller cluster can never satisfy: consumers would hang.
         "offsets.topic.replication.factor": str(replicas),
         "transaction.state.log.replication.factor": str(replicas),
