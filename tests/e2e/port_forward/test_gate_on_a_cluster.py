@@ -24,6 +24,8 @@ from hikube_kafka.spec.contract import ClaimExpected, Contract, ReachByPortForwa
 from hikube_kafka.spec.quantities import Quantity
 
 MANIFEST = Path(__file__).with_name("three_and_three.yaml")
+SLOW = 30.0
+"""Seconds for a read: what is broken here is broken at once, and a machine that is busy is only slow."""
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 Kubectl = Callable[..., str]
@@ -43,7 +45,7 @@ def declared(contract: Contract, reach: ReachByPortForward) -> Contract:
 
 
 @pytest.fixture
-def gone(kubectl: Kubectl, reach: ReachByPortForward) -> Iterator[Callable[[str, int], None]]:
+def gone(kubectl: Kubectl, reach: ReachByPortForward, contract: Contract) -> Iterator[Callable[[str, int], None]]:
     """Delete a pod, and have nobody bring it back before the test is over."""
 
     def delete(kind: str, ordinal: int) -> None:
@@ -55,6 +57,7 @@ def gone(kubectl: Kubectl, reach: ReachByPortForward) -> Iterator[Callable[[str,
     kubectl("-n", reach.namespace, "apply", "-f", str(MANIFEST))
     for kind in ("zookeeper", "kafka"):
         kubectl("-n", reach.namespace, "rollout", "status", f"statefulset/{kind}", "--timeout=600s")
+    assert run(contract, patience=300, timeout=SLOW, canary=False).faults == ()
 
 
 def finding(report: Report, check: str) -> Finding:
@@ -112,7 +115,7 @@ def test_a_deleted_broker_pod_is_named_and_the_gate_passes_once_it_is_back(
 ) -> None:
     gone("kafka", 1)
 
-    report = run(declared, patience=0, canary=False)
+    report = run(declared, patience=0, timeout=SLOW, canary=False)
 
     assert report.exit_code is ExitCode.CHECK_FAILED
     assert "pod kafka-1 is missing" in finding(report, "kubernetes-pods").seen
@@ -134,7 +137,7 @@ def test_a_killed_zookeeper_leader_is_named(
     leader = next(ordinal for ordinal in range(3) if "leader" in mode(ordinal))
     gone("zookeeper", leader)
 
-    report = run(declared, patience=0, canary=False)
+    report = run(declared, patience=0, timeout=SLOW, canary=False)
 
     assert report.exit_code is ExitCode.CHECK_FAILED
     assert f"pod zookeeper-{leader} is missing" in finding(report, "kubernetes-pods").seen
@@ -146,7 +149,9 @@ def test_a_killed_zookeeper_leader_is_named(
 def test_a_missing_topic_is_named(declared: Contract) -> None:
     missing = TopicExpected(name="invoices", partitions=1, replication_factor=3)
 
-    report = run(declared.model_copy(update={"topics": (*declared.topics, missing)}), patience=0, canary=False)
+    report = run(
+        declared.model_copy(update={"topics": (*declared.topics, missing)}), patience=0, timeout=SLOW, canary=False
+    )
 
     assert {each.check for each in report.faults} == {"topics-exist", "topics-partitions", "topics-replication-factor"}
     assert all("invoices" in line for each in report.faults for line in each.seen)
@@ -165,7 +170,7 @@ def test_what_differs_from_the_declaration_is_named(declared: Contract) -> None:
     )
     kubernetes = promised.model_copy(update={"kafka": wanted})
 
-    report = run(declared.model_copy(update={"kubernetes": kubernetes}), patience=0, canary=False)
+    report = run(declared.model_copy(update={"kubernetes": kubernetes}), patience=0, timeout=SLOW, canary=False)
 
     assert {each.check for each in report.faults} == {
         "kubernetes-images",
@@ -191,6 +196,7 @@ def test_a_user_who_may_only_forward_is_told_which_verbs_are_missing(
     report = run(
         declared,
         patience=0,
+        timeout=SLOW,
         canary=False,
         kubeconfig=kubeconfig_of(pods="get", pods_portforward="get create", persistentvolumeclaims="list"),
     )
