@@ -64,11 +64,13 @@ def test_two_platforms_share_one_zookeeper(stack: TerraformStack, synthesized: S
         layout=KubernetesLayout(namespace="events"),
         provider=helm_provider(stack, "helm"),
     )
-    for name in ("orders", "sensors"):
+    for number, name in enumerate(("orders", "sensors")):
         KafkaPlatform(
             stack,
             name,
-            target=KubernetesTarget(namespace="events", zookeeper=shared, create_namespace=False),
+            target=KubernetesTarget(
+                namespace="events", zookeeper=shared, create_namespace=False, forward_port=19092 + 100 * number
+            ),
             zookeeper=ZooKeeper(chroot=f"/{name}"),
         )
     content = without_hashes(synthesized(stack))
@@ -155,7 +157,7 @@ def test_a_namespace_that_is_there_already_needs_no_provider_for_it(
 def test_a_second_platform_changes_nothing_about_the_first(stack: TerraformStack, synthesized: Synthesize) -> None:
     KafkaPlatform(stack, "east", target=KubernetesTarget(namespace="east"))
     alone = synthesized(stack)
-    KafkaPlatform(stack, "west", target=KubernetesTarget(namespace="west"))
+    KafkaPlatform(stack, "west", target=KubernetesTarget(namespace="west", forward_port=19192))
     both = synthesized(stack)
     for kind, resources in alone["resource"].items():
         assert resources.items() <= both["resource"][kind].items()
@@ -185,3 +187,10 @@ def test_the_hash_of_a_chart_tells_names_and_contents_and_nothing_else(tmp_path:
     assert _content_hash(first) == _content_hash(second)
     (second / "a").rename(second / "c")
     assert _content_hash(first) != _content_hash(second)
+
+
+def test_platforms_whose_port_forwards_would_meet_are_refused(stack: TerraformStack, synthesized: Synthesize) -> None:
+    KafkaPlatform(stack, "east", target=KubernetesTarget(namespace="east"))
+    KafkaPlatform(stack, "west", target=KubernetesTarget(namespace="west", forward_port=19094))
+    with pytest.raises(RuntimeError, match="stand on 19094 to 19096 of the machine that applies, and so do those of"):
+        synthesized(stack)

@@ -89,6 +89,10 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         lambda: platform(config={"log.retention.hour": 24}),
         "broker-config-unknown-key", "error", "kafka.config", "log.retention.hour",
     ),
+    "broker_config_holds_no_secret": (
+        lambda: platform(config={"ssl.key.password": "hunter2"}),
+        "broker-config-secret", "error", "kafka.config", "ssl.key.password is a secret",
+    ),
     "broker_factors_fit": (
         lambda: platform(brokers=3, config={"offsets.topic.replication.factor": 3, "transaction.state.log.min.isr": 2,
                                             "transaction.state.log.replication.factor": 4}),
@@ -253,3 +257,8 @@ def test_a_topics_entry_that_contradicts_the_brokers_is_refused() -> None:
     late = Topic("orders", partitions=6, config={"min.compaction.lag.ms": 100_000})
     problem = only(platform(late, config={"log.cleaner.max.compaction.lag.ms": 1000}))
     assert (problem.rule, problem.where) == ("topic-config-conflict", "topic orders")
+
+
+def test_a_secret_that_stays_with_the_broker_may_be_named() -> None:
+    declared = platform(config={"ssl.key.password": "${file:/secrets/broker.properties:key}"})
+    assert "broker-config-secret" not in {problem.rule for problem in check(declared)}

@@ -1,7 +1,8 @@
 """Kubernetes: ZooKeeper and Kafka as two Helm releases, on Hikube or on any other cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+from weakref import WeakKeyDictionary
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.brokers import KafkaBrokers
@@ -9,9 +10,12 @@ from hikube_kafka.platform.cdk import (
     FAMILY,
     Construct,
     ITerraformDependable,
+    IValidation,
     TerraformProvider,
     TerraformResourceLifecycle,
+    TerraformStack,
     bindings,
+    implements,
 )
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
@@ -131,6 +135,7 @@ class KubernetesTarget(Target):
                 zookeeper_chroot=platform.zookeeper.chroot or None,
             ),
         )
+        scope.node.add_validation(_ForwardPorts(scope, self.layout, platform))
         zookeeper = self._zookeeper or self._own_zookeeper(scope, platform, helm, provider, namespace)
         brokers = terraform.named(
             KafkaBrokers(
@@ -283,3 +288,26 @@ def _claims(
         ),
         terraform.name(scope, chart),
     )
+
+
+@implements(IValidation)
+class _ForwardPorts:
+    """Port-forwards of all platforms of a stack stand on this machine at the same time, each on a port of its own."""
+
+    _all: ClassVar[WeakKeyDictionary[TerraformStack, list["_ForwardPorts"]]] = WeakKeyDictionary()
+
+    def __init__(self, scope: Construct, layout: KubernetesLayout, platform: Platform) -> None:
+        self.path = scope.node.path
+        self.ports = range(layout.forward_port, layout.forward_port + platform.kafka.brokers)
+        self._others = self._all.setdefault(TerraformStack.of(scope), [])
+        self._others.append(self)
+
+    def validate(self) -> list[str]:
+        return [
+            f"{self.path}: port-forwards to its brokers stand on {self.ports[0]} to {self.ports[-1]} of the machine "
+            f"that applies, and so do those of {other.path}. Declare another forward_port for one of the two: "
+            f"KubernetesTarget(forward_port={max(self.ports[-1], other.ports[-1]) + 100}). "
+            "[kubernetes-forward-ports-twice]"
+            for other in self._others
+            if other is not self and {*self.ports} & {*other.ports}
+        ]

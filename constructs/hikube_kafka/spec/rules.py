@@ -273,6 +273,23 @@ def broker_config_is_kafkas(platform: Platform) -> Iterator[Problem]:
         )
 
 
+@_rule
+def broker_config_holds_no_secret(platform: Platform) -> Iterator[Problem]:
+    """What is declared is read by everyone who reads the stack, the plan, the state or the contract."""
+    for key, value in platform.kafka.config.items():
+        definition = definitions.broker_definition(key)
+        if definition and definition.sensitive and not _CONFIG_PROVIDER.search(str(value)):
+            yield _error(
+                "broker-config-secret",
+                "kafka.config",
+                f"{key} is a secret, and would stand in the stack, the state and the contract.",
+                "Leave the value with the broker and name the place: ${file:/path/to/file:key}, with config.providers.",
+            )
+
+
+_CONFIG_PROVIDER = re.compile(r"\$\{[^}]+:[^}]+\}")
+"""A reference that Kafka itself resolves where the broker runs."""
+
 _FACTORS = (
     "default.replication.factor",
     "offsets.topic.replication.factor",
