@@ -132,6 +132,9 @@ class KafkaValues(_ReleaseValues):
     """Seconds for all of a broker's stop: the gate, handing over its leaderships, closing its log."""
 
 
+_PATIENT_START = {"zookeeper.connection.timeout.ms": "60000"}
+"""A broker that starts before ZooKeeper waits for it: Kafka's own default, the session's 6 s, ends it, and Kubernetes
+starts it anew after ever longer pauses."""
 _OUT_OF_MEMORY = "-XX:+ExitOnOutOfMemoryError"
 """A server without memory would limp on, and keep what it leads."""
 _SHORT_LIVED_ADDRESSES = "-Dsun.net.inetaddr.ttl=3"
@@ -188,6 +191,15 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
     """
     kafka = platform.kafka
     racked = bool(kafka.racks) or layout.rack_from_zone
+    config = server_properties(
+        platform,
+        broker="<ordinal>",
+        rack="<rack>" if racked else None,
+        listeners=layout.listeners(platform),
+        addresses=layout.broker_addresses(platform),
+        connect=connect or zookeeper_connect(platform, layout.zookeeper_addresses(platform)),
+        data=f"{KAFKA_DATA}/log",
+    )
     return KafkaValues(
         replicas=kafka.brokers,
         image=layout.kafka_image,
@@ -197,15 +209,7 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
         resources=kafka.resources,
         storage=KafkaStorage(data=_claim(kafka.storage)),
         claim_retention=layout.claims,
-        config=server_properties(
-            platform,
-            broker="<ordinal>",
-            rack="<rack>" if racked else None,
-            listeners=layout.listeners(platform),
-            addresses=layout.broker_addresses(platform),
-            connect=connect or zookeeper_connect(platform, layout.zookeeper_addresses(platform)),
-            data=f"{KAFKA_DATA}/log",
-        ),
+        config=dict(sorted((_PATIENT_START | config).items())),
         listeners=tuple(ListenerPort(name=each.name, port=each.port) for each in kafka.listeners),
         forward_port=layout.forward_port,
         external=layout.external,
