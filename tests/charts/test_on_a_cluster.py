@@ -109,7 +109,9 @@ def test_every_pod_is_ready_under_the_restricted_standard_on_a_node_of_its_own(
         found = pods(name)
         assert sorted(found) == [f"{name}-{ordinal}" for ordinal in range(3)]
         assert len({pod["spec"]["nodeName"] for pod in found.values()}) == 3
-        assert all(pod["status"]["containerStatuses"][0]["ready"] for pod in found.values())
+        for pod in found.values():
+            (container,) = pod["status"]["containerStatuses"]
+            assert (container["ready"], container["restartCount"]) == (True, 0)
 
 
 @pytest.mark.usefixtures("installed")
