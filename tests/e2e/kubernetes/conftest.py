@@ -314,12 +314,13 @@ class Load:
         acknowledged = {event["value"] for event in self.acknowledged}
         return acknowledged - found.keys(), {value for value, times in found.items() if times > 1}
 
-    def told(self, what: str) -> None:
+    def told(self, what: str, *, duplicated: int) -> None:
         """Log the figures: ``pytest --log-cli-level=INFO`` shows them."""
         _LOG.info(
-            "%s: %d acknowledged, longest pause %.1f s, of a partition %.1f s",
+            "%s: %d acknowledged, %d duplicated, longest pause %.1f s, of a partition %.1f s",
             what,
             len(self.acknowledged),
+            duplicated,
             self.longest_pause(),
             self.longest_pause_of_a_partition(),
         )
