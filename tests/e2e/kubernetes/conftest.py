@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -295,13 +295,6 @@ class Load:
         times = sorted(event["timestamp"] for event in self.acknowledged)
         return max(after - before for before, after in pairwise(times)) / 1000
 
-    def longest_pause_of_a_partition(self) -> float:
-        """Seconds between two acknowledgements of one partition."""
-        times: defaultdict[int, list[int]] = defaultdict(list)
-        for event in self.acknowledged:
-            times[event["partition"]].append(event["timestamp"])
-        return max(after - before for each in times.values() for before, after in pairwise(sorted(each))) / 1000
-
     def lost_and_duplicated(self) -> tuple[set[str], set[str]]:
         """Acknowledged messages that are not there, and messages that are there more than once."""
         bootstrap = f"shop-kafka.{self._deployment.namespace}.svc:9092"
@@ -317,12 +310,11 @@ class Load:
     def told(self, what: str, *, duplicated: int) -> None:
         """Log the figures: ``pytest --log-cli-level=INFO`` shows them."""
         _LOG.info(
-            "%s: %d acknowledged, %d duplicated, longest pause %.1f s, of a partition %.1f s",
+            "%s: %d acknowledged, %d duplicated, longest pause of all writes %.1f s",
             what,
             len(self.acknowledged),
             duplicated,
             self.longest_pause(),
-            self.longest_pause_of_a_partition(),
         )
 
     def end(self) -> None:
