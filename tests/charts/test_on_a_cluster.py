@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka.admin import AdminClient
 from kazoo.client import KazooClient
+from kazoo.exceptions import NewConfigNoQuorumError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from hikube_kafka.probe.port_forward import forwarded
@@ -195,9 +196,12 @@ def test_a_single_zookeeper_server_grows_to_three_without_losing_what_it_holds(
             zookeeper.add_auth("digest", f"super:{password}")
             for server in (2, 3):
                 host = f"grown-{server - 1}.grown-headless.{namespace}.svc"
-                zookeeper.reconfig(
-                    joining=f"server.{server}={host}:2888:3888:participant;2181", leaving="", new_members=""
+                joining = f"server.{server}={host}:2888:3888:participant;2181"
+                # Refused until the new server, without which there is no quorum, has caught up with the leader.
+                caught_up = Retrying(
+                    retry=retry_if_exception_type(NewConfigNoQuorumError), stop=stop_after_delay(60), wait=wait_fixed(1)
                 )
+                caught_up(zookeeper.reconfig, joining=joining, leaving="", new_members="")
         for address in forwards.zookeeper.values():
             with client(address) as zookeeper:
                 zookeeper.sync("/kept")
