@@ -200,8 +200,10 @@ def _zookeeper_reasons(zookeeper: "ZooKeeperSeen | None", config: State) -> Iter
     expected = config["expected_zookeeper_servers"]
     if zookeeper is None:
         if expected is not None:
-            yield "expected_zookeeper_servers is set, but the provider has neither zookeeper_servers nor "
-            "kubernetes.zookeeper_release to look at"
+            yield (
+                "expected_zookeeper_servers is set, but the provider has neither zookeeper_servers nor "
+                "kubernetes.zookeeper_release to look at"
+            )
         return
     modes = _modes(zookeeper)
     for server in zookeeper.servers:
