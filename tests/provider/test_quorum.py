@@ -177,8 +177,10 @@ def test_another_number_than_expected_is_a_reason(look: Look, expected: int) -> 
 def test_an_expectation_that_nobody_can_look_at_is_a_reason(look: Look) -> None:
     only_kafka = look(settings=Settings(bootstrap_servers="b-0:9092"), expected_zookeeper_servers=3)
     assert only_kafka["reasons"] == [
-        "expected_zookeeper_servers is set, but the provider has neither zookeeper_servers nor "
-        "kubernetes.zookeeper_release to look at"
+        (
+            "expected_zookeeper_servers is set, but the provider has neither zookeeper_servers nor "
+            "kubernetes.zookeeper_release to look at"
+        )
     ]
     assert only_kafka["healthy"] is False
     only_zookeeper = look(settings=Settings(zookeeper_servers="zk-1:2181"), expected_brokers=2)
