@@ -22,8 +22,8 @@ class App(cdk.App):
         try:
             super().synth()
         except RuntimeError as error:
-            _, found, reasons = str(error).partition(_REFUSAL)
-            if not found:
+            refusal, found, reasons = str(error).partition(_REFUSAL)
+            if refusal or not found:
                 raise
             # The CDK's last paragraph tells how to ignore the reasons: nothing would be deployed of a refused platform.
             listed, _, _ = reasons.strip("\n").partition("\n\n")
