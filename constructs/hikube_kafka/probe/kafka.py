@@ -78,6 +78,9 @@ def explain(error: BaseException, complaints: Sequence[str] = ()) -> str:
     if complaints:
         return complaints[0]
     if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
+        if error.args[0].code() == KafkaError._PARTIAL:  # noqa: SLF001 - its public name
+            # A broker that has not heard from its controller yet lists nobody: that no topic is there is not said.
+            return "the broker that answers does not know the cluster yet"
         return " ".join(error.args[0].str().split())
     return reach.reason(error)
 

@@ -286,9 +286,6 @@ class Cluster:
             metadata = client.list_topics(timeout=_ANSWER_SECONDS)
         except KafkaException as error:
             raise self._explained(error) from None
-        if not metadata.brokers:
-            # A broker that has not heard from its controller yet knows of nobody: its empty list is no answer.
-            raise Unreachable(self.addresses, "the broker that answers does not know the cluster yet")
         self._answering = self._broker_that_answers(metadata)
         if self._forward(frozenset(metadata.brokers)):
             self._client = None  # the next one knows all addresses
@@ -412,6 +409,8 @@ class Cluster:
     def _explained(self, error: Exception) -> Unreachable | Denied:
         from confluent_kafka import KafkaError  # noqa: PLC0415
 
+        from hikube_kafka.probe.kafka import explain  # noqa: PLC0415
+
         if self._client is not None:
             self._client.poll(0)  # brings what librdkafka has to say into the list
         complaints, self._complaints[:] = list(self._complaints), []
@@ -422,8 +421,7 @@ class Cluster:
             refused = complaint.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}  # noqa: SLF001 - their public names
             if refused or "SSL alert number" in complaint.str():
                 return Denied(self.addresses, " ".join(complaint.str().split()))
-        reason = complaints[0].str() if complaints else error.args[0].str()
-        return Unreachable(self.addresses, " ".join(reason.split()))
+        return Unreachable(self.addresses, explain(error, [" ".join(told.str().split()) for told in complaints]))
 
     def _read_configs(self, names: list[str]) -> None:
         from confluent_kafka import KafkaException  # noqa: PLC0415

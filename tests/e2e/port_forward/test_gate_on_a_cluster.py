@@ -1,5 +1,6 @@
 """The gate from outside, with nothing but a kubeconfig: well, and with one thing broken for real."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from hikube_kafka.probe.kubernetes import KubeconfigError
@@ -31,14 +33,21 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 Kubectl = Callable[..., str]
 
 
+def knows_all(admin: AdminClient, contract: Contract) -> bool:
+    """A broker that has only just started may not know of any other, nor of itself."""
+    with contextlib.suppress(KafkaException):
+        return len(admin.list_topics(timeout=60).brokers) == len(contract.kafka.brokers)
+    return False
+
+
 @pytest.fixture(scope="module")
 def declared(contract: Contract, reach: ReachByPortForward) -> Contract:
     """The contract with a topic, which exists."""
     topic = TopicExpected(name="orders", partitions=3, replication_factor=3, config={"retention.ms": "60000"})
     with forwarded(reach, brokers=[0, 1, 2], zookeeper=[]) as forwards:
         admin = AdminClient({"bootstrap.servers": ",".join(forwards.brokers.values())})
-        while len(admin.list_topics(timeout=60).brokers) < len(contract.kafka.brokers):
-            time.sleep(0.5)  # until the last of them has joined
+        while not knows_all(admin, contract):
+            time.sleep(0.5)
         made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=topic.config)
         admin.create_topics([made], operation_timeout=30)[topic.name].result(30)
     return contract.model_copy(update={"topics": (topic,)})

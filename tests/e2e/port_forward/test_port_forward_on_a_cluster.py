@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from kazoo.client import KazooClient
 from wsproto.events import Event, Ping
@@ -41,6 +41,13 @@ def until(condition: Callable[[], object], what: str, seconds: float = 60) -> No
 def dial(address: str) -> socket.socket:
     host, port = address.split(":")
     return socket.create_connection((host, int(port)), timeout=60)
+
+
+def knows_the_cluster(broker: AdminClient) -> bool:
+    """It takes connections before its controller has told it of any broker or topic."""
+    with contextlib.suppress(KafkaException):
+        return bool(broker.list_topics(timeout=60).brokers)
+    return False
 
 
 def ask(connection: socket.socket, four_letters: str = "srvr") -> str:
@@ -230,7 +237,7 @@ def test_a_pod_deleted_under_load_costs_no_acknowledged_message(
     assert len(seen) == len(set(seen)), "duplicated"
     # and the same forward leads to the new pod
     admin = AdminClient({"bootstrap.servers": forwards.brokers[1]}, logger=_silent())
-    assert admin.list_topics(timeout=60).brokers
+    until(lambda: knows_the_cluster(admin), "the new broker knows the cluster")
     assert "kafka-1" not in forwards.troubles
 
 
