@@ -56,8 +56,10 @@ def state(*sizes: str, **templates: Any) -> dict[str, Any]:
     return {**config(**templates), "claims": dict(zip(NAMES, sizes, strict=False))}
 
 
-def seen(*sizes: str, storage_class: str | None = "fast", grows: bool | None = True, **more: Any) -> Survey:
-    """A StatefulSet whose claims have these sizes; its template has that of the first one."""
+def seen(
+    *sizes: str, storage_class: str | None = "fast", grows: bool | None = True, lives: bool = True, **more: Any
+) -> Survey:
+    """A StatefulSet whose claims have these sizes; its template has that of the first one. The claims may be alone."""
     claims = tuple(
         ClaimSeen(
             name=name,
@@ -72,9 +74,9 @@ def seen(*sizes: str, storage_class: str | None = "fast", grows: bool | None = T
     return Survey(
         seen=StatefulSetSeen(
             name="events-kafka",
-            uid="uid" if sizes else None,
+            uid="uid" if sizes and lives else None,
             replicas=len(sizes),
-            templates={"data": TemplateSeen(size=sizes[0], storage_class=storage_class)} if sizes else {},
+            templates={"data": TemplateSeen(size=sizes[0], storage_class=storage_class)} if sizes and lives else {},
             claims=claims,
         ),
         grows={storage_class: grows} if storage_class else {},
@@ -224,6 +226,28 @@ def test_another_storage_class_is_refused(claims: VolumeClaimsResource, living: 
     # To name the class that the claims have, in place of the cluster's default, is no change of class.
     plan = planned(claims, state("10Gi", data=template(storage_class=None)), config())
     assert errors(plan.diagnostics) == []
+
+
+@pytest.mark.parametrize("found", [seen("10Gi"), seen("10Gi", lives=False), ApiServerError("https://there", "away")])
+def test_a_template_that_comes_or_goes_is_refused_while_claims_are_there(
+    claims: VolumeClaimsResource, living: Living, found: Survey | Exception
+) -> None:
+    """The servers would look in an empty volume for what they have written elsewhere."""
+    living(found)
+    plan = planned(claims, state("10Gi"), config(data=template(), log=template()))
+    assert of("error", plan.diagnostics) == ["StatefulSet events-kafka cannot get a further claim template log"]
+    plan = planned(claims, state("10Gi"), config(other=template()))
+    assert of("error", plan.diagnostics) == [
+        "StatefulSet events-kafka cannot get a further claim template other",
+        "StatefulSet events-kafka cannot give up its claim template data",
+    ]
+
+
+def test_a_template_may_come_before_the_first_claim_is_made(claims: VolumeClaimsResource, living: Living) -> None:
+    for found in (seen(), ApiServerError("https://there", "away")):
+        living(found)
+        plan = planned(claims, state(), config(data=template(), log=template()))
+        assert errors(plan.diagnostics) == []
 
 
 def test_another_stateful_set_has_claims_of_its_own_and_the_old_ones_stay(claims: VolumeClaimsResource) -> None:

@@ -68,7 +68,6 @@ def grow(
     reach: KubernetesReach,
     stateful_set: str,
     declared: Mapping[str, TemplateSeen],
-    gone: frozenset[str],
     stopped: threading.Event,
 ) -> None:
     """Let the claims grow, wait until their volumes have, and delete a StatefulSet of other templates without its pods.
@@ -78,8 +77,7 @@ def grow(
     Args:
         reach: The cluster and namespace.
         stateful_set: Its name; there may be none, and no claims either.
-        declared: Size and class of each template.
-        gone: Templates that were declared before and are no longer.
+        declared: Size and class of each template: the templates of the StatefulSet, where there is one.
         stopped: Set when the user presses Ctrl-C.
 
     Raises:
@@ -102,21 +100,18 @@ def grow(
                     Diagnostic(f"Claim {claim.name} cannot grow from {claim.size} to {size}", f"{problem}.")
                 ) from None
         await _resized(cluster, stateful_set, declared, stopped)
-        if seen.uid is not None and differs(seen.templates, declared, gone):
+        if seen.uid is not None and differs(seen.templates, declared):
             await _orphan(cluster, stateful_set, seen.uid, stopped)
 
     ask(reach, work)
 
 
-def differs(
-    living: Mapping[str, TemplateSeen], declared: Mapping[str, TemplateSeen], gone: frozenset[str] = frozenset()
-) -> bool:
-    """Whether a StatefulSet makes its claims of anything else than is declared."""
-    return bool(gone & living.keys()) or any(
-        name not in living
-        or Quantity(living[name].size) != Quantity(template.size)
-        or living[name].storage_class != template.storage_class
+def differs(living: Mapping[str, TemplateSeen], declared: Mapping[str, TemplateSeen]) -> bool:
+    """Whether a StatefulSet of the declared templates makes its claims of another size or class."""
+    return any(
+        Quantity(living[name].size) != Quantity(template.size) or living[name].storage_class != template.storage_class
         for name, template in declared.items()
+        if name in living
     )
 
 

@@ -1,7 +1,7 @@
 """``hikube_volume_claims``: the claims of a StatefulSet, which grow in place and never go."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, warn
@@ -28,7 +28,7 @@ class VolumeClaimsResource(Resource):
         description="The volume claims of a StatefulSet, applied before the release that has it. Growth patches the "
         "claims, waits for the volumes, and deletes the StatefulSet without its pods, so that the release makes it "
         "anew around them: no pod restarts. Shrinking, another storage class, and growth on a class that does not "
-        "allow it are refused at plan time. Claims are never deleted.",
+        "allow it are refused at plan time, and so are templates that come or go. Claims are never deleted.",
         attributes={
             "stateful_set": Attribute(
                 STRING, required=True, description="Name of the StatefulSet, in the namespace of the provider."
@@ -116,7 +116,7 @@ class VolumeClaimsResource(Resource):
         except KubernetesError as problem:
             if not _passes(problem):
                 return [_not_read(problem, planned["stateful_set"])]
-            return [*_shrinking_by_what_is_known(prior, planned)] if prior is not None else []
+            return [*_faults_by_what_is_known(prior, planned)] if prior is not None else []
         return [*_faults(found, prior, planned)]
 
     # ---- reading ---------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ class VolumeClaimsResource(Resource):
             found = survey(reach, name)
             _refuse(found, prior, planned)
             try:
-                grow(reach, name, _declared(planned), _gone(prior, planned), self._session.stopped)
+                grow(reach, name, _declared(planned), self._session.stopped)
             finally:
                 found = survey(reach, name)
         except (KubernetesError, Refusal) as problem:
@@ -216,11 +216,6 @@ def _declared(state: State) -> "dict[str, TemplateSeen]":
         name: TemplateSeen(size=template["size"], storage_class=template["storage_class"])
         for name, template in state["templates"].items()
     }
-
-
-def _gone(prior: State | None, planned: State) -> frozenset[str]:
-    """Templates that were declared before."""
-    return frozenset(prior["templates"] if prior else ()) - frozenset(planned["templates"])
 
 
 def _in_the_spelling_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,6 +275,8 @@ def _faults(found: "Survey", prior: State | None, planned: State) -> Iterator[Di
     from hikube_kafka.provider.claim_growth import differs, too_small  # noqa: PLC0415 - slow to load
 
     declared = _declared(planned)
+    there = found.seen.templates or {claim.template for claim in found.seen.claims} & {*declared, *_templates(prior)}
+    yield from _others(there, prior, planned)
     for claim in found.seen.claims:
         template = declared.get(claim.template)
         before = prior["templates"].get(claim.template) if prior else None
@@ -295,13 +292,41 @@ def _faults(found: "Survey", prior: State | None, planned: State) -> Iterator[Di
         why = _fixed(claim, found)
         if why:
             yield _cannot_grow(claim, declared[claim.template].size, why)
-    if found.seen.uid is not None and differs(found.seen.templates, declared, _gone(prior, planned)):
+    if found.seen.uid is not None and differs(found.seen.templates, declared):
         yield Diagnostic(
             f"StatefulSet {found.seen.name} will be deleted without its pods",
             "The sizes in it cannot be changed. Its pods go on running, and the release, which must be applied after "
             "this, makes it anew around them.",
             "warning",
         )
+
+
+def _others(there: Collection[str], prior: State | None, planned: State) -> Iterator[Diagnostic]:
+    """Templates that come or go while claims are there.
+
+    A ZooKeeper server keeps its transactions in the claim ``log`` if it has one, else in ``data``. It would look for
+    them in the other one from now on; the release would roll, and the first server stay away.
+    """
+    name = planned["stateful_set"]
+    if not there:
+        return
+    for template in sorted(planned["templates"].keys() - there):
+        yield Diagnostic(
+            f"StatefulSet {name} cannot get a further claim template {template}",
+            f"It lives with {', '.join(sorted(there))}. Its pods would look in an empty volume for what they have "
+            f"written elsewhere. Take {template} out; a platform that has it from its first apply can take over.",
+            path=("templates", template),
+        )
+    for template in sorted((_templates(prior) - planned["templates"].keys()) & {*there}):
+        yield Diagnostic(
+            f"StatefulSet {name} cannot give up its claim template {template}",
+            f"Its pods have written there what they would then look for elsewhere. Declare {template} as before.",
+            path=("templates",),
+        )
+
+
+def _templates(state: State | None) -> set[str]:
+    return set(state["templates"]) if state else set()
 
 
 def _refuse(found: "Survey", prior: State | None, planned: State) -> None:
@@ -328,8 +353,10 @@ def _fixed(claim: "ClaimSeen", found: "Survey") -> str | None:
     return None
 
 
-def _shrinking_by_what_is_known(prior: State, planned: State) -> Iterator[Diagnostic]:
+def _faults_by_what_is_known(prior: State, planned: State) -> Iterator[Diagnostic]:
     """The same without the cluster: what the state remembers of the claims."""
+    if prior["claims"]:
+        yield from _others(_templates(prior), prior, planned)
     for claim, size in (prior["claims"] or {}).items():
         template = _template_of(claim, planned)
         if template is None:

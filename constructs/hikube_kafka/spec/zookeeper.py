@@ -19,7 +19,9 @@ class ZooKeeper(Model):
     storage: Storage = Storage("5Gi")
     """Disk of each server. Default: Hikube's."""
     log_storage: Storage | None = None
-    """A disk of its own for the transaction log, which every write waits for. None means the log is on ``storage``."""
+    """A disk of its own for the transaction log, which every write waits for. None means the log is on ``storage``.
+
+    On Kubernetes it is decided before the first apply: a server that finds its log elsewhere does not start."""
     resources: Resources = Resources.preset("small")
     """Processor and memory of each server. Default: Hikube's."""
     heap: Quantity | None = None
