@@ -175,7 +175,7 @@ def measure(folder: Path, shim: Path, *, count: int, runs: int) -> None:
     empty = Configuration(folder / "empty", empty_configuration(count))
     PROGRESS.print(f"creating {count} topics, gathered")
     gathered = timed(lambda: topics.terraform("apply", "-auto-approve"))
-    empty.terraform("apply", "-auto-approve")
+    terraforms_own = timed(lambda: empty.terraform("apply", "-auto-approve"))
 
     requests = requests_of_a_refresh(count)
     print(f"| requests of a refresh of {count} topics | {sum(requests.values())}: {dict(requests)} |")
@@ -190,7 +190,13 @@ def measure(folder: Path, shim: Path, *, count: int, runs: int) -> None:
     topics.terraform("destroy", "-auto-approve")
     PROGRESS.print(f"creating {count} topics, one by one")
     alone = timed(lambda: topics.terraform("apply", "-auto-approve", "-parallelism=1"))
+    empty.terraform("destroy", "-auto-approve")
+    terraforms_own_alone = timed(lambda: empty.terraform("apply", "-auto-approve", "-parallelism=1"))
     compare(f"apply that creates {count} topics, gathered", [gathered], "the same, one by one", [alone])
+    row(f"apply that creates {count} terraform_data", [terraforms_own.clock])
+    row("the same, one by one", [terraforms_own_alone.clock])
+    beyond = (gathered.clock - terraforms_own.clock) / (alone.clock - terraforms_own_alone.clock)
+    row("ratio of what the topics take beyond that", [beyond], unit="")
 
 
 def compare(what: str, costs: list[Cost], measure: str, measures: list[Cost]) -> None:

@@ -4,8 +4,10 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -32,6 +34,7 @@ SMALL_BROKER = {
     "heap": "384m",
     "forwardPort": FORWARD_PORT,
 }
+ZONED = SMALL_BROKER | {"rack.fromZone": True, r"config.broker\.rack": "<rack>"}
 
 
 def eventually(condition: Callable[[], None], seconds: float = 120) -> None:
@@ -78,10 +81,17 @@ def pods(kubectl: "Kubectl", namespace: str) -> Callable[[str], dict[str, dict[s
     return read
 
 
+class Look(NamedTuple):
+    """Brokers that are missing in the in-sync replicas of any partition, and when."""
+
+    at: datetime
+    missing: set[int]
+
+
 @contextlib.contextmanager
-def watched(bootstrap: str) -> Iterator[list[set[int]]]:
-    """Look at every partition, again and again: which brokers are missing in its in-sync replicas."""
-    looks: list[set[int]] = []
+def watched(bootstrap: str) -> Iterator[list[Look]]:
+    """Look at every partition, again and again."""
+    looks: list[Look] = []
     ended = threading.Event()
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
@@ -90,7 +100,8 @@ def watched(bootstrap: str) -> Iterator[list[set[int]]]:
             with contextlib.suppress(Exception):  # a broker that is just being restarted
                 topics = admin.list_topics(timeout=5).topics
                 partitions = [each for topic in topics.values() for each in topic.partitions.values()]
-                looks.append({broker for each in partitions for broker in set(each.replicas) - set(each.isrs)})
+                missing = {broker for each in partitions for broker in set(each.replicas) - set(each.isrs)}
+                looks.append(Look(datetime.now(UTC), missing))
             ended.wait(0.1)
 
     thread = threading.Thread(target=look)
@@ -100,6 +111,15 @@ def watched(bootstrap: str) -> Iterator[list[set[int]]]:
     finally:
         ended.set()
         thread.join()
+
+
+def in_full(looks: list[Look]) -> list[tuple[datetime, datetime]]:
+    """When every partition had all of its replicas in sync: from the first such look to the last one in a row."""
+    spans: list[tuple[datetime, datetime]] = []
+    for before, look in pairwise(looks):
+        if not look.missing:
+            spans.append((look.at if before.missing else spans.pop()[0] if spans else before.at, look.at))
+    return spans
 
 
 @pytest.mark.usefixtures("installed")
@@ -137,25 +157,56 @@ def test_a_server_is_the_first_process_of_its_container(kubectl: "Kubectl", name
         assert "java" in kubectl("-n", namespace, "exec", pod, "--", "cat", "/proc/1/comm")
 
 
+@pytest.fixture
+def taken(kubectl: "Kubectl", namespace: str) -> Callable[[set[str]], dict[str, datetime]]:
+    """When Kubernetes began to stop pods, of those with these uids, by the pods' names, the first one first."""
+
+    def read(uids: set[str]) -> dict[str, datetime]:
+        events = json.loads(kubectl("-n", namespace, "get", "events", "--field-selector=reason=Killing", "-o", "json"))
+        found = [
+            (datetime.fromisoformat(event["lastTimestamp"]), event["involvedObject"]["name"])
+            for event in events["items"]
+            if event["involvedObject"]["uid"] in uids
+        ]
+        return {pod: moment for moment, pod in sorted(found)}
+
+    return read
+
+
 def test_a_changed_configuration_takes_one_broker_at_a_time_and_loses_nothing(
-    bootstrap: str, kubectl: "Kubectl", release: Release, pods: Callable[[str], dict[str, dict[str, Any]]], traffic: Any
+    bootstrap: str,
+    release: Release,
+    pods: Callable[[str], dict[str, dict[str, Any]]],
+    taken: Callable[[set[str]], dict[str, datetime]],
+    traffic: Any,
 ) -> None:
     traffic.new_topic(bootstrap, "rolled")
     before = {name: pod["metadata"]["uid"] for name, pod in pods("kafka").items()}
     with watched(bootstrap) as looks, traffic.Load(bootstrap, "rolled", 6) as load:
-        release("kafka", "kafka", SMALL_BROKER | {"rack.fromZone": True, r"config.broker\.rack": "<rack>"})
-    after = pods("kafka")
-    assert all(pod["metadata"]["uid"] != before[name] for name, pod in after.items())
-    assert {frozenset(missing) for missing in looks} == {frozenset(), frozenset({0}), frozenset({1}), frozenset({2})}
+        release("kafka", "kafka", ZONED)
+    assert all(pod["metadata"]["uid"] != before[name] for name, pod in pods("kafka").items())
+    assert {frozenset(look.missing) for look in looks} == {frozenset(), *(frozenset({broker}) for broker in range(3))}
     lost, _ = load.lost_and_duplicated()
     assert lost == set()
 
+    moments = taken(set(before.values()))
+    assert list(moments) == ["kafka-2", "kafka-1", "kafka-0"]
+    second = timedelta(seconds=1)  # an event tells no fractions of one
+    for pod, moment in moments.items():
+        assert any(start < moment + second and moment <= end for start, end in in_full(looks)), f"{pod} was taken early"
+
+
+def test_a_broker_is_in_the_rack_that_its_node_has_as_its_zone(
+    bootstrap: str, kubectl: "Kubectl", release: Release, pods: Callable[[str], dict[str, dict[str, Any]]]
+) -> None:
+    release("kafka", "kafka", ZONED)
     nodes = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
     zones = {node["metadata"]["name"]: node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in nodes}
     admin = AdminClient({"bootstrap.servers": bootstrap})
     described = admin.describe_cluster().result(30)
     assert {node.id: node.rack for node in described.nodes} == {
-        ordinal: zones[after[f"kafka-{ordinal}"]["spec"]["nodeName"]] for ordinal in range(3)
+        ordinal: zones[pod["spec"]["nodeName"]]
+        for ordinal, pod in enumerate(pod for _, pod in sorted(pods("kafka").items()))
     }
 
 
@@ -167,13 +218,14 @@ def test_a_broker_that_is_told_to_stop_waits_for_another_that_is_behind(
         kubectl("-n", namespace, "delete", "pod", "kafka-2", "--wait=false")
 
         def second_is_behind() -> None:
-            assert looks[-1] == {2}
+            assert looks[-1].missing == {2}
 
         eventually(second_is_behind)
         kubectl("-n", namespace, "delete", "pod", "kafka-1", "--wait=true")
         kubectl("-n", namespace, "rollout", "status", "statefulset/kafka", "--timeout=300s")
-    assert {1, 2} not in looks
-    assert {1} in looks
+    missing = [look.missing for look in looks]
+    assert {1, 2} not in missing
+    assert {1} in missing
     lost, _ = load.lost_and_duplicated()
     assert lost == set()
 

@@ -146,6 +146,16 @@ def test_brokers_differ_only_where_a_mark_stands() -> None:
     )
 
 
+@pytest.mark.parametrize(("servers", "named"), [(1, 1), (3, 3), (5, 3), (7, 4), (9, 5)])
+def test_brokers_are_told_of_zookeeper_servers_enough_that_one_always_serves(servers: int, named: int) -> None:
+    """And of no more: the brokers stay as they are while an ensemble of three grows to five."""
+    declared = platform().model_copy(update={"zookeeper": ZooKeeper(servers=servers, chroot="/shop")})
+    assert LAYOUT.zookeeper_connect(declared) == (
+        ",".join(f"events-zookeeper-{server}.events-zookeeper-headless.shop.svc:2181" for server in range(named))
+        + "/shop"
+    )
+
+
 def test_without_racks_a_broker_has_none() -> None:
     assert "broker.rack" not in kafka_values(platform(), LAYOUT).config
     from_zone = kafka_values(platform(), KubernetesLayout(namespace="shop", rack_from_zone=True))

@@ -7,7 +7,6 @@ from hikube_kafka.platform.cdk import Construct, ITerraformDependable, Terraform
 from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
 from hikube_kafka.spec.kubernetes import KubernetesLayout
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.properties import zookeeper_connect
 from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.releases import zookeeper_values
 
@@ -58,6 +57,4 @@ class ZooKeeperRelease(HelmRelease):
             depends_on=depends_on,
         )
         self.servers = platform.zookeeper.model_copy(update={"chroot": ""})
-        self.connect = zookeeper_connect(
-            platform.model_copy(update={"zookeeper": self.servers}), layout.zookeeper_addresses(platform)
-        )
+        self.connect = layout.zookeeper_connect(platform.model_copy(update={"zookeeper": self.servers}))

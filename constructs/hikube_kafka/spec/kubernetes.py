@@ -24,7 +24,7 @@ from hikube_kafka.spec.kafka import Listener
 from hikube_kafka.spec.local import expected_topics
 from hikube_kafka.spec.model import ChartModel, Model
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.properties import BrokerAddress, ZooKeeperAddress, cluster_settings
+from hikube_kafka.spec.properties import BrokerAddress, ZooKeeperAddress, cluster_settings, zookeeper_connect
 from hikube_kafka.spec.rules import Problem
 from hikube_kafka.spec.security import ClientSecurity, Protocol
 from hikube_kafka.spec.storage import Storage
@@ -195,6 +195,16 @@ class KubernetesLayout(Model):
             )
             for server in range(1, platform.zookeeper.servers + 1)
         }
+
+    def zookeeper_connect(self, platform: Platform) -> str:
+        """Kafka's ``zookeeper.connect``: the first three servers, or as many as no outage short of the quorum's takes.
+
+        Of 2f+1 servers a quorum lacks f at most, so one of f+1 always serves. As an ensemble of three grows to five
+        and shrinks again this stays as it is: no broker restarts, and none has a session with a server that goes.
+        """
+        servers = self.zookeeper_addresses(platform)
+        named = max(3, len(servers) // 2 + 1)
+        return zookeeper_connect(platform, dict(list(servers.items())[:named]))
 
     def _pod(self, release: str, ordinal: int) -> str:
         # Without the cluster's own domain, which is not cluster.local everywhere: a pod's resolver adds it.

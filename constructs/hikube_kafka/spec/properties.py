@@ -65,7 +65,7 @@ class ZooKeeperAddress:
 
 
 def zookeeper_connect(platform: Platform, servers: Mapping[int, ZooKeeperAddress]) -> str:
-    """Kafka's ``zookeeper.connect``: every server, and the chroot once at the end."""
+    """Kafka's ``zookeeper.connect``: these servers, and the chroot once at the end."""
     return ",".join(servers[server].client for server in sorted(servers)) + platform.zookeeper.chroot
 
 

@@ -18,7 +18,7 @@ from hikube_kafka.spec.kubernetes import (
 )
 from hikube_kafka.spec.model import ChartModel
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.properties import server_properties, zookeeper_connect, zookeeper_settings
+from hikube_kafka.spec.properties import server_properties, zookeeper_settings
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import Resources
 from hikube_kafka.spec.storage import Storage
@@ -197,7 +197,7 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
         rack="<rack>" if racked else None,
         listeners=layout.listeners(platform),
         addresses=layout.broker_addresses(platform),
-        connect=connect or zookeeper_connect(platform, layout.zookeeper_addresses(platform)),
+        connect=connect or layout.zookeeper_connect(platform),
         data=f"{KAFKA_DATA}/log",
     )
     return KafkaValues(

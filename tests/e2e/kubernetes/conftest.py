@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -290,10 +291,11 @@ class Load:
             assert time.monotonic() < deadline, "the brokers acknowledge nothing"
             time.sleep(0.5)
 
-    def longest_pause(self) -> float:
-        """Seconds between two acknowledgements, whatever their partition."""
+    def longest_pause(self) -> tuple[float, datetime]:
+        """Seconds between two acknowledgements, whatever their partition, and since when there was none."""
         times = sorted(event["timestamp"] for event in self.acknowledged)
-        return max(after - before for before, after in pairwise(times)) / 1000
+        pause, begin = max((after - before, before) for before, after in pairwise(times))
+        return pause / 1000, datetime.fromtimestamp(begin / 1000, UTC)
 
     def lost_and_duplicated(self) -> tuple[set[str], set[str]]:
         """Acknowledged messages that are not there, and messages that are there more than once."""
@@ -309,12 +311,14 @@ class Load:
 
     def told(self, what: str, *, duplicated: int) -> None:
         """Log the figures: ``pytest --log-cli-level=INFO`` shows them."""
+        pause, begin = self.longest_pause()
         _LOG.info(
-            "%s: %d acknowledged, %d duplicated, longest pause of all writes %.1f s",
+            "%s: %d acknowledged, %d duplicated, longest pause of all writes %.1f s, from %s UTC",
             what,
             len(self.acknowledged),
             duplicated,
-            self.longest_pause(),
+            pause,
+            f"{begin:%H:%M:%S}",
         )
 
     def end(self) -> None:

@@ -162,13 +162,14 @@ def test_a_broker_that_holds_replicas_goes_only_once_it_is_drained(
 
 
 def test_zookeeper_grows_and_shrinks_while_it_serves(deployment: Any, load: Callable[..., Any]) -> None:
-    before = deployment.pods("shop-zookeeper")
+    before = deployment.pods("shop-zookeeper"), deployment.pods("shop-kafka")
     with load() as messages:
         deployment.apply(servers=5)
         deployment.smoke(expected=0)
         deployment.apply(servers=3)
 
-    assert deployment.pods("shop-zookeeper") == before, "no server that stays is restarted"
+    after = deployment.pods("shop-zookeeper"), deployment.pods("shop-kafka")
+    assert after == before, "no server that stays is restarted, and no broker"
     nothing_is_lost(messages, "three to five to three ZooKeeper servers")
     deployment.smoke(expected=0)
     assert deployment.plan_code() == 0
