@@ -215,6 +215,15 @@ class Deployment:
         self.run(self._helm, *command, *values, "--wait", "--timeout", "10m", cwd=self._stack)
 
 
+PRODUCER = {
+    # As Kafka's producers do unless told otherwise; the tool that sends here would give up at once.
+    "enable.idempotence": "true",
+    "retries": "2147483647",
+    # Without keys a producer stays with one partition for a while: here each has messages all the time.
+    "partitioner.class": "org.apache.kafka.clients.producer.RoundRobinPartitioner",
+}
+
+
 class Load:
     """Messages with acks=all from a pod of its own, from entering to leaving; then what became of them."""
 
@@ -224,12 +233,16 @@ class Load:
         self._node = node
         self._pod = f"load-{uuid.uuid4().hex[:6]}"
         self.acknowledged: list[dict[str, Any]] = []
+        self.given_up: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
         bootstrap = f"shop-kafka.{self._deployment.namespace}.svc:9092"
+        settings = "\\n".join(f"{key}={value}" for key, value in PRODUCER.items())
         produce = (
+            f"printf '{settings}' > /tmp/producer.properties; "
             "/opt/kafka/bin/kafka-run-class.sh org.apache.kafka.tools.VerifiableProducer "
-            f"--bootstrap-server {bootstrap} --topic {self._topic} --throughput 300 --acks -1 > /tmp/acknowledged"
+            f"--bootstrap-server {bootstrap} --topic {self._topic} --throughput 300 --acks -1 "
+            "--producer.config /tmp/producer.properties > /tmp/acknowledged"
         )
         secure = {
             "allowPrivilegeEscalation": False,
@@ -275,6 +288,7 @@ class Load:
             lines = self._exec("cat /tmp/acknowledged").splitlines()
             events = [json.loads(line) for line in lines if line.startswith("{")]
             self.acknowledged = [event for event in events if event["name"] == "producer_send_success"]
+            self.given_up = [event for event in events if event["name"] == "producer_send_error"]
 
     def _exec(self, script: str) -> str:
         return self._deployment.kubectl("exec", self._pod, "--", "bash", "-c", script)
@@ -291,9 +305,11 @@ class Load:
             assert time.monotonic() < deadline, "the brokers acknowledge nothing"
             time.sleep(0.5)
 
-    def longest_pause(self) -> tuple[float, datetime]:
-        """Seconds between two acknowledgements, whatever their partition, and since when there was none."""
-        times = sorted(event["timestamp"] for event in self.acknowledged)
+    def longest_pause(self, partition: int | None = None) -> tuple[float, datetime]:
+        """Seconds between two acknowledgements, of one partition or of any, and since when there was none."""
+        times = sorted(
+            event["timestamp"] for event in self.acknowledged if partition is None or event["partition"] == partition
+        )
         pause, begin = max((after - before, before) for before, after in pairwise(times))
         return pause / 1000, datetime.fromtimestamp(begin / 1000, UTC)
 
@@ -312,13 +328,17 @@ class Load:
     def told(self, what: str, *, duplicated: int) -> None:
         """Log the figures: ``pytest --log-cli-level=INFO`` shows them."""
         pause, begin = self.longest_pause()
+        worst, its_begin = max(map(self.longest_pause, range(PARTITIONS)))
         _LOG.info(
-            "%s: %d acknowledged, %d duplicated, longest pause of all writes %.1f s, from %s UTC",
+            "%s: %d acknowledged, %d duplicated; longest pause of all partitions %.1f s, from %s UTC, of one %.1f s, "
+            "from %s",
             what,
             len(self.acknowledged),
             duplicated,
             pause,
             f"{begin:%H:%M:%S}",
+            worst,
+            f"{its_begin:%H:%M:%S}",
         )
 
     def end(self) -> None:

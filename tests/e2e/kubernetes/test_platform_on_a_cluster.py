@@ -12,9 +12,11 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 
 def nothing_is_lost(load: Any, what: str) -> None:
+    """Every acknowledged message is there, and every message was acknowledged in the end."""
     lost, duplicated = load.lost_and_duplicated()
     load.told(what, duplicated=len(duplicated))
     assert lost == set()
+    assert load.given_up == []
 
 
 class InSyncWatch:
