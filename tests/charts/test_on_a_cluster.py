@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from hikube_kafka.spec.contract import ReachByPortForward
 if TYPE_CHECKING:
     from conftest import Helm, Kubectl
 
+_LOG = logging.getLogger(__name__)
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 Release = Callable[..., None]
@@ -190,6 +192,9 @@ def test_a_changed_configuration_takes_one_broker_at_a_time_and_loses_nothing(
     assert lost == set()
 
     moments = taken(set(before.values()))
+    for start, end in in_full(looks):
+        _LOG.info("every partition in full from %s to %s", f"{start:%H:%M:%S.%f}"[:-5], f"{end:%H:%M:%S.%f}"[:-5])
+    _LOG.info("taken: %s", ", ".join(f"{pod} at {moment:%H:%M:%S}" for pod, moment in moments.items()))
     assert list(moments) == ["kafka-2", "kafka-1", "kafka-0"]
     second = timedelta(seconds=1)  # an event tells no fractions of one
     for pod, moment in moments.items():
