@@ -1,7 +1,8 @@
 """A platform on a real cluster, delivered as users do it: synthesized, applied, held to its contract from outside.
 
 The releases are applied by Terraform where a mirror has the provider ``hashicorp/helm``, else by the ``helm`` command
-with the very values and charts of the synthesized stack. Everything else is Terraform's in both cases.
+with the very values and charts of the synthesized stack; the namespace is the stack's where a mirror has
+``hashicorp/kubernetes``. Everything else is Terraform's in any case.
 """
 
 import json
@@ -36,7 +37,7 @@ from hikube_kafka.platform import App, KafkaPlatform, KubernetesTarget
 from hikube_kafka.platform.cdk import LocalBackend, TerraformStack
 from hikube_kafka.spec import Kafka, Resources, Storage, Topic, ZooKeeper
 
-out, kubeconfig, namespace, declared = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
+out, kubeconfig, namespace, declared, create = *sys.argv[1:4], *map(json.loads, sys.argv[4:])
 app = App(outdir=out)
 stack = TerraformStack(app, "shop")
 LocalBackend(stack, path="../../../shop.tfstate")
@@ -46,7 +47,7 @@ KafkaPlatform(
     target=KubernetesTarget(
         namespace=namespace,
         kubeconfig=kubeconfig,
-        create_namespace=False,
+        create_namespace=create,
         drain=declared["drain"],
         # A fourth broker has to find a place on three nodes.
         pods={"anti_affinity": "preferred"},
@@ -71,13 +72,13 @@ app.synth()
 """
 
 
-def helm_mirror() -> Path | None:
-    """A directory of providers that has ``hashicorp/helm``."""
+def mirror_of(provider: str) -> Path | None:
+    """A directory of providers that has this one of HashiCorp's."""
     configuration = Path(os.environ.get("TF_CLI_CONFIG_FILE") or "~/.terraformrc").expanduser()
     text = configuration.read_text() if configuration.is_file() else ""
     named = re.findall(r'filesystem_mirror\s*\{[^}]*?path\s*=\s*"([^"]+)"', text)
     for mirror in (Path(each).expanduser() for each in (*named, "~/.terraform.d/plugins")):
-        if any(mirror.glob("*/hashicorp/helm/*")):
+        if any(mirror.glob(f"*/hashicorp/{provider}/*")):
             return mirror
     return None
 
@@ -102,13 +103,17 @@ class Deployment:
         }
         self._folder = folder
         self._kubeconfig = os.environ["KUBECONFIG"]
-        self._mirror = helm_mirror()
+        self._mirror = mirror_of("helm")
+        namespace_mirror = mirror_of("kubernetes")
+        self.has_namespace = namespace_mirror is not None
+        """Whether the namespace is a resource of the stack."""
         self._helm = helm_command()
         if self._mirror is None and self._helm is None:
             pytest.skip("no mirror has the provider hashicorp/helm, and there is no helm command: make helm brings one")
         plugins = folder / "plugins"
         install(plugins)
-        mirrors = "".join(f'filesystem_mirror {{\n path = "{each}"\n}}\n' for each in (plugins, self._mirror) if each)
+        paths = dict.fromkeys(each for each in (plugins, self._mirror, namespace_mirror) if each)
+        mirrors = "".join(f'filesystem_mirror {{\n path = "{path}"\n}}\n' for path in paths)
         (folder / "terraformrc").write_text(f"provider_installation {{\n{mirrors}}}\n")
         self._environment = os.environ | {
             "TF_CLI_CONFIG_FILE": str(folder / "terraformrc"),
@@ -186,6 +191,7 @@ class Deployment:
             self._kubeconfig,
             self.namespace,
             json.dumps(self.declared),
+            json.dumps(self.has_namespace),
         )
         releases: list[dict[str, Any]] = []
         if self._mirror is None:
@@ -356,15 +362,16 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             pytest.skip(f"{program} is not on PATH")
     namespace = f"shop-{uuid.uuid4().hex[:6]}"
     deployed = Deployment(tmp_path_factory.mktemp("kubernetes"), namespace)
-    deployed.run("kubectl", "create", "namespace", namespace)
-    deployed.run("kubectl", "label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    if not deployed.has_namespace:
+        deployed.run("kubectl", "create", "namespace", namespace)
+        deployed.run("kubectl", "label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
     try:
         deployed.apply()
         yield deployed
     finally:
         # All at once and without the gate that keeps a broker from leaving others behind.
         deployed.kubectl("delete", "pods", "--all", "--force", "--grace-period=0")
-        deployed.run("kubectl", "delete", "namespace", namespace, "--timeout=300s")
+        deployed.run("kubectl", "delete", "namespace", namespace, "--ignore-not-found", "--timeout=300s")
 
 
 @pytest.fixture

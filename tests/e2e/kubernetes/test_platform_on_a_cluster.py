@@ -58,6 +58,19 @@ def test_a_platform_is_deployed_passes_the_gate_from_outside_and_a_second_plan_i
     assert deployment.plan_code() == 0
 
 
+def test_the_namespace_lets_in_restricted_pods_alone_and_no_plan_deletes_it(deployment: Any) -> None:
+    if not deployment.has_namespace:
+        pytest.skip("no mirror has the provider hashicorp/kubernetes: the namespace was made by kubectl")
+    labels = json.loads(deployment.kubectl("get", "namespace", deployment.namespace, "-o", "json"))["metadata"][
+        "labels"
+    ]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+    said = deployment.terraform("plan", "-destroy", "-input=false", expected=(1,))
+    assert "Instance cannot be destroyed" in said
+    assert "kubernetes_namespace_v1.shop" in said
+
+
 def test_a_changed_configuration_rolls_the_brokers_one_at_a_time_and_loses_nothing(
     deployment: Any, load: Callable[..., Any]
 ) -> None:
