@@ -276,7 +276,7 @@ def _faults(found: "Survey", prior: State | None, planned: State) -> Iterator[Di
 
     declared = _declared(planned)
     there = found.seen.templates or {claim.template for claim in found.seen.claims} & {*declared, *_templates(prior)}
-    yield from _others(there, prior, planned)
+    yield from _coming_or_going(there, prior, planned)
     for claim in found.seen.claims:
         template = declared.get(claim.template)
         before = prior["templates"].get(claim.template) if prior else None
@@ -301,7 +301,7 @@ def _faults(found: "Survey", prior: State | None, planned: State) -> Iterator[Di
         )
 
 
-def _others(there: Collection[str], prior: State | None, planned: State) -> Iterator[Diagnostic]:
+def _coming_or_going(there: Collection[str], prior: State | None, planned: State) -> Iterator[Diagnostic]:
     """Templates that come or go while claims are there.
 
     A ZooKeeper server keeps its transactions in the claim ``log`` if it has one, else in ``data``. It would look for
@@ -356,7 +356,7 @@ def _fixed(claim: "ClaimSeen", found: "Survey") -> str | None:
 def _faults_by_what_is_known(prior: State, planned: State) -> Iterator[Diagnostic]:
     """The same without the cluster: what the state remembers of the claims."""
     if prior["claims"]:
-        yield from _others(_templates(prior), prior, planned)
+        yield from _coming_or_going(_templates(prior), prior, planned)
     for claim, size in (prior["claims"] or {}).items():
         template = _template_of(claim, planned)
         if template is None:
