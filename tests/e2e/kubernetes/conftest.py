@@ -136,14 +136,16 @@ class Deployment:
         return self.run("kubectl", "-n", self.namespace, *arguments).stdout
 
     def apply(self, *, expected: tuple[int, ...] = (0,), **declared: Any) -> str:
-        """Declare it so, and apply; give what was printed."""
+        """Declare it so, and apply; give what was printed. It ends when every server is ready."""
         self.declared |= declared
         printed = ""
+        begin = time.monotonic()
         for release in self._synthesize():
             first = [f"-target={each}" for each in release["depends_on"] if not each.startswith("helm_release.")]
             printed += self.terraform("apply", "-auto-approve", "-input=false", *first, expected=expected)
             self._upgrade(release)
         printed += self.terraform("apply", "-auto-approve", "-input=false", expected=expected)
+        _LOG.info("ready %.0f s after the begin of the synthesis: %s", time.monotonic() - begin, declared or "all of it")
         self._outputs.write_text(self.terraform("output", "-json"))
         return printed
 
@@ -178,8 +180,10 @@ class Deployment:
         }
 
     def await_ready(self, *releases: str) -> None:
+        begin = time.monotonic()
         for release in releases:
             self.kubectl("rollout", "status", f"statefulset/{release}", "--timeout=300s")
+        _LOG.info("ready again after %.0f s", time.monotonic() - begin)
 
     def _synthesize(self) -> list[dict[str, Any]]:
         """Write the stack; give the releases that the helm command has to apply, in their order."""
