@@ -145,7 +145,7 @@ class Deployment:
             printed += self.terraform("apply", "-auto-approve", "-input=false", *first, expected=expected)
             self._upgrade(release)
         printed += self.terraform("apply", "-auto-approve", "-input=false", expected=expected)
-        _LOG.info("ready %.0f s after the begin of the synthesis: %s", time.monotonic() - begin, declared or "all of it")
+        _LOG.info("ready %.0f s after the synthesis began: %s", time.monotonic() - begin, declared or "all of it")
         self._outputs.write_text(self.terraform("output", "-json"))
         return printed
 
