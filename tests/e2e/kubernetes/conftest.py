@@ -180,9 +180,11 @@ class Deployment:
         }
 
     def await_ready(self, *releases: str) -> None:
+        """Wait until the pods that are there are ready. A StatefulSet's own status may be that of a moment ago."""
         begin = time.monotonic()
         for release in releases:
-            self.kubectl("rollout", "status", f"statefulset/{release}", "--timeout=300s")
+            each = "-l", f"app.kubernetes.io/instance={release}"
+            self.kubectl("wait", "pods", *each, "--for=condition=Ready", "--timeout=300s")
         _LOG.info("ready again after %.0f s", time.monotonic() - begin)
 
     def _synthesize(self) -> list[dict[str, Any]]:

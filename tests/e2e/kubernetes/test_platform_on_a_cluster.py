@@ -102,8 +102,12 @@ def test_storage_grows_under_running_pods(deployment: Any, load: Callable[..., A
 
 
 def test_a_killed_pod_comes_back_and_nothing_is_lost(deployment: Any, load: Callable[..., Any]) -> None:
+    before = deployment.pods("shop-kafka")["shop-kafka-1"]
     with load() as messages:
         deployment.kubectl("delete", "pod", "shop-kafka-1", "--force", "--grace-period=0")
+        await_condition(
+            lambda: deployment.pods("shop-kafka").get("shop-kafka-1", before) != before, "the pod is not replaced"
+        )
         deployment.await_ready("shop-kafka")
 
     nothing_is_lost(messages, "pod killed")
