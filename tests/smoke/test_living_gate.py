@@ -54,6 +54,12 @@ def declared(promised: Contract, admin: AdminClient) -> Iterator[Contract]:
     admin.delete_topics([topic.name], operation_timeout=30)[topic.name].result(timeout=30)
 
 
+@pytest.fixture
+def settled(promised: Contract) -> None:
+    """All is well, and topics that other tests have just deleted are forgotten by every broker."""
+    assert run(promised, canary=False).faults == ()
+
+
 def finding(report: Report, check: str) -> Finding:
     return next(each for each in report.findings if each.check == check)
 
@@ -94,6 +100,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(promised: Contract, admin
     assert left == [fresh]
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_missing_topic_is_named_and_nothing_else_is_wrong(declared: Contract) -> None:
     missing = TopicExpected(name="smoke-missing", partitions=1, replication_factor=3)
     contract = declared.model_copy(update={"topics": (*declared.topics, missing)})
@@ -109,6 +116,7 @@ def test_a_missing_topic_is_named_and_nothing_else_is_wrong(declared: Contract) 
     assert all("smoke-missing" in line for each in report.faults for line in each.seen)
 
 
+@pytest.mark.usefixtures("settled")
 def test_wrong_topic_configuration_is_named(declared: Contract) -> None:
     (topic,) = declared.topics
     wanted = topic.model_copy(
@@ -125,6 +133,7 @@ def test_wrong_topic_configuration_is_named(declared: Contract) -> None:
     assert {each.check for each in report.faults} == {"topics-configuration", "topics-partitions"}
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_setting_that_is_not_in_force_is_named_on_every_broker(promised: Contract) -> None:
     settings = {**promised.kafka.settings, "num.partitions": "77"}
     contract = promised.model_copy(update={"kafka": promised.kafka.model_copy(update={"settings": settings})})
