@@ -1,5 +1,7 @@
 import asyncio
 import base64
+import contextlib
+import gc
 import json
 import os
 import socket
@@ -166,6 +168,46 @@ def test_a_port_in_use_is_an_error_that_names_port_broker_and_process() -> None:
     assert caught.value.holder == f"{psutil.Process().name()} (process {os.getpid()})"
     for told in (f"127.0.0.1:{port}", "broker 2", str(os.getpid())):
         assert told in str(caught.value)
+
+
+# asyncio itself forgets a transport that it is making while its server closes.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("turns", range(6))
+def test_a_client_that_connects_while_a_forward_closes_is_not_carried(
+    turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop tells of a connection turns after it has taken it: by then the cluster may be closed."""
+    carried: list[str] = []
+
+    async def carry(*_: object) -> None:
+        carried.append("closed" if closed else "open")
+
+    async def connect_and_close() -> None:
+        nonlocal closed
+        standing = _Standing(
+            reach=REACH,
+            brokers=[],
+            zookeeper=[],
+            kubeconfig=None,
+            require="any",
+            pod_wait_seconds=0,
+            port_wait_seconds=0,
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            address = await standing._listen(stack, None, "kafka-0", 19092, None)  # type: ignore[arg-type]
+            with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await stack.aclose()
+                closed = True
+                for _ in range(10):
+                    await asyncio.sleep(0)
+
+    closed = False
+    monkeypatch.setattr(_Standing, "_carry", carry)
+    asyncio.run(connect_and_close())
+    gc.collect()  # here, and not in another test
+    assert "closed" not in carried
 
 
 def test_a_refusal_leaves_no_thread(tmp_path: Path) -> None:

@@ -219,15 +219,24 @@ class _Standing:
         listener = await self._bound(pod_port, broker) if broker is not None else socket.create_server((_HOST, 0))
         port = int(listener.getsockname()[1])
         carriers: set[asyncio.Task[None]] = set()
+        closed = False
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if closed:  # a connection that the event loop had taken already
+                writer.transport.abort()
+                return
             carrier = asyncio.create_task(self._carry(cluster, pod, pod_port, reader, writer))
             carriers.add(carrier)
             carrier.add_done_callback(carriers.discard)
+            # Whatever is left unsent goes nowhere: the client must notice at once, and the port be free again. Here,
+            # for a task that is cancelled before its first step never comes to its own end.
+            carrier.add_done_callback(lambda _: writer.transport.abort())
 
         server = await asyncio.start_server(accept, sock=listener, limit=_READ_BYTES)
 
         async def close() -> None:
+            nonlocal closed
+            closed = True
             server.close()
             await _cancelled(carriers)
 
@@ -271,9 +280,6 @@ class _Standing:
             self._troubles[pod] = error.reason if isinstance(error, StreamError) else str(error)
         except ConnectionError:  # the client has gone
             pass
-        finally:
-            # Whatever is left unsent goes nowhere: the client must notice at once, and the port be free again.
-            writer.transport.abort()
 
 
 async def _to_pod(reader: asyncio.StreamReader, stream: PodStream) -> None:
