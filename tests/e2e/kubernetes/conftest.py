@@ -330,11 +330,13 @@ class Load:
 
     def lost_and_duplicated(self) -> tuple[set[str], set[str]]:
         """Acknowledged messages that are not there, and messages that are there more than once."""
-        bootstrap = f"shop-kafka.{self._deployment.namespace}.svc:9092"
+        where = f"--bootstrap-server shop-kafka.{self._deployment.namespace}.svc:9092 --topic {self._topic}"
+        ends = self._exec(f"/opt/kafka/bin/kafka-get-offsets.sh {where}")
+        held = sum(int(line.rpartition(":")[2]) for line in ends.split())
         found = Counter(
             self._exec(
-                f"/opt/kafka/bin/kafka-console-consumer.sh --bootstrap-server {bootstrap} --topic {self._topic} "
-                "--from-beginning --timeout-ms 20000 2>/dev/null || true"
+                "/opt/kafka/bin/kafka-console-consumer.sh "
+                f"{where} --from-beginning --max-messages {held} --timeout-ms 60000"
             ).split()
         )
         acknowledged = {event["value"] for event in self.acknowledged}
