@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -117,11 +117,8 @@ def watched(bootstrap: str) -> Iterator[list[Look]]:
 
 def in_full(looks: list[Look]) -> list[tuple[datetime, datetime]]:
     """When every partition had all of its replicas in sync: from the first such look to the last one in a row."""
-    spans: list[tuple[datetime, datetime]] = []
-    for before, look in pairwise(looks):
-        if not look.missing:
-            spans.append((look.at if before.missing else spans.pop()[0] if spans else before.at, look.at))
-    return spans
+    rows = [(missing, list(row)) for missing, row in groupby(looks, key=lambda look: bool(look.missing))]
+    return [(row[0].at, row[-1].at) for missing, row in rows if not missing]
 
 
 @pytest.mark.usefixtures("installed")
@@ -191,14 +188,14 @@ def test_a_changed_configuration_takes_one_broker_at_a_time_and_loses_nothing(
     lost, _ = load.lost_and_duplicated()
     assert lost == set()
 
-    moments = taken(set(before.values()))
-    for start, end in in_full(looks):
+    moments, spans = taken(set(before.values())), in_full(looks)
+    for start, end in spans:
         _LOG.info("every partition in full from %s to %s", f"{start:%H:%M:%S.%f}"[:-5], f"{end:%H:%M:%S.%f}"[:-5])
     _LOG.info("taken: %s", ", ".join(f"{pod} at {moment:%H:%M:%S}" for pod, moment in moments.items()))
     assert list(moments) == ["kafka-2", "kafka-1", "kafka-0"]
     second = timedelta(seconds=1)  # an event tells no fractions of one
     for pod, moment in moments.items():
-        assert any(start < moment + second and moment <= end for start, end in in_full(looks)), f"{pod} was taken early"
+        assert any(start < moment + second and moment <= end for start, end in spans), f"{pod} was taken early"
 
 
 def test_a_broker_is_in_the_rack_that_its_node_has_as_its_zone(
@@ -208,10 +205,9 @@ def test_a_broker_is_in_the_rack_that_its_node_has_as_its_zone(
     nodes = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
     zones = {node["metadata"]["name"]: node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in nodes}
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    described = admin.describe_cluster().result(30)
+    described, found = admin.describe_cluster().result(30), pods("kafka")
     assert {node.id: node.rack for node in described.nodes} == {
-        ordinal: zones[pod["spec"]["nodeName"]]
-        for ordinal, pod in enumerate(pod for _, pod in sorted(pods("kafka").items()))
+        ordinal: zones[found[f"kafka-{ordinal}"]["spec"]["nodeName"]] for ordinal in range(3)
     }
 
 

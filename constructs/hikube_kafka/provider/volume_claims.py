@@ -1,7 +1,8 @@
 """``hikube_volume_claims``: the claims of a StatefulSet, which grow in place and never go."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, warn
@@ -275,8 +276,8 @@ def _faults(found: "Survey", prior: State | None, planned: State) -> Iterator[Di
     from hikube_kafka.provider.claim_growth import differs, too_small  # noqa: PLC0415 - slow to load
 
     declared = _declared(planned)
-    there = found.seen.templates or {claim.template for claim in found.seen.claims} & {*declared, *_templates(prior)}
-    yield from _coming_or_going(there, prior, planned)
+    left = {claim.template for claim in found.seen.claims} & {*declared, *_templates(prior)}
+    yield from _coming_or_going(found.seen.templates.keys() or left, prior, planned)
     for claim in found.seen.claims:
         template = declared.get(claim.template)
         before = prior["templates"].get(claim.template) if prior else None
@@ -292,7 +293,7 @@ def _faults(found: "Survey", prior: State | None, planned: State) -> Iterator[Di
         why = _fixed(claim, found)
         if why:
             yield _cannot_grow(claim, declared[claim.template].size, why)
-    if found.seen.uid is not None and differs(found.seen.templates, declared):
+    if differs(found.seen.templates, declared):
         yield Diagnostic(
             f"StatefulSet {found.seen.name} will be deleted without its pods",
             "The sizes in it cannot be changed. Its pods go on running, and the release, which must be applied after "
@@ -301,23 +302,21 @@ def _faults(found: "Survey", prior: State | None, planned: State) -> Iterator[Di
         )
 
 
-def _coming_or_going(there: Collection[str], prior: State | None, planned: State) -> Iterator[Diagnostic]:
+def _coming_or_going(there: AbstractSet[str], prior: State | None, planned: State) -> Iterator[Diagnostic]:
     """Templates that come or go while claims are there.
 
     A ZooKeeper server keeps its transactions in the claim ``log`` if it has one, else in ``data``. It would look for
     them in the other one from now on; the release would roll, and the first server stay away.
     """
-    name = planned["stateful_set"]
-    if not there:
-        return
-    for template in sorted(planned["templates"].keys() - there):
+    name, wanted = planned["stateful_set"], planned["templates"].keys()
+    for template in sorted(wanted - there) if there else ():
         yield Diagnostic(
             f"StatefulSet {name} cannot get a further claim template {template}",
             f"It lives with {', '.join(sorted(there))}. Its pods would look in an empty volume for what they have "
             f"written elsewhere. Take {template} out; a platform that has it from its first apply can take over.",
             path=("templates", template),
         )
-    for template in sorted((_templates(prior) - planned["templates"].keys()) & {*there}):
+    for template in sorted(there & _templates(prior) - wanted):
         yield Diagnostic(
             f"StatefulSet {name} cannot give up its claim template {template}",
             f"Its pods have written there what they would then look for elsewhere. Declare {template} as before.",
@@ -355,8 +354,7 @@ def _fixed(claim: "ClaimSeen", found: "Survey") -> str | None:
 
 def _faults_by_what_is_known(prior: State, planned: State) -> Iterator[Diagnostic]:
     """The same without the cluster: what the state remembers of the claims."""
-    if prior["claims"]:
-        yield from _coming_or_going(_templates(prior), prior, planned)
+    yield from _coming_or_going(_templates(prior) if prior["claims"] else set(), prior, planned)
     for claim, size in (prior["claims"] or {}).items():
         template = _template_of(claim, planned)
         if template is None:

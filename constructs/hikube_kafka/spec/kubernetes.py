@@ -197,14 +197,14 @@ class KubernetesLayout(Model):
         }
 
     def zookeeper_connect(self, platform: Platform) -> str:
-        """Kafka's ``zookeeper.connect``: the first three servers, or as many as no outage short of the quorum's takes.
+        """Kafka's ``zookeeper.connect``: the first three servers, or more where all three could go and a quorum stay.
 
         Of 2f+1 servers a quorum lacks f at most, so one of f+1 always serves. As an ensemble of three grows to five
         and shrinks again this stays as it is: no broker restarts, and none has a session with a server that goes.
         """
         servers = self.zookeeper_addresses(platform)
         named = max(3, len(servers) // 2 + 1)
-        return zookeeper_connect(platform, dict(list(servers.items())[:named]))
+        return zookeeper_connect(platform, {server: servers[server] for server in servers if server <= named})
 
     def _pod(self, release: str, ordinal: int) -> str:
         # Without the cluster's own domain, which is not cluster.local everywhere: a pod's resolver adds it.
