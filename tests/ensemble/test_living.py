@@ -1,10 +1,12 @@
 """What the shared 3+3 looks like to those who only look."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hikube_kafka.ensemble import logs, observe, status
+from hikube_kafka.ensemble.configuration import SERVER_LOG
 
 pytestmark = pytest.mark.ensemble
 
@@ -30,8 +32,16 @@ def test_the_directory_alone_tells_the_same(living_ensemble: Any) -> None:
     assert seen.name == living_ensemble.declaration.name
 
 
-def test_a_log_can_be_read_by_the_server_s_name(living_ensemble: Any) -> None:
-    lines = list(logs(living_ensemble.declaration.directory, "broker-0", lines=5))
+def test_the_end_of_a_log_can_be_read_by_the_server_s_name(living_ensemble: Any) -> None:
+    directory = living_ensemble.declaration.directory
+    for server in ("zookeeper-1", "broker-0"):
+        log = Path(directory) / server / SERVER_LOG
+        before = log.read_text()
+        lines = list(logs(directory, server, lines=5))
+        now = log.read_text()
 
-    assert len(lines) == 5
-    assert all(line.startswith("[") for line in lines)
+        # The server goes on to write: the end is anywhere from what was there before to what is there now.
+        assert len(lines) == 5
+        end = "\n".join(lines)
+        assert end in now
+        assert now.rindex(end) + len(end) >= len(before.rstrip("\n"))
