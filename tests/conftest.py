@@ -148,6 +148,9 @@ class Load:
             {
                 "bootstrap.servers": self._bootstrap,
                 "enable.idempotence": True,
+                # More than one, and a refusal in one partition makes librdkafka renew its epoch and send what another
+                # partition may hold already a second time (its issue 4953): a duplicate of the client's.
+                "max.in.flight.requests.per.connection": 1,
                 "acks": "all",
                 "linger.ms": 5,
                 "log_level": 0,

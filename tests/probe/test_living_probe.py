@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kazoo.client import KazooClient
 
+from hikube_kafka.ensemble import apply
 from hikube_kafka.ensemble import observe as observe_processes
 from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import KafkaRegistry, Metadata, ServerStatus, Unreadable, VotingView
@@ -27,13 +28,14 @@ def promised(living_ensemble: Any) -> Contract:
 
 @contextmanager
 def frozen(living: Any, name: str) -> Iterator[None]:
-    """A process that keeps its port and answers nothing."""
+    """A process that keeps its port and answers nothing; thawed, it is back in sync before the next test."""
     pid = next(server.pid for server in observe_processes(living.declaration).servers if server.name == name)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+        apply(living.declaration)
 
 
 def addresses(contract: Contract) -> list[str]:
@@ -124,7 +126,7 @@ def test_an_address_that_is_not_advertised_belongs_to_no_broker(promised: Contra
 
 def test_a_frozen_broker_is_unreadable_and_the_others_are_not(promised: Contract, living_ensemble: Any) -> None:
     with frozen(living_ensemble, "broker-1"):
-        seen = observe(promised, timeout=3).kafka
+        seen = observe(promised, timeout=5).kafka
 
     assert isinstance(seen.broker(promised.kafka.brokers[1].address).metadata, Unreadable)
     for id_ in (0, 2):
@@ -142,7 +144,7 @@ def test_a_frozen_zookeeper_server_is_unreadable_and_the_others_are_not(
     )
 
     with frozen(living_ensemble, f"zookeeper-{follower + 1}"):
-        seen = observe_zookeeper(addresses(promised), timeout=1).servers
+        seen = observe_zookeeper(addresses(promised), timeout=5).servers
 
     assert [isinstance(server.status, Unreadable) for server in seen] == [index == follower for index in range(3)]
     assert seen[follower].status == Unreadable(f"srvr of {addresses(promised)[follower]}", "timed out")

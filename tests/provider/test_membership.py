@@ -3,15 +3,13 @@
 import base64
 import hashlib
 import shutil
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from kazoo.client import KazooClient
@@ -20,30 +18,25 @@ from hikube_kafka.ensemble import jars
 from hikube_kafka.ensemble.waiting import Conduct, Patience
 from hikube_kafka.provider.membership import Ensemble, Membership, look
 from hikube_kafka.provider.protocol.diagnostics import Refusal
+from hikube_kafka.spec.local import LocalLayout
 
 pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
 
 PASSWORD = "only-in-this-test"
 
 
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return int(listener.getsockname()[1])
-
-
 class Servers:
     """ZooKeeper servers as the chart configures them: the membership is theirs, not the configuration's."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, ports: LocalLayout) -> None:
         self._directory = directory
         self._jars = jars.provide(None, Conduct(progress=print, cancelled=lambda: False, patience=Patience()))
         self._running: dict[int, subprocess.Popen[bytes]] = {}
-        ports = {server: [free_port() for _ in range(3)] for server in range(1, 6)}
+        self.addresses = {server: f"127.0.0.1:{ports.zookeeper_port + server - 1}" for server in range(1, 6)}
         self.members = {
-            server: f"127.0.0.1:{peer}:{election}:participant;127.0.0.1:{client}"
-            for server, (peer, election, client) in ports.items()
+            server: f"127.0.0.1:{ports.peer_port + server - 1}:{ports.election_port + server - 1}:participant;{client}"
+            for server, client in self.addresses.items()
         }
-        self.addresses = {server: f"127.0.0.1:{client}" for server, (_, _, client) in ports.items()}
 
     def start(self, *servers: int, told: tuple[int, ...] = ()) -> None:
         """Start servers: the first of all, or further ones that were told who votes."""
@@ -100,11 +93,11 @@ class Servers:
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
+def servers(tmp_path: Path, declare_ensemble: Callable[..., Any]) -> Iterator[Servers]:
     """Three servers that serve; two more may come."""
     if not shutil.which("java"):
         pytest.skip("java is not on PATH")
-    servers = Servers(tmp_path)
+    servers = Servers(tmp_path, declare_ensemble(tmp_path).layout)
     try:
         servers.start(1, 2, 3)
         servers.until(lambda seen: seen.is_settled(frozenset({1, 2, 3})))

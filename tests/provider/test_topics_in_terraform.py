@@ -66,9 +66,17 @@ def live(kafka: AdminClient, name: str, partitions: int = 1) -> Any:
     return kafka.list_topics(timeout=10).topics[name]
 
 
-def own_entries(kafka: AdminClient, name: str) -> dict[str, str]:
-    (answer,) = kafka.describe_configs([ConfigResource(ResourceType.TOPIC, name)]).values()
-    return {key: entry.value for key, entry in answer.result().items() if entry.source == 1}
+def holds_entries(kafka: AdminClient, name: str, wanted: dict[str, str]) -> None:
+    """The topic has these entries and no other.
+
+    Each broker reads them from its own ZooKeeper server, which may be a moment behind.
+    """
+
+    def read() -> bool:
+        (answer,) = kafka.describe_configs([ConfigResource(ResourceType.TOPIC, name)]).values()
+        return {key: entry.value for key, entry in answer.result().items() if entry.source == 1} == wanted
+
+    until(read)
 
 
 def alter(kafka: AdminClient, name: str, **entries: str | None) -> None:
@@ -100,11 +108,15 @@ def test_a_topic_is_made_as_declared_and_the_next_plan_is_empty(
     topic = live(kafka, name)
     assert len(topic.partitions) == 2
     assert {len(partition.replicas) for partition in topic.partitions.values()} == {2}
-    assert own_entries(kafka, name) == {
-        "retention.ms": "86400000",
-        "cleanup.policy": "compact,delete",
-        "preallocate": "true",
-    }
+    holds_entries(
+        kafka,
+        name,
+        {
+            "retention.ms": "86400000",
+            "cleanup.policy": "compact,delete",
+            "preallocate": "true",
+        },
+    )
     assert workspace.plan() == "empty"
     # Another spelling of the same values is no change either.
     declare(config={"retention.ms": "86400000", "cleanup.policy": "compact,delete", "preallocate": "TRUE"})
@@ -119,10 +131,10 @@ def test_entries_change_in_place_and_an_entry_removed_here_is_removed_there(
     workspace.apply()
     declare(config={"segment.bytes": "2097152", "max.message.bytes": "4096"})
     assert "1 to change" in workspace.apply()
-    assert own_entries(kafka, name) == {"segment.bytes": "2097152", "max.message.bytes": "4096"}
+    holds_entries(kafka, name, {"segment.bytes": "2097152", "max.message.bytes": "4096"})
     declare()
     workspace.apply()
-    assert own_entries(kafka, name) == {}
+    holds_entries(kafka, name, {})
     assert workspace.plan() == "empty"
 
 
@@ -163,7 +175,7 @@ def test_a_change_made_outside_is_shown_and_undone(
     assert '"5" -> "1000000"' in shown
     assert "segment.bytes" in shown
     workspace.apply()
-    assert own_entries(kafka, name) == {"retention.ms": "1000000"}
+    holds_entries(kafka, name, {"retention.ms": "1000000"})
 
 
 def test_a_topic_that_vanished_is_planned_anew(

@@ -186,6 +186,9 @@ class _Flight:
                 **quiet,
                 "acks": "all",
                 "enable.idempotence": True,
+                # With more, a refusal in one partition makes librdkafka renew its epoch, and send a second time what
+                # another partition may hold already (its issue 4953): a duplicate must be the brokers' doing.
+                "max.in.flight.requests.per.connection": 1,
                 "linger.ms": 0,
                 "delivery.timeout.ms": int(timeout * 1000),
             }

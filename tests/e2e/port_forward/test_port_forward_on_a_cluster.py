@@ -82,7 +82,13 @@ class Load:
         self.next = 0
         self._bootstrap = ",".join(forwards.brokers.values())
         self._producer = Producer(
-            {"bootstrap.servers": self._bootstrap, "enable.idempotence": True, "linger.ms": 5, "acks": "all"},
+            {
+                "bootstrap.servers": self._bootstrap,
+                "enable.idempotence": True,
+                "max.in.flight.requests.per.connection": 1,  # as in tests/conftest.py: no duplicate of the client's
+                "linger.ms": 5,
+                "acks": "all",
+            },
             logger=_silent(),
         )
 
