@@ -18,12 +18,17 @@ from typing import Any, Literal, NamedTuple, Self
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import HealthCheck, settings
 
 from hikube_kafka.ensemble import apply, destroy
 from hikube_kafka.provider.install import ADDRESS, install
 from hikube_kafka.spec.local import LocalLayout
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.process import EnsembleDeclaration
+
+# A busy machine is no bug: neither an example nor the making of examples has a time to keep.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _READ_SECONDS = 60
 _BLOCKS = 9

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import hikube_kafka
@@ -73,7 +73,6 @@ def test_the_charts_own_values_are_those_of_a_platform_of_three_and_three(chart:
 
 
 @pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
-@settings(deadline=None)
 @given(platform=PLATFORMS)
 def test_the_values_of_any_declaration_fit_the_schema_and_name_every_entry(chart: str, platform: Platform) -> None:
     """Helm merges maps: an entry that a release does not name would come from the chart's own values."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped] # it has no stubs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hikube_kafka.provider.protocol.schema import (
@@ -41,8 +41,6 @@ from hikube_kafka.provider.protocol.values import (
 )
 
 NULL = b"\xc0"
-
-patient = settings(deadline=None)  # a busy machine is no bug
 
 names = st.text(st.characters(codec="utf-8"), max_size=8)
 numbers = st.one_of(
@@ -149,14 +147,12 @@ def holds_unknown(meant: Any) -> bool:
     return any(True for _ in unknowns(meant))
 
 
-@patient
 @given(typed_values)
 def test_what_is_encoded_decodes_to_the_same_meaning(typed: tuple[Type, Any]) -> None:
     kind, value = typed
     assert meaning(decode(encode(value, kind), kind), kind) == meaning(value, kind)
 
 
-@patient
 @given(typed_values)
 def test_a_decoded_value_encodes_to_the_bytes_it_came_from(typed: tuple[Type, Any]) -> None:
     kind, value = typed
@@ -164,7 +160,6 @@ def test_a_decoded_value_encodes_to_the_bytes_it_came_from(typed: tuple[Type, An
     assert encode(decode(data, kind), kind) == data
 
 
-@patient
 @given(types)
 def test_a_type_survives_its_spelling_in_json(kind: Type) -> None:
     assert type_from_json(json.loads(json.dumps(kind.to_json()))) == kind
@@ -188,7 +183,6 @@ anything = st.recursive(
 )
 
 
-@patient
 @given(st.one_of(st.binary(max_size=64), anything.map(msgpack.packb)), types)
 def test_arbitrary_bytes_are_a_value_or_a_decode_error_and_nothing_else(data: bytes, kind: Type) -> None:
     try:
@@ -198,7 +192,6 @@ def test_arbitrary_bytes_are_a_value_or_a_decode_error_and_nothing_else(data: by
     assert encode(value, kind)
 
 
-@patient
 @given(typed_values, st.data())
 def test_a_damaged_value_is_a_value_or_a_decode_error_and_nothing_else(
     typed: tuple[Type, Any], draw: st.DataObject
@@ -212,7 +205,6 @@ def test_a_damaged_value_is_a_value_or_a_decode_error_and_nothing_else(
         return
 
 
-@patient
 @given(st.one_of(st.text(max_size=40), st.binary(max_size=40)), types)
 def test_an_arbitrary_document_is_a_value_or_a_decode_error_and_nothing_else(document: str | bytes, kind: Type) -> None:
     try:
