@@ -35,6 +35,7 @@ from hikube_kafka.ensemble.living import LivingEnsemble, Picture, zookeeper_mode
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addresses, observe
 from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start
+from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
 from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
@@ -130,15 +131,24 @@ def destroy(
 ) -> None:
     """Stop every server and, unless ``keep_data``, remove their folders.
 
+    Servers whose data goes are killed: asked to end together, brokers would seek others to lead their partitions.
+
     Raises:
         DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
     """
     directory = resolved(directory)
-    stop(directory, progress=progress, cancelled=cancelled, patience=patience)
-    if keep_data or not directory.is_dir():
+    if keep_data:
+        stop(directory, progress=progress, cancelled=cancelled, patience=patience)
+        return
+    if not directory.is_dir() and not running_servers(directory):
         return
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
+    directory.mkdir(parents=True, exist_ok=True)
     with _changing(directory, directory.name, conduct):
+        running = running_servers(directory)
+        if running:
+            progress(f"ending {', '.join(sorted(running))}")
+            kill_processes(list(running.values()), conduct)
         for kind in ("broker", "zookeeper"):
             for folder in directory.glob(f"{kind}-*"):
                 shutil.rmtree(folder)

@@ -134,11 +134,21 @@ def stop(servers: list[RunningServer], conduct: Conduct) -> None:
     for server in servers:
         _send(server, psutil.Process.terminate)
     if not conduct.until(lambda: not any(server.is_alive() for server in servers), conduct.patience.stop):
-        for server in servers:
-            if server.is_alive():
-                conduct.progress(f"{server.name} did not stop within {conduct.patience.stop:.0f} s: killed")
-                _send(server, psutil.Process.kill)
-        conduct.until(lambda: not any(server.is_alive() for server in servers), conduct.patience.stop)
+        stubborn = [server for server in servers if server.is_alive()]
+        for server in stubborn:
+            conduct.progress(f"{server.name} did not stop within {conduct.patience.stop:.0f} s: killed")
+        kill(stubborn, conduct)
+
+
+def kill(servers: list[RunningServer], conduct: Conduct) -> None:
+    """End the servers at once: a next start, if there is one, has to recover their logs.
+
+    Raises:
+        Cancelled: the caller wants to stop; the servers have been killed by then.
+    """
+    for server in servers:
+        _send(server, psutil.Process.kill)
+    conduct.until(lambda: not any(server.is_alive() for server in servers), conduct.patience.stop)
 
 
 def _send(server: RunningServer, signal: object) -> None:
