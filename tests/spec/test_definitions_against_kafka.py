@@ -101,7 +101,10 @@ def configurations(definitions: Mapping[str, Definition]) -> st.SearchStrategy[d
     return keys.flatmap(lambda names: st.fixed_dictionaries({name: texts_for(definitions[name]) for name in names}))
 
 
-WITH_ONE_JVM = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WITH_ONE_JVM = settings(
+    max_examples=300,
+    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.function_scoped_fixture],
+)
 
 
 @WITH_ONE_JVM

@@ -86,10 +86,6 @@ def apply(
     """
     directory = resolved(declaration.directory)
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PreflightError(declaration.name, [f"{directory} cannot be made: {error.strerror}."]) from error
     with _changing(directory, declaration.name, conduct):
         _Application(declaration, directory, conduct).run()
     return observe(declaration)
@@ -111,10 +107,9 @@ def stop(
         DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
     """
     directory = resolved(directory)
-    if not directory.is_dir() and not running_servers(directory):
+    if not _is_there(directory):
         return []
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    directory.mkdir(parents=True, exist_ok=True)
     with _changing(directory, directory.name, conduct):
         running = running_servers(directory)
         _stop_in_order(running, conduct)
@@ -140,10 +135,9 @@ def destroy(
     if keep_data:
         stop(directory, progress=progress, cancelled=cancelled, patience=patience)
         return
-    if not directory.is_dir() and not running_servers(directory):
+    if not _is_there(directory):
         return
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    directory.mkdir(parents=True, exist_ok=True)
     with _changing(directory, directory.name, conduct):
         running = running_servers(directory)
         if running:
@@ -156,6 +150,11 @@ def destroy(
         progress(f"removed the data in {directory}")
 
 
+def _is_there(directory: Path) -> bool:
+    """Whether there is an ensemble to end: servers may outlive their folders."""
+    return directory.is_dir() or bool(running_servers(directory))
+
+
 def resolved(directory: str | Path) -> Path:
     """The absolute path, by which the processes are marked."""
     return Path(directory).expanduser().resolve()
@@ -163,7 +162,11 @@ def resolved(directory: str | Path) -> Path:
 
 @contextmanager
 def _changing(directory: Path, name: str, conduct: Conduct) -> Iterator[None]:
-    """Hold the directory alone; a directory that ends up without an ensemble is taken away again."""
+    """Hold the directory alone; made if it is not there, and taken away again if it ends up without an ensemble."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PreflightError(name, [f"{directory} cannot be made: {error.strerror}."]) from error
     if not os.access(directory, os.W_OK | os.X_OK):
         problem = f"{directory} is not writable for this user: name another directory, or change its owner."
         raise PreflightError(name, [problem])
