@@ -27,9 +27,9 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from hikube_kafka import ensemble
+from hikube_kafka.plugin.serve import COOKIE, COOKIE_NAME
 from hikube_kafka.provider.cluster import Cluster
 from hikube_kafka.provider.install import install
-from hikube_kafka.provider.protocol.serve import COOKIE, COOKIE_NAME
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.spec import Kafka, LocalLayout, Platform, Resources, ZooKeeper
 from hikube_kafka.spec.process import EnsembleDeclaration

@@ -126,7 +126,7 @@ def test_the_arrows_hold(copy: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("room", [*MAY_IMPORT, "provider.protocol"])
+@pytest.mark.parametrize("room", [*MAY_IMPORT, "plugin"])
 def test_each_forbidden_arrow_is_caught(copy: Path, room: str) -> None:
     others = set(MAY_IMPORT) - MAY_IMPORT.get(room, set()) - {room.partition(".")[0]}
     targets = {f"hikube_kafka.{other}" for other in others | ({"cli"} if room in MAY_IMPORT else set())} | CDK

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-PROTOCOL = Path(__file__).parents[2] / "constructs" / "hikube_kafka" / "provider" / "protocol"
+PROTOCOL = Path(__file__).parents[2] / "constructs" / "hikube_kafka" / "plugin"
 
 # protoc writes a check that the protobuf runtime is at least as new as protoc itself, which would shut out runtimes
 # that pyproject.toml allows. What remains is the serialized schema and the builder, which all of them have.

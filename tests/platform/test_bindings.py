@@ -19,9 +19,9 @@ from hikube_kafka.platform import (
 )
 from hikube_kafka.platform.cdk import Construct, TerraformStack
 from hikube_kafka.platform.provider import SOURCE
+from hikube_kafka.plugin.schema import Schema
 from hikube_kafka.provider import install, settings
 from hikube_kafka.provider.hikube import HikubeProvider as ProviderItself
-from hikube_kafka.provider.protocol.schema import Schema
 from hikube_kafka.spec.process import ServerProcess
 
 Synthesize = Callable[[Construct], dict[str, Any]]

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.plugin.resource import Plan, PlanRequest
+from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.brokers import BrokersResource, _faults
 from hikube_kafka.provider.cluster import Layout
-from hikube_kafka.provider.protocol.resource import Plan, PlanRequest
-from hikube_kafka.provider.protocol.values import UNKNOWN
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 

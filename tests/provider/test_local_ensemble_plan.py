@@ -17,11 +17,11 @@ from hikube_kafka.ensemble import (
     ServerObservation,
     StartFailedError,
 )
+from hikube_kafka.plugin.diagnostics import Refusal
+from hikube_kafka.plugin.resource import PlanRequest
+from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.cluster import Cluster, Layout
 from hikube_kafka.provider.local_ensemble import LocalEnsembleResource
-from hikube_kafka.provider.protocol.diagnostics import Refusal
-from hikube_kafka.provider.protocol.resource import PlanRequest
-from hikube_kafka.provider.protocol.values import UNKNOWN
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 

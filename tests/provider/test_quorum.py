@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.probe.observation import (
     BrokerRegistration,
     BrokerSeen,
@@ -20,7 +21,6 @@ from hikube_kafka.probe.observation import (
     ZooKeeperSeen,
     ZooKeeperServerSeen,
 )
-from hikube_kafka.provider.protocol.diagnostics import Refusal
 from hikube_kafka.provider.quorum import QuorumDataSource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings

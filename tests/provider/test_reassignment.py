@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import pytest
 
+from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.provider.cluster import Cluster, KafkaRefused, Layout
-from hikube_kafka.provider.protocol.diagnostics import Refusal
 from hikube_kafka.provider.reassignment import reassign
 from hikube_kafka.provider.settings import Settings
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from hikube_kafka.plugin.schema import Attribute, Block, Schema
 from hikube_kafka.provider.hikube import HikubeProvider
-from hikube_kafka.provider.protocol.schema import Attribute, Block, Schema
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "provider.md"
 PROVIDER = HikubeProvider()

@@ -82,7 +82,7 @@ def state(name: str) -> dict[str, Any]:
 
 
 def test_a_refresh_and_plan_of_a_thousand_topics_takes_at_most_ten_requests(bootstrap: str) -> None:
-    from hikube_kafka.provider.protocol.resource import PlanRequest  # noqa: PLC0415 - read beside its use
+    from hikube_kafka.plugin.resource import PlanRequest  # noqa: PLC0415 - read beside its use
 
     counted = Counted(bootstrap)
     states = [state(f"topic-{number}") for number in range(TOPICS)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.settings import SCHEMA, Settings, faults
 
 PEM = "-----BEGIN CERTIFICATE-----\n"

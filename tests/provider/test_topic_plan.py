@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.plugin.resource import PlanRequest
+from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.cluster import LiveTopic
-from hikube_kafka.provider.protocol.resource import PlanRequest
-from hikube_kafka.provider.protocol.values import UNKNOWN
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topic import TopicResource, _state

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.plugin.diagnostics import collected_warnings
+from hikube_kafka.plugin.resource import Plan, PlanRequest
+from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.membership import Membership
-from hikube_kafka.provider.protocol.diagnostics import collected_warnings
-from hikube_kafka.provider.protocol.resource import Plan, PlanRequest
-from hikube_kafka.provider.protocol.values import UNKNOWN
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.zookeeper_members import ZooKeeperMembersResource

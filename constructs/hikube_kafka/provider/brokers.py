@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
+from hikube_kafka.plugin.log import log
+from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
+from hikube_kafka.plugin.schema import BOOL, NUMBER, Attribute, Schema
+from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Layout, Stopped, Unreachable
 from hikube_kafka.provider.placement import Replicas
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
-from hikube_kafka.provider.protocol.log import log
-from hikube_kafka.provider.protocol.resource import Plan, PlanRequest, Resource, State
-from hikube_kafka.provider.protocol.schema import BOOL, NUMBER, Attribute, Schema
-from hikube_kafka.provider.protocol.values import UNKNOWN
 from hikube_kafka.provider.session import Session, not_reached, refused
 
 _NAMED = 5

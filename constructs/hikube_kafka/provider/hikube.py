@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
+from hikube_kafka.plugin.diagnostics import Diagnostic
+from hikube_kafka.plugin.resource import Provider, State
 from hikube_kafka.provider import settings
 from hikube_kafka.provider.brokers import BrokersResource
 from hikube_kafka.provider.local_ensemble import LocalEnsembleResource
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic
-from hikube_kafka.provider.protocol.resource import Provider, State
 from hikube_kafka.provider.quorum import QuorumDataSource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.topic import TopicResource

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from hikube_kafka.plugin.diagnostics import Diagnostic
 from hikube_kafka.probe.kubernetes import (
     Cluster,
     ContextUnknownError,
@@ -12,7 +13,6 @@ from hikube_kafka.probe.kubernetes import (
     KubeconfigError,
     KubernetesError,
 )
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic
 from hikube_kafka.provider.settings import KubernetesReach
 
 _Answer = TypeVar("_Answer")

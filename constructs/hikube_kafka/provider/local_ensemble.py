@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
+from hikube_kafka.plugin.log import log
+from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
+from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Nested, Schema
+from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider.cluster import Cluster, Denied, Unreachable
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, warn
-from hikube_kafka.provider.protocol.log import log
-from hikube_kafka.provider.protocol.resource import Plan, PlanRequest, Resource, State
-from hikube_kafka.provider.protocol.schema import BOOL, NUMBER, STRING, Attribute, Map, Nested, Schema
-from hikube_kafka.provider.protocol.values import UNKNOWN, unknowns
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.spec.process import EnsembleDeclaration, Kind, ServerProcess

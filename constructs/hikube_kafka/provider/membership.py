@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
+from hikube_kafka.plugin.log import log
 from hikube_kafka.probe.observation import ServerStatus, VotingView
 from hikube_kafka.probe.zookeeper import observe_zookeeper
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
-from hikube_kafka.provider.protocol.log import log
 
 _SETTLE_SECONDS = 120.0
 """For one step: the servers agree within seconds; a new one first copies what the others have."""

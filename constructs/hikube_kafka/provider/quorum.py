@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
+from hikube_kafka.plugin.resource import DataSource, State
+from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
+from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.cluster import Denied, Unreachable
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
-from hikube_kafka.provider.protocol.resource import DataSource, State
-from hikube_kafka.provider.protocol.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
-from hikube_kafka.provider.protocol.values import UNKNOWN
 from hikube_kafka.provider.session import Session
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
+from hikube_kafka.plugin.log import log
 from hikube_kafka.provider.cluster import Cluster, KafkaRefused, Layout, Stopped
 from hikube_kafka.provider.placement import Replicas
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
-from hikube_kafka.provider.protocol.log import log
 from hikube_kafka.provider.settings import Security
 
 _REQUEST_MS = 30_000

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic
-from hikube_kafka.provider.protocol.schema import NUMBER, STRING, Attribute, Block, Schema
-from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.plugin.diagnostics import Diagnostic
+from hikube_kafka.plugin.schema import NUMBER, STRING, Attribute, Block, Schema
+from hikube_kafka.plugin.values import UNKNOWN
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")

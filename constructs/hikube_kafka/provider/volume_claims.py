@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, warn
-from hikube_kafka.provider.protocol.resource import Plan, PlanRequest, Resource, State
-from hikube_kafka.provider.protocol.schema import STRING, Attribute, Map, Nested, Schema
-from hikube_kafka.provider.protocol.values import UNKNOWN, unknowns
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
+from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
+from hikube_kafka.plugin.schema import STRING, Attribute, Map, Nested, Schema
+from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.quantities import Quantity

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, warn
-from hikube_kafka.provider.protocol.resource import Plan, PlanRequest, Resource, State
-from hikube_kafka.provider.protocol.schema import NUMBER, STRING, Attribute, List, Map, Schema
-from hikube_kafka.provider.protocol.values import UNKNOWN, unknowns
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
+from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
+from hikube_kafka.plugin.schema import NUMBER, STRING, Attribute, List, Map, Schema
+from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
 

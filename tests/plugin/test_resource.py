@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
-from hikube_kafka.provider.protocol.resource import PlanRequest, State, expected
-from hikube_kafka.provider.protocol.schema import BOOL, NUMBER, STRING, Attribute, Block, Nested, Schema
-from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
+from hikube_kafka.plugin.resource import PlanRequest, State, expected
+from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Block, Nested, Schema
+from hikube_kafka.plugin.values import UNKNOWN
 
 PORT = {"name": Attribute(STRING, required=True), "number": Attribute(NUMBER, optional=True, computed=True)}
 SCHEMA = Schema(

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from hikube_kafka.provider.protocol.diagnostics import Path
-from hikube_kafka.provider.protocol.schema import Attribute, Block, List, Map, Nested, Object, Schema, Set, Type
-from hikube_kafka.provider.protocol.values import UNKNOWN, same, unknowns
+from hikube_kafka.plugin.diagnostics import Path
+from hikube_kafka.plugin.schema import Attribute, Block, List, Map, Nested, Object, Schema, Set, Type
+from hikube_kafka.plugin.values import UNKNOWN, same, unknowns
 
 Breach = tuple[Path, str]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hikube_kafka.provider.protocol import tfplugin6_pb2 as pb
+from hikube_kafka.plugin import tfplugin6_pb2 as pb
 
 ROOT = Path(__file__).parents[3]
-PROTOCOL = ROOT / "constructs" / "hikube_kafka" / "provider" / "protocol"
+PROTOCOL = ROOT / "constructs" / "hikube_kafka" / "plugin"
 
 
 @pytest.mark.parametrize("name", ["tfplugin6_pb2.py", "tfplugin6_pb2.pyi"])

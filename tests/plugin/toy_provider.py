@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal
-from hikube_kafka.provider.protocol.resource import DataSource, Plan, PlanRequest, Provider, Resource, State, expected
-from hikube_kafka.provider.protocol.schema import BOOL, NUMBER, STRING, Attribute, List, Map, Nested, Schema, Set
-from hikube_kafka.provider.protocol.serve import serve
-from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
+from hikube_kafka.plugin.resource import DataSource, Plan, PlanRequest, Provider, Resource, State, expected
+from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Map, Nested, Schema, Set
+from hikube_kafka.plugin.serve import serve
+from hikube_kafka.plugin.values import UNKNOWN
 
 DIRECTORY = Path(os.environ.get("TOY_DIRECTORY", "."))
 

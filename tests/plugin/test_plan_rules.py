@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.provider.protocol.diagnostics import Path
-from hikube_kafka.provider.protocol.plan_rules import plan_breaches, result_breaches
-from hikube_kafka.provider.protocol.resource import State
-from hikube_kafka.provider.protocol.schema import NUMBER, STRING, Attribute, Block, Map, Nested, Schema, Set
-from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.plugin.diagnostics import Path
+from hikube_kafka.plugin.plan_rules import plan_breaches, result_breaches
+from hikube_kafka.plugin.resource import State
+from hikube_kafka.plugin.schema import NUMBER, STRING, Attribute, Block, Map, Nested, Schema, Set
+from hikube_kafka.plugin.values import UNKNOWN
 
 PORT = {"name": Attribute(STRING, required=True), "number": Attribute(NUMBER, optional=True, computed=True)}
 SCHEMA = Schema(

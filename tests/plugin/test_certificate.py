@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from hikube_kafka.provider.protocol.certificate import _GENERATOR, _ORDER, _times_generator, fresh_certificate
+from hikube_kafka.plugin.certificate import _GENERATOR, _ORDER, _times_generator, fresh_certificate
 
 
 def test_the_certificate_is_signed_by_its_own_key() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hikube_kafka.provider.protocol.log import least_severity
+from hikube_kafka.plugin.log import least_severity
 
 EVERYTHING, DEBUG, INFO, ERROR = 0, 1, 2, 4
 

@@ -5,10 +5,10 @@ import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hikube_kafka.provider.protocol import tfplugin6_pb2 as pb
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Path
-from hikube_kafka.provider.protocol.schema import Attribute, Block, List, Map, Object, Schema, Type
-from hikube_kafka.provider.protocol.values import spell
+from hikube_kafka.plugin import tfplugin6_pb2 as pb
+from hikube_kafka.plugin.diagnostics import Diagnostic, Path
+from hikube_kafka.plugin.schema import Attribute, Block, List, Map, Object, Schema, Type
+from hikube_kafka.plugin.values import spell
 
 _FRAMES_SHOWN = 3
 _REPORT = "This is a bug in the provider, not in your configuration: please report it with this message."

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hikube_kafka.provider.protocol.schema import (
+from hikube_kafka.plugin.schema import (
     BOOL,
     DYNAMIC,
     NUMBER,
@@ -24,7 +24,7 @@ from hikube_kafka.provider.protocol.schema import (
     Type,
     type_from_json,
 )
-from hikube_kafka.provider.protocol.values import (
+from hikube_kafka.plugin.values import (
     UNKNOWN,
     DecodeError,
     Dynamic,

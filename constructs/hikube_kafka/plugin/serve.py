@@ -17,10 +17,10 @@ from typing import NoReturn
 
 import grpc
 
-from hikube_kafka.provider.protocol.certificate import fresh_certificate
-from hikube_kafka.provider.protocol.log import log
-from hikube_kafka.provider.protocol.resource import Provider
-from hikube_kafka.provider.protocol.servicer import Servicer
+from hikube_kafka.plugin.certificate import fresh_certificate
+from hikube_kafka.plugin.log import log
+from hikube_kafka.plugin.resource import Provider
+from hikube_kafka.plugin.servicer import Servicer
 
 # go-plugin's guard against starting a plugin by hand: not a secret, the same for every Terraform provider.
 COOKIE_NAME = "TF_PLUGIN_MAGIC_COOKIE"

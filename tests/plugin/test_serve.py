@@ -16,10 +16,10 @@ import grpc
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from hikube_kafka.provider.protocol import tfplugin6_pb2 as pb
-from hikube_kafka.provider.protocol.schema import Object, type_from_json
-from hikube_kafka.provider.protocol.serve import COOKIE, COOKIE_NAME, _handshake
-from hikube_kafka.provider.protocol.values import UNKNOWN, decode, encode
+from hikube_kafka.plugin import tfplugin6_pb2 as pb
+from hikube_kafka.plugin.schema import Object, type_from_json
+from hikube_kafka.plugin.serve import COOKIE, COOKIE_NAME, _handshake
+from hikube_kafka.plugin.values import UNKNOWN, decode, encode
 
 TOY = Path(__file__).with_name("toy_provider.py")
 SECRET = "hunter2"

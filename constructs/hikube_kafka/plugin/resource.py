@@ -1,7 +1,7 @@
 """What an author of a provider writes: a provider, its resources, its data sources.
 
 Values are plain Python: ``None``, ``str``, ``bool``, ``int``, ``Decimal``, ``list`` (also for sets), ``dict`` (objects
-and maps) and :data:`~hikube_kafka.provider.protocol.values.UNKNOWN`. An object always has all its attributes, those
+and maps) and :data:`~hikube_kafka.plugin.values.UNKNOWN`. An object always has all its attributes, those
 that are not set as ``None``. One instance of each class serves the whole process, from several threads at once.
 
 Terraform's rules for a plan are checked before an answer leaves; a breach is reported to the user as a mistake of the
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Path
-from hikube_kafka.provider.protocol.schema import Attribute, Block, Nesting, Schema
-from hikube_kafka.provider.protocol.values import UNKNOWN
+from hikube_kafka.plugin.diagnostics import Diagnostic, Path
+from hikube_kafka.plugin.schema import Attribute, Block, Nesting, Schema
+from hikube_kafka.plugin.values import UNKNOWN
 
 State = dict[str, Any]
 """All attributes and blocks of a resource, data source or provider block, by name."""
@@ -65,7 +65,7 @@ class Plan:
 class Resource(ABC):
     """Something Terraform creates, reads, updates and deletes.
 
-    Any method may raise :class:`~hikube_kafka.provider.protocol.diagnostics.Refusal`; every other exception reaches the
+    Any method may raise :class:`~hikube_kafka.plugin.diagnostics.Refusal`; every other exception reaches the
     user as a mistake of the provider, with its type and place but without its text, which might hold a secret.
     """
 

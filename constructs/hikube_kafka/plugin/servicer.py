@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 import grpc
 
-from hikube_kafka.provider.protocol import tfplugin6_pb2 as pb
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, collected_warnings
-from hikube_kafka.provider.protocol.log import log
-from hikube_kafka.provider.protocol.messages import crash, diagnostic_message, mistake, path_message, schema_message
-from hikube_kafka.provider.protocol.plan_rules import plan_breaches, result_breaches
-from hikube_kafka.provider.protocol.resource import DataSource, PlanRequest, Provider, Resource, State
-from hikube_kafka.provider.protocol.schema import Object, Schema, Type
-from hikube_kafka.provider.protocol.values import (
+from hikube_kafka.plugin import tfplugin6_pb2 as pb
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, collected_warnings
+from hikube_kafka.plugin.log import log
+from hikube_kafka.plugin.messages import crash, diagnostic_message, mistake, path_message, schema_message
+from hikube_kafka.plugin.plan_rules import plan_breaches, result_breaches
+from hikube_kafka.plugin.resource import DataSource, PlanRequest, Provider, Resource, State
+from hikube_kafka.plugin.schema import Object, Schema, Type
+from hikube_kafka.plugin.values import (
     DecodeError,
     EncodeError,
     conform,

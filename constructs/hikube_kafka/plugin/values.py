@@ -16,8 +16,8 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped] # it has no stubs
 
-from hikube_kafka.provider.protocol.diagnostics import Path
-from hikube_kafka.provider.protocol.schema import (
+from hikube_kafka.plugin.diagnostics import Path
+from hikube_kafka.plugin.schema import (
     DYNAMIC,
     NUMBER,
     STRING,

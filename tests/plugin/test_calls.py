@@ -13,10 +13,10 @@ from typing import Any
 import grpc
 import pytest
 
-from hikube_kafka.provider.protocol import tfplugin6_pb2 as pb
-from hikube_kafka.provider.protocol.diagnostics import Diagnostic, Refusal, warn
-from hikube_kafka.provider.protocol.resource import DataSource, Plan, PlanRequest, Provider, Resource, State, expected
-from hikube_kafka.provider.protocol.schema import (
+from hikube_kafka.plugin import tfplugin6_pb2 as pb
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
+from hikube_kafka.plugin.resource import DataSource, Plan, PlanRequest, Provider, Resource, State, expected
+from hikube_kafka.plugin.schema import (
     DYNAMIC,
     NUMBER,
     STRING,
@@ -29,9 +29,9 @@ from hikube_kafka.provider.protocol.schema import (
     Schema,
     Set,
 )
-from hikube_kafka.provider.protocol.serve import _listen
-from hikube_kafka.provider.protocol.servicer import Servicer
-from hikube_kafka.provider.protocol.values import UNKNOWN, Unknown, decode, encode
+from hikube_kafka.plugin.serve import _listen
+from hikube_kafka.plugin.servicer import Servicer
+from hikube_kafka.plugin.values import UNKNOWN, Unknown, decode, encode
 
 SECRET = "hunter2"
 
