@@ -16,9 +16,9 @@ from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import PlanRequest
 from hikube_kafka.provider import cluster as module
 from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
+from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Security, Settings
-from hikube_kafka.provider.topic import TopicResource
 
 Answer = Layout | Exception
 
@@ -347,7 +347,7 @@ def test_a_topic_that_is_gone_already_counts_as_deleted() -> None:
 
 
 def test_a_deletion_that_brokers_keep_pending_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hikube_kafka.provider import topic  # noqa: PLC0415 - patched here alone
+    from hikube_kafka.provider.resources import topic  # noqa: PLC0415 - patched here alone
 
     monkeypatch.setattr(topic, "_SETTLE_SECONDS", 0.05)
     refusal = refusal_of(topics_of(Refusing("", answers=(layout("orders"),))).delete, _state("orders"))
@@ -367,7 +367,7 @@ def test_a_creation_without_an_answer_in_time_is_looked_after() -> None:
 
 
 def test_a_creation_that_came_to_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hikube_kafka.provider import topic  # noqa: PLC0415 - patched here alone
+    from hikube_kafka.provider.resources import topic  # noqa: PLC0415 - patched here alone
 
     monkeypatch.setattr(topic, "_SETTLE_SECONDS", 0.05)
     refusal = refusal_of(topics_of(Refusing("REQUEST_TIMED_OUT")).create, _state("orders"))
@@ -384,7 +384,7 @@ def test_a_name_that_this_apply_has_deleted_is_tried_again_and_another_is_not() 
 
 
 def test_a_name_that_stays_taken_after_its_deletion_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hikube_kafka.provider import topic  # noqa: PLC0415 - patched here alone
+    from hikube_kafka.provider.resources import topic  # noqa: PLC0415 - patched here alone
 
     topics = topics_of(Refusing("", *["TOPIC_ALREADY_EXISTS"] * 100))
     topics.delete(_state("orders"), b"")
@@ -478,7 +478,7 @@ def test_settings_still_unknown_during_the_apply_are_named() -> None:
 def test_a_move_that_cannot_begin_is_refused_with_what_was_done_before(
     partitions: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hikube_kafka.provider import topic  # noqa: PLC0415 - patched here alone
+    from hikube_kafka.provider.resources import topic  # noqa: PLC0415 - patched here alone
 
     monkeypatch.setattr(topic, "_SETTLE_SECONDS", 0.05)
     topics = topics_of(Refusing("", answers=(layout("orders"),)))

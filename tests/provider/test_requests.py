@@ -12,9 +12,9 @@ import pytest
 
 from hikube_kafka.ensemble import apply, destroy
 from hikube_kafka.provider.cluster import Cluster, NewTopic
+from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topic import TopicResource
 
 pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
 

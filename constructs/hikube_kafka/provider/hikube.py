@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from hikube_kafka.plugin.diagnostics import Diagnostic
 from hikube_kafka.plugin.resource import Provider, State
 from hikube_kafka.provider import settings
-from hikube_kafka.provider.brokers import BrokersResource
-from hikube_kafka.provider.local_ensemble import LocalEnsembleResource
-from hikube_kafka.provider.quorum import QuorumDataSource
+from hikube_kafka.provider.resources.brokers import BrokersResource
+from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
+from hikube_kafka.provider.resources.quorum import QuorumDataSource
+from hikube_kafka.provider.resources.topic import TopicResource
+from hikube_kafka.provider.resources.volume_claims import VolumeClaimsResource
+from hikube_kafka.provider.resources.zookeeper_members import ZooKeeperMembersResource
 from hikube_kafka.provider.session import Session
-from hikube_kafka.provider.topic import TopicResource
-from hikube_kafka.provider.volume_claims import VolumeClaimsResource
-from hikube_kafka.provider.zookeeper_members import ZooKeeperMembersResource
 
 
 class HikubeProvider(Provider):

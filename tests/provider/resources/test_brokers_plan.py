@@ -6,8 +6,8 @@ import pytest
 
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.provider.brokers import BrokersResource, _faults
 from hikube_kafka.provider.cluster import Layout
+from hikube_kafka.provider.resources.brokers import BrokersResource, _faults
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 

@@ -21,7 +21,7 @@ from hikube_kafka.probe.observation import (
     ZooKeeperSeen,
     ZooKeeperServerSeen,
 )
-from hikube_kafka.provider.quorum import QuorumDataSource
+from hikube_kafka.provider.resources.quorum import QuorumDataSource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 

@@ -12,9 +12,9 @@ from hikube_kafka.probe.kubernetes import ApiServerError, ForbiddenError
 from hikube_kafka.probe.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen
 from hikube_kafka.provider import claim_growth
 from hikube_kafka.provider.claim_growth import Survey
+from hikube_kafka.provider.resources.volume_claims import VolumeClaimsResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
-from hikube_kafka.provider.volume_claims import VolumeClaimsResource
 
 REACH = KubernetesReach(kubeconfig=None, context=None, namespace="kafka", release="events-kafka")
 NAMES = tuple(f"data-events-kafka-{ordinal}" for ordinal in range(3))

@@ -21,7 +21,7 @@ from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.cluster import Cluster, Layout
-from hikube_kafka.provider.local_ensemble import LocalEnsembleResource
+from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 

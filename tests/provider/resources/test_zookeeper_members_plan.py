@@ -8,9 +8,9 @@ from hikube_kafka.plugin.diagnostics import collected_warnings
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.membership import Membership
+from hikube_kafka.provider.resources.zookeeper_members import ZooKeeperMembersResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
-from hikube_kafka.provider.zookeeper_members import ZooKeeperMembersResource
 
 REACH = KubernetesReach(kubeconfig=None, context=None, namespace="kafka", release="events-kafka")
 
