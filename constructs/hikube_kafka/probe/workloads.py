@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from hikube_kafka.probe.kubernetes import Cluster, ForbiddenError, KubernetesError, summary
+from hikube_kafka.kubernetes.client import Cluster, ForbiddenError, KubernetesError, summary
 from hikube_kafka.probe.observation import BudgetSeen, ClaimSeen, KubernetesSeen, PodSeen, Unreadable
 
 _ZONE = "topology.kubernetes.io/zone"

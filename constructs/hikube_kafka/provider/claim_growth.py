@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from hikube_kafka.kubernetes.client import ChangeRefusedError
+from hikube_kafka.kubernetes.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen, lets_claims_grow
+from hikube_kafka.kubernetes.stateful_set import observe_stateful_set as observe
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
-from hikube_kafka.probe.kubernetes import ChangeRefusedError
-from hikube_kafka.probe.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen, lets_claims_grow
-from hikube_kafka.probe.stateful_set import observe_stateful_set as observe
 from hikube_kafka.provider.kubernetes import Cluster, KubernetesError, ask
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.quantities import Quantity

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from hikube_kafka.plugin.diagnostics import Diagnostic
-from hikube_kafka.probe.kubernetes import (
+from hikube_kafka.kubernetes.client import (
     Cluster,
     ContextUnknownError,
     CredentialsRefusedError,
@@ -13,6 +12,7 @@ from hikube_kafka.probe.kubernetes import (
     KubeconfigError,
     KubernetesError,
 )
+from hikube_kafka.plugin.diagnostics import Diagnostic
 from hikube_kafka.provider.settings import KubernetesReach
 
 _Answer = TypeVar("_Answer")

@@ -15,9 +15,9 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from hikube_kafka.probe.kubernetes import KubeconfigError
+from hikube_kafka.kubernetes.client import KubeconfigError
+from hikube_kafka.kubernetes.port_forward import forwarded
 from hikube_kafka.probe.observation import Unreadable
-from hikube_kafka.probe.port_forward import forwarded
 from hikube_kafka.probe.workloads import workloads
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.gate import run
@@ -231,7 +231,7 @@ def test_a_pod_s_own_service_account_serves_where_there_is_no_kubeconfig(
     (account / "token").write_text(config["users"][0]["user"]["token"])
     authority = kubectl("-n", reach.namespace, "get", "configmap/kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
     (account / "ca.crt").write_text(authority)
-    monkeypatch.setattr("hikube_kafka.probe.kubernetes._SERVICE_ACCOUNT", account)
+    monkeypatch.setattr("hikube_kafka.kubernetes.client._SERVICE_ACCOUNT", account)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", address.rpartition(":")[0])
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", address.rpartition(":")[2])
     monkeypatch.setenv("HOME", str(tmp_path))

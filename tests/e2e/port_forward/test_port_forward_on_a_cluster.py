@@ -22,8 +22,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kazoo.client import KazooClient
 from wsproto.events import Event, Ping
 
-from hikube_kafka.probe.kubernetes import CredentialsRefusedError, ForbiddenError, NamespaceMissingError, PodStream
-from hikube_kafka.probe.port_forward import Forwards, LocalPortInUseError, PodsUnreachableError, _Standing, forwarded
+from hikube_kafka.kubernetes.client import CredentialsRefusedError, ForbiddenError, NamespaceMissingError, PodStream
+from hikube_kafka.kubernetes.port_forward import (
+    Forwards,
+    LocalPortInUseError,
+    PodsUnreachableError,
+    _Standing,
+    forwarded,
+)
 from hikube_kafka.spec.contract import ReachByPortForward
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -204,8 +210,8 @@ def test_an_idle_connection_outlives_many_pings(forwards: Forwards, monkeypatch:
         sent.append(event)
         await write(stream, event)
 
-    monkeypatch.setattr("hikube_kafka.probe.kubernetes.PING_INTERVAL_SECONDS", 0.5)
-    monkeypatch.setattr("hikube_kafka.probe.port_forward._SILENCES_BORNE", 1)
+    monkeypatch.setattr("hikube_kafka.kubernetes.client.PING_INTERVAL_SECONDS", 0.5)
+    monkeypatch.setattr("hikube_kafka.kubernetes.port_forward._SILENCES_BORNE", 1)
     monkeypatch.setattr(PodStream, "_write", write_and_note)
     with dial(forwards.zookeeper[1]) as connection:
         # The first ping without an answer would close the connection.
@@ -297,7 +303,7 @@ def test_forwards_can_be_opened_again_and_again_from_any_thread(reach: ReachByPo
 
 HOLDER = """
 import sys, time
-from hikube_kafka.probe.port_forward import forwarded
+from hikube_kafka.kubernetes.port_forward import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 reach = ReachByPortForward.model_validate_json(sys.argv[1])
 with forwarded(reach, brokers=[0], zookeeper=[], pod_wait_seconds=300):

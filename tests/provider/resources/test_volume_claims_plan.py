@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.kubernetes.client import ApiServerError, ForbiddenError
+from hikube_kafka.kubernetes.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, collected_warnings
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.probe.kubernetes import ApiServerError, ForbiddenError
-from hikube_kafka.probe.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen
 from hikube_kafka.provider import claim_growth
 from hikube_kafka.provider.claim_growth import Survey
 from hikube_kafka.provider.resources.volume_claims import VolumeClaimsResource

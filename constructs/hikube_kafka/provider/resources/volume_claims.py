@@ -14,7 +14,7 @@ from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.quantities import Quantity
 
 if TYPE_CHECKING:
-    from hikube_kafka.probe.stateful_set import ClaimSeen
+    from hikube_kafka.kubernetes.stateful_set import ClaimSeen
     from hikube_kafka.provider.claim_growth import KubernetesError, Survey, TemplateSeen
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")

@@ -222,7 +222,7 @@ def _ids(state: State) -> frozenset[int]:
 @contextmanager
 def _met(reach: KubernetesReach, stateful_set: str, servers: Iterable[int]) -> Iterator[Mapping[int, str]]:
     """Where each server is met from here, for as long as the context lasts."""
-    from hikube_kafka.probe.port_forward import forwarded  # noqa: PLC0415 - slow to load
+    from hikube_kafka.kubernetes.port_forward import forwarded  # noqa: PLC0415 - slow to load
     from hikube_kafka.spec.contract import ReachByPortForward  # noqa: PLC0415
 
     with forwarded(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hikube_kafka.probe.kubernetes import Cluster, ForbiddenError
+from hikube_kafka.kubernetes.client import Cluster, ForbiddenError
 
 
 @dataclass(frozen=True, kw_only=True)

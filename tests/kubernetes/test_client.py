@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.probe import kubernetes
-from hikube_kafka.probe.kubernetes import (
+from hikube_kafka.kubernetes import client as kubernetes
+from hikube_kafka.kubernetes.client import (
     ApiServerError,
     Cluster,
     CredentialsRefusedError,

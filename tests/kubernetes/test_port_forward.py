@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from hikube_kafka.probe.kubernetes import (
+from hikube_kafka.kubernetes.client import (
     ApiServerError,
     ContextUnknownError,
     KubeconfigError,
@@ -23,7 +23,7 @@ from hikube_kafka.probe.kubernetes import (
     PodStream,
     StreamError,
 )
-from hikube_kafka.probe.port_forward import LocalPortInUseError, _Standing, forwarded
+from hikube_kafka.kubernetes.port_forward import LocalPortInUseError, _Standing, forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 
 REACH = ReachByPortForward(namespace="platform", kafka_pods="kafka", zookeeper_pods="zookeeper")
@@ -220,7 +220,7 @@ def test_a_refusal_leaves_no_thread(tmp_path: Path) -> None:
 
 def test_importing_costs_nothing_of_kubernetes() -> None:
     program = (
-        "import sys, hikube_kafka.probe.port_forward\n"
+        "import sys, hikube_kafka.kubernetes.port_forward\n"
         "print(*sorted({'kr8s', 'httpx', 'anyio', 'wsproto', 'psutil'} & {name.split('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -299,7 +299,7 @@ def test_a_connection_that_breaks_without_a_close_is_an_end() -> None:
 
 
 def test_a_node_that_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hikube_kafka.probe.kubernetes.PING_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr("hikube_kafka.kubernetes.client.PING_INTERVAL_SECONDS", 0.05)
     wire = Wire()
     stream = PodStream("kafka-0", 19092, wire)  # type: ignore[arg-type]
 
@@ -315,7 +315,7 @@ def test_a_node_that_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_client_that_reads_nothing_is_no_silence_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hikube_kafka.probe.kubernetes.PING_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("hikube_kafka.kubernetes.client.PING_INTERVAL_SECONDS", 0.01)
     wire = Wire()
     stream = PodStream("kafka-0", 19092, wire)  # type: ignore[arg-type]
     with pytest.raises(TimeoutError):  # nobody waits in receive()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal
 
-from hikube_kafka.probe.kubernetes import Cluster, KubernetesError, PodStream, StreamError
+from hikube_kafka.kubernetes.client import Cluster, KubernetesError, PodStream, StreamError
 from hikube_kafka.spec.contract import ReachByPortForward
 
 _HOST = "127.0.0.1"
@@ -120,7 +120,7 @@ def forwarded(
         The addresses on this machine.
 
     Raises:
-        KubernetesError: One of its kinds, here and in `hikube_kafka.probe.kubernetes`.
+        KubernetesError: One of its kinds, here and in `hikube_kafka.kubernetes.client`.
     """
     from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 - only users of port-forwards pay for it
 
