@@ -28,9 +28,9 @@ from rich.console import Console
 
 from hikube_kafka import ensemble
 from hikube_kafka.plugin.serve import COOKIE, COOKIE_NAME
-from hikube_kafka.provider.cluster import Cluster
 from hikube_kafka.provider.install import install
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topics import Cluster
 from hikube_kafka.spec import Kafka, LocalLayout, Platform, Resources, ZooKeeper
 from hikube_kafka.spec.process import EnsembleDeclaration
 

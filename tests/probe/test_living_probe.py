@@ -11,9 +11,9 @@ from kazoo.client import KazooClient
 
 from hikube_kafka.ensemble import apply
 from hikube_kafka.ensemble import observe as observe_processes
+from hikube_kafka.probe.contract import observe
 from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import KafkaRegistry, Metadata, ServerStatus, Unreadable, VotingView
-from hikube_kafka.probe.platform import observe
 from hikube_kafka.probe.zookeeper import exchange_writes, observe_zookeeper
 from hikube_kafka.spec.contract import Contract
 

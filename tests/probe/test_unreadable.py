@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from hikube_kafka.probe import reach
-from hikube_kafka.probe.credentials import ClientSettings
+from hikube_kafka.kafka import connection as reach
+from hikube_kafka.kafka.security import ClientSettings
 from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.probe.zookeeper import exchange_writes, four_letter_word, observe_zookeeper

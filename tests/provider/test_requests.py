@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from hikube_kafka.ensemble import apply, destroy
-from hikube_kafka.provider.cluster import Cluster, NewTopic
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topics import Cluster, NewTopic
 
 pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.probe.credentials import ClientSettings
+from hikube_kafka.kafka.security import ClientSettings
 from hikube_kafka.probe.observation import Observation, Unreadable
 from hikube_kafka.smoke import gate
 from hikube_kafka.smoke.canary import CanaryRun

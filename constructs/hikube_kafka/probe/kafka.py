@@ -16,8 +16,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public name
     ResourceType,
 )
 
-from hikube_kafka.probe import reach
-from hikube_kafka.probe.credentials import PLAINTEXT, ClientSettings
+from hikube_kafka.kafka import connection as reach
+from hikube_kafka.kafka.security import PLAINTEXT, ClientSettings
 from hikube_kafka.probe.observation import BrokerSeen, KafkaSeen, Metadata, Partition, TopicConfig, Unreadable
 
 LOG = logging.getLogger(f"{__name__}.librdkafka")

@@ -13,7 +13,7 @@ from typing import Any
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
-from hikube_kafka.probe import reach
+from hikube_kafka.kafka import connection as reach
 from hikube_kafka.probe.observation import (
     BrokerRegistration,
     Followers,

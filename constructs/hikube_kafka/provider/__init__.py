@@ -6,7 +6,7 @@
   :mod:`~hikube_kafka.provider.resources.local_ensemble`, :mod:`~hikube_kafka.provider.resources.quorum`: its resources and its data source.
 * :mod:`~hikube_kafka.provider.claim_growth`: how claims grow under running pods, asked through
   :mod:`~hikube_kafka.provider.kubernetes`; :mod:`~hikube_kafka.provider.membership`: how voters change.
-* :mod:`~hikube_kafka.provider.cluster`: the cluster they ask and change, through one
+* :mod:`~hikube_kafka.provider.topics`: the cluster they ask and change, through one
   :mod:`~hikube_kafka.provider.session`; :mod:`~hikube_kafka.provider.gathering` makes one request of many calls.
 * :mod:`~hikube_kafka.provider.placement` and :mod:`~hikube_kafka.provider.reassignment`: where replicas go, and how.
 * :mod:`~hikube_kafka.provider.install`: where Terraform finds it all.

@@ -15,9 +15,9 @@ from typing import Any
 
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
-from hikube_kafka.provider.cluster import Cluster, KafkaRefused, Layout, Stopped
 from hikube_kafka.provider.placement import Replicas
 from hikube_kafka.provider.settings import Security
+from hikube_kafka.provider.topics import Cluster, KafkaRefused, Layout, Stopped
 
 _REQUEST_MS = 30_000
 

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterable
 
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
-from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Stopped, Unreachable
 from hikube_kafka.provider.settings import KubernetesReach, Settings
+from hikube_kafka.provider.topics import Cluster, Denied, KafkaRefused, Stopped, Unreachable
 
 
 class Session:

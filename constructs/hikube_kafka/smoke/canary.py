@@ -19,7 +19,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata  # type: ignore[attr-defined]  # public, not re-exported explicitly
 
-from hikube_kafka.probe.credentials import ClientSettings
+from hikube_kafka.kafka.security import ClientSettings
 from hikube_kafka.probe.kafka import LOG, admin_client, explain
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.spec.contract import Contract

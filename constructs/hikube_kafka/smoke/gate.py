@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hikube_kafka.probe.credentials import ClientSettings, Credentials, MissingCredentialError, client_settings
+from hikube_kafka.kafka.security import ClientSettings, Credentials, MissingCredentialError, client_settings
+from hikube_kafka.probe.contract import observe
 from hikube_kafka.probe.observation import Metadata, Observation, ServerStatus, Unreadable
-from hikube_kafka.probe.platform import observe
 from hikube_kafka.probe.workloads import Workloads
 from hikube_kafka.smoke.canary import CanaryRun, run_canary
 from hikube_kafka.smoke.checks import CANARY, observed
@@ -41,7 +41,7 @@ def run(
 ) -> Report:
     """Hold the living cluster to its contract.
 
-    Credentials come from the environment (`hikube_kafka.probe.credentials.Credentials`).
+    Credentials come from the environment (`hikube_kafka.kafka.security.Credentials`).
 
     Args:
         contract: What must be true.

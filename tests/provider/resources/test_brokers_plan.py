@@ -6,10 +6,10 @@ import pytest
 
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.provider.cluster import Layout
 from hikube_kafka.provider.resources.brokers import BrokersResource, _faults
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topics import Layout
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from hikube_kafka.ensemble import (
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.provider.cluster import Cluster, Layout
 from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topics import Cluster, Layout
 
 COMPUTED = ("directory", "keep_data", "bootstrap_servers", "zookeeper_servers", "cluster_id", "processes")
 

@@ -6,10 +6,10 @@ import pytest
 
 from hikube_kafka.plugin.resource import PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.provider.cluster import LiveTopic
 from hikube_kafka.provider.resources.topic import TopicResource, _state
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topics import LiveTopic
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, Attribute, Schema
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Layout, Stopped, Unreachable
 from hikube_kafka.provider.placement import Replicas
 from hikube_kafka.provider.session import Session, not_reached, refused
+from hikube_kafka.provider.topics import Cluster, Denied, KafkaRefused, Layout, Stopped, Unreachable
 
 _NAMED = 5
 """Topics that a message names before it counts the rest."""

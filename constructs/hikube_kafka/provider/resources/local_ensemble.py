@@ -10,9 +10,9 @@ from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Nested, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
-from hikube_kafka.provider.cluster import Cluster, Denied, Unreachable
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topics import Cluster, Denied, Unreachable
 from hikube_kafka.spec.process import EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"

@@ -7,8 +7,8 @@ from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.resource import DataSource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.provider.cluster import Denied, Unreachable
 from hikube_kafka.provider.session import Session
+from hikube_kafka.provider.topics import Denied, Unreachable
 
 if TYPE_CHECKING:
     from hikube_kafka.probe.observation import KafkaSeen, Metadata, ZooKeeperSeen
@@ -85,7 +85,7 @@ class QuorumDataSource(DataSource):
                 f"not read yet: the provider's settings are unknown before the apply ({', '.join(settings.unknown)})"
             )
             return {**_answer((), None, None), **_expectations(config), "healthy": False, "reasons": [reason]}
-        from hikube_kafka.probe.credentials import ClientSettings  # noqa: PLC0415 - loaded where a cluster is read
+        from hikube_kafka.kafka.security import ClientSettings  # noqa: PLC0415 - loaded where a cluster is read
         from hikube_kafka.probe.kafka import observe_kafka  # noqa: PLC0415
 
         unread: list[str] = []

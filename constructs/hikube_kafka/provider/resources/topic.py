@@ -9,8 +9,8 @@ from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, LiveTopic, NewTopic, Stopped, Unreachable
 from hikube_kafka.provider.session import Session, not_reached, refused
+from hikube_kafka.provider.topics import Cluster, Denied, KafkaRefused, LiveTopic, NewTopic, Stopped, Unreachable
 from hikube_kafka.spec.definitions import Mismatch, canonical, check_topic_config, topic_definitions
 from hikube_kafka.spec.topic_limits import LONGEST_NAME, is_legal_name, leaves_no_room, wanted_min_insync
 

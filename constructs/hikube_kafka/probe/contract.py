@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
-from hikube_kafka.probe.credentials import PLAINTEXT, ClientSettings
+from hikube_kafka.kafka.security import PLAINTEXT, ClientSettings
 from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import KafkaSeen, KubernetesSeen, Observation, Unreadable, ZooKeeperSeen
 from hikube_kafka.probe.workloads import Workloads

@@ -1,6 +1,6 @@
 import pytest
 
-from hikube_kafka.probe.credentials import Credentials, MissingCredentialError, client_settings
+from hikube_kafka.kafka.security import Credentials, MissingCredentialError, client_settings
 
 SECRETS = Credentials(username="smoke", password="s3cret", ca_file="ca.pem", key_password="k3y")
 

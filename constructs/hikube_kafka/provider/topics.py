@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hikube_kafka.probe import reach
+from hikube_kafka.kafka import connection as reach
 from hikube_kafka.provider.gathering import Gathering
 from hikube_kafka.provider.settings import Settings
 

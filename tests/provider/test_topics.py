@@ -15,10 +15,10 @@ from confluent_kafka import KafkaError, KafkaException
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import PlanRequest
 from hikube_kafka.provider import cluster as module
-from hikube_kafka.provider.cluster import Cluster, Denied, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Security, Settings
+from hikube_kafka.provider.topics import Cluster, Denied, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
 
 Answer = Layout | Exception
 

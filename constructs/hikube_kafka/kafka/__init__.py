@@ -1,0 +1,1 @@
+"""Clients of Kafka and ZooKeeper: connection, security, errors."""
