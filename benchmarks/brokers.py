@@ -33,8 +33,8 @@ from rich.console import Console
 import hikube_kafka
 from hikube_kafka.kubernetes.port_forward import forwarded
 from hikube_kafka.spec import Kafka, KubernetesLayout, Platform, Resources, Storage, ZooKeeper
+from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
 from hikube_kafka.spec.contract import ReachByPortForward
-from hikube_kafka.spec.releases import kafka_values, zookeeper_values
 
 CHARTS = Path(hikube_kafka.__file__).parent / "charts"
 PROGRESS = Console(stderr=True)

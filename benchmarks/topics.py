@@ -32,7 +32,7 @@ from hikube_kafka.provider.install import install
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import Cluster
 from hikube_kafka.spec import Kafka, LocalLayout, Platform, Resources, ZooKeeper
-from hikube_kafka.spec.process import EnsembleDeclaration
+from hikube_kafka.spec.ensemble import EnsembleDeclaration
 
 LAYOUT = LocalLayout(broker_port=30192, zookeeper_port=30181, peer_port=30288, election_port=30388)
 PROGRESS = Console(stderr=True)

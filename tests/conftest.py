@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, settings
 
 from hikube_kafka.ensemble import apply, destroy
 from hikube_kafka.provider.install import ADDRESS, install
-from hikube_kafka.spec.local import LocalLayout
+from hikube_kafka.spec.ensemble import EnsembleDeclaration
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.process import EnsembleDeclaration
+from hikube_kafka.spec.targets.local import LocalLayout
 
 # A busy machine is no bug: neither an example nor the making of examples has a time to keep.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001  # a script, run by its path
-"""Writes each chart's values.yaml and values.schema.json from the models in ``hikube_kafka.spec.releases``.
+"""Writes each chart's values.yaml and values.schema.json from the models in ``hikube_kafka.spec.chart_values``.
 
 Usage: python scripts/charts/regenerate.py
 """
@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hikube_kafka.spec.kubernetes import KubernetesLayout
+from hikube_kafka.spec.chart_values import KafkaValues, ZooKeeperValues, kafka_values, zookeeper_values
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.releases import KafkaValues, ZooKeeperValues, kafka_values, zookeeper_values
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 
 CHARTS = Path(__file__).parents[2] / "constructs/hikube_kafka/charts"
 WIDTH = 120

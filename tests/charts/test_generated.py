@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hikube_kafka
+from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.kubernetes import KubernetesLayout
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.releases import kafka_values, zookeeper_values
 from hikube_kafka.spec.storage import Storage
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 from hikube_kafka.spec.versions import KAFKA_VERSION, ZOOKEEPER_VERSION
 from hikube_kafka.spec.zookeeper import ZooKeeper
 

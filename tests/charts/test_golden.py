@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.kubernetes import ClientPods, ExternalAccess, Image, KubernetesLayout, Pods, Toleration
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.releases import kafka_values, zookeeper_values
 from hikube_kafka.spec.resources import Resources
 from hikube_kafka.spec.storage import Storage
+from hikube_kafka.spec.targets.kubernetes import ClientPods, ExternalAccess, Image, KubernetesLayout, Pods, Toleration
 from hikube_kafka.spec.versions import KAFKA_VERSION
 from hikube_kafka.spec.zookeeper import ZooKeeper
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from hikube_kafka.spec.releases import KafkaValues, ZooKeeperValues
+from hikube_kafka.spec.chart_values import KafkaValues, ZooKeeperValues
 
 if TYPE_CHECKING:
     from conftest import Helm

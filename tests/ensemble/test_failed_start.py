@@ -22,7 +22,7 @@ from hikube_kafka.ensemble import (
     stop,
 )
 from hikube_kafka.ensemble.processes import running_servers
-from hikube_kafka.spec.process import EnsembleDeclaration
+from hikube_kafka.spec.ensemble import EnsembleDeclaration
 
 pytestmark = pytest.mark.ensemble
 

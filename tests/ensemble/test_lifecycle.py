@@ -24,7 +24,7 @@ from hikube_kafka.ensemble import (
     stop,
 )
 from hikube_kafka.ensemble.processes import running_servers
-from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
+from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 
 pytestmark = pytest.mark.ensemble
 

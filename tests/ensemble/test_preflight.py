@@ -14,7 +14,7 @@ from hikube_kafka.ensemble import PreflightError, QuorumChangeError, apply, pref
 from hikube_kafka.ensemble.configuration import write_declaration
 from hikube_kafka.ensemble.java import heap_bytes
 from hikube_kafka.ensemble.processes import running_servers
-from hikube_kafka.spec.process import EnsembleDeclaration
+from hikube_kafka.spec.ensemble import EnsembleDeclaration
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from hikube_kafka.ensemble import (
 from hikube_kafka.ensemble.configuration import read_declaration, write_declaration
 from hikube_kafka.ensemble.living import Partition, Picture, View
 from hikube_kafka.ensemble.processes import running_servers, start
-from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
+from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 
 SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=0.5, stop=20)
 IDLE = "import signal; signal.pause()"

@@ -22,7 +22,7 @@ from hikube_kafka.platform.provider import SOURCE
 from hikube_kafka.plugin.schema import Schema
 from hikube_kafka.provider import install, settings
 from hikube_kafka.provider.hikube import HikubeProvider as ProviderItself
-from hikube_kafka.spec.process import ServerProcess
+from hikube_kafka.spec.ensemble import ServerProcess
 
 Synthesize = Callable[[Construct], dict[str, Any]]
 OF_THE_CDK = {"self", "scope", "id", "provider", "depends_on", "alias"}

@@ -10,10 +10,10 @@ from hikube_kafka.platform import App, Delivery, HikubeProvider, KafkaPlatform, 
 from hikube_kafka.platform.cdk import Construct, TerraformResource, TerraformStack
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.local import LocalLayout
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.rules import DeclarationError
+from hikube_kafka.spec.rules.declaration import DeclarationError
 from hikube_kafka.spec.sizing import Workload
+from hikube_kafka.spec.targets.local import LocalLayout
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 

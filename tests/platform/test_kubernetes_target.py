@@ -20,8 +20,8 @@ from hikube_kafka.platform import (
 from hikube_kafka.platform.cdk import Construct, TerraformStack
 from hikube_kafka.platform.release import _content_hash
 from hikube_kafka.spec.kafka import Kafka
-from hikube_kafka.spec.kubernetes import KubernetesLayout
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 

@@ -18,7 +18,7 @@ from hikube_kafka.ensemble import jars
 from hikube_kafka.ensemble.waiting import Conduct, Patience
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.provider.membership import Ensemble, Membership, look
-from hikube_kafka.spec.local import LocalLayout
+from hikube_kafka.spec.targets.local import LocalLayout
 
 pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
 

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from hikube_kafka.spec.contract import Contract, KubernetesExpected, ReachByPortForward
 from hikube_kafka.spec.kafka import Kafka
-from hikube_kafka.spec.local import LocalLayout
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.targets.local import LocalLayout
 from hikube_kafka.spec.topic import Topic
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "contract.schema.json"

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.local import LocalLayout
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import cluster_settings, overrides, topic_config
 from hikube_kafka.spec.security import Mechanism, Protocol
+from hikube_kafka.spec.targets.local import LocalLayout
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 

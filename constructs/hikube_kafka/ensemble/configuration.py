@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
+from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from hikube_kafka.spec.versions import KAFKA_VERSION
 
 DECLARATION_FILE = "ensemble.json"

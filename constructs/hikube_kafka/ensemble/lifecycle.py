@@ -38,7 +38,7 @@ from hikube_kafka.ensemble.processes import RunningServer, command_line, running
 from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
-from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
+from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 
 _LOCK_FILE = ".lock"
 _STEADY_LOOKS = 3

@@ -23,7 +23,7 @@ from hikube_kafka.ensemble.errors import shortened
 from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
 from hikube_kafka.ensemble.processes import RunningServer, running_servers
 from hikube_kafka.ensemble.waiting import Conduct, Patience
-from hikube_kafka.spec.process import EnsembleDeclaration, Kind
+from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind
 
 State = Literal["running", "stopped", "configuration differs", "not in sync", "not declared"]
 

@@ -12,7 +12,7 @@ from hikube_kafka.ensemble.configuration import data_folders, meta_properties, r
 from hikube_kafka.ensemble.errors import QuorumChangeError
 from hikube_kafka.ensemble.java import heap_bytes, java_problems
 from hikube_kafka.ensemble.living import plaintext_listener
-from hikube_kafka.spec.process import EnsembleDeclaration, Kind, ServerProcess
+from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 OVERHEAD_BYTES: Mapping[Kind, int] = {"zookeeper": 100 * 1024**2, "broker": 250 * 1024**2}
 """What a process takes beside its heap: classes, threads, direct buffers. A cautious assumption of this project."""

@@ -13,7 +13,7 @@ import psutil
 
 from hikube_kafka.ensemble.configuration import CONSOLE_LOG, configuration_file
 from hikube_kafka.ensemble.waiting import Conduct
-from hikube_kafka.spec.process import ServerProcess
+from hikube_kafka.spec.ensemble import ServerProcess
 
 _MARK = "-Dhikube.ensemble="
 _DIGEST = "-Dhikube.configuration="

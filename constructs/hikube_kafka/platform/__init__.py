@@ -7,11 +7,11 @@
 
 from hikube_kafka.platform.app import App
 from hikube_kafka.platform.brokers import KafkaBrokers
-from hikube_kafka.platform.ensemble import LocalEnsemble
 from hikube_kafka.platform.kafka_platform import KafkaPlatform
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.kubernetes import KubernetesTarget
 from hikube_kafka.platform.local import LocalTarget
+from hikube_kafka.platform.local_ensemble import LocalEnsemble
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
 from hikube_kafka.platform.quorum import KafkaQuorum
 from hikube_kafka.platform.release import ChartRepository, HelmRelease, helm_provider

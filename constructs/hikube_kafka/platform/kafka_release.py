@@ -5,10 +5,10 @@ from typing import Any
 
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformProvider
 from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
-from hikube_kafka.spec.kubernetes import KubernetesLayout
+from hikube_kafka.spec.chart_values import kafka_values
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.quantities import Duration
-from hikube_kafka.spec.releases import kafka_values
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 
 
 class KafkaRelease(HelmRelease):

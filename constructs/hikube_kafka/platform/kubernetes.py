@@ -25,11 +25,11 @@ from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 from hikube_kafka.spec.contract import Contract
-from hikube_kafka.spec.kubernetes import KubernetesLayout
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.quantities import Duration
-from hikube_kafka.spec.rules import Problem
+from hikube_kafka.spec.rules.declaration import Problem
 from hikube_kafka.spec.storage import Storage
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 
 _LABELS = {
     "app.kubernetes.io/part-of": "hikube-kafka",
@@ -54,7 +54,7 @@ class KubernetesTarget(Target):
         drain: whether an apply with fewer brokers moves the replicas of those that go, and waits for it. Otherwise such
             a plan is refused while they hold any.
         patience: how long Helm waits for the pods of each release.
-        layout: fields of :class:`~hikube_kafka.spec.kubernetes.KubernetesLayout`: ``namespace``, ``context``, images,
+        layout: fields of :class:`~hikube_kafka.spec.targets.kubernetes.KubernetesLayout`: ``namespace``, ``context``, images,
             external access, pods.
 
     Attributes:

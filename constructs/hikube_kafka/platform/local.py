@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.cdk import Construct
-from hikube_kafka.platform.ensemble import LocalEnsemble
+from hikube_kafka.platform.local_ensemble import LocalEnsemble
 from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.platform.target import Delivery, Target
-from hikube_kafka.spec.local import LocalLayout
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.rules import Problem
+from hikube_kafka.spec.rules.declaration import Problem
 from hikube_kafka.spec.security import Protocol
+from hikube_kafka.spec.targets.local import LocalLayout
 
 
 class LocalTarget(Target):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider
-from hikube_kafka.spec import rules
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.rules import declaration as rules
 
 
 @dataclass(frozen=True, kw_only=True)

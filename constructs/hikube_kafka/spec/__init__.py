@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hikube_kafka.spec.contract import Contract
     from hikube_kafka.spec.kafka import Kafka, Listener
-    from hikube_kafka.spec.kubernetes import KubernetesLayout
-    from hikube_kafka.spec.local import LocalLayout
     from hikube_kafka.spec.platform import Platform
     from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
     from hikube_kafka.spec.resources import Preset, Resources
-    from hikube_kafka.spec.rules import DeclarationError, Problem
+    from hikube_kafka.spec.rules.declaration import DeclarationError, Problem
     from hikube_kafka.spec.security import Mechanism, Protocol
     from hikube_kafka.spec.sizing import Sizing, Workload
     from hikube_kafka.spec.storage import Storage
+    from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
+    from hikube_kafka.spec.targets.local import LocalLayout
     from hikube_kafka.spec.topic import Topic
     from hikube_kafka.spec.zookeeper import ZooKeeper
 
 _ROOMS = {
     "contract": ("Contract",),
     "kafka": ("Kafka", "Listener"),
-    "kubernetes": ("KubernetesLayout",),
-    "local": ("LocalLayout",),
+    "targets.kubernetes": ("KubernetesLayout",),
+    "targets.local": ("LocalLayout",),
     "platform": ("Platform",),
     "quantities": ("Duration", "Quantity", "Throughput"),
     "resources": ("Preset", "Resources"),
-    "rules": ("DeclarationError", "Problem"),
+    "rules.declaration": ("DeclarationError", "Problem"),
     "security": ("Mechanism", "Protocol"),
     "sizing": ("Sizing", "Workload"),
     "storage": ("Storage",),

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from hikube_kafka.ensemble import apply, destroy
 from hikube_kafka.spec.contract import BrokerExpected, Contract
-from hikube_kafka.spec.process import ServerProcess
+from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.security import ClientSecurity
 
 USER, PASSWORD = "alice", "alice-s3cret"

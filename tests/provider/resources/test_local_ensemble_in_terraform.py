@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from hikube_kafka.ensemble import destroy, status
-from hikube_kafka.spec.process import EnsembleDeclaration, ServerProcess
+from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 
 pytestmark = [pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(580)]
 

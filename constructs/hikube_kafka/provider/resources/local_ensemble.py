@@ -13,7 +13,7 @@ from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import Cluster, Denied, Unreachable
-from hikube_kafka.spec.process import EnsembleDeclaration, Kind, ServerProcess
+from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"
 """What a process is when it runs as declared and, being a broker, is in sync."""

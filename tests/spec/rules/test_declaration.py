@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.spec import rules
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.resources import Resources
-from hikube_kafka.spec.rules import DeclarationError, Problem, check, require_valid
+from hikube_kafka.spec.rules import declaration as rules
+from hikube_kafka.spec.rules.declaration import DeclarationError, Problem, check, require_valid
 from hikube_kafka.spec.security import Mechanism, Protocol
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.topic import Topic

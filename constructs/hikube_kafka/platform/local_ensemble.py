@@ -6,7 +6,7 @@ from typing import Any
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
-from hikube_kafka.spec.process import ServerProcess
+from hikube_kafka.spec.ensemble import ServerProcess
 
 
 class LocalEnsemble(HikubeResource):

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
 from hikube_kafka.spec.contract import ClaimExpected, KubernetesExpected, ReachByPortForward, ServersExpected
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.kubernetes import MARKS, ExternalAccess, Image, KubernetesLayout, Pods
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.quantities import Quantity
-from hikube_kafka.spec.releases import kafka_values, zookeeper_values
 from hikube_kafka.spec.security import Mechanism, Protocol
 from hikube_kafka.spec.storage import Storage
+from hikube_kafka.spec.targets.kubernetes import MARKS, ExternalAccess, Image, KubernetesLayout, Pods
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from pydantic import Field
 
-from hikube_kafka.spec.kubernetes import (
+from hikube_kafka.spec.model import ChartModel
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.properties import server_properties, zookeeper_settings
+from hikube_kafka.spec.quantities import Quantity
+from hikube_kafka.spec.resources import Resources
+from hikube_kafka.spec.storage import Storage
+from hikube_kafka.spec.targets.kubernetes import (
     ClaimRetention,
     ExternalAccess,
     Image,
@@ -16,12 +22,6 @@ from hikube_kafka.spec.kubernetes import (
     NetworkPolicy,
     Pods,
 )
-from hikube_kafka.spec.model import ChartModel
-from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.properties import server_properties, zookeeper_settings
-from hikube_kafka.spec.quantities import Quantity
-from hikube_kafka.spec.resources import Resources
-from hikube_kafka.spec.storage import Storage
 
 KAFKA_DATA = "/var/lib/kafka/data"
 """Where a broker's claim is mounted; its log segments are in a folder of it, beside what a file system puts there."""

@@ -21,13 +21,13 @@ from hikube_kafka.spec.contract import (
     ZooKeeperServerExpected,
 )
 from hikube_kafka.spec.kafka import Listener
-from hikube_kafka.spec.local import expected_topics
 from hikube_kafka.spec.model import ChartModel, Model
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import BrokerAddress, ZooKeeperAddress, cluster_settings, zookeeper_connect
-from hikube_kafka.spec.rules import Problem
+from hikube_kafka.spec.rules.declaration import Problem
 from hikube_kafka.spec.security import ClientSecurity, Protocol
 from hikube_kafka.spec.storage import Storage
+from hikube_kafka.spec.targets.local import expected_topics
 from hikube_kafka.spec.versions import KAFKA_VERSION, ZOOKEEPER_VERSION
 
 MARKS: Mapping[str, str] = {

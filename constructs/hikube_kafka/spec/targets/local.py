@@ -9,9 +9,9 @@ from hikube_kafka.spec.contract import (
     ZooKeeperExpected,
     ZooKeeperServerExpected,
 )
+from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.model import Model
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.process import ServerProcess
 from hikube_kafka.spec.properties import (
     BrokerAddress,
     ZooKeeperAddress,

@@ -1,0 +1,1 @@
+"""Names, addresses and contract per target."""
