@@ -16,16 +16,26 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "constructs" / "hikube_kafka"
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
-MAY_IMPORT = {
-    "spec": set[str](),
-    "platform": {"spec"},
-    "provider": {"spec", "probe", "ensemble"},
-    "ensemble": {"spec"},
-    "probe": {"spec"},
-    "smoke": {"spec", "probe"},
-}
-"""The arrows between the rooms: see CONTRIBUTING.md."""
 CDK = {"cdktf", "constructs", "jsii"}
+
+
+def import_contracts() -> dict[str, dict[str, Any]]:
+    """The contracts of import-linter by their id."""
+    configured = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    return {contract["id"]: contract for contract in configured}
+
+
+LAYERS: list[str] = import_contracts()["layers"]["layers"]
+
+
+def forbidden_to(room: str) -> set[str]:
+    """What a room must not import: its siblings, whatever stands above it, the CDK; for a pure one all but spec."""
+    pure = import_contracts()["pure"]
+    level = next(level for level, layer in enumerate(LAYERS) if room in layer.split(" | "))
+    modules = {f"hikube_kafka.{each}" for layer in LAYERS[: level + 1] for each in layer.split(" | ")} | CDK
+    if f"hikube_kafka.{room}" in pure["source_modules"]:
+        modules |= set(pure["forbidden_modules"])
+    return modules - {f"hikube_kafka.{room}"}
 
 
 def rooms() -> set[str]:
@@ -99,8 +109,13 @@ def test_no_file_names_a_path_of_this_machine() -> None:
     assert [name for name, text in texts().items() if any(path in text for path in here)] == []
 
 
-def test_every_room_has_its_arrows() -> None:
-    assert rooms() == set(MAY_IMPORT)
+def test_every_room_stands_in_a_layer() -> None:
+    assert rooms() | {"cli"} == {room for layer in LAYERS for room in layer.split(" | ")}
+
+
+def test_contributing_shows_the_layers() -> None:
+    house = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    assert "```\n" + "\n".join(LAYERS).replace("|", "│") + "\n```" in house
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -126,11 +141,10 @@ def test_the_arrows_hold(copy: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("room", [*MAY_IMPORT, "plugin"])
+@pytest.mark.parametrize("room", sorted(rooms()))
 def test_each_forbidden_arrow_is_caught(copy: Path, room: str) -> None:
-    others = set(MAY_IMPORT) - MAY_IMPORT.get(room, set()) - {room.partition(".")[0]}
-    targets = {f"hikube_kafka.{other}" for other in others | ({"cli"} if room in MAY_IMPORT else set())} | CDK
-    intruder = copy / "hikube_kafka" / room.replace(".", "/") / "intruder.py"
+    targets = forbidden_to(room)
+    intruder = copy / "hikube_kafka" / room / "intruder.py"
     intruder.write_text("".join(f"import {target}\n" for target in sorted(targets)))
 
     seen = set(re.findall(rf"hikube_kafka\.{room}\.intruder -> (\S+) \(l", lint(copy).stdout))

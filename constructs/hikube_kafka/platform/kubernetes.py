@@ -54,8 +54,8 @@ class KubernetesTarget(Target):
         drain: whether an apply with fewer brokers moves the replicas of those that go, and waits for it. Otherwise such
             a plan is refused while they hold any.
         patience: how long Helm waits for the pods of each release.
-        layout: fields of :class:`~hikube_kafka.spec.targets.kubernetes.KubernetesLayout`: ``namespace``, ``context``, images,
-            external access, pods.
+        layout: fields of :class:`~hikube_kafka.spec.targets.kubernetes.KubernetesLayout`: ``namespace``, ``context``,
+            images, external access, pods.
 
     Attributes:
         layout: names and addresses on the cluster.

@@ -1,9 +1,7 @@
 """The Terraform provider ``hikube``: topics, brokers, voters, claims that grow, and ensembles on this machine.
 
 * :mod:`~hikube_kafka.provider.hikube`: the provider; :mod:`~hikube_kafka.provider.settings`: what its block takes.
-* :mod:`~hikube_kafka.provider.resources.topic`, :mod:`~hikube_kafka.provider.resources.brokers`,
-  :mod:`~hikube_kafka.provider.resources.volume_claims`, :mod:`~hikube_kafka.provider.resources.zookeeper_members`,
-  :mod:`~hikube_kafka.provider.resources.local_ensemble`, :mod:`~hikube_kafka.provider.resources.quorum`: its resources and its data source.
+* :mod:`~hikube_kafka.provider.resources`: its resources and its data source, one file each.
 * :mod:`~hikube_kafka.provider.claim_growth`: how claims grow under running pods, asked through
   :mod:`~hikube_kafka.provider.kubernetes`; :mod:`~hikube_kafka.provider.membership`: how voters change.
 * :mod:`~hikube_kafka.provider.topics`: the cluster they ask and change, through one
