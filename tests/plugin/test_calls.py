@@ -551,7 +551,7 @@ def test_an_exception_is_reported_by_type_and_place_and_never_by_its_text(
     answer = terraform.apply(None, PLANNED)
     shown = only(answer.diagnostics)
     assert "LookupError" in shown.detail
-    assert re.search(r"protocol/test_calls\.py:\d+ in explode", shown.detail)
+    assert re.search(r"plugin/test_calls\.py:\d+ in explode", shown.detail)
     assert SECRET not in str(shown)
     assert SECRET not in capfd.readouterr().err
     assert state_of(answer.new_state) is None

@@ -8,7 +8,7 @@ import pytest
 
 from hikube_kafka.plugin import tfplugin6_pb2 as pb
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PROTOCOL = ROOT / "constructs" / "hikube_kafka" / "plugin"
 
 

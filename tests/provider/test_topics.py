@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import PlanRequest
-from hikube_kafka.provider import cluster as module
+from hikube_kafka.provider import topics as module
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Security, Settings
