@@ -30,7 +30,7 @@ from hikube_kafka import ensemble
 from hikube_kafka.plugin.serve import COOKIE, COOKIE_NAME
 from hikube_kafka.provider.install import install
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topics import Cluster
+from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.spec import Kafka, LocalLayout, Platform, Resources, ZooKeeper
 from hikube_kafka.spec.ensemble import EnsembleDeclaration
 
@@ -123,7 +123,7 @@ def requests_of_a_refresh(count: int) -> Counter[str]:
     """Kafka requests of one process that reads every topic, ten at a time as Terraform does."""
     taken: list[dict[str, Any]] = []
     settings = Settings(bootstrap_servers=f"127.0.0.1:{LAYOUT.broker_port}")
-    cluster = Cluster(settings, Event(), on_statistics=lambda text: taken.append(json.loads(text)))
+    cluster = KafkaCluster(settings, Event(), on_statistics=lambda text: taken.append(json.loads(text)))
     with ThreadPoolExecutor(10) as pool:
         found = list(pool.map(cluster.topic, [f"topic-{number}" for number in range(count)]))
     if missing := [topic for topic in found if topic is None]:

@@ -9,7 +9,7 @@ import pytest
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.provider.reassignment import reassign
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topics import Cluster, KafkaRefused, Layout
+from hikube_kafka.provider.topics import KafkaCluster, KafkaRefused, Layout
 
 pytestmark = pytest.mark.filterwarnings(  # kafka-python on Python 3.11
     "ignore:(read|open)_text is deprecated:DeprecationWarning"
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings(  # kafka-python on Python 3.11
 WANTED = {0: (0, 1), 1: (1, 0)}
 
 
-class Lopsided(Cluster):
+class Lopsided(KafkaCluster):
     """The first partition has one replica, the second has two, of which one is behind."""
 
     def __init__(self) -> None:

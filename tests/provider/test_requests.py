@@ -14,7 +14,7 @@ from hikube_kafka.ensemble import apply, destroy
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topics import Cluster, NewTopic
+from hikube_kafka.provider.topics import KafkaCluster, NewTopic
 
 pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
 
@@ -29,7 +29,7 @@ class Counted:
         self.session = Session()
         settings = Settings(bootstrap_servers=bootstrap)
         self.session.configure(settings)
-        self.cluster = Cluster(settings, self.session.stopped, on_statistics=self._take)
+        self.cluster = KafkaCluster(settings, self.session.stopped, on_statistics=self._take)
         self.session._cluster = self.cluster
         self.topics = TopicResource(self.session)
         self._sent: dict[str, Counter[str]] = {}
@@ -60,7 +60,7 @@ def bootstrap(declare_ensemble: Callable[..., Any], tmp_path_factory: pytest.Tem
     living = declare_ensemble(tmp_path_factory.mktemp("thousand"), servers=1, brokers=1)
     try:
         apply(living.declaration)
-        cluster = Cluster(Settings(bootstrap_servers=living.bootstrap), threading.Event())
+        cluster = KafkaCluster(Settings(bootstrap_servers=living.bootstrap), threading.Event())
         cluster.layout()
         wanted = NewTopic(partitions=1, replication_factor=1, config={"retention.ms": "3600000"})
         for answer in cluster._create({f"topic-{number}": wanted for number in range(TOPICS)}).values():

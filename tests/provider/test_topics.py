@@ -18,7 +18,7 @@ from hikube_kafka.provider import topics as module
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Security, Settings
-from hikube_kafka.provider.topics import Cluster, Denied, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
+from hikube_kafka.provider.topics import Denied, KafkaCluster, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
 
 Answer = Layout | Exception
 
@@ -32,7 +32,7 @@ DEAD = Unreachable("127.0.0.1:9", "connection refused")
 LOCKED = Denied("127.0.0.1:9", "authentication failed")
 
 
-class Scripted(Cluster):
+class Scripted(KafkaCluster):
     """A cluster whose metadata is told beforehand; the last answer is given again and again."""
 
     def __init__(self, *answers: Answer) -> None:
@@ -177,7 +177,7 @@ def test_metadata_without_brokers_is_no_answer(monkeypatch: pytest.MonkeyPatch) 
         def poll(self, timeout: float) -> int:  # noqa: ARG002
             return 0
 
-    cluster = Cluster(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
+    cluster = KafkaCluster(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
     monkeypatch.setattr(cluster, "_dial", lambda: None)
     cluster._client = Client()  # type: ignore[assignment]
     with pytest.raises(Unreachable, match="does not know the cluster yet"):
@@ -185,7 +185,7 @@ def test_metadata_without_brokers_is_no_answer(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_where_nobody_listens_each_address_is_told_with_its_reason() -> None:
-    cluster = Cluster(Settings(bootstrap_servers="127.0.0.1:9, nowhere"), threading.Event())
+    cluster = KafkaCluster(Settings(bootstrap_servers="127.0.0.1:9, nowhere"), threading.Event())
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9: connection refused; nowhere: .*host:port"):
         cluster.layout()
 
@@ -219,7 +219,7 @@ def test_what_no_time_will_mend_is_told_from_a_cluster_that_is_not_there_yet(
     speaks_no_tls: str, authority: str | None, said: str
 ) -> None:
     security = Security(protocol="SSL", ca_certificate=authority)
-    cluster = Cluster(Settings(bootstrap_servers=speaks_no_tls, security=security), threading.Event())
+    cluster = KafkaCluster(Settings(bootstrap_servers=speaks_no_tls, security=security), threading.Event())
     with pytest.raises(Denied, match=said):
         cluster.layout()
     # Remembered: a thousand topics do not try a thousand times.
@@ -250,7 +250,7 @@ def test_a_configuration_that_is_not_told_is_never_taken_for_an_empty_one(
             return
 
     cluster = Scripted(layout("orders"))
-    monkeypatch.setattr(cluster, "_read_configs", MethodType(Cluster._read_configs, cluster))
+    monkeypatch.setattr(cluster, "_read_configs", MethodType(KafkaCluster._read_configs, cluster))
     cluster._client = Client()  # type: ignore[assignment]
     if becomes is None:
         assert cluster.topic("orders") is None
@@ -264,7 +264,7 @@ def test_a_broker_that_refuses_a_certificate_is_no_broker_that_is_away() -> None
         "Receive failed: tlsv13 alert certificate required: SSL alert number 116 (after 0ms in state APIVERSION_QUERY)"
     )
     for said, kind in ((alert, Denied), ("Connect failed: Connection refused", Unreachable)):
-        cluster = Cluster(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
+        cluster = KafkaCluster(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
         cluster._complaints.append(KafkaError(KafkaError._TRANSPORT, said))
         problem = cluster._explained(KafkaException(KafkaError(KafkaError._TRANSPORT, "no metadata")))
         assert type(problem) is kind
@@ -323,7 +323,7 @@ class Refusing(Scripted):
         self._answer()
 
 
-def topics_of(cluster: Cluster) -> TopicResource:
+def topics_of(cluster: KafkaCluster) -> TopicResource:
     session = Session()
     session.configure(cluster.settings)
     session.stopped = cluster._stopped

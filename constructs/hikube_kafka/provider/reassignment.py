@@ -17,12 +17,12 @@ from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.provider.placement import Replicas
 from hikube_kafka.provider.settings import Security
-from hikube_kafka.provider.topics import Cluster, KafkaRefused, Layout, Stopped
+from hikube_kafka.provider.topics import KafkaCluster, KafkaRefused, Layout, Stopped
 
 _REQUEST_MS = 30_000
 
 
-def reassign(cluster: Cluster, topic: str, wanted: Mapping[int, Replicas]) -> None:
+def reassign(cluster: KafkaCluster, topic: str, wanted: Mapping[int, Replicas]) -> None:
     """Give each partition of a topic its replicas, and wait until all of them are there and in sync.
 
     How long that takes depends on the data to copy: there is no deadline, Ctrl-C ends the wait.
@@ -66,7 +66,7 @@ def _unsettled(layout: Layout, topic: str, wanted: Mapping[int, Replicas]) -> in
     )
 
 
-def _submit(cluster: Cluster, topic: str, moving: Mapping[int, Replicas]) -> None:
+def _submit(cluster: KafkaCluster, topic: str, moving: Mapping[int, Replicas]) -> None:
     from kafka import KafkaAdminClient, TopicPartition  # noqa: PLC0415 - used here alone
     from kafka.errors import KafkaError  # noqa: PLC0415
 

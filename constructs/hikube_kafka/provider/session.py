@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.settings import KubernetesReach, Settings
-from hikube_kafka.provider.topics import Cluster, Denied, KafkaRefused, Stopped, Unreachable
+from hikube_kafka.provider.topics import Denied, KafkaCluster, KafkaRefused, Stopped, Unreachable
 
 
 class Session:
@@ -15,7 +15,7 @@ class Session:
         self.stopped = threading.Event()
         """Set by Ctrl-C."""
         self.settings = Settings()
-        self._cluster: Cluster | None = None
+        self._cluster: KafkaCluster | None = None
         self._coming: dict[str, int] = {}
         self._brokers: int | None = None
         self._lock = threading.Lock()
@@ -25,7 +25,7 @@ class Session:
         """Take the settings; nothing is dialled yet."""
         self.settings = settings
 
-    def cluster(self) -> Cluster | None:
+    def cluster(self) -> KafkaCluster | None:
         """The cluster; None while settings are unknown, which is normal in the plan of a first apply.
 
         Raises:
@@ -43,7 +43,7 @@ class Session:
                             'block: provider "hikube" { bootstrap_servers = "broker:9092" }.',
                         )
                     )
-                self._cluster = Cluster(self.settings, self.stopped)
+                self._cluster = KafkaCluster(self.settings, self.stopped)
             return self._cluster
 
     def kubernetes(self, *, needed_by: str) -> KubernetesReach | None:

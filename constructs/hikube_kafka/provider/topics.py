@@ -142,7 +142,7 @@ class NewTopic:
     config: Mapping[str, str]
 
 
-class Cluster:
+class KafkaCluster:
     """One cluster, for one provider process; used from many threads at once.
 
     Args:

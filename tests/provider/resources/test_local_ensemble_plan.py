@@ -23,7 +23,7 @@ from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topics import Cluster, Layout
+from hikube_kafka.provider.topics import KafkaCluster, Layout
 
 COMPUTED = ("directory", "keep_data", "bootstrap_servers", "zookeeper_servers", "cluster_id", "processes")
 
@@ -152,7 +152,7 @@ def test_a_broker_that_holds_replicas_stays_and_one_that_holds_none_may_go(
 ) -> None:
     topics = {f"topic-{number}": {0: (0, 1)} for number in range(7)} | {"apart": {0: (0,)}}
     answer = Layout(brokers=frozenset({0, 1, 2}), replicas=topics, in_sync=topics)
-    monkeypatch.setattr(Cluster, "layout", lambda _: answer)
+    monkeypatch.setattr(KafkaCluster, "layout", lambda _: answer)
     three = state(brokers=[broker(0), broker(1), broker(2)])
 
     def told(*left: int) -> Any:
@@ -168,7 +168,7 @@ def test_a_broker_that_holds_replicas_stays_and_one_that_holds_none_may_go(
 def test_a_plan_that_removes_no_broker_asks_no_cluster(
     ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Cluster, "layout", lambda _: pytest.fail("the cluster was asked"))
+    monkeypatch.setattr(KafkaCluster, "layout", lambda _: pytest.fail("the cluster was asked"))
     assert not ensembles.plan(request(state(), config(directory="/nowhere/demo"))).diagnostics
 
 

@@ -12,7 +12,7 @@ from hikube_kafka.plugin.schema import BOOL, NUMBER, Attribute, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.placement import Replicas
 from hikube_kafka.provider.session import Session, not_reached, refused
-from hikube_kafka.provider.topics import Cluster, Denied, KafkaRefused, Layout, Stopped, Unreachable
+from hikube_kafka.provider.topics import Denied, KafkaCluster, KafkaRefused, Layout, Stopped, Unreachable
 
 _NAMED = 5
 """Topics that a message names before it counts the rest."""
@@ -120,7 +120,7 @@ class BrokersResource(Resource):
         return planned
 
     @staticmethod
-    def _empty(cluster: Cluster, planned: State) -> None:
+    def _empty(cluster: KafkaCluster, planned: State) -> None:
         """See that no broker which goes holds a replica, draining it if that was asked for."""
         for _ in range(_ROUNDS):
             layout = cluster.layout(fresh=True)
@@ -163,7 +163,7 @@ def _topics(held: Mapping[int, Mapping[str, int]]) -> list[str]:
     return sorted({topic for topics in held.values() for topic in topics})
 
 
-def _drain(cluster: Cluster, topic: str, brokers: int) -> None:
+def _drain(cluster: KafkaCluster, topic: str, brokers: int) -> None:
     """Move what a topic has on brokers that go to those that stay, and wait until it is in sync there.
 
     Raises:

@@ -12,7 +12,7 @@ from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Nes
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topics import Cluster, Denied, Unreachable
+from hikube_kafka.provider.topics import Denied, KafkaCluster, Unreachable
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"
@@ -159,7 +159,7 @@ class LocalEnsembleResource(Resource):
         removed = {server["id"] for server in prior["brokers"]} - {server["id"] for server in planned["brokers"]}
         if not removed:
             return
-        cluster = Cluster(Settings(bootstrap_servers=prior["bootstrap_servers"]), self._session.stopped)
+        cluster = KafkaCluster(Settings(bootstrap_servers=prior["bootstrap_servers"]), self._session.stopped)
         try:
             layout = cluster.layout()
         except (Unreachable, Denied):

@@ -10,7 +10,7 @@ from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.session import Session, not_reached, refused
-from hikube_kafka.provider.topics import Cluster, Denied, KafkaRefused, LiveTopic, NewTopic, Stopped, Unreachable
+from hikube_kafka.provider.topics import Denied, KafkaCluster, KafkaRefused, LiveTopic, NewTopic, Stopped, Unreachable
 from hikube_kafka.spec.definitions import Mismatch, canonical, check_topic_config, topic_definitions
 from hikube_kafka.spec.topic_limits import LONGEST_NAME, is_legal_name, leaves_no_room, wanted_min_insync
 
@@ -202,7 +202,7 @@ class TopicResource(Resource):
                 raise Refusal(refused(problem, doing=doing)) from None
         return {**planned, "id": name}
 
-    def _create(self, cluster: Cluster, name: str, topic: NewTopic) -> None:
+    def _create(self, cluster: KafkaCluster, name: str, topic: NewTopic) -> None:
         """Make it; a name that this apply has just deleted may stay taken a moment longer than the brokers show it."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
@@ -291,7 +291,7 @@ class TopicResource(Resource):
                 )
             )
 
-    def _answering(self, doing: str, *, starting: bool = True) -> Cluster:
+    def _answering(self, doing: str, *, starting: bool = True) -> KafkaCluster:
         """The cluster, waited for: it may have been made by this very apply."""
         cluster = self._session.cluster()
         if cluster is None:
@@ -312,7 +312,7 @@ class TopicResource(Resource):
         if cluster is not None:
             cluster.forget(name)
 
-    def _appears(self, cluster: Cluster, name: str) -> bool:
+    def _appears(self, cluster: KafkaCluster, name: str) -> bool:
         """Whether a creation that got no answer in time has come about all the same.
 
         It is this one's doing: the name was free when it was planned, and Kafka says so when it is not.
@@ -323,10 +323,10 @@ class TopicResource(Resource):
             return False
 
     @staticmethod
-    def _await(cluster: Cluster, name: str, *, present: bool) -> bool:
+    def _await(cluster: KafkaCluster, name: str, *, present: bool) -> bool:
         return cluster.eventually(lambda layout: (name in layout.replicas) == present, seconds=_SETTLE_SECONDS)
 
-    def _move(self, cluster: Cluster, planned: State) -> None:
+    def _move(self, cluster: KafkaCluster, planned: State) -> None:
         from hikube_kafka.provider import placement, reassignment  # noqa: PLC0415 - rare, and slow to load
 
         name, factor = planned["name"], planned["replication_factor"]
@@ -347,7 +347,7 @@ class TopicResource(Resource):
         reassignment.reassign(cluster, name, wanted)
 
     @staticmethod
-    def _all_partitions_known(cluster: Cluster, name: str, partitions: int) -> bool:
+    def _all_partitions_known(cluster: KafkaCluster, name: str, partitions: int) -> bool:
         return cluster.eventually(
             lambda layout: len(layout.replicas.get(name, {})) >= partitions, seconds=_SETTLE_SECONDS
         )
