@@ -6,12 +6,7 @@ from dataclasses import dataclass
 
 from hikube_kafka.platform import KafkaPlatform, KubernetesTarget
 from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack, TerraformVariable
-from hikube_kafka.spec.kafka import Kafka
-from hikube_kafka.spec.quantities import Duration
-from hikube_kafka.spec.resources import Resources
-from hikube_kafka.spec.storage import Storage
-from hikube_kafka.spec.topic import Topic
-from hikube_kafka.spec.zookeeper import ZooKeeper
+from hikube_kafka.spec import Duration, Kafka, Resources, Storage, Topic, ZooKeeper
 
 
 @dataclass(frozen=True, kw_only=True)

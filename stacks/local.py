@@ -2,11 +2,7 @@
 
 from hikube_kafka.platform import KafkaPlatform, LocalTarget
 from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack
-from hikube_kafka.spec.kafka import Kafka
-from hikube_kafka.spec.quantities import Duration, Quantity
-from hikube_kafka.spec.resources import Resources
-from hikube_kafka.spec.topic import Topic
-from hikube_kafka.spec.zookeeper import ZooKeeper
+from hikube_kafka.spec import Duration, Kafka, Quantity, Resources, Topic, ZooKeeper
 
 
 class LocalPlatform(TerraformStack):

@@ -14,10 +14,18 @@ if TYPE_CHECKING:
     from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
     from hikube_kafka.spec.resources import Preset, Resources
     from hikube_kafka.spec.rules.declaration import DeclarationError, Problem
-    from hikube_kafka.spec.security import Mechanism, Protocol
+    from hikube_kafka.spec.security import ClientSecurity, Mechanism, Protocol
     from hikube_kafka.spec.sizing import Sizing, Workload
     from hikube_kafka.spec.storage import Storage
-    from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
+    from hikube_kafka.spec.targets.kubernetes import (
+        ClaimRetention,
+        ClientPods,
+        ExternalAccess,
+        Image,
+        KubernetesLayout,
+        Pods,
+        Toleration,
+    )
     from hikube_kafka.spec.targets.local import LocalLayout
     from hikube_kafka.spec.topic import Topic
     from hikube_kafka.spec.zookeeper import ZooKeeper
@@ -25,13 +33,21 @@ if TYPE_CHECKING:
 _ROOMS = {
     "contract": ("Contract",),
     "kafka": ("Kafka", "Listener"),
-    "targets.kubernetes": ("KubernetesLayout",),
+    "targets.kubernetes": (
+        "ClaimRetention",
+        "ClientPods",
+        "ExternalAccess",
+        "Image",
+        "KubernetesLayout",
+        "Pods",
+        "Toleration",
+    ),
     "targets.local": ("LocalLayout",),
     "platform": ("Platform",),
     "quantities": ("Duration", "Quantity", "Throughput"),
     "resources": ("Preset", "Resources"),
     "rules.declaration": ("DeclarationError", "Problem"),
-    "security": ("Mechanism", "Protocol"),
+    "security": ("ClientSecurity", "Mechanism", "Protocol"),
     "sizing": ("Sizing", "Workload"),
     "storage": ("Storage",),
     "topic": ("Topic",),
@@ -40,15 +56,21 @@ _ROOMS = {
 _HOME = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "ClaimRetention",
+    "ClientPods",
+    "ClientSecurity",
     "Contract",
     "DeclarationError",
     "Duration",
+    "ExternalAccess",
+    "Image",
     "Kafka",
     "KubernetesLayout",
     "Listener",
     "LocalLayout",
     "Mechanism",
     "Platform",
+    "Pods",
     "Preset",
     "Problem",
     "Protocol",
@@ -57,6 +79,7 @@ __all__ = [
     "Sizing",
     "Storage",
     "Throughput",
+    "Toleration",
     "Topic",
     "Workload",
     "ZooKeeper",
