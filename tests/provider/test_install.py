@@ -80,13 +80,3 @@ def test_an_unknown_machine_is_refused_by_name(asked: str, answer: str, monkeypa
     with pytest.raises(UnsupportedMachineError, match=answer) as refusal:
         terraform_platform()
     assert answer in refusal.value.machine
-
-
-def test_a_start_loads_nothing_that_it_does_not_need() -> None:
-    slow = ("confluent_kafka", "kazoo", "kafka", "kr8s", "pydantic", "psutil", "cdktf", "cryptography")
-    code = (
-        "import sys, hikube_kafka.provider.__main__ as main; main.HikubeProvider();"
-        f"print([name for name in {slow!r} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
