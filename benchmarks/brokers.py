@@ -31,7 +31,7 @@ from confluent_kafka.cimpl import NewTopic
 from rich.console import Console
 
 import hikube_kafka
-from hikube_kafka.kubernetes.port_forward import forwarded
+from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec import Kafka, KubernetesLayout, Platform, Resources, Storage, ZooKeeper
 from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
 from hikube_kafka.spec.contract import ReachByPortForward

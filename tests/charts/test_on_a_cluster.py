@@ -16,7 +16,7 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NewConfigNoQuorumError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from hikube_kafka.kubernetes.port_forward import forwarded
+from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 
 if TYPE_CHECKING:

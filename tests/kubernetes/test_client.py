@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 
 from hikube_kafka.kubernetes import client as kubernetes
-from hikube_kafka.kubernetes.client import (
+from hikube_kafka.kubernetes.client import ApiServer, PodState
+from hikube_kafka.kubernetes.errors import (
     ApiServerError,
-    Cluster,
     CredentialsRefusedError,
     ForbiddenError,
     KubernetesError,
     NamespaceMissingError,
-    PodState,
     StreamError,
 )
 
@@ -69,10 +68,10 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     )
 
     async def talk(*, stream: bool) -> Any:
-        async with Cluster.connected(str(kubeconfig), None, "platform") as cluster:
+        async with ApiServer.connected(str(kubeconfig), None, "platform") as api:
             if not stream:
-                return await cluster.pod("kafka-0")
-            async with cluster.stream("kafka-0", 19092):
+                return await api.pod("kafka-0")
+            async with api.stream("kafka-0", 19092):
                 return None
 
     def ask(answers: dict[str, int], *, stream: bool = False) -> Any:

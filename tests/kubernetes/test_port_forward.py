@@ -15,18 +15,16 @@ from typing import Any
 import psutil
 import pytest
 
-from hikube_kafka.kubernetes.client import (
+from hikube_kafka.kubernetes.errors import (
     ApiServerError,
     ContextUnknownError,
     KubeconfigError,
     KubernetesError,
-    PodStream,
-    StreamError,
+    LocalPortInUseError,
 )
-from hikube_kafka.kubernetes.port_forward import LocalPortInUseError, _Standing, forwarded
-from hikube_kafka.spec.contract import ReachByPortForward
+from hikube_kafka.kubernetes.port_forward import PodPort, _Standing, forward
 
-REACH = ReachByPortForward(namespace="platform", kafka_pods="kafka", zookeeper_pods="zookeeper")
+PORTS = (PodPort(pod="kafka-0", port=19092, local_port=19092), PodPort(pod="zookeeper-0", port=2181))
 
 
 def free_port() -> int:
@@ -54,10 +52,25 @@ def kubeconfig(directory: Path, *, current: str | None = "one", user: dict[str, 
     return str(file)
 
 
-def refused(reach: ReachByPortForward = REACH, **declared: Any) -> KubernetesError:
-    with pytest.raises(KubernetesError) as caught, forwarded(reach, brokers=[0], zookeeper=[1], **declared):
+def refused(**declared: Any) -> KubernetesError:
+    with pytest.raises(KubernetesError) as caught, forward(PORTS, namespace="platform", **declared):
         pass
     return caught.value
+
+
+def standing(**declared: Any) -> _Standing:
+    return _Standing(
+        **{
+            "ports": PORTS,
+            "namespace": "platform",
+            "kubeconfig": None,
+            "context": None,
+            "require": "any",
+            "pod_wait_seconds": 0,
+            "port_wait_seconds": 0,
+            **declared,
+        }
+    )
 
 
 def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -87,7 +100,7 @@ def test_without_anything_it_is_looked_for_in_the_home_directory(
 
 
 def test_an_unknown_context_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
-    error = refused(REACH.model_copy(update={"context": "three"}), kubeconfig=kubeconfig(tmp_path))
+    error = refused(context="three", kubeconfig=kubeconfig(tmp_path))
     assert isinstance(error, ContextUnknownError)
     assert (error.context, error.known) == ("three", ("one", "two"))
     assert "'one', 'two'" in str(error)
@@ -112,7 +125,7 @@ def test_a_file_that_is_no_kubeconfig_is_an_error_that_does_not_quote_it(tmp_pat
 
 
 def test_a_declared_context_needs_no_current_one(tmp_path: Path) -> None:
-    error = refused(REACH.model_copy(update={"context": "two"}), kubeconfig=kubeconfig(tmp_path, current=None))
+    error = refused(context="two", kubeconfig=kubeconfig(tmp_path, current=None))
     assert isinstance(error, ApiServerError), "the kubeconfig itself is fine"
 
 
@@ -150,23 +163,14 @@ def test_key_files_that_the_kubeconfig_names_are_left_alone(tmp_path: Path) -> N
     assert key.exists()
 
 
-def test_a_port_in_use_is_an_error_that_names_port_broker_and_process() -> None:
+def test_a_port_in_use_is_an_error_that_names_port_pod_and_process() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
-        standing = _Standing(
-            reach=REACH,
-            brokers=[2],
-            zookeeper=[],
-            kubeconfig=None,
-            require="all",
-            pod_wait_seconds=0,
-            port_wait_seconds=0,
-        )
         with pytest.raises(LocalPortInUseError) as caught:
-            asyncio.run(standing._bound(port, 2))
-    assert (caught.value.port, caught.value.broker) == (port, 2)
+            asyncio.run(standing()._bound(PodPort(pod="kafka-2", port=19094, local_port=port)))
+    assert (caught.value.port, caught.value.pod) == (port, "kafka-2")
     assert caught.value.holder == f"{psutil.Process().name()} (process {os.getpid()})"
-    for told in (f"127.0.0.1:{port}", "broker 2", str(os.getpid())):
+    for told in (f"127.0.0.1:{port}", "pod kafka-2", str(os.getpid())):
         assert told in str(caught.value)
 
 
@@ -184,17 +188,8 @@ def test_a_client_that_connects_while_a_forward_closes_is_not_carried(
 
     async def connect_and_close() -> None:
         nonlocal closed
-        standing = _Standing(
-            reach=REACH,
-            brokers=[],
-            zookeeper=[],
-            kubeconfig=None,
-            require="any",
-            pod_wait_seconds=0,
-            port_wait_seconds=0,
-        )
         async with contextlib.AsyncExitStack() as stack:
-            address = await standing._listen(stack, None, "kafka-0", 19092, None)  # type: ignore[arg-type]
+            address = await standing()._listen(stack, None, PORTS[1])  # type: ignore[arg-type]
             with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))):
                 for _ in range(turns):
                     await asyncio.sleep(0)
@@ -225,99 +220,3 @@ def test_importing_costs_nothing_of_kubernetes() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-
-
-class Wire:
-    """The network under a stream: what the node sends is given, what it is sent is kept."""
-
-    def __init__(self, *arriving: bytes) -> None:
-        self.arriving = list(arriving)
-        self.sent = b""
-
-    async def read(self, _limit: int) -> bytes:
-        if self.arriving:
-            return self.arriving.pop(0)
-        return await asyncio.Event().wait() and b""  # never
-
-    async def write(self, data: bytes) -> None:
-        self.sent += data
-
-
-def frame(payload: bytes, opcode: int = 2, *, final: bool = True) -> bytes:
-    """A websocket frame as a server sends it (RFC 6455, section 5.2)."""
-    length = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2, "big")
-    return bytes([opcode | (0x80 if final else 0)]) + length + payload
-
-
-GREETING = frame(b"\0\x85\x08") + frame(b"\x01\x85\x08")
-
-
-def received(*arriving: bytes) -> tuple[bytes, Wire]:
-    wire = Wire(*arriving)
-
-    async def all_of_it() -> bytes:
-        stream = PodStream("kafka-0", 19092, wire)  # type: ignore[arg-type]
-        data = b""
-        while more := await stream.receive():
-            data += more
-        return data
-
-    return asyncio.run(asyncio.wait_for(all_of_it(), 10)), wire
-
-
-END = frame((1000).to_bytes(2, "big"), opcode=8)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_a_message_is_the_same_however_the_network_cuts_it(size: int) -> None:
-    whole = (
-        GREETING
-        + frame(b"\0first ")
-        + frame(b"\0sec", final=False)
-        + frame(b"on", opcode=0, final=False)
-        + frame(b"d", opcode=0)
-        + END
-    )
-    data, _ = received(*(whole[start : start + size] for start in range(0, len(whole), size)))
-    assert data == b"first second"
-
-
-def test_a_ping_is_answered() -> None:
-    _, wire = received(GREETING + frame(b"?", opcode=9) + END)
-    assert wire.sent[0] == 0x8A
-
-
-def test_what_the_node_says_of_a_failure_is_told() -> None:
-    with pytest.raises(StreamError) as caught:
-        received(GREETING + frame(b"\x01connection refused "))
-    assert (caught.value.pod, caught.value.port, caught.value.reason) == ("kafka-0", 19092, "connection refused")
-
-
-def test_a_connection_that_breaks_without_a_close_is_an_end() -> None:
-    data, _ = received(GREETING + frame(b"\0all there was"), b"")
-    assert data == b"all there was"
-
-
-def test_a_node_that_answers_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hikube_kafka.kubernetes.client.PING_INTERVAL_SECONDS", 0.05)
-    wire = Wire()
-    stream = PodStream("kafka-0", 19092, wire)  # type: ignore[arg-type]
-
-    async def listen_for_life() -> None:
-        async with asyncio.timeout(10), asyncio.TaskGroup() as both:
-            both.create_task(stream.receive())
-            both.create_task(stream.stay_answered())
-
-    with pytest.raises(ExceptionGroup) as caught:
-        asyncio.run(listen_for_life())
-    assert caught.group_contains(StreamError, match="has not answered")
-    assert wire.sent[0] == 0x89, "asked before it gives up"
-
-
-def test_a_client_that_reads_nothing_is_no_silence_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hikube_kafka.kubernetes.client.PING_INTERVAL_SECONDS", 0.01)
-    wire = Wire()
-    stream = PodStream("kafka-0", 19092, wire)  # type: ignore[arg-type]
-    with pytest.raises(TimeoutError):  # nobody waits in receive()
-        asyncio.run(asyncio.wait_for(stream.stay_answered(), 0.2))
-    assert wire.sent == b""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.kubernetes.client import ApiServerError, ForbiddenError
+from hikube_kafka.kubernetes.errors import ApiServerError, ForbiddenError
 from hikube_kafka.probe.contract import observe
 from hikube_kafka.probe.observation import BudgetSeen, ClaimSeen, KubernetesSeen, PodSeen, Unreadable
 from hikube_kafka.probe.workloads import _look, selects

@@ -1,7 +1,6 @@
-"""A Kubernetes cluster: credentials from a kubeconfig, its objects, the state of a pod, a stream to a port of it.
+"""The API server of a cluster: credentials of a kubeconfig, objects, the state of a pod, a stream to a port of it.
 
-Everything here is asynchronous and belongs to an event loop that `port_forward` or `workloads` runs in a thread of its
-own; callers of this library meet only its errors.
+Everything but `ask` is asynchronous, and belongs to the event loop of its caller.
 """
 
 import asyncio
@@ -10,176 +9,37 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from hikube_kafka.kubernetes.errors import (
+    ApiServerError,
+    ChangeRefusedError,
+    ContextUnknownError,
+    CredentialsRefusedError,
+    ForbiddenError,
+    KubeconfigError,
+    NamespaceMissingError,
+    StreamError,
+    words,
+)
+from hikube_kafka.kubernetes.stream import PROTOCOL, PodStream
 
 if TYPE_CHECKING:
     import ssl
 
-    import httpcore
     import httpx
-    import wsproto.events
+
+Answer = TypeVar("Answer")
 
 REQUEST_TIMEOUT_SECONDS = 10.0
 """For one answer of the API server, and for a stream to a pod to open: a stream to a dead node never would."""
 
-PING_INTERVAL_SECONDS = 3.0
-"""How long a stream may be silent before it is asked for a sign of life, and how long it may take to give it."""
-
-_PROTOCOL = "v4.channel.k8s.io"
-"""Kubernetes' protocol for port-forwards over a websocket: the first byte of a message names its channel."""
-
-_ERROR = 1
-"""The channel on which the node says why it gave up; channel 0 carries the data."""
-
-_READ_BYTES = 256 * 1024
-
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds the credentials of its service account."""
-
-
-class KubernetesError(Exception):
-    """A cluster cannot be reached as declared; the message says why and what to do."""
-
-
-class KubeconfigError(KubernetesError):
-    """The kubeconfig is not there or gives no usable credentials.
-
-    Attributes:
-        paths: The files that were looked for.
-        reason: What is wrong with them.
-    """
-
-    def __init__(self, paths: Sequence[str], reason: str) -> None:
-        self.paths = tuple(paths)
-        self.reason = reason
-        super().__init__(
-            f"kubeconfig {os.pathsep.join(paths)}: {reason}. Name one that `kubectl --kubeconfig FILE version` "
-            "works with, in the declaration or in the environment variable KUBECONFIG."
-        )
-
-
-class ContextUnknownError(KubernetesError):
-    """The declared context is not in the kubeconfig.
-
-    Attributes:
-        context: The declared name; None means that none was declared and the kubeconfig has no current one either.
-        known: The names that the kubeconfig has.
-        paths: The kubeconfig's files.
-    """
-
-    def __init__(self, context: str | None, known: Sequence[str], paths: Sequence[str]) -> None:
-        self.context = context
-        self.known = tuple(known)
-        self.paths = tuple(paths)
-        wanted = f"no context {context!r}" if context else "no current context, and none was declared"
-        super().__init__(
-            f"kubeconfig {os.pathsep.join(paths)} has {wanted}; it has {', '.join(map(repr, known)) or 'none'}. "
-            "Declare one of them as the context."
-        )
-
-
-class ApiServerError(KubernetesError):
-    """The API server did not answer, or answered with something that is no answer.
-
-    Attributes:
-        server: Its address.
-        reason: What happened.
-    """
-
-    def __init__(self, server: str, reason: str) -> None:
-        self.server = server
-        self.reason = reason
-        super().__init__(
-            f"the Kubernetes API server {server}: {reason}. Check that it is the right cluster and that this machine "
-            "reaches it (network, VPN, proxy): `kubectl version` with the same kubeconfig and context must work."
-        )
-
-
-class CredentialsRefusedError(KubernetesError):
-    """The API server does not know who asks (401), also after the credentials were read anew.
-
-    Attributes:
-        server: Its address.
-    """
-
-    def __init__(self, server: str) -> None:
-        self.server = server
-        super().__init__(
-            f"the Kubernetes API server {server} refuses the kubeconfig's credentials (401). They have probably "
-            "expired: log in again."
-        )
-
-
-class ForbiddenError(KubernetesError):
-    """The API server knows who asks and says no (403).
-
-    Attributes:
-        namespace: The namespace of the objects.
-        resource: What was refused: ``pods``, ``pods/portforward``, or the path of an object.
-        answer: The API server's own words, which name the verb that is missing.
-    """
-
-    def __init__(self, namespace: str, resource: str, answer: str) -> None:
-        self.namespace = namespace
-        self.resource = resource
-        self.answer = answer
-        # A stream over a websocket is authorized as `get`; from Kubernetes 1.35 on as `create` too, as kubectl's is.
-        needed = (
-            "Port-forwards need a Role there with the verb get on pods, and get and create on pods/portforward, bound "
-            "to the kubeconfig's user."
-            if resource.startswith("pods")
-            else "Bind a role that allows it to the kubeconfig's user."
-        )
-        super().__init__(f"not allowed in namespace {namespace}: {answer}. {needed}")
-
-
-class ChangeRefusedError(KubernetesError):
-    """The API server refuses a change: the object's own rules, a quota, an admission webhook.
-
-    Attributes:
-        answer: The API server's own words.
-    """
-
-    def __init__(self, answer: str) -> None:
-        self.answer = answer
-        super().__init__(f"the API server refuses it: {answer}")
-
-
-class NamespaceMissingError(KubernetesError):
-    """The namespace is not in this cluster.
-
-    Attributes:
-        namespace: Its name.
-        server: The address of the cluster's API server.
-    """
-
-    def __init__(self, namespace: str, server: str) -> None:
-        self.namespace = namespace
-        self.server = server
-        super().__init__(
-            f"there is no namespace {namespace} in the cluster at {server}. Check the namespace and the context: this "
-            "may be another cluster than the one that was deployed to."
-        )
-
-
-class StreamError(KubernetesError):
-    """A stream to a port of a pod could not be opened, or broke.
-
-    Attributes:
-        pod: Name of the pod.
-        port: The port inside it.
-        reason: What happened.
-    """
-
-    def __init__(self, pod: str, port: int, reason: str) -> None:
-        self.pod = pod
-        self.port = port
-        self.reason = reason
-        super().__init__(f"pod {pod}, port {port}: {reason}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,125 +57,8 @@ class PodState:
     summary: str
 
 
-class PodStream:
-    """A stream of bytes to one port of one pod: one websocket to the node's kubelet, through the API server."""
-
-    def __init__(self, pod: str, port: int, network: "httpcore.AsyncNetworkStream") -> None:
-        from wsproto.connection import (  # noqa: PLC0415 - the provider's cold start must not pay for Kubernetes
-            Connection,
-            ConnectionType,
-        )
-
-        self._pod = pod
-        self._port = port
-        self._network = network
-        self._frames = Connection(ConnectionType.CLIENT)
-        self._sending = asyncio.Lock()
-        self._arrived: list[bytes] = []
-        self._ended = False
-        self._channel: int | None = None
-        self._greeted: set[int] = set()
-        self._greeting = False
-        self._heard = asyncio.Event()
-        self._listening = False
-
-    async def send(self, data: bytes) -> None:
-        """Send bytes; waits while the other end takes none."""
-        import wsproto.events  # noqa: PLC0415 - as above
-
-        await self._write(wsproto.events.BytesMessage(data=b"\0" + data))
-
-    async def receive(self) -> bytes:
-        """Receive some bytes; ``b""`` once the other end has closed.
-
-        Raises:
-            StreamError: Nothing in the pod listens on the port, or the connection to the API server broke.
-        """
-        import httpcore  # noqa: PLC0415 - as above
-
-        while not self._arrived and not self._ended:
-            self._listening = True
-            try:
-                raw = await self._network.read(_READ_BYTES)
-            except httpcore.ReadError as error:
-                raise self._broken(error) from error
-            finally:
-                self._listening = False
-            self._heard.set()
-            await self._digest(raw)
-        data, self._arrived = b"".join(self._arrived), []
-        return data
-
-    async def stay_answered(self) -> None:
-        """Return never while the node answers.
-
-        The node of the pod can vanish without a word, and nothing on the way would ever tell: a ping is answered by
-        the kubelet itself, on this very stream. It also keeps balancers in front of the API server from dropping an
-        idle stream.
-
-        Raises:
-            StreamError: Nothing came for two intervals, although a ping asked for it. Either the node is gone, or the
-                ping waits behind data that the pod does not take.
-        """
-        import wsproto.events  # noqa: PLC0415 - as above
-
-        while True:
-            await asyncio.sleep(PING_INTERVAL_SECONDS)
-            if self._heard.is_set() or not self._listening:  # our own client may take nothing: that is no silence
-                self._heard.clear()
-                continue
-            try:
-                async with asyncio.timeout(PING_INTERVAL_SECONDS):
-                    await self._write(wsproto.events.Ping())
-                    await self._heard.wait()
-            except TimeoutError:
-                reason = f"its node has not answered for {2 * PING_INTERVAL_SECONDS:g} s"
-                raise StreamError(self._pod, self._port, reason) from None
-
-    async def _digest(self, raw: bytes) -> None:
-        import wsproto.events  # noqa: PLC0415 - as above
-
-        self._frames.receive_data(raw or None)
-        for event in self._frames.events():
-            if isinstance(event, wsproto.events.Ping):
-                await self._write(event.response())
-            elif isinstance(event, wsproto.events.CloseConnection):
-                self._ended = True
-            elif isinstance(event, wsproto.events.BytesMessage):
-                self._take(bytes(event.data))
-                if event.message_finished:
-                    self._channel = None
-
-    def _take(self, data: bytes) -> None:
-        if self._channel is None:
-            if not data:
-                return
-            self._channel, data = data[0], data[1:]
-            self._greeting = self._channel not in self._greeted
-            self._greeted.add(self._channel)
-        if self._greeting:  # the first message of a channel repeats the port's number
-            return
-        if self._channel == _ERROR:
-            raise StreamError(self._pod, self._port, data.decode(errors="replace").strip())
-        if data:
-            self._arrived.append(data)
-
-    async def _write(self, event: "wsproto.events.Event") -> None:
-        import httpcore  # noqa: PLC0415 - as above
-        import wsproto.utilities  # noqa: PLC0415
-
-        async with self._sending:
-            try:
-                await self._network.write(self._frames.send(event))
-            except (httpcore.WriteError, wsproto.utilities.LocalProtocolError) as error:
-                raise self._broken(error) from error
-
-    def _broken(self, error: Exception) -> StreamError:
-        return StreamError(self._pod, self._port, f"the connection to the API server broke: {_words(error)}")
-
-
-class Cluster:
-    """One cluster, seen with the credentials of one context of a kubeconfig."""
+class ApiServer:
+    """The API server of one cluster, asked with the credentials of one context of a kubeconfig."""
 
     def __init__(
         self, paths: Sequence[str], context: str | None, namespace: str, stack: contextlib.AsyncExitStack
@@ -365,9 +108,9 @@ class Cluster:
         """
         paths = _kubeconfig_files(kubeconfig)
         async with contextlib.AsyncExitStack() as stack:
-            cluster = cls(paths, context, namespace, stack)
-            await cluster._renew()
-            yield cluster
+            api = cls(paths, context, namespace, stack)
+            await api._renew()
+            yield api
 
     async def pod(self, name: str) -> PodState:
         """Ask for one pod.
@@ -474,7 +217,7 @@ class Cluster:
                                 "Upgrade": "websocket",
                                 "Sec-WebSocket-Version": "13",
                                 "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
-                                "Sec-WebSocket-Protocol": _PROTOCOL,
+                                "Sec-WebSocket-Protocol": PROTOCOL,
                             },
                         )
                     )
@@ -484,7 +227,7 @@ class Cluster:
                 reason = (
                     f"no stream to its node within {REQUEST_TIMEOUT_SECONDS:g} s"
                     if isinstance(error, (TimeoutError, httpx.TimeoutException))
-                    else _words(error)
+                    else words(error)
                 )
                 raise StreamError(pod, port, reason) from error
             if response.status_code == 401:  # noqa: PLR2004
@@ -503,16 +246,16 @@ class Cluster:
     ) -> "httpx.Response":
         import httpx  # noqa: PLC0415 - as above
 
-        async def ask() -> "httpx.Response":
+        async def answer() -> "httpx.Response":
             return await self._client.request(method, path, content=content, headers={**headers, **self._bearer()})
 
         try:
-            response = await ask()
+            response = await answer()
             if response.status_code == 401:  # noqa: PLR2004
                 await self._renew()
-                response = await ask()
+                response = await answer()
         except (httpx.HTTPError, OSError) as error:
-            raise ApiServerError(self.server, _words(error)) from error
+            raise ApiServerError(self.server, words(error)) from error
         if response.status_code == 401:  # noqa: PLR2004
             raise CredentialsRefusedError(self.server)
         return response
@@ -576,6 +319,28 @@ class Cluster:
                 Path(str(file)).unlink(missing_ok=True)
 
 
+def ask(
+    kubeconfig: str | None, context: str | None, namespace: str, work: Callable[[ApiServer], Awaitable[Answer]]
+) -> Answer:
+    """Do something with a connection to the API server, and wait for it; not for use inside an event loop.
+
+    Args:
+        kubeconfig: As for :meth:`ApiServer.connected`.
+        context: Likewise.
+        namespace: Likewise.
+        work: What to do.
+
+    Raises:
+        KubernetesError: The API server cannot be reached as declared.
+    """
+
+    async def connected() -> Answer:
+        async with ApiServer.connected(kubeconfig, context, namespace) as api:
+            return await work(api)
+
+    return asyncio.run(connected())
+
+
 def _kubeconfig_files(declared: str | None) -> list[str]:
     named = declared or os.environ.get("KUBECONFIG")
     paths = [str(Path(path).expanduser()) for path in (named or "~/.kube/config").split(os.pathsep) if path]
@@ -621,7 +386,3 @@ def _answer(response: "httpx.Response") -> str:
         return str(response.json()["message"])
     except (ValueError, KeyError, TypeError, httpx.ResponseNotRead):
         return response.reason_phrase
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__

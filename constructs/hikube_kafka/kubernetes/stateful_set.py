@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hikube_kafka.kubernetes.client import Cluster, ForbiddenError
+from hikube_kafka.kubernetes.client import ApiServer
+from hikube_kafka.kubernetes.errors import ForbiddenError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +52,14 @@ class StatefulSetSeen:
     """In the order of their templates and ordinals."""
 
 
-async def observe_stateful_set(cluster: Cluster, name: str) -> StatefulSetSeen:
+async def observe_stateful_set(api: ApiServer, name: str) -> StatefulSetSeen:
     """Read a StatefulSet of the cluster's namespace, and its claims.
 
     Raises:
         KubernetesError: They cannot be read.
     """
-    found = await cluster.find(f"/apis/apps/v1/namespaces/{cluster.namespace}/statefulsets/{name}")
-    claims = await cluster.find(f"/api/v1/namespaces/{cluster.namespace}/persistentvolumeclaims") or {}
+    found = await api.find(f"/apis/apps/v1/namespaces/{api.namespace}/statefulsets/{name}")
+    claims = await api.find(f"/api/v1/namespaces/{api.namespace}/persistentvolumeclaims") or {}
     made = re.compile(rf"(.+)-{re.escape(name)}-(0|[1-9]\d*)")
     seen = [
         _claim(match[1], int(match[2]), claim)
@@ -80,14 +81,14 @@ async def observe_stateful_set(cluster: Cluster, name: str) -> StatefulSetSeen:
     )
 
 
-async def lets_claims_grow(cluster: Cluster, storage_class: str) -> bool | None:
+async def lets_claims_grow(api: ApiServer, storage_class: str) -> bool | None:
     """Whether a storage class has ``allowVolumeExpansion``; None: the user may not read storage classes.
 
     Raises:
         KubernetesError: It cannot be read.
     """
     try:
-        found = await cluster.find(f"/apis/storage.k8s.io/v1/storageclasses/{storage_class}")
+        found = await api.find(f"/apis/storage.k8s.io/v1/storageclasses/{storage_class}")
     except ForbiddenError:
         return None
     return bool(found and found.get("allowVolumeExpansion"))

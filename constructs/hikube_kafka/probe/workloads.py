@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from hikube_kafka.kubernetes.client import Cluster, ForbiddenError, KubernetesError, summary
+from hikube_kafka.kubernetes.client import ApiServer, summary
+from hikube_kafka.kubernetes.errors import ForbiddenError, KubernetesError
 from hikube_kafka.probe.observation import BudgetSeen, ClaimSeen, KubernetesSeen, PodSeen, Unreadable
 
 _ZONE = "topology.kubernetes.io/zone"
@@ -42,11 +43,11 @@ def workloads(namespace: str, *, kubeconfig: str | None = None, context: str | N
     """
     from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 - only users of Kubernetes pay for it
 
-    connection = _Connection(Cluster.connected(kubeconfig, context, namespace))
-    with start_blocking_portal(name="workloads") as portal, portal.wrap_async_context_manager(connection) as cluster:
+    connection = _Connection(ApiServer.connected(kubeconfig, context, namespace))
+    with start_blocking_portal(name="workloads") as portal, portal.wrap_async_context_manager(connection) as api:
 
         def look(*, nodes: bool, timeout: float) -> KubernetesSeen:
-            return portal.call(_look, cluster, nodes, timeout)
+            return portal.call(_look, api, nodes, timeout)
 
         yield look
 
@@ -54,10 +55,10 @@ def workloads(namespace: str, *, kubeconfig: str | None = None, context: str | N
 class _Connection:
     """A connection that ends without its caller's exception: a KeyboardInterrupt would break the closing loop."""
 
-    def __init__(self, connected: contextlib.AbstractAsyncContextManager[Cluster]) -> None:
+    def __init__(self, connected: contextlib.AbstractAsyncContextManager[ApiServer]) -> None:
         self._connected = connected
 
-    async def __aenter__(self) -> Cluster:
+    async def __aenter__(self) -> ApiServer:
         return await self._connected.__aenter__()
 
     async def __aexit__(
@@ -66,11 +67,11 @@ class _Connection:
         await self._connected.__aexit__(None, None, None)
 
 
-async def _look(cluster: Cluster, nodes: bool, timeout: float) -> KubernetesSeen:  # noqa: ASYNC109, FBT001 - of portal.call
+async def _look(api: ApiServer, nodes: bool, timeout: float) -> KubernetesSeen:  # noqa: ASYNC109, FBT001 - of portal.call
     async def read(what: str, resource: str, of: Callable[[Sequence[Any]], Read], **where: Any) -> Read | Unreadable:
         try:
             async with asyncio.timeout(timeout):
-                return of(await cluster.listed(resource, **where))
+                return of(await api.listed(resource, **where))
         except TimeoutError:
             reason = f"the API server has not answered within {timeout:g} s"
         except ForbiddenError as error:

@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hikube_kafka.kubernetes.client import ChangeRefusedError
+from hikube_kafka.kubernetes.client import ApiServer, ask
+from hikube_kafka.kubernetes.errors import ChangeRefusedError
 from hikube_kafka.kubernetes.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen, lets_claims_grow
 from hikube_kafka.kubernetes.stateful_set import observe_stateful_set as observe
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
-from hikube_kafka.provider.kubernetes import Cluster, KubernetesError, ask
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.quantities import Quantity
 
@@ -28,8 +28,6 @@ _POLL_SECONDS = 0.5
 
 _WAITS_FOR_A_POD = "FileSystemResizePending"
 """The volume has grown, its file system grows when a pod mounts it."""
-
-__all__ = ["KubernetesError", "Survey", "TemplateSeen", "differs", "grow", "survey", "too_small"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +46,12 @@ def survey(reach: KubernetesReach, stateful_set: str) -> Survey:
         KubernetesError: They cannot be read.
     """
 
-    async def look(cluster: Cluster) -> Survey:
-        seen = await observe(cluster, stateful_set)
+    async def look(api: ApiServer) -> Survey:
+        seen = await observe(api, stateful_set)
         classes = {claim.storage_class for claim in seen.claims if claim.storage_class is not None}
-        return Survey(seen=seen, grows={each: await lets_claims_grow(cluster, each) for each in sorted(classes)})
+        return Survey(seen=seen, grows={each: await lets_claims_grow(api, each) for each in sorted(classes)})
 
-    return ask(reach, look)
+    return ask(reach.kubeconfig, reach.context, reach.namespace, look)
 
 
 def too_small(seen: StatefulSetSeen, declared: Mapping[str, TemplateSeen]) -> Iterator[ClaimSeen]:
@@ -85,25 +83,25 @@ def grow(
         Refusal: It refuses, a volume does not grow, or Ctrl-C; the next call goes on from there.
     """
 
-    async def work(cluster: Cluster) -> None:
-        seen = await observe(cluster, stateful_set)
+    async def work(api: ApiServer) -> None:
+        seen = await observe(api, stateful_set)
         for claim in too_small(seen, declared):
             size = declared[claim.template].size
             log("info", "claim grows", claim=claim.name, before=claim.size, after=size)
             try:
-                await cluster.patch(
-                    f"/api/v1/namespaces/{cluster.namespace}/persistentvolumeclaims/{claim.name}",
+                await api.patch(
+                    f"/api/v1/namespaces/{api.namespace}/persistentvolumeclaims/{claim.name}",
                     {"spec": {"resources": {"requests": {"storage": size}}}},
                 )
             except ChangeRefusedError as problem:
                 raise Refusal(
                     Diagnostic(f"Claim {claim.name} cannot grow from {claim.size} to {size}", f"{problem}.")
                 ) from None
-        await _resized(cluster, stateful_set, declared, stopped)
+        await _resized(api, stateful_set, declared, stopped)
         if seen.uid is not None and differs(seen.templates, declared):
-            await _orphan(cluster, stateful_set, seen.uid, stopped)
+            await _orphan(api, stateful_set, seen.uid, stopped)
 
-    ask(reach, work)
+    ask(reach.kubeconfig, reach.context, reach.namespace, work)
 
 
 def differs(living: Mapping[str, TemplateSeen], declared: Mapping[str, TemplateSeen]) -> bool:
@@ -116,12 +114,12 @@ def differs(living: Mapping[str, TemplateSeen], declared: Mapping[str, TemplateS
 
 
 async def _resized(
-    cluster: Cluster, stateful_set: str, declared: Mapping[str, TemplateSeen], stopped: threading.Event
+    api: ApiServer, stateful_set: str, declared: Mapping[str, TemplateSeen], stopped: threading.Event
 ) -> None:
     """Wait until every volume has the size that its claim asks for, as far as a pod that runs can see it."""
 
     async def left() -> list[ClaimSeen]:
-        seen = await observe(cluster, stateful_set)
+        seen = await observe(api, stateful_set)
         waited = [
             claim
             for claim in seen.claims
@@ -132,7 +130,7 @@ async def _resized(
         return [
             claim
             for claim in waited
-            if _WAITS_FOR_A_POD not in claim.growing or (await cluster.pod(f"{stateful_set}-{claim.ordinal}")).running
+            if _WAITS_FOR_A_POD not in claim.growing or (await api.pod(f"{stateful_set}-{claim.ordinal}")).running
         ]
 
     deadline = time.monotonic() + _RESIZE_SECONDS
@@ -148,7 +146,7 @@ async def _resized(
                 Diagnostic(
                     "Volumes do not grow",
                     f"{names} have not grown within {_RESIZE_SECONDS:g} s. {troubles or 'Kubernetes names no reason'}. "
-                    f"See kubectl -n {cluster.namespace} describe pvc. Some storage grows its file system only when "
+                    f"See kubectl -n {api.namespace} describe pvc. Some storage grows its file system only when "
                     "the pod is started anew: delete such a pod by hand, one at a time. The next apply goes on from "
                     "here.",
                 )
@@ -156,15 +154,15 @@ async def _resized(
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _orphan(cluster: Cluster, stateful_set: str, uid: str, stopped: threading.Event) -> None:
-    path = f"/apis/apps/v1/namespaces/{cluster.namespace}/statefulsets/{stateful_set}"
+async def _orphan(api: ApiServer, stateful_set: str, uid: str, stopped: threading.Event) -> None:
+    path = f"/apis/apps/v1/namespaces/{api.namespace}/statefulsets/{stateful_set}"
     log("info", "the StatefulSet goes, its pods stay", stateful_set=stateful_set)
     try:
-        await cluster.delete(path, {"propagationPolicy": "Orphan", "preconditions": {"uid": uid}})
+        await api.delete(path, {"propagationPolicy": "Orphan", "preconditions": {"uid": uid}})
     except ChangeRefusedError as problem:
         raise Refusal(Diagnostic(f"StatefulSet {stateful_set} cannot be made anew", f"{problem}.")) from None
     deadline = time.monotonic() + _ORPHAN_SECONDS
-    while await cluster.find(path) is not None:
+    while await api.find(path) is not None:
         if stopped.is_set() or time.monotonic() > deadline:
             raise Refusal(
                 Diagnostic(

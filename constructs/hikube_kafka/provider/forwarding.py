@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from contextlib import ExitStack
 
-from hikube_kafka.kubernetes.client import ContextUnknownError, KubeconfigError, KubernetesError
-from hikube_kafka.kubernetes.port_forward import Forwards, forwarded
+from hikube_kafka.kubernetes.errors import ContextUnknownError, KubeconfigError, KubernetesError
+from hikube_kafka.probe.forwards import Forwards, forwarded
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.contract import ReachByPortForward
 

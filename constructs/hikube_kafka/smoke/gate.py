@@ -127,8 +127,8 @@ def _within_reach(contract: Contract, *, kubeconfig: str | None, in_cluster: boo
     if not isinstance(reach, ReachByPortForward):
         yield _Way(dial={}, trouble=lambda _address: None, look=None)
         return
-    from hikube_kafka.kubernetes.client import KubernetesError  # noqa: PLC0415 - only Kubernetes pays for its client
-    from hikube_kafka.kubernetes.port_forward import forwarded  # noqa: PLC0415
+    from hikube_kafka.kubernetes.errors import KubernetesError  # noqa: PLC0415 - only Kubernetes pays for its client
+    from hikube_kafka.probe.forwards import forwarded  # noqa: PLC0415
     from hikube_kafka.probe.workloads import workloads  # noqa: PLC0415
 
     with contextlib.ExitStack() as stack:

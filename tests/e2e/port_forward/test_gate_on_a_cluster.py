@@ -15,8 +15,8 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from hikube_kafka.kubernetes.client import KubeconfigError
-from hikube_kafka.kubernetes.port_forward import forwarded
+from hikube_kafka.kubernetes.errors import KubeconfigError
+from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.probe.workloads import workloads
 from hikube_kafka.smoke.finding import Finding, Status

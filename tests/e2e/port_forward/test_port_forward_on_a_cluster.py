@@ -22,14 +22,15 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kazoo.client import KazooClient
 from wsproto.events import Event, Ping
 
-from hikube_kafka.kubernetes.client import CredentialsRefusedError, ForbiddenError, NamespaceMissingError, PodStream
-from hikube_kafka.kubernetes.port_forward import (
-    Forwards,
-    LocalPortInUseError,
+from hikube_kafka.kubernetes.errors import (
+    CredentialsRefusedError,
+    ForbiddenError,
+    NamespaceMissingError,
     PodsUnreachableError,
-    _Standing,
-    forwarded,
 )
+from hikube_kafka.kubernetes.port_forward import PodPort, _Standing
+from hikube_kafka.kubernetes.stream import PodStream
+from hikube_kafka.probe.forwards import BrokerPortInUseError, Forwards, forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -210,7 +211,7 @@ def test_an_idle_connection_outlives_many_pings(forwards: Forwards, monkeypatch:
         sent.append(event)
         await write(stream, event)
 
-    monkeypatch.setattr("hikube_kafka.kubernetes.client.PING_INTERVAL_SECONDS", 0.5)
+    monkeypatch.setattr("hikube_kafka.kubernetes.stream.PING_INTERVAL_SECONDS", 0.5)
     monkeypatch.setattr("hikube_kafka.kubernetes.port_forward._SILENCES_BORNE", 1)
     monkeypatch.setattr(PodStream, "_write", write_and_note)
     with dial(forwards.zookeeper[1]) as connection:
@@ -303,7 +304,7 @@ def test_forwards_can_be_opened_again_and_again_from_any_thread(reach: ReachByPo
 
 HOLDER = """
 import sys, time
-from hikube_kafka.kubernetes.port_forward import forwarded
+from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 reach = ReachByPortForward.model_validate_json(sys.argv[1])
 with forwarded(reach, brokers=[0], zookeeper=[], pod_wait_seconds=300):
@@ -333,9 +334,9 @@ def test_a_port_that_another_process_is_about_to_give_back_is_waited_for(
         assert other.stdin is not None
         bind = _Standing._bound
 
-        async def bind_while_it_ends(standing: _Standing, port: int, broker: int) -> socket.socket:
+        async def bind_while_it_ends(standing: _Standing, target: PodPort) -> socket.socket:
             asyncio.get_running_loop().call_later(0.5, other.stdin.close)
-            return await bind(standing, port, broker)
+            return await bind(standing, target)
 
         monkeypatch.setattr(_Standing, "_bound", bind_while_it_ends)
         with forwarded(reach, brokers=[0], zookeeper=[]) as forwards, dial(forwards.brokers[0]):
@@ -347,7 +348,7 @@ def test_a_port_that_another_process_keeps_is_an_error_that_names_it(reach: Reac
         assert other.stdout is not None
         assert other.stdout.readline() == "standing\n"
         with (
-            pytest.raises(LocalPortInUseError) as caught,
+            pytest.raises(BrokerPortInUseError) as caught,
             forwarded(reach, brokers=[0], zookeeper=[], port_wait_seconds=1),
         ):
             pass

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from hikube_kafka.kubernetes.port_forward import forwarded
+from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 
 pytestmark = [pytest.mark.cluster, pytest.mark.terraform, pytest.mark.timeout(900)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.kubernetes.client import ApiServerError, ForbiddenError
+from hikube_kafka.kubernetes.errors import ApiServerError, ForbiddenError
 from hikube_kafka.kubernetes.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, collected_warnings
 from hikube_kafka.plugin.resource import Plan, PlanRequest

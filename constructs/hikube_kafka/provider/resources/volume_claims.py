@@ -5,17 +5,19 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
+from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import STRING, Attribute, Map, Nested, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
+from hikube_kafka.provider.kubernetes import unreadable
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.quantities import Quantity
 
 if TYPE_CHECKING:
-    from hikube_kafka.kubernetes.stateful_set import ClaimSeen
-    from hikube_kafka.provider.claim_growth import KubernetesError, Survey, TemplateSeen
+    from hikube_kafka.kubernetes.stateful_set import ClaimSeen, TemplateSeen
+    from hikube_kafka.provider.claim_growth import Survey
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 """Of Kubernetes' objects whose names become part of a host's."""
@@ -110,12 +112,12 @@ class VolumeClaimsResource(Resource):
         reach = self._reach()
         if reach is None:
             return []
-        from hikube_kafka.provider.claim_growth import KubernetesError, survey  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.claim_growth import survey  # noqa: PLC0415 - slow to load
 
         try:
             found = survey(reach, planned["stateful_set"])
         except KubernetesError as problem:
-            if not _passes(problem):
+            if not problem.may_pass:
                 return [_not_read(problem, planned["stateful_set"])]
             return [*_faults_by_what_is_known(prior, planned)] if prior is not None else []
         return [*_faults(found, prior, planned)]
@@ -130,13 +132,13 @@ class VolumeClaimsResource(Resource):
         reach = self._reach()
         if reach is None:
             return state
-        from hikube_kafka.provider.claim_growth import KubernetesError, survey  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.claim_growth import survey  # noqa: PLC0415 - slow to load
 
         try:
             found = survey(reach, state["stateful_set"])
         except KubernetesError as problem:
             fault = _not_read(problem, state["stateful_set"])
-            if not _passes(problem):
+            if not problem.may_pass:
                 raise Refusal(fault) from None
             warn(
                 f"The claims of StatefulSet {state['stateful_set']} were not read",
@@ -163,7 +165,7 @@ class VolumeClaimsResource(Resource):
         return self._grow(prior, planned)
 
     def _grow(self, prior: State | None, planned: State) -> State:
-        from hikube_kafka.provider.claim_growth import KubernetesError, grow, survey  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.claim_growth import grow, survey  # noqa: PLC0415 - slow to load
 
         name = planned["stateful_set"]
         reach = self._reach()
@@ -211,7 +213,7 @@ def _is_size(text: str) -> bool:
 
 
 def _declared(state: State) -> "dict[str, TemplateSeen]":
-    from hikube_kafka.provider.claim_growth import TemplateSeen  # noqa: PLC0415 - slow to load
+    from hikube_kafka.kubernetes.stateful_set import TemplateSeen  # noqa: PLC0415 - slow to load
 
     return {
         name: TemplateSeen(size=template["size"], storage_class=template["storage_class"])
@@ -422,13 +424,5 @@ def _they_stay(prior: State) -> Iterator[Diagnostic]:
         )
 
 
-def _not_read(problem: "KubernetesError", name: str) -> Diagnostic:
-    from hikube_kafka.provider.kubernetes import unreadable  # noqa: PLC0415 - slow to load
-
+def _not_read(problem: KubernetesError, name: str) -> Diagnostic:
     return unreadable(problem, f"The claims of StatefulSet {name}")
-
-
-def _passes(problem: "KubernetesError") -> bool:
-    from hikube_kafka.provider.kubernetes import passes  # noqa: PLC0415 - slow to load
-
-    return passes(problem)

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import NUMBER, STRING, Attribute, List, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
+from hikube_kafka.provider.kubernetes import unreadable
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
 
 if TYPE_CHECKING:
-    from hikube_kafka.provider.kubernetes import KubernetesError
     from hikube_kafka.provider.membership import Ensemble, Membership
 
 _ADDRESS = re.compile(r"[^\s:;]+:\d{1,5}:\d{1,5}:participant;([^\s:;]+:)?\d{1,5}")
@@ -148,14 +149,13 @@ class ZooKeeperMembersResource(Resource):
         reach = self._reach()
         if reach is None:
             return None
-        from hikube_kafka.provider.kubernetes import KubernetesError, passes  # noqa: PLC0415 - slow to load
         from hikube_kafka.provider.membership import look  # noqa: PLC0415 - slow to load
 
         try:
             with _met(reach, state["stateful_set"], servers) as addresses:
                 return look(addresses)
         except KubernetesError as problem:
-            if not passes(problem):
+            if not problem.may_pass:
                 raise Refusal(_not_read(problem, state)) from None
             return None
 
@@ -179,8 +179,6 @@ class ZooKeeperMembersResource(Resource):
         return self._change(planned, voters)
 
     def _change(self, planned: State, voters: frozenset[int]) -> State:
-        from hikube_kafka.provider.kubernetes import KubernetesError  # noqa: PLC0415 - slow to load
-
         reach = self._reach()
         if reach is None:
             unknown = ", ".join(self._session.settings.unknown)
@@ -222,7 +220,7 @@ def _ids(state: State) -> frozenset[int]:
 @contextmanager
 def _met(reach: KubernetesReach, stateful_set: str, servers: Iterable[int]) -> Iterator[Mapping[int, str]]:
     """Where each server is met from here, for as long as the context lasts."""
-    from hikube_kafka.kubernetes.port_forward import forwarded  # noqa: PLC0415 - slow to load
+    from hikube_kafka.probe.forwards import forwarded  # noqa: PLC0415 - slow to load
     from hikube_kafka.spec.contract import ReachByPortForward  # noqa: PLC0415
 
     with forwarded(
@@ -239,12 +237,12 @@ def _met(reach: KubernetesReach, stateful_set: str, servers: Iterable[int]) -> I
 
 
 def _password(reach: KubernetesReach, secret: str) -> str:
-    from hikube_kafka.provider.kubernetes import Cluster, ask  # noqa: PLC0415 - slow to load
+    from hikube_kafka.kubernetes.client import ApiServer, ask  # noqa: PLC0415 - slow to load
 
-    async def find(cluster: Cluster) -> dict[str, Any] | None:
-        return await cluster.find(f"/api/v1/namespaces/{cluster.namespace}/secrets/{secret}")
+    async def find(api: ApiServer) -> dict[str, Any] | None:
+        return await api.find(f"/api/v1/namespaces/{api.namespace}/secrets/{secret}")
 
-    found = ask(reach, find)
+    found = ask(reach.kubeconfig, reach.context, reach.namespace, find)
     try:
         return base64.b64decode((found or {})["data"]["password"]).decode()
     except (KeyError, TypeError, binascii.Error, UnicodeDecodeError):
@@ -258,7 +256,5 @@ def _password(reach: KubernetesReach, secret: str) -> str:
         ) from None
 
 
-def _not_read(problem: "KubernetesError", state: State) -> Diagnostic:
-    from hikube_kafka.provider.kubernetes import unreadable  # noqa: PLC0415 - slow to load
-
+def _not_read(problem: KubernetesError, state: State) -> Diagnostic:
     return unreadable(problem, f"The voters of ZooKeeper {state['stateful_set']}")
