@@ -21,12 +21,12 @@ from hikube_kafka.platform.cdk import Construct, TerraformStack
 from hikube_kafka.platform.provider import SOURCE
 from hikube_kafka.plugin.schema import Schema
 from hikube_kafka.provider import install, settings
-from hikube_kafka.provider.hikube import HikubeProvider as ProviderItself
+from hikube_kafka.provider.hikube import HikubePlugin
 from hikube_kafka.spec.ensemble import ServerProcess
 
 Synthesize = Callable[[Construct], dict[str, Any]]
 OF_THE_CDK = {"self", "scope", "id", "provider", "depends_on", "alias"}
-PARTS = {part.type_name: part for part in (*ProviderItself().resources, *ProviderItself().data_sources)}
+PARTS = {part.type_name: part for part in (*HikubePlugin().resources, *HikubePlugin().data_sources)}
 BINDINGS = {
     "hikube_kafka_topic": KafkaTopic,
     "hikube_kafka_brokers": KafkaBrokers,

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from hikube_kafka.plugin.schema import Attribute, Block, Schema
-from hikube_kafka.provider.hikube import HikubeProvider
+from hikube_kafka.provider.hikube import HikubePlugin
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "provider.md"
-PROVIDER = HikubeProvider()
+PROVIDER = HikubePlugin()
 SCHEMAS: dict[str, Schema] = {
     "provider": PROVIDER.schema,
     **{each.type_name: each.schema for each in (*PROVIDER.resources, *PROVIDER.data_sources)},

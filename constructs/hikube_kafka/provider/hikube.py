@@ -14,7 +14,7 @@ from hikube_kafka.provider.resources.zookeeper_members import ZooKeeperMembersRe
 from hikube_kafka.provider.session import Session
 
 
-class HikubeProvider(Provider):
+class HikubePlugin(Provider):
     """Kafka with ZooKeeper: topics, brokers, voters, claims that grow, the quorum, ensembles on this machine."""
 
     schema = settings.SCHEMA
