@@ -52,7 +52,7 @@ from hikube_kafka.plugin.servicer import Servicer
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider import __main__ as main
 seen("import")
-servicer = Servicer(main.HikubeProvider)
+servicer = Servicer(main.HikubePlugin)
 provider = servicer.provider
 seen("provider")
 answer = pb.GetProviderSchema.Response()
