@@ -9,6 +9,7 @@ import pytest
 from hikube_kafka.kubernetes.errors import ApiServerError, ForbiddenError
 from hikube_kafka.probe.contract import observe
 from hikube_kafka.probe.observation import BudgetSeen, ClaimSeen, KubernetesSeen, PodSeen, Unreadable
+from hikube_kafka.probe.route import Route
 from hikube_kafka.probe.workloads import _look, selects
 from hikube_kafka.spec.contract import (
     BrokerExpected,
@@ -163,9 +164,10 @@ def test_why_the_way_is_broken_stands_behind_the_client_s_own_reason() -> None:
         kafka=KafkaExpected(version="3.9.2", brokers=(BrokerExpected(id=0, address="127.0.0.1:1010"),)),
     )
 
-    seen = observe(contract, trouble=lambda address: f"pod of {address}: there is no such pod")
+    pods = {"127.0.0.1:1010": "kafka-0", "127.0.0.1:1001": "zookeeper-0"}
+    seen = observe(contract, route=Route(pods=pods, troubles=dict.fromkeys(pods.values(), "there is no such pod")))
 
     broker, server = seen.kafka.brokers[0], seen.zookeeper.servers[0]
     for unread, address in ((broker.metadata, "127.0.0.1:1010"), (server.status, "127.0.0.1:1001")):
         assert isinstance(unread, Unreadable)
-        assert unread.reason == f"connection refused (pod of {address}: there is no such pod)"
+        assert unread.reason == f"connection refused (pod {pods[address]}: there is no such pod)"

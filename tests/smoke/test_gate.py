@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 
 from hikube_kafka.kafka.security import ClientSettings
 from hikube_kafka.probe.observation import Observation, Unreadable
+from hikube_kafka.probe.route import Route
 from hikube_kafka.smoke import gate
 from hikube_kafka.smoke.canary import CanaryRun
 from hikube_kafka.smoke.finding import Finding, Status
@@ -179,8 +180,8 @@ def test_inside_the_cluster_its_own_addresses_are_dialled_and_no_forward_is_open
     show([healthy])
     dialled: list[str] = []
 
-    def observe(contract: Contract, _settings: ClientSettings, *, dial: Mapping[str, str], **_more: Any) -> Observation:
-        dialled.extend(dial.get(broker.address, broker.address) for broker in contract.kafka.brokers)
+    def observe(contract: Contract, _settings: ClientSettings, *, route: Route, **_more: Any) -> Observation:
+        dialled.extend(route.dial.get(broker.address, broker.address) for broker in contract.kafka.brokers)
         return healthy
 
     monkeypatch.setattr(gate, "observe", observe)

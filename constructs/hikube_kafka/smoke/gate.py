@@ -3,14 +3,14 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from hikube_kafka.kafka.security import ClientSettings, Credentials, MissingCredentialError, client_settings
+from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.probe.contract import observe
 from hikube_kafka.probe.observation import Metadata, Observation, ServerStatus, Unreadable
-from hikube_kafka.probe.workloads import Workloads
+from hikube_kafka.probe.route import Route, open_route
 from hikube_kafka.smoke.canary import CanaryRun, run_canary
 from hikube_kafka.smoke.checks import CANARY, observed
 from hikube_kafka.smoke.finding import Finding, Status
@@ -73,10 +73,16 @@ def run(
         raise CannotLookError(str(error)) from error
     started, clock = datetime.now(UTC), _Clock()
     progress("connecting")
-    with _within_reach(contract, kubeconfig=kubeconfig, in_cluster=in_cluster, patience=patience) as way:
+    with contextlib.ExitStack() as stack:
+        try:
+            route = stack.enter_context(
+                open_route(contract, kubeconfig=kubeconfig, in_cluster=in_cluster, pod_wait_seconds=patience)
+            )
+        except KubernetesError as error:
+            raise CannotLookError(str(error)) from error
         clock.stage("connect")
         observation, findings, looks = _settle(
-            contract, settings, way=way, patience=patience, timeout=timeout, progress=progress
+            contract, settings, route=route, patience=patience, timeout=timeout, progress=progress
         )
         clock.stage("settle")
         flown: CanaryRun | Unreadable | None = None
@@ -108,68 +114,11 @@ class _Clock:
         self._since = now
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Way:
-    """How the addresses of the contract are met from here."""
-
-    dial: Mapping[str, str]
-    """Where to dial an address, if elsewhere."""
-    trouble: Callable[[str], str | None]
-    """Why the way to an address is broken."""
-    look: Workloads | None
-    """How to look at Kubernetes."""
-
-
-@contextlib.contextmanager
-def _within_reach(contract: Contract, *, kubeconfig: str | None, in_cluster: bool, patience: float) -> Iterator[_Way]:
-    """Keep the way to the contract's addresses open."""
-    reach = contract.reach
-    if not isinstance(reach, ReachByPortForward):
-        yield _Way(dial={}, trouble=lambda _address: None, look=None)
-        return
-    from hikube_kafka.kubernetes.errors import KubernetesError  # noqa: PLC0415 - only Kubernetes pays for its client
-    from hikube_kafka.probe.forwards import forwarded  # noqa: PLC0415
-    from hikube_kafka.probe.workloads import workloads  # noqa: PLC0415
-
-    with contextlib.ExitStack() as stack:
-        dial: dict[str, str] = {}
-        troubles: Mapping[str, str] = {}
-        look: Workloads | None = None
-        try:
-            if contract.kubernetes is not None:
-                look = stack.enter_context(workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context))
-            if not in_cluster:
-                forwards = stack.enter_context(
-                    forwarded(
-                        reach,
-                        brokers=[broker.id for broker in contract.kafka.brokers],
-                        zookeeper=[server.id for server in contract.zookeeper.servers],
-                        kubeconfig=kubeconfig,
-                        # A pod that is not there is a finding, not the end.
-                        require="any",
-                        pod_wait_seconds=patience,
-                    )
-                )
-                dial = {server.address: forwards.zookeeper[server.id] for server in contract.zookeeper.servers}
-                dial |= {broker.address: forwards.brokers[broker.id] for broker in contract.kafka.brokers}
-                troubles = forwards.troubles
-        except KubernetesError as error:
-            raise CannotLookError(str(error)) from error
-        pods = {server.address: reach.zookeeper_pod(server.id) for server in contract.zookeeper.servers}
-        pods |= {broker.address: reach.broker_pod(broker.id) for broker in contract.kafka.brokers}
-
-        def trouble(address: str) -> str | None:
-            pod = pods.get(address, "")
-            return f"pod {pod}: {troubles[pod]}" if pod in troubles else None
-
-        yield _Way(dial=dial, trouble=trouble, look=look)
-
-
 def _settle(
     contract: Contract,
     settings: ClientSettings,
     *,
-    way: _Way,
+    route: Route,
     patience: float,
     timeout: float,
     progress: Callable[[str], None],
@@ -183,7 +132,7 @@ def _settle(
     progress("looking at every server")
     while True:
         at = time.monotonic() - begin if looks else 0.0
-        observation = observe(contract, settings, timeout=timeout, dial=way.dial, trouble=way.trouble, look=way.look)
+        observation = observe(contract, settings, timeout=timeout, route=route)
         looks += 1
         findings = [check(contract, observation) for check in observed(contract)]
         for finding in findings:

@@ -1,0 +1,77 @@
+"""How the addresses of a contract are reached from here: as they are, or through port-forwards."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from hikube_kafka.probe.forwards import forwarded
+from hikube_kafka.probe.workloads import Workloads, workloads
+from hikube_kafka.spec.contract import Contract, ReachByPortForward
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A way to everything that a contract speaks of; as it is, it leads to each address itself."""
+
+    dial: Mapping[str, str] = field(default_factory=dict)
+    """Where to dial an address of the contract, if elsewhere: the local end of its port-forward."""
+    pods: Mapping[str, str] = field(default_factory=dict)
+    """Name of the pod behind an address of the contract."""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """Why the last connection to a pod failed, by the pod's name; kept up to date while the route is open."""
+    workloads: Workloads | None = None
+    """How to look at Kubernetes; None: it is not looked at."""
+
+    def trouble(self, address: str) -> str | None:
+        """Why an address cannot be reached, as far as the route itself can tell."""
+        pod = self.pods.get(address, "")
+        return f"pod {pod}: {self.troubles[pod]}" if pod in self.troubles else None
+
+
+DIRECT = Route()
+"""Every address is dialled as it is."""
+
+
+@contextlib.contextmanager
+def open_route(
+    contract: Contract, *, kubeconfig: str | None = None, in_cluster: bool = False, pod_wait_seconds: float = 60.0
+) -> Iterator[Route]:
+    """Keep a route to the contract's addresses open for as long as the context lasts.
+
+    Args:
+        contract: What is to be reached; from outside the cluster, with the addresses of `Contract.from_outside`.
+        kubeconfig: For a platform in Kubernetes: the file, or several joined as in ``KUBECONFIG``; None means
+            ``KUBECONFIG``, then ``~/.kube/config``.
+        in_cluster: Whether this runs inside the Kubernetes cluster: no port-forward is opened then.
+        pod_wait_seconds: How long to wait until at least one pod can be reached.
+
+    Raises:
+        KubernetesError: The cluster, or every pod of it, cannot be reached; each reason is an error of its own.
+    """
+    reach = contract.reach
+    if not isinstance(reach, ReachByPortForward):
+        yield DIRECT
+        return
+    pods = {server.address: reach.zookeeper_pod(server.id) for server in contract.zookeeper.servers}
+    pods |= {broker.address: reach.broker_pod(broker.id) for broker in contract.kafka.brokers}
+    with contextlib.ExitStack() as stack:
+        look: Workloads | None = None
+        if contract.kubernetes is not None:
+            look = stack.enter_context(workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context))
+        if in_cluster:
+            yield Route(pods=pods, workloads=look)
+            return
+        forwards = stack.enter_context(
+            forwarded(
+                reach,
+                brokers=[broker.id for broker in contract.kafka.brokers],
+                zookeeper=[server.id for server in contract.zookeeper.servers],
+                kubeconfig=kubeconfig,
+                # A pod that is not there is a finding, not the end.
+                require="any",
+                pod_wait_seconds=pod_wait_seconds,
+            )
+        )
+        dial = {server.address: forwards.zookeeper[server.id] for server in contract.zookeeper.servers}
+        dial |= {broker.address: forwards.brokers[broker.id] for broker in contract.kafka.brokers}
+        yield Route(dial=dial, pods=pods, troubles=forwards.troubles, workloads=look)
