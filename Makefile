@@ -1,7 +1,6 @@
 # make demo    a whole platform on this machine: set up, deployed, proven
 # make down    destroys it again, messages included
 # make test    everything that is checked before a change is merged
-# make helm    the helm command, for the tests of the charts; needs Go
 # make setup   what the others do first; quick when there is nothing to do
 # make lock    writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
 
@@ -15,8 +14,6 @@ STAGE := scripts/stage
 PIPENV := $(or $(shell command -v pipenv),.build/pipenv/bin/pipenv)
 HIKUBE := .venv/bin/hikube-kafka
 CDKTF := node_modules/.bin/cdktf
-# The one that the charts are tested with.
-HELM_VERSION := v4.0.1
 OUTPUTS := .build/outputs.json
 DEPLOYMENT := .build/deployment.log
 
@@ -28,7 +25,7 @@ export DISABLE_VERSION_CHECK := 1
 export CI := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup demo down test helm lock prerequisites provider jars
+.PHONY: help setup demo down test lock prerequisites provider jars
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -36,7 +33,10 @@ help:
 prerequisites:
 	@CHECKPOINT_DISABLE=1 scripts/prerequisites '$(PYTHON)'
 
-setup: prerequisites .build/python .build/node jars provider
+# Whoever only wants to see a platform needs no helm command.
+LOCAL := prerequisites .build/python .build/node jars provider
+
+setup: $(LOCAL) .build/bin/helm
 
 # A stamp is the moment at which what it stands for was last complete.
 .build/python: Pipfile.lock Pipfile pyproject.toml | prerequisites $(filter .build/%,$(PIPENV))
@@ -60,14 +60,18 @@ provider: .build/python
 	@$(HIKUBE) provider install | tee .build/provider.log
 	@grep -q 'already installed' .build/provider.log || rm -f cdktf.out/stacks/*/.terraform.lock.hcl
 
-demo: setup
+.build/bin/helm: scripts/helm.py | .build/python
+	@$(STAGE) 'The helm command' .venv/bin/python scripts/helm.py $@
+	@touch -h $@
+
+demo: $(LOCAL)
 	@$(STAGE) 'Deploy' $(CDKTF) deploy local --auto-approve --skip-provider-lock --outputs-file $(OUTPUTS) \
 		| tee $(DEPLOYMENT)
 	@$(STAGE) 'Proof' $(HIKUBE) smoke --outputs $(OUTPUTS)
 	@.venv/bin/python scripts/summary.py $(OUTPUTS) $(DEPLOYMENT)
 
 # A topic is deleted by brokers: what does not run (exit code 1) is started once more.
-down: setup
+down: $(LOCAL)
 	@code=0; $(HIKUBE) local status --ensemble events >/dev/null 2>&1 || code=$$?; \
 		[ $$code -ne 1 ] || $(STAGE) 'Start what was stopped' $(CDKTF) deploy local --auto-approve --skip-provider-lock
 	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve --skip-provider-lock
@@ -78,12 +82,6 @@ test: setup
 	@$(STAGE) 'mypy' .venv/bin/mypy
 	@$(STAGE) 'import-linter' .venv/bin/lint-imports --no-cache
 	@$(STAGE) 'pytest' .venv/bin/pytest -m 'not cluster' $(PYTEST)
-
-helm: .build/bin/helm
-
-.build/bin/helm:
-	@mkdir -p $(@D)
-	@GOBIN='$(CURDIR)/$(@D)' $(STAGE) 'The helm command' go install helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
 
 lock: prerequisites $(filter .build/%,$(PIPENV))
 	@$(STAGE) 'Pipfile.lock' $(PIPENV) --python "$$('$(PYTHON)' -c 'import sys; print(sys.executable)')" lock --dev
