@@ -11,7 +11,7 @@ from hikube_kafka.platform.cdk import Construct, TerraformResource, TerraformSta
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.rules.declaration import DeclarationError
+from hikube_kafka.spec.problem import DeclarationError
 from hikube_kafka.spec.sizing import Workload
 from hikube_kafka.spec.targets.local import LocalLayout
 from hikube_kafka.spec.topic import Topic

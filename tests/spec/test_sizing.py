@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.rules.declaration import check
+from hikube_kafka.spec.rules import check
 from hikube_kafka.spec.sizing import Sizing, Workload, size
 from hikube_kafka.spec.topic import Topic
 

@@ -11,8 +11,8 @@ from hikube_kafka.spec import sizing
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import DeclarationError
 from hikube_kafka.spec.properties import topic_config
-from hikube_kafka.spec.rules.declaration import DeclarationError
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 

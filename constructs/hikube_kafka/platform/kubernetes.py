@@ -26,8 +26,8 @@ from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.quantities import Duration
-from hikube_kafka.spec.rules.declaration import Problem
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 

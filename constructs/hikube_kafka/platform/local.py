@@ -9,7 +9,7 @@ from hikube_kafka.platform.local_ensemble import LocalEnsemble
 from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.rules.declaration import Problem
+from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.security import Protocol
 from hikube_kafka.spec.targets.local import LocalLayout
 

@@ -12,7 +12,8 @@ from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.rules import declaration as rules
+from hikube_kafka.spec.problem import Problem
+from hikube_kafka.spec.rules import check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +31,9 @@ class Delivery:
 class Target(ABC):
     """Where a platform is delivered."""
 
-    def check(self, platform: Platform) -> Iterable[rules.Problem]:
+    def check(self, platform: Platform) -> Iterable[Problem]:
         """Every problem of the declaration at this target; by default what is one everywhere."""
-        return rules.check(platform)
+        return check(platform)
 
     @abstractmethod
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from hikube_kafka.spec.contract import Contract
     from hikube_kafka.spec.kafka import Kafka, Listener
     from hikube_kafka.spec.platform import Platform
+    from hikube_kafka.spec.problem import DeclarationError, Problem
     from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
     from hikube_kafka.spec.resources import Preset, Resources
-    from hikube_kafka.spec.rules.declaration import DeclarationError, Problem
     from hikube_kafka.spec.security import ClientSecurity, Mechanism, Protocol
     from hikube_kafka.spec.sizing import Sizing, Workload
     from hikube_kafka.spec.storage import Storage
@@ -44,9 +44,9 @@ _ROOMS = {
     ),
     "targets.local": ("LocalLayout",),
     "platform": ("Platform",),
+    "problem": ("DeclarationError", "Problem"),
     "quantities": ("Duration", "Quantity", "Throughput"),
     "resources": ("Preset", "Resources"),
-    "rules.declaration": ("DeclarationError", "Problem"),
     "security": ("ClientSecurity", "Mechanism", "Protocol"),
     "sizing": ("Sizing", "Workload"),
     "storage": ("Storage",),

@@ -10,7 +10,7 @@ WANTED_REPLICAS = 3
 
 
 class Platform(Model):
-    """What is declared. It may still break a rule: see :func:`hikube_kafka.spec.rules.declaration.check`."""
+    """What is declared. It may still break a rule: see :func:`hikube_kafka.spec.rules.check`."""
 
     name: str
     """Name of the platform: a DNS label of at most 40 characters."""

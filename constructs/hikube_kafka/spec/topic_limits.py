@@ -4,6 +4,9 @@ No models here: the rules of a declaration ask, and so does the provider, which 
 """
 
 import re
+from collections.abc import Iterator
+
+from hikube_kafka.spec.problem import Problem, Rule
 
 LONGEST_NAME = 249
 """Kafka makes a folder ``<topic>-<partition>`` and leaves room for the suffix. Source: ``Topic.MAX_NAME_LENGTH``."""
@@ -13,10 +16,43 @@ INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__cluster_me
 
 _LEGAL = re.compile(r"[a-zA-Z0-9._-]+")
 
+NAME = Rule(
+    id="topic-name",
+    severity="error",
+    message="Kafka does not allow this name.",
+    why="Kafka would refuse it halfway through the apply.",
+    remedy=f"Use 1 to {LONGEST_NAME} of a-z, A-Z, 0-9, '.', '_' and '-', and neither '.' nor '..' alone.",
+)
+FACTOR_ABOVE_BROKERS = Rule(
+    id="replication-factor-above-brokers",
+    severity="error",
+    message="{declared}, but {brokers}.",
+    why="Each copy of a partition stands on a broker of its own. Kafka refuses the topic; an internal topic is never "
+    "created, and consumers hang without an error.",
+    remedy="Declare at most {most}, or {instead}.",
+    in_general=(
+        "replication factor … of a topic, or of the brokers' configuration, but there are fewer brokers.",
+        "Declare at most as many copies as there are brokers, or more brokers.",
+    ),
+)
+MIN_INSYNC_TOO_HIGH = Rule(
+    id="min-insync-too-high",
+    severity="error",
+    message="{key} = {least} leaves no room in {factor}: acks=all fails as soon as one broker is away.",
+    why="With min ISR = RF, the first broker that restarts stops every write.",
+    remedy="Declare {wanted}, or {instead}.",
+)
+
 
 def is_legal_name(name: str) -> bool:
     """Whether Kafka takes the name. Source: ``Topic.validate`` of the same class."""
     return bool(_LEGAL.fullmatch(name)) and name not in {".", ".."} and len(name) <= LONGEST_NAME
+
+
+def name_problems(name: str) -> Iterator[Problem]:
+    """A name that Kafka does not take."""
+    if not is_legal_name(name):
+        yield NAME(f"topic {name!r}", path=("name",))
 
 
 def wanted_min_insync(replication_factor: int) -> int:
@@ -38,7 +74,28 @@ def leaves_no_room(min_insync: str, replication_factor: int) -> bool:
     """Whether acks=all fails as soon as one broker is away; a topic of a single replica has no room to leave.
 
     Args:
-        min_insync: ``min.insync.replicas`` as it stands in a configuration; what is no number is judged elsewhere.
+        min_insync: ``min.insync.replicas`` as it stands in a configuration; what is not a number is judged elsewhere.
         replication_factor: copies of each partition.
     """
     return min_insync.isdigit() and int(min_insync) > wanted_min_insync(replication_factor)
+
+
+def min_insync_problems(where: str, min_insync: str, replication_factor: int, *, instead: str) -> Iterator[Problem]:
+    """A ``min.insync.replicas`` of a topic that leaves no room.
+
+    Args:
+        where: The topic, as a message names it.
+        min_insync: The value in force.
+        replication_factor: copies of each partition.
+        instead: What else could be done, to be read after "Declare 2, or".
+    """
+    if leaves_no_room(min_insync, replication_factor):
+        yield MIN_INSYNC_TOO_HIGH(
+            where,
+            path=("config", "min.insync.replicas"),
+            key="min.insync.replicas",
+            least=min_insync,
+            factor=f"a replication factor of {replication_factor}",
+            wanted=wanted_min_insync(replication_factor),
+            instead=instead,
+        )

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.spec import rules
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import DeclarationError, Problem
 from hikube_kafka.spec.resources import Resources
-from hikube_kafka.spec.rules import declaration as rules
-from hikube_kafka.spec.rules.declaration import DeclarationError, Problem, check, require_valid
+from hikube_kafka.spec.rules import Judge, check
 from hikube_kafka.spec.security import Mechanism, Protocol
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.topic import Topic
@@ -44,138 +45,143 @@ def test_a_healthy_platform_has_no_problem() -> None:
 
 
 SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
-    # rule function: (a platform, id, severity, where, part of the message)
-    "name_is_a_label": (
+    # judge: (a platform, id, severity, where, part of the message)
+    "platform.name_is_a_label": (
         lambda: platform(name="Shop_1"),
-        "platform-name", "error", "platform 'Shop_1'", "no DNS label",
+        "platform-name", "error", "platform 'Shop_1'", "not a DNS label",
     ),
-    "zookeeper_count_is_odd": (
+    "zookeeper.count_is_odd": (
         lambda: platform(zookeeper={"servers": 4}),
         "zookeeper-even", "error", "zookeeper.servers", "4 servers need 3 for a quorum and survive the loss of 1",
     ),
-    "zookeeper_alone": (
+    "zookeeper.not_alone": (
         lambda: platform(zookeeper={"servers": 1}),
-        "zookeeper-single", "warning", "zookeeper.servers", "no quorum",
+        "zookeeper-single", "warning", "zookeeper.servers", "not a quorum",
     ),
-    "zookeeper_heap_fits": (
+    "zookeeper.heap_fits": (
         lambda: platform(zookeeper={"heap": "512Mi"}),
         "heap-exceeds-memory", "error", "zookeeper.heap", "a heap of 512Mi does not fit into 512Mi: 96Mi must",
     ),
-    "zookeeper_config_is_free": (
+    "zookeeper.config_is_free": (
         lambda: platform(zookeeper={"config": {"server.1": "elsewhere:1:2"}}),
         "zookeeper-config-owned", "error", "zookeeper.config", "server.1 belongs to the platform",
     ),
-    "broker_alone": (
+    "brokers.not_alone": (
         lambda: platform(brokers=1),
         "broker-single", "warning", "kafka.brokers", "the only copy",
     ),
-    "broker_heap_fits": (
+    "brokers.heap_fits": (
         lambda: platform(heap="2Gi"),
         "heap-exceeds-memory", "error", "kafka.heap", "a heap of 2Gi does not fit into 2Gi: 256Mi must stay free",
     ),
-    "listeners_differ": (
+    "brokers.listeners_differ": (
         lambda: platform(listeners=(SAFE, SAFE.model_copy(update={"name": "other"}))),
         "listener-duplicate", "error", "kafka.listeners", "2 listeners have the port 9092",
     ),
-    "listener_security_is_whole": (
+    "brokers.listener_security_is_whole": (
         lambda: platform(listeners=(Listener("client", port=9092, protocol=Protocol.SASL_SSL),)),
         "listener-mechanism", "error", "listener client", "protocol SASL_SSL needs a mechanism",
     ),
-    "listener_encrypts": (
+    "brokers.listener_encrypts": (
         lambda: platform(listeners=(Listener("client", port=9092),)),
         "listener-plaintext", "warning", "listener client", "does not encrypt",
     ),
-    "broker_config_is_kafkas": (
+    "brokers.config_is_kafkas": (
         lambda: platform(config={"log.retention.hour": 24}),
         "broker-config-unknown-key", "error", "kafka.config", "log.retention.hour",
     ),
-    "broker_config_holds_no_secret": (
+    "brokers.config_holds_no_secret": (
         lambda: platform(config={"ssl.key.password": "hunter2"}),
         "broker-config-secret", "error", "kafka.config", "ssl.key.password is a secret",
     ),
-    "broker_factors_fit": (
+    "brokers.factors_fit": (
         lambda: platform(brokers=3, config={"offsets.topic.replication.factor": 3, "transaction.state.log.min.isr": 2,
                                             "transaction.state.log.replication.factor": 4}),
         "replication-factor-above-brokers", "error", "kafka.config",
         "transaction.state.log.replication.factor = 4, but there are 3 brokers",
     ),
-    "broker_min_insync_leaves_room": (
+    "brokers.min_insync_leaves_room": (
         lambda: platform(Topic("orders", partitions=6, config={"min.insync.replicas": 2}),
                          config={"min.insync.replicas": 3}),
         "min-insync-too-high", "error", "kafka.config",
-        "min.insync.replicas = 3 with default.replication.factor = 3",
+        "min.insync.replicas = 3 leaves no room in default.replication.factor = 3",
     ),
-    "user_config_wins": (
+    "platform.user_config_wins": (
         lambda: platform(config={"num.partitions": 12}),
         "config-override", "notice", "kafka.config", "num.partitions = 12 replaces 3, which was computed",
     ),
-    "topic_name_is_legal": (
+    "topics.name_is_legal": (
         lambda: platform(Topic("orders/eu", partitions=6)),
         "topic-name", "error", "topic 'orders/eu'", "Kafka does not allow this name",
     ),
-    "topic_name_is_not_internal": (
+    "topics.name_is_not_internal": (
         lambda: platform(Topic("__consumer_offsets", partitions=6)),
         "topic-internal", "error", "topic __consumer_offsets", "the brokers make and own this topic",
     ),
-    "topics_are_declared_once": (
+    "topics.declared_once": (
         lambda: platform(ORDERS, ORDERS, ORDERS),
         "topic-duplicate", "error", "topic orders", "declared 3 times",
     ),
-    "topic_names_do_not_collide": (
+    "topics.names_do_not_collide": (
         lambda: platform(Topic("a.b", partitions=1), Topic("a_b", partitions=1)),
         "topic-collision", "error", "topics a.b and a_b", "their metrics would have the same name",
     ),
-    "topic_factor_fits": (
+    "topics.factor_fits": (
         lambda: platform(Topic("orders", partitions=6, replication_factor=4)),
         "replication-factor-above-brokers", "error", "topic orders", "replication factor 4, but there are 3 brokers",
     ),
-    "topic_factor_is_safe": (
+    "topics.factor_is_safe": (
         lambda: platform(Topic("orders", partitions=6, replication_factor=2)),
         "replication-factor-low", "warning", "topic orders", "replication factor 2",
     ),
-    "cluster_is_large_enough_for_three_copies": (
+    "brokers.enough_for_three_copies": (
         lambda: platform(brokers=2),
         "replication-factor-low", "warning", "kafka.brokers", "2 brokers hold at most 2 copies",
     ),
-    "topic_min_insync_leaves_room": (
+    "topics.min_insync_leaves_room": (
         lambda: platform(Topic("orders", partitions=6, config={"min.insync.replicas": 3})),
-        "min-insync-too-high", "error", "topic orders", "min.insync.replicas = 3 with replication factor 3",
+        "min-insync-too-high", "error", "topic orders",
+        "min.insync.replicas = 3 leaves no room in a replication factor of 3",
     ),
-    "topic_config_is_kafkas": (
+    "topics.config_is_kafkas": (
         lambda: platform(Topic("orders", partitions=6, config={"retentionMs": 1000})),
         "topic-config-unknown-key", "error", "topic orders", "retentionMs",
     ),
-    "retention_fits_the_disks": (
+    "topics.retention_fits_the_disks": (
         lambda: platform(Topic("orders", partitions=6, config={"retention.bytes": 2 * 2**30}),
                          storage=Storage("10Gi")),
         "retention-exceeds-disk", "error", "topic orders", "is 36 GiB, and 3 brokers with 10Gi each hold 30 GiB",
     ),
-    "partitions_per_broker_are_few_enough": (
+    "topics.partitions_per_broker_are_few_enough": (
         lambda: platform(Topic("orders", partitions=3901)),
         "partitions-per-broker", "error", "topics", "are 4001 on each of 3 brokers",
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", SPOILT)
-def test_each_rule_says_what_where_and_why(rule: str) -> None:
-    spoilt, identifier, severity, where, message = SPOILT[rule]
+def name(judge: Judge) -> str:
+    return f"{judge.__module__.rpartition('.')[2]}.{judge.__name__}"
+
+
+@pytest.mark.parametrize("judge", SPOILT)
+def test_each_rule_says_what_where_and_why(judge: str) -> None:
+    spoilt, identifier, severity, where, message = SPOILT[judge]
     problem = only(spoilt())
     assert (problem.rule, problem.severity, problem.where) == (identifier, severity, where)
     assert message in problem.message
     assert problem.remedy.endswith(".")
+    assert problem.why.endswith(".")
 
 
-@pytest.mark.parametrize("rule", SPOILT)
-def test_without_the_rule_its_problem_goes_unseen(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rest = [each for each in rules.RULES if each.__name__ != rule]
-    monkeypatch.setattr(rules, "RULES", rest)
-    assert graver(SPOILT[rule][0]()) == []
-    assert not [problem for problem in check(SPOILT[rule][0]()) if problem.rule == SPOILT[rule][1]]
+@pytest.mark.parametrize("judge", SPOILT)
+def test_without_the_judge_its_problem_goes_unseen(judge: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "JUDGES", [each for each in rules.JUDGES if name(each) != judge])
+    assert graver(SPOILT[judge][0]()) == []
+    assert not [problem for problem in check(SPOILT[judge][0]()) if problem.rule == SPOILT[judge][1]]
 
 
-def test_every_rule_is_spoilt_by_a_test() -> None:
-    assert {rule.__name__ for rule in rules.RULES} == set(SPOILT)
+def test_every_judge_is_spoilt_by_a_test() -> None:
+    assert {name(judge) for judge in rules.JUDGES} == set(SPOILT)
 
 
 @pytest.mark.parametrize("servers", [1, 3, 5, 7])
@@ -240,17 +246,12 @@ def test_several_topics_that_fit_alone_but_not_together_are_refused() -> None:
     assert only(platform(*half, storage=Storage("10Gi"))).where.startswith("2 topics")
 
 
-def test_all_errors_are_raised_at_once_and_carried_as_data() -> None:
-    with pytest.raises(DeclarationError) as raised:
-        require_valid(platform(Topic("a/b", partitions=1), zookeeper={"servers": 2}, brokers=2))
-    assert [problem.rule for problem in raised.value.problems] == ["zookeeper-even", "topic-name"]
-    assert "2 problems" in str(raised.value)
-    assert "zookeeper.servers" in str(raised.value)
-    assert "Rename it." in str(raised.value)
-
-
-def test_warnings_are_returned_and_raise_nothing() -> None:
-    assert [problem.severity for problem in require_valid(platform(brokers=2))] == ["warning"]
+def test_an_error_carries_all_problems_as_data_and_shows_them() -> None:
+    error = DeclarationError(graver(platform(Topic("a/b", partitions=1), zookeeper={"servers": 2}, brokers=3)))
+    assert [problem.rule for problem in error.problems] == ["zookeeper-even", "topic-name"]
+    assert "2 problems" in str(error)
+    assert "zookeeper.servers: 2 servers need 2" in str(error)
+    assert "[topic-name]" in str(error)
 
 
 def test_a_topics_entry_that_contradicts_the_brokers_is_refused() -> None:

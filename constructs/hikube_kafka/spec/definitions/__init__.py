@@ -8,16 +8,19 @@ from hikube_kafka.spec.definitions.catalog import broker_definition, broker_defi
 from hikube_kafka.spec.definitions.check import PLATFORM_KEYS, check_broker_config, check_topic_config
 from hikube_kafka.spec.definitions.definition import Definition, Mismatch, canonical
 from hikube_kafka.spec.definitions.fault import Fault
+from hikube_kafka.spec.definitions.problems import broker_config_problems, topic_config_problems
 
 __all__ = [
     "PLATFORM_KEYS",
     "Definition",
     "Fault",
     "Mismatch",
+    "broker_config_problems",
     "broker_definition",
     "broker_definitions",
     "canonical",
     "check_broker_config",
     "check_topic_config",
+    "topic_config_problems",
     "topic_definitions",
 ]

@@ -185,7 +185,7 @@ def _no_topic_key(key: str, value: object) -> Fault:
             key=key,
             value=value,
             rule="declaration-field",
-            problem=f"'{key}' ({value!r}) is no configuration entry of a topic.",
+            problem=f"'{key}' ({value!r}) is not a configuration entry of a topic.",
             remedy=f"Set the topic's own field '{field}'.",
             nearest=(field,),
         )
@@ -200,7 +200,8 @@ def _no_topic_key(key: str, value: object) -> Fault:
             key=key,
             value=value,
             rule="other-scope",
-            problem=f"'{key}' ({value!r}) is no setting of a topic; brokers have '{_full_broker_key(real.keys[0])}'.",
+            problem=f"'{key}' ({value!r}) is not a setting of a topic; "
+            f"brokers have '{_full_broker_key(real.keys[0])}'.",
             remedy=f"Write {_converted(topic_key, real.keys[0], value)}.",
             nearest=(topic_key,),
         )
@@ -216,7 +217,7 @@ def _no_topic_key(key: str, value: object) -> Fault:
         key=key,
         value=value,
         rule="unknown-key",
-        problem=f"'{key}' ({value!r}) is no setting of a topic in Kafka 3.9, which would refuse it.",
+        problem=f"'{key}' ({value!r}) is not a setting of a topic in Kafka 3.9, which would refuse it.",
         remedy=_proposal(found.keys),
         nearest=found.keys,
     )
@@ -271,7 +272,7 @@ def _no_broker_key(key: str, value: object) -> Fault:
         value=HIDDEN,
         rule="unknown-key",
         severity="error" if found.misspelt else "warning",
-        problem=f"'{key}' is no setting of a broker in Kafka 3.9, which would ignore it unless a plugin reads it.",
+        problem=f"'{key}' is not a setting of a broker in Kafka 3.9, which would ignore it unless a plugin reads it.",
         remedy=_proposal(proposals) if found.misspelt else "Keep it if it is a plugin's; otherwise leave it out.",
         nearest=proposals,
     )
@@ -279,6 +280,6 @@ def _no_broker_key(key: str, value: object) -> Fault:
 
 def _proposal(keys: tuple[str, ...]) -> str:
     if not keys:
-        return "Leave it out, or look the key up in Kafka's documentation."
+        return "Leave it out, or check the key in Kafka's documentation."
     first, *others = (f"'{key}'" for key in keys)
     return f"Write {first}{''.join(f' or {other}' for other in others)}."

@@ -63,7 +63,7 @@ class _Entries:
     def number(self, key: str) -> float:
         value = self[key]
         if isinstance(value, str | tuple) or value is None:
-            msg = f"{key} is no number"
+            msg = f"{key} is not a number"
             raise TypeError(msg)
         return value
 

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Rule = Literal[
-    "unknown-key",  # no key of Kafka
-    "other-scope",  # a broker's key given for a topic, or the reverse
-    "declaration-field",  # the declaration has a field for it
-    "platform-key",  # the platform computes it
-    "kraft-key",  # without meaning where brokers use ZooKeeper
-    "listener-name",  # a listener or mechanism in capitals, which Kafka would not find
+FaultRule = Literal[
+    "unknown-key",
+    "other-scope",
+    "declaration-field",
+    "platform-key",
+    "kraft-key",
+    "listener-name",
     "type",
     "range",
     "allowed",
     "form",
-    "conflict",  # two entries that contradict each other
+    "conflict",
     "deprecated",
     "internal",
 ]
@@ -31,7 +31,7 @@ class Fault:
     """The key as it was declared."""
     value: object
     """The value as it was declared; ``(hidden)`` for a secret and for a key that is not known to hold none."""
-    rule: Rule
+    rule: FaultRule
     """Which rule it breaks: stable, for programs."""
     severity: Literal["error", "warning"] = "error"
     """Kafka would refuse or ignore an error; a warning is for a person to judge."""

@@ -1,1 +1,49 @@
-"""What makes a declaration invalid."""
+"""What makes a declaration invalid, or worth a second look.
+
+A rule has a stable id and its texts; a small function, its judge, finds where a platform breaks it. :func:`check` asks
+all of them, so that a user sees every problem at once. Errors stop the synth; warnings and notices reach the user and
+stop nothing.
+"""
+
+from collections.abc import Callable, Iterator
+
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import Problem
+from hikube_kafka.spec.rules import brokers, platform, topics, zookeeper
+
+Judge = Callable[[Platform], Iterator[Problem]]
+
+JUDGES: tuple[Judge, ...] = (
+    platform.name_is_a_label,
+    zookeeper.count_is_odd,
+    zookeeper.not_alone,
+    zookeeper.heap_fits,
+    zookeeper.config_is_free,
+    brokers.not_alone,
+    brokers.heap_fits,
+    brokers.listeners_differ,
+    brokers.listener_security_is_whole,
+    brokers.listener_encrypts,
+    brokers.config_is_kafkas,
+    brokers.config_holds_no_secret,
+    brokers.factors_fit,
+    brokers.min_insync_leaves_room,
+    platform.user_config_wins,
+    topics.name_is_legal,
+    topics.name_is_not_internal,
+    topics.declared_once,
+    topics.names_do_not_collide,
+    topics.factor_fits,
+    topics.factor_is_safe,
+    brokers.enough_for_three_copies,
+    topics.min_insync_leaves_room,
+    topics.config_is_kafkas,
+    topics.retention_fits_the_disks,
+    topics.partitions_per_broker_are_few_enough,
+)
+"""Every function that finds problems, in the order in which they are shown: the platform, its servers, its topics."""
+
+
+def check(declared: Platform) -> list[Problem]:
+    """Every problem of the declaration: errors, warnings and notices."""
+    return [problem for judge in JUDGES for problem in judge(declared)]

@@ -23,8 +23,8 @@ from hikube_kafka.spec.contract import (
 from hikube_kafka.spec.kafka import Listener
 from hikube_kafka.spec.model import ChartModel, Model
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.properties import BrokerAddress, ZooKeeperAddress, cluster_settings, zookeeper_connect
-from hikube_kafka.spec.rules.declaration import Problem
 from hikube_kafka.spec.security import ClientSecurity, Protocol
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.targets.local import expected_topics

@@ -1,0 +1,87 @@
+"""The faults of configuration entries, as problems of a declaration or of a resource."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from hikube_kafka.spec.definitions.check import check_broker_config, check_topic_config
+from hikube_kafka.spec.definitions.fault import Fault, FaultRule
+from hikube_kafka.spec.problem import Problem, Rule
+
+_IN_GENERAL: Mapping[FaultRule, tuple[str, str]] = MappingProxyType(
+    {
+        "unknown-key": ("Kafka 3.9 does not have this key.", "Write the key that was meant: the nearest are named."),
+        "other-scope": ("a broker's key for a topic, or a topic's key for brokers.", "Declare it where it belongs."),
+        "declaration-field": ("the declaration has a field for it.", "Set the field that is named."),
+        "platform-key": (
+            "the platform computes this key for each broker.",
+            "Leave it out; the field that is named decides it.",
+        ),
+        "kraft-key": ("it has no meaning for brokers that use ZooKeeper.", "Leave it out."),
+        "listener-name": (
+            "a listener or mechanism in capital letters, which Kafka would not find.",
+            "Write it in small letters.",
+        ),
+        "type": ("the value is not of the key's type.", "Write such a value, or leave the entry out."),
+        "range": ("the value is outside of the key's range.", "Write such a value, or leave the entry out."),
+        "allowed": ("the value is not one of those that the key takes.", "Write one of them, or leave the entry out."),
+        "form": ("the value is not of the form that the key takes.", "Write such a value, or leave the entry out."),
+        "conflict": (
+            "two entries contradict each other, or the configuration of the brokers.",
+            "Change one of the two.",
+        ),
+        "deprecated": ("Kafka 4 does not have this key any more.", "Leave it out, unless you know why it is needed."),
+        "internal": ("the key is meant for tests of Kafka itself.", "Leave it out, unless you know why it is needed."),
+    }
+)
+
+
+def _rules(scope: str, why: str, *without: FaultRule) -> Mapping[FaultRule, Rule]:
+    return MappingProxyType(
+        {
+            name: Rule(
+                id=f"{scope}-config-{name}",
+                severity="warning" if name in {"deprecated", "internal"} else "error",
+                message="{problem}",
+                why=why,
+                remedy="{remedy}",
+                in_general=in_general,
+            )
+            for name, in_general in _IN_GENERAL.items()
+            if name not in without
+        }
+    )
+
+
+TOPIC_CONFIG = _rules(
+    "topic",
+    "Kafka refuses a topic with such an entry, halfway through the apply.",
+    "platform-key",
+    "kraft-key",
+    "listener-name",
+)
+BROKER_CONFIG = _rules(
+    "broker", "A broker ignores such an entry without a word, or does not start.", "declaration-field"
+)
+
+
+def topic_config_problems(
+    where: str, config: Mapping[str, object], *, broker: Mapping[str, object] | None = None
+) -> Iterator[Problem]:
+    """Everything that is wrong with the entries of one topic; see :func:`check_topic_config`."""
+    return _problems(TOPIC_CONFIG, where, check_topic_config(config, broker=broker))
+
+
+def broker_config_problems(where: str, config: Mapping[str, object]) -> Iterator[Problem]:
+    """Everything that is wrong with the entries of the brokers; see :func:`check_broker_config`."""
+    return _problems(BROKER_CONFIG, where, check_broker_config(config))
+
+
+def _problems(rules: Mapping[FaultRule, Rule], where: str, faults: Iterable[Fault]) -> Iterator[Problem]:
+    for fault in faults:
+        yield rules[fault.rule](
+            where,
+            path=("config", fault.key),
+            severity=fault.severity,
+            problem=fault.problem,
+            remedy=fault.remedy,
+        )

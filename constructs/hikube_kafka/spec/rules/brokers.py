@@ -1,0 +1,177 @@
+"""What concerns the brokers: their number, heap, listeners and configuration."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from hikube_kafka.spec import definitions
+from hikube_kafka.spec.platform import WANTED_REPLICAS, Platform
+from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.properties import cluster_settings
+from hikube_kafka.spec.resources import BROKER_HEAP
+from hikube_kafka.spec.rules.heap import heap_problems
+from hikube_kafka.spec.topic_limits import (
+    FACTOR_ABOVE_BROKERS,
+    MIN_INSYNC_TOO_HIGH,
+    leaves_no_room,
+    wanted_min_insync,
+)
+
+SINGLE = Rule(
+    id="broker-single",
+    severity="warning",
+    message="a single broker holds the only copy of every message.",
+    why="While it is away nobody reads or writes, and its disk is all there is.",
+    remedy="Declare 3 or more outside development.",
+)
+FACTOR_LOW = Rule(
+    id="replication-factor-low",
+    severity="warning",
+    message="{declared}.",
+    why="Below three copies, a failure while a broker restarts makes partitions unavailable.",
+    remedy="Declare {wanted}.",
+    in_general=(
+        "replication factor of a topic below three, or fewer than three brokers.",
+        "Declare 3 where the messages matter, and 3 brokers or more outside development.",
+    ),
+)
+LISTENER_DUPLICATE = Rule(
+    id="listener-duplicate",
+    severity="error",
+    message="{count} listeners have the {what} {value}.",
+    why="Two listeners cannot share a name or a port.",
+    remedy="Give each a {what} of its own.",
+)
+LISTENER_MECHANISM = Rule(
+    id="listener-mechanism",
+    severity="error",
+    message="protocol {protocol} {wanted}.",
+    why="A SASL listener without a mechanism lets nobody in; a mechanism without SASL protects nothing.",
+    remedy="Declare a mechanism with SASL_SSL or SASL_PLAINTEXT, and none with the others.",
+    in_general=(
+        "SASL without a mechanism, or a mechanism without SASL.",
+        "Declare a mechanism with SASL_SSL or SASL_PLAINTEXT, and none with the others.",
+    ),
+)
+LISTENER_PLAINTEXT = Rule(
+    id="listener-plaintext",
+    severity="warning",
+    message="protocol {protocol} does not encrypt: {readable} can be read on the way.",
+    why="What travels in the clear can be read on the way.",
+    remedy="Declare SSL or SASL_SSL where the network is not yours alone.",
+)
+CONFIG_SECRET = Rule(
+    id="broker-config-secret",
+    severity="error",
+    message="{key} is a secret, and would stand in the stack, the state and the contract.",
+    why="What is declared is read by everyone who reads the stack, the plan, the state or the contract.",
+    remedy="Leave the value with the broker and name the place: ${{file:/path/to/file:key}}, with config.providers.",
+)
+
+_CONFIG_PROVIDER = re.compile(r"\$\{[^}]+:[^}]+\}")
+"""A reference that Kafka itself resolves where the broker runs."""
+
+_FACTORS = (
+    "default.replication.factor",
+    "offsets.topic.replication.factor",
+    "transaction.state.log.replication.factor",
+)
+_IN_SYNC = {
+    "min.insync.replicas": "default.replication.factor",
+    "transaction.state.log.min.isr": "transaction.state.log.replication.factor",
+}
+
+
+def not_alone(platform: Platform) -> Iterator[Problem]:
+    """One broker, which is for development."""
+    if platform.kafka.brokers == 1:
+        yield SINGLE("kafka.brokers")
+
+
+def enough_for_three_copies(platform: Platform) -> Iterator[Problem]:
+    """Two brokers, which hold two copies."""
+    if 1 < platform.kafka.brokers < WANTED_REPLICAS:
+        brokers = platform.kafka.brokers
+        yield FACTOR_LOW(
+            "kafka.brokers",
+            declared=f"{brokers} brokers hold at most {brokers} copies of a message, and accept a write that reached "
+            "one of them",
+            wanted="3 or more outside development",
+        )
+
+
+def heap_fits(platform: Platform) -> Iterator[Problem]:
+    """A heap that the memory of a broker cannot hold."""
+    return heap_problems("kafka", BROKER_HEAP, platform.kafka.effective_heap, platform.kafka.resources)
+
+
+def listeners_differ(platform: Platform) -> Iterator[Problem]:
+    """A name or a port that several listeners have."""
+    for what in ("name", "port"):
+        counted = Counter(getattr(listener, what) for listener in platform.kafka.listeners)
+        for value, count in sorted(counted.items()):
+            if count > 1:
+                yield LISTENER_DUPLICATE("kafka.listeners", count=count, what=what, value=value)
+
+
+def listener_security_is_whole(platform: Platform) -> Iterator[Problem]:
+    """SASL without a mechanism, or a mechanism without SASL."""
+    for listener in platform.kafka.listeners:
+        if listener.protocol.authenticates != (listener.mechanism is not None):
+            wanted = "needs a mechanism" if listener.mechanism is None else "cannot use a mechanism"
+            yield LISTENER_MECHANISM(f"listener {listener.name}", protocol=listener.protocol, wanted=wanted)
+
+
+def listener_encrypts(platform: Platform) -> Iterator[Problem]:
+    """A listener that does not encrypt."""
+    for listener in platform.kafka.listeners:
+        if not listener.protocol.encrypts:
+            readable = f"messages{' and passwords' if listener.protocol.authenticates else ''}"
+            yield LISTENER_PLAINTEXT(f"listener {listener.name}", protocol=listener.protocol, readable=readable)
+
+
+def config_is_kafkas(platform: Platform) -> Iterator[Problem]:
+    """An entry that Kafka does not have, or a value that it does not take."""
+    return definitions.broker_config_problems("kafka.config", platform.kafka.config)
+
+
+def config_holds_no_secret(platform: Platform) -> Iterator[Problem]:
+    """A secret, in place of a reference to it."""
+    for key, value in platform.kafka.config.items():
+        definition = definitions.broker_definition(key)
+        if definition and definition.sensitive and not _CONFIG_PROVIDER.search(str(value)):
+            yield CONFIG_SECRET("kafka.config", key=key)
+
+
+def factors_fit(platform: Platform) -> Iterator[Problem]:
+    """A replication factor in the brokers' configuration that is larger than their number."""
+    settings, brokers = cluster_settings(platform), platform.kafka.brokers
+    for key in _FACTORS:
+        if settings[key].isdigit() and int(settings[key]) > brokers:
+            yield FACTOR_ABOVE_BROKERS(
+                "kafka.config",
+                declared=f"{key} = {settings[key]}",
+                brokers=there_are(brokers),
+                most=brokers,
+                instead="drop it: it is computed",
+            )
+
+
+def min_insync_leaves_room(platform: Platform) -> Iterator[Problem]:
+    """A min ISR in the brokers' configuration that is as large as the replication factor."""
+    settings = cluster_settings(platform)
+    for key, factor_key in _IN_SYNC.items():
+        if settings[factor_key].isdigit() and leaves_no_room(settings[key], factor := int(settings[factor_key])):
+            yield MIN_INSYNC_TOO_HIGH(
+                "kafka.config",
+                key=key,
+                least=settings[key],
+                factor=f"{factor_key} = {factor}",
+                wanted=wanted_min_insync(factor),
+                instead="drop it: it is computed",
+            )
+
+
+def there_are(brokers: int) -> str:
+    """How many brokers there are, as a clause."""
+    return f"there {'is 1 broker' if brokers == 1 else f'are {brokers} brokers'}"

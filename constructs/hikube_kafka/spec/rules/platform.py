@@ -1,0 +1,38 @@
+"""What concerns the platform as a whole."""
+
+import re
+from collections.abc import Iterator
+
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.properties import overrides
+
+LONGEST_NAME = 40
+"""A release ``kafka-<name>`` and its pods' names must stay DNS labels; Hikube refuses more than 47 characters."""
+
+NAME = Rule(
+    id="platform-name",
+    severity="error",
+    message=f"the name is not a DNS label of at most {LONGEST_NAME} characters.",
+    why="The name becomes part of releases, pods and folders.",
+    remedy="Use lower-case letters, digits and '-', starting with a letter and not ending with '-'.",
+)
+OVERRIDE = Rule(
+    id="config-override",
+    severity="notice",
+    message="{key} = {declared} replaces {computed}, which was computed.",
+    why="A user's own entry wins over a computed one, and is shown to.",
+    remedy="Drop it to return to the computed value.",
+)
+
+
+def name_is_a_label(platform: Platform) -> Iterator[Problem]:
+    """A name of other characters, or too many."""
+    if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", platform.name) or len(platform.name) > LONGEST_NAME:
+        yield NAME(f"platform {platform.name!r}")
+
+
+def user_config_wins(platform: Platform) -> Iterator[Problem]:
+    """An entry that the user sets and the platform would have computed."""
+    for override in overrides(platform):
+        yield OVERRIDE(override.where, key=override.key, declared=override.declared, computed=override.computed)
