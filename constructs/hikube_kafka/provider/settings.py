@@ -14,8 +14,8 @@ MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 SCHEMA = Schema(
     description=(
-        "Topics, quorum and local ensembles of Kafka with ZooKeeper. Every setting may come from a resource that "
-        "does not exist yet: what needs the cluster then waits for the apply."
+        "Topics, brokers, members, claims, quorum and local ensembles of Kafka with ZooKeeper. Every setting may come "
+        "from a resource that does not exist yet: what needs the cluster then waits for the apply."
     ),
     attributes={
         "bootstrap_servers": Attribute(
@@ -28,7 +28,7 @@ SCHEMA = Schema(
             STRING,
             optional=True,
             description="`host:port` of the ZooKeeper servers, separated by commas, with Kafka's chroot at the end if "
-            "it has one. Needed by `hikube_kafka_quorum` to look at ZooKeeper.",
+            "it has one. Needed by `hikube_kafka_quorum` to check ZooKeeper.",
         ),
         "security_protocol": Attribute(
             STRING,
@@ -71,7 +71,9 @@ SCHEMA = Schema(
                     optional=True,
                     description="Path of the kubeconfig. Default: `KUBECONFIG`, `~/.kube/config`.",
                 ),
-                "context": Attribute(STRING, optional=True, description="Its context. Default: the current one."),
+                "context": Attribute(
+                    STRING, optional=True, description="Context of the kubeconfig. Default: the current one."
+                ),
                 "namespace": Attribute(STRING, required=True, description="Namespace of the brokers."),
                 "release": Attribute(
                     STRING,
@@ -87,8 +89,8 @@ SCHEMA = Schema(
                 "zookeeper_release": Attribute(
                     STRING,
                     optional=True,
-                    description="Name of the ZooKeeper servers' StatefulSet. Needed by `hikube_kafka_quorum` to look "
-                    "at ZooKeeper.",
+                    description="Name of the ZooKeeper servers' StatefulSet. Needed by `hikube_kafka_quorum` to "
+                    "check ZooKeeper.",
                 ),
                 "zookeeper_chroot": Attribute(
                     STRING, optional=True, description="Kafka's chroot in ZooKeeper, if it has one: `/events`."

@@ -25,18 +25,19 @@ class BrokersResource(Resource):
 
     type_name = "hikube_kafka_brokers"
     schema = Schema(
-        description="How many brokers the cluster is to have, applied before the release that has them. It starts and "
-        "stops none: it refuses to let one go that still holds replicas, or drains it first, and lets a plan count on "
-        "those that come.",
+        description="How many brokers the cluster is to have, applied before the release that runs them. It starts and "
+        "stops none: it refuses to remove a broker that still holds replicas, or drains it first, and lets a plan "
+        "count on brokers that are added: more brokers and a topic with more copies pass in one plan.",
         attributes={
             "brokers": Attribute(
-                NUMBER, required=True, description="Number of brokers: those with the ids 0 to one less than it stay."
+                NUMBER, required=True, description="Number of brokers; their ids are 0 to one less than it."
             ),
             "drain": Attribute(
                 BOOL,
                 optional=True,
-                description="Move the replicas of brokers that go to those that stay, one topic after another, and "
-                "wait for each. Default: `false`, and a broker that holds replicas cannot go.",
+                description="Move the replicas of brokers that are removed to those that stay, internal topics "
+                "included, spread over racks and brokers, one topic after another, and wait for each; `TF_LOG=info` "
+                "shows the progress. Default: `false`, and a plan that removes a broker with replicas is refused.",
             ),
         },
     )

@@ -55,18 +55,24 @@ class LocalEnsembleResource(Resource):
         description="ZooKeeper servers and brokers as processes of this machine. They outlive Terraform; a process "
         "that was killed, or a reboot, shows in `processes`, and the next apply heals it.",
         attributes={
-            "name": Attribute(STRING, required=True, description="Name of the ensemble. Another name is another one."),
+            "name": Attribute(
+                STRING,
+                required=True,
+                description="Name of the ensemble: letters, digits, `.`, `_`, `-`. Another name is another ensemble.",
+            ),
             "directory": Attribute(
                 STRING,
                 optional=True,
                 computed=True,
-                description="Folder of configuration, data and logs. Default: `~/.local/share/hikube-kafka/<name>`.",
+                description="Folder of configuration, data and logs. Default: `~/.local/share/hikube-kafka/<name>`. "
+                "Another folder is another ensemble.",
             ),
             "zookeeper": _servers(
                 "The ZooKeeper servers. Their set cannot change in place.", "`myid`, from 1.", "zoo.cfg"
             ),
             "brokers": _servers(
-                "The brokers. More can be added; one that holds replicas cannot go.",
+                "The brokers. They can be added; one that holds replicas cannot be removed. A changed configuration is "
+                "a rolling restart, each broker back in sync before the next.",
                 "`broker.id`, from 0.",
                 "server.properties",
             ),
@@ -79,7 +85,8 @@ class LocalEnsembleResource(Resource):
                 BOOL,
                 optional=True,
                 computed=True,
-                description="Keep data and logs when the ensemble is destroyed. Default: `true`.",
+                description="Keep data and logs when the ensemble is destroyed. Default: `true`; with `false` a "
+                "destroy kills the servers at once and removes both.",
             ),
             "bootstrap_servers": Attribute(
                 STRING, computed=True, description="`host:port` of every broker's first listener, separated by commas."

@@ -25,8 +25,9 @@ class QuorumDataSource(DataSource):
 
     type_name = "hikube_kafka_quorum"
     schema = Schema(
-        description="What ZooKeeper and Kafka say of themselves. Unhealthy is an answer; only when nothing can be read "
-        "at all is there an error. Give it `depends_on` where servers are made by the same configuration.",
+        description="What ZooKeeper and Kafka report, each server and broker asked by itself. Unhealthy is an answer; "
+        "only when nothing can be read at all is there an error. Give it `depends_on` where the same configuration "
+        "starts the servers.",
         attributes={
             "expected_brokers": Attribute(
                 NUMBER, optional=True, description="How many brokers there should be; fewer or more is a reason."

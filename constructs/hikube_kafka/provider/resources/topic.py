@@ -36,19 +36,21 @@ class TopicResource(Resource):
             "partitions": Attribute(
                 NUMBER,
                 required=True,
-                description="Number of partitions. It can grow, which changes the partition that a key belongs to.",
+                description="Number of partitions. It can grow in place, never shrink; growth changes the partition "
+                "that a key belongs to.",
             ),
             "replication_factor": Attribute(
                 NUMBER,
                 required=True,
                 description="Copies of each partition, each on another broker. A change moves replicas, spread over "
-                "racks and brokers, and is waited for.",
+                "racks and brokers, and is waited for; `TF_LOG=info` shows the progress.",
             ),
             "config": Attribute(
                 Map(STRING),
                 optional=True,
-                description="Entries set on the topic itself, by Kafka's own keys, such as `retention.ms`. What is not "
-                "named follows the brokers; an entry removed here is removed from the topic.",
+                description="Entries set on the topic itself, by Kafka's own keys, such as `retention.ms`. An entry "
+                "that is not named follows the brokers and never shows as a difference; one that is removed here is "
+                "removed from the topic.",
             ),
             "deletion_protection": Attribute(
                 BOOL,

@@ -34,30 +34,35 @@ class VolumeClaimsResource(Resource):
         "allow it are refused at plan time, and so are templates that come or go. Claims are never deleted.",
         attributes={
             "stateful_set": Attribute(
-                STRING, required=True, description="Name of the StatefulSet, in the namespace of the provider."
+                STRING,
+                required=True,
+                description="Name of the StatefulSet, in the namespace of the provider. Another name is another set.",
             ),
             "templates": Attribute(
                 nested=Nested(
                     "map",
                     {
                         "size": Attribute(
-                            STRING, required=True, description="What each claim of it asks for: `10Gi`. It can grow."
+                            STRING,
+                            required=True,
+                            description="What each claim requests: `10Gi`. It can grow, never shrink.",
                         ),
                         "storage_class": Attribute(
                             STRING,
                             optional=True,
-                            description="Its storage class. Default: the cluster's default class when a claim is made.",
+                            description="Its storage class, which cannot change. Default: the cluster's default class.",
                         ),
                     },
                 ),
                 required=True,
-                description="The claim templates of the StatefulSet, by name, exactly as the release has them.",
+                description="The claim templates of the StatefulSet by name, exactly as the release has them. None can "
+                "be added or removed once there are claims.",
             ),
             "claims": Attribute(
                 Map(STRING),
                 computed=True,
-                description="The claims that are there, each by name with the size it asks for. None of them before "
-                "the first pod has started.",
+                description="The existing claims by name, each with the size that it requests. The plan shows here "
+                "what grows.",
             ),
         },
     )

@@ -44,23 +44,25 @@ class ZooKeeperMembersResource(Resource):
                 Map(STRING),
                 required=True,
                 description="The servers that are to vote: by `myid`, each as ZooKeeper lists it, "
-                "`host:2888:3888:participant;2181`. Their number is odd.",
+                "`host:2888:3888:participant;2181`. An odd number.",
             ),
             "secret": Attribute(
                 STRING,
                 required=True,
-                description="Name of the Secret whose `password` is that of ZooKeeper's user `super`.",
+                description="Name of the Secret whose `password` is that of ZooKeeper's user `super`; the chart makes "
+                "`<release>-membership`. It is read when it is needed, and is in no state.",
             ),
             "applied": Attribute(
                 STRING,
                 required=True,
-                description="`before` the release: servers that are not declared stop voting. `after` it: declared "
-                "servers begin to vote.",
+                description="`before` the release: voters that are not declared are removed, the highest id first, the "
+                "leader last, and only while all that stay serve. `after` it: declared servers join, the lowest id "
+                "first, each once it follows the leader.",
             ),
             "voters": Attribute(
                 List(NUMBER),
                 computed=True,
-                description="The servers that vote, by `myid`. The plan shows here who comes and goes.",
+                description="The servers that vote, by `myid`. The plan shows here which join and which are removed.",
             ),
         },
     )
