@@ -1,6 +1,8 @@
 # ruff: noqa: INP001  # a script, run by its path
 """Writes each chart's values.yaml and values.schema.json from the models in ``hikube_kafka.spec.chart_values``.
 
+The templates that both charts share come from ``shared.tpl``: a chart that is installed alone cannot import them.
+
 Usage: python scripts/charts/regenerate.py
 """
 
@@ -17,6 +19,7 @@ from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 
 CHARTS = Path(__file__).parents[2] / "constructs/hikube_kafka/charts"
+SHARED = Path(__file__).with_name("shared.tpl")
 WIDTH = 120
 
 _PREAMBLE = """\
@@ -42,11 +45,18 @@ def generated() -> dict[Path, str]:
     """The text of every generated file, by its path within the charts."""
     zookeeper, kafka = defaults()
     return {
+        **{Path(chart, "templates/_shared.tpl"): shared_templates(chart) for chart in ("zookeeper", "kafka")},
         Path("zookeeper/values.yaml"): values_yaml(zookeeper, "zookeeper", "ZooKeeper servers"),
         Path("zookeeper/values.schema.json"): schema_json(ZooKeeperValues),
         Path("kafka/values.yaml"): values_yaml(kafka, "kafka", "brokers"),
         Path("kafka/values.schema.json"): schema_json(KafkaValues),
     }
+
+
+def shared_templates(chart: str) -> str:
+    """The templates that both charts have, under the chart's own name: they are global where charts are combined."""
+    about = "{{- /* Written by scripts/charts/regenerate.py from scripts/charts/shared.tpl: change it there. */}}\n"
+    return about + SHARED.read_text("utf-8").replace("CHART", chart)
 
 
 def schema_json(values: type[BaseModel]) -> str:

@@ -52,7 +52,7 @@ def values_of(chart: str, platform: Platform) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
-@pytest.mark.parametrize("file", ["values.yaml", "values.schema.json"])
+@pytest.mark.parametrize("file", ["values.yaml", "values.schema.json", "templates/_shared.tpl"])
 def test_a_generated_file_is_what_the_models_say(chart: str, file: str) -> None:
     generated = runpy.run_path(str(ROOT / "scripts/charts/regenerate.py"))["generated"]()
     assert (CHARTS / chart / file).read_text("utf-8") == generated[Path(chart, file)], (

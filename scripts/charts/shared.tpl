@@ -1,17 +1,17 @@
-{{- define "zookeeper.image" -}}
+{{- define "CHART.image" -}}
 {{- with .Values.image -}}
 {{- if .registry }}{{ .registry }}/{{ end }}{{ .repository }}:{{ .tag }}{{ if .digest }}@{{ .digest }}{{ end }}
 {{- end }}
 {{- end }}
 
 {{- /* What finds the pods: never changed, for a StatefulSet's own selector cannot be. */}}
-{{- define "zookeeper.selector" -}}
-app.kubernetes.io/name: zookeeper
+{{- define "CHART.selector" -}}
+app.kubernetes.io/name: CHART
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "zookeeper.labels" -}}
-{{ include "zookeeper.selector" . }}
+{{- define "CHART.labels" -}}
+{{ include "CHART.selector" . }}
 app.kubernetes.io/version: {{ .Values.image.tag | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: hikube-kafka
@@ -22,14 +22,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
 {{- /* A Java properties file: JSON escapes as it does. */}}
-{{- define "zookeeper.properties" -}}
+{{- define "CHART.properties" -}}
 {{- range $key, $value := .Values.config }}
 {{ $key }}={{ $value | toRawJson | trimPrefix "\"" | trimSuffix "\"" }}
 {{- end }}
 {{- end }}
 
 {{- /* The peers of a network policy. */}}
-{{- define "zookeeper.clients" -}}
+{{- define "CHART.clients" -}}
 {{- range .Values.networkPolicy.clients }}
 - podSelector:{{ if .labels }}
     matchLabels:
@@ -46,7 +46,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
 {{- /* One pod of the release per node, and the zones evenly used where there are any. */}}
-{{- define "zookeeper.spread" -}}
+{{- define "CHART.spread" -}}
 {{- if gt (int .Values.replicas) 1 -}}
 affinity:
   podAntiAffinity:
@@ -55,7 +55,7 @@ affinity:
       - topologyKey: kubernetes.io/hostname
         labelSelector:
           matchLabels:
-            {{- include "zookeeper.selector" . | nindent 12 }}
+            {{- include "CHART.selector" . | nindent 12 }}
 {{- else }}
     preferredDuringSchedulingIgnoredDuringExecution:
       - weight: 100
@@ -63,7 +63,7 @@ affinity:
           topologyKey: kubernetes.io/hostname
           labelSelector:
             matchLabels:
-              {{- include "zookeeper.selector" . | nindent 14 }}
+              {{- include "CHART.selector" . | nindent 14 }}
 {{- end }}
 {{- end }}
 topologySpreadConstraints:
@@ -72,7 +72,7 @@ topologySpreadConstraints:
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:
-        {{- include "zookeeper.selector" . | nindent 8 }}
+        {{- include "CHART.selector" . | nindent 8 }}
 {{- with .Values.pods.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -98,7 +98,7 @@ priorityClassName: {{ . }}
 {{- end }}
 
 {{- /* What the restricted Pod Security Standard asks of a pod. */}}
-{{- define "zookeeper.podSecurity" -}}
+{{- define "CHART.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 1000
 runAsGroup: 1000
@@ -107,13 +107,13 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{- define "zookeeper.containerSecurity" -}}
+{{- define "CHART.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{- define "zookeeper.claim" -}}
+{{- define "CHART.claim" -}}
 accessModes: [ReadWriteOnce]
 {{- with .storageClass }}
 storageClassName: {{ . }}
@@ -121,14 +121,4 @@ storageClassName: {{ . }}
 resources:
   requests:
     storage: {{ .size }}
-{{- end }}
-
-{{- define "zookeeper.configuration" -}}
-zoo.cfg: |
-  {{- include "zookeeper.properties" . | trim | nindent 2 }}
-{{ (.Files.Glob "files/*").AsConfig }}
-{{- end }}
-
-{{- define "zookeeper.membershipSecret" -}}
-{{ .Values.membershipSecret | default (printf "%s-membership" .Release.Name) }}
 {{- end }}

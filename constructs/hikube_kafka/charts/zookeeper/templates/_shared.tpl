@@ -1,17 +1,18 @@
-{{- define "kafka.image" -}}
+{{- /* Written by scripts/charts/regenerate.py from scripts/charts/shared.tpl: change it there. */}}
+{{- define "zookeeper.image" -}}
 {{- with .Values.image -}}
 {{- if .registry }}{{ .registry }}/{{ end }}{{ .repository }}:{{ .tag }}{{ if .digest }}@{{ .digest }}{{ end }}
 {{- end }}
 {{- end }}
 
 {{- /* What finds the pods: never changed, for a StatefulSet's own selector cannot be. */}}
-{{- define "kafka.selector" -}}
-app.kubernetes.io/name: kafka
+{{- define "zookeeper.selector" -}}
+app.kubernetes.io/name: zookeeper
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "kafka.labels" -}}
-{{ include "kafka.selector" . }}
+{{- define "zookeeper.labels" -}}
+{{ include "zookeeper.selector" . }}
 app.kubernetes.io/version: {{ .Values.image.tag | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: hikube-kafka
@@ -22,14 +23,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
 {{- /* A Java properties file: JSON escapes as it does. */}}
-{{- define "kafka.properties" -}}
+{{- define "zookeeper.properties" -}}
 {{- range $key, $value := .Values.config }}
 {{ $key }}={{ $value | toRawJson | trimPrefix "\"" | trimSuffix "\"" }}
 {{- end }}
 {{- end }}
 
 {{- /* The peers of a network policy. */}}
-{{- define "kafka.clients" -}}
+{{- define "zookeeper.clients" -}}
 {{- range .Values.networkPolicy.clients }}
 - podSelector:{{ if .labels }}
     matchLabels:
@@ -46,7 +47,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
 {{- /* One pod of the release per node, and the zones evenly used where there are any. */}}
-{{- define "kafka.spread" -}}
+{{- define "zookeeper.spread" -}}
 {{- if gt (int .Values.replicas) 1 -}}
 affinity:
   podAntiAffinity:
@@ -55,7 +56,7 @@ affinity:
       - topologyKey: kubernetes.io/hostname
         labelSelector:
           matchLabels:
-            {{- include "kafka.selector" . | nindent 12 }}
+            {{- include "zookeeper.selector" . | nindent 12 }}
 {{- else }}
     preferredDuringSchedulingIgnoredDuringExecution:
       - weight: 100
@@ -63,7 +64,7 @@ affinity:
           topologyKey: kubernetes.io/hostname
           labelSelector:
             matchLabels:
-              {{- include "kafka.selector" . | nindent 14 }}
+              {{- include "zookeeper.selector" . | nindent 14 }}
 {{- end }}
 {{- end }}
 topologySpreadConstraints:
@@ -72,7 +73,7 @@ topologySpreadConstraints:
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:
-        {{- include "kafka.selector" . | nindent 8 }}
+        {{- include "zookeeper.selector" . | nindent 8 }}
 {{- with .Values.pods.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -98,7 +99,7 @@ priorityClassName: {{ . }}
 {{- end }}
 
 {{- /* What the restricted Pod Security Standard asks of a pod. */}}
-{{- define "kafka.podSecurity" -}}
+{{- define "zookeeper.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 1000
 runAsGroup: 1000
@@ -107,13 +108,13 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{- define "kafka.containerSecurity" -}}
+{{- define "zookeeper.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{- define "kafka.claim" -}}
+{{- define "zookeeper.claim" -}}
 accessModes: [ReadWriteOnce]
 {{- with .storageClass }}
 storageClassName: {{ . }}
@@ -121,16 +122,4 @@ storageClassName: {{ . }}
 resources:
   requests:
     storage: {{ .size }}
-{{- end }}
-
-{{- define "kafka.configuration" -}}
-server.properties: |
-  {{- include "kafka.properties" . | trim | nindent 2 }}
-{{ (.Files.Glob "files/*").AsConfig }}
-{{- end }}
-
-{{- define "kafka.externalPort" -}}
-{{- $port := "" }}
-{{- range .Values.listeners }}{{ if eq .name $.Values.external.listener }}{{ $port = .port }}{{ end }}{{ end }}
-{{- $port | required (printf "external.listener: %q is not among the listeners" .Values.external.listener) }}
 {{- end }}
