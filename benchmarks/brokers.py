@@ -31,6 +31,7 @@ from confluent_kafka.cimpl import NewTopic
 from rich.console import Console
 
 import hikube_kafka
+from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec import Kafka, KubernetesLayout, Platform, Resources, Storage, ZooKeeper
 from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
@@ -175,11 +176,7 @@ def _bitnami(needed: Mapping[str, str], ours: Mapping[str, str]) -> Configuratio
             "listener.name.internal.scram-sha-256.sasl.jaas.config": f"{scram} {brokers};",
             "listener.name.internal.scram-sha-512.sasl.jaas.config": f"{scram} {brokers};",
         },
-        client={
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.jaas.config": f'{plain} username="user1" password="{password}";',
-        },
+        client=Credentials(protocol="SASL_PLAINTEXT", mechanism="PLAIN", username="user1", password=password).java(),
     )
 
 

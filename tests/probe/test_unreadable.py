@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from hikube_kafka.kafka import connection as reach
-from hikube_kafka.kafka.security import ClientSettings
+from hikube_kafka.kafka.address import split
+from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.probe.zookeeper import exchange_writes, four_letter_word, observe_zookeeper
@@ -124,9 +124,9 @@ def test_a_broker_that_is_not_there_is_unreadable_with_the_system_s_reason(nobod
 
 
 def test_a_broker_that_speaks_no_tls_is_unreadable_with_the_client_s_own_complaint(listen: Listen) -> None:
-    settings = ClientSettings({"security.protocol": "ssl"})
+    credentials = Credentials(protocol="SSL")
 
-    (broker,) = observe_kafka([listen(b"no TLS\n")], settings, timeout=5).brokers
+    (broker,) = observe_kafka([listen(b"no TLS\n")], credentials, timeout=5).brokers
 
     (reason,) = reasons(broker.metadata, broker.settings)
     assert "SSL_HANDSHAKE" in reason
@@ -151,11 +151,11 @@ def test_librdkafka_prints_nothing(listen: Listen, capfd: pytest.CaptureFixture[
 def test_an_address_without_host_or_port_is_unreadable(address: str) -> None:
     (broker,) = observe_kafka([address], timeout=0.3).brokers
 
-    assert reasons(broker.metadata) == {f"{address!r} is no host:port"}
+    assert reasons(broker.metadata) == {f"{address!r} is not host:port"}
 
 
 def test_brackets_of_an_address_are_no_part_of_the_host() -> None:
-    assert reach.split("[::1]:9092") == ("::1", 9092)
+    assert split("[::1]:9092") == ("::1", 9092)
 
 
 def test_nothing_asked_for_is_nothing_seen() -> None:

@@ -6,10 +6,11 @@ from typing import Any, Self
 
 import pytest
 
+from hikube_kafka.kafka.errors import KafkaRefused
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.provider.reassignment import reassign
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topics import KafkaCluster, KafkaRefused, Layout
+from hikube_kafka.provider.topics import KafkaCluster, Layout
 
 pytestmark = pytest.mark.filterwarnings(  # kafka-python on Python 3.11
     "ignore:(read|open)_text is deprecated:DeprecationWarning"

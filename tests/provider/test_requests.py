@@ -45,7 +45,7 @@ class Counted:
 
     def requests(self) -> Counter[str]:
         """All requests so far of all connections: of statistics that were taken after this call began."""
-        clients = [self.cluster._admin(), *self.cluster._creators]
+        clients = [self.cluster._admin(), *(each.client for each in self.cluster._creators)]
         before, deadline = self._taken.copy(), time.monotonic() + 30
         while len(self._taken) < len(clients) or min((self._taken - before).get(each, 0) for each in self._taken) < 2:
             assert time.monotonic() < deadline

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.settings import SCHEMA, Settings, faults
 
@@ -83,10 +84,11 @@ def test_unknown_settings_are_named() -> None:
     assert (inside.unknown, inside.kubernetes) == (("kubernetes.release",), None)
 
 
-def test_security_becomes_librdkafkas_properties_without_what_is_not_set() -> None:
-    assert Settings.of(block(**SASL)).security.librdkafka() == {
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": "alice",
-        "sasl.password": "alice-secret",
-    }
+def test_security_becomes_the_credentials_of_a_client() -> None:
+    assert Settings.of(block(**SASL, ca_certificate=PEM)).security == Credentials(
+        protocol="SASL_SSL",
+        mechanism="SCRAM-SHA-512",
+        username="alice",
+        password="alice-secret",
+        authorities=PEM,
+    )

@@ -12,13 +12,16 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from hikube_kafka.kafka.connection import Connection
+from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
+from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import PlanRequest
 from hikube_kafka.provider import topics as module
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
-from hikube_kafka.provider.settings import KubernetesReach, Security, Settings
-from hikube_kafka.provider.topics import Denied, KafkaCluster, KafkaRefused, Layout, NewTopic, Stopped, Unreachable
+from hikube_kafka.provider.settings import KubernetesReach, Settings
+from hikube_kafka.provider.topics import KafkaCluster, Layout, NewTopic, Stopped
 
 Answer = Layout | Exception
 
@@ -49,6 +52,13 @@ class Scripted(KafkaCluster):
 
     def _read_configs(self, names: list[str]) -> None:
         self._configs.update({name: {} for name in names})
+
+
+def connected(client: Any) -> Connection:
+    """A connection whose client is told beforehand."""
+    connection = Connection("127.0.0.1:9")
+    connection.client = client
+    return connection
 
 
 @pytest.fixture(autouse=True)
@@ -178,8 +188,8 @@ def test_metadata_without_brokers_is_no_answer(monkeypatch: pytest.MonkeyPatch) 
             return 0
 
     cluster = KafkaCluster(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
-    monkeypatch.setattr(cluster, "_dial", lambda: None)
-    cluster._client = Client()  # type: ignore[assignment]
+    monkeypatch.setattr(module, "dial_any", lambda _: None)
+    cluster._connection = connected(Client())
     with pytest.raises(Unreachable, match="does not know the cluster yet"):
         cluster.layout()
 
@@ -218,7 +228,7 @@ def speaks_no_tls() -> Iterator[str]:
 def test_what_no_time_will_mend_is_told_from_a_cluster_that_is_not_there_yet(
     speaks_no_tls: str, authority: str | None, said: str
 ) -> None:
-    security = Security(protocol="SSL", ca_certificate=authority)
+    security = Credentials(protocol="SSL", authorities=authority)
     cluster = KafkaCluster(Settings(bootstrap_servers=speaks_no_tls, security=security), threading.Event())
     with pytest.raises(Denied, match=said):
         cluster.layout()
@@ -251,24 +261,12 @@ def test_a_configuration_that_is_not_told_is_never_taken_for_an_empty_one(
 
     cluster = Scripted(layout("orders"))
     monkeypatch.setattr(cluster, "_read_configs", MethodType(KafkaCluster._read_configs, cluster))
-    cluster._client = Client()  # type: ignore[assignment]
+    cluster._connection = connected(Client())
     if becomes is None:
         assert cluster.topic("orders") is None
     else:
         with pytest.raises(becomes):
             cluster.topic("orders")
-
-
-def test_a_broker_that_refuses_a_certificate_is_no_broker_that_is_away() -> None:
-    alert = (
-        "Receive failed: tlsv13 alert certificate required: SSL alert number 116 (after 0ms in state APIVERSION_QUERY)"
-    )
-    for said, kind in ((alert, Denied), ("Connect failed: Connection refused", Unreachable)):
-        cluster = KafkaCluster(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
-        cluster._complaints.append(KafkaError(KafkaError._TRANSPORT, said))
-        problem = cluster._explained(KafkaException(KafkaError(KafkaError._TRANSPORT, "no metadata")))
-        assert type(problem) is kind
-        assert problem.reason == said
 
 
 def test_a_kubeconfig_that_is_not_there_is_named() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.kafka.security import ClientSettings
+from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.probe.observation import Observation, Unreadable
 from hikube_kafka.probe.route import Route
 from hikube_kafka.smoke import gate
@@ -180,7 +180,7 @@ def test_inside_the_cluster_its_own_addresses_are_dialled_and_no_forward_is_open
     show([healthy])
     dialled: list[str] = []
 
-    def observe(contract: Contract, _settings: ClientSettings, *, route: Route, **_more: Any) -> Observation:
+    def observe(contract: Contract, _credentials: Credentials, *, route: Route, **_more: Any) -> Observation:
         dialled.extend(route.dial.get(broker.address, broker.address) for broker in contract.kafka.brokers)
         return healthy
 
@@ -222,10 +222,10 @@ def test_credentials_of_the_environment_reach_the_clients(
     contract: Contract, healthy: Observation, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show([healthy])
-    handed: list[ClientSettings] = []
+    handed: list[Credentials] = []
 
-    def observe(_contract: Contract, settings: ClientSettings, **_more: Any) -> Observation:
-        handed.append(settings)
+    def observe(_contract: Contract, credentials: Credentials, **_more: Any) -> Observation:
+        handed.append(credentials)
         return healthy
 
     monkeypatch.setattr(gate, "observe", observe)
@@ -237,10 +237,4 @@ def test_credentials_of_the_environment_reach_the_clients(
 
     run(locked)
 
-    assert handed[0].toward("b:1") == {
-        "bootstrap.servers": "b:1",
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": "smoke",
-        "sasl.password": "s3cret",
-    }
+    assert handed[0] == Credentials(protocol="SASL_PLAINTEXT", mechanism="PLAIN", username="smoke", password="s3cret")

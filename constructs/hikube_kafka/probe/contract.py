@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
-from hikube_kafka.kafka.security import PLAINTEXT, ClientSettings
+from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import KafkaSeen, KubernetesSeen, Observation, Unreadable, ZooKeeperSeen
 from hikube_kafka.probe.route import DIRECT, Route
@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 
 def observe(
     contract: Contract,
-    settings: ClientSettings = PLAINTEXT,
+    credentials: Credentials = PLAINTEXT,
     *,
     timeout: float = 5.0,
     route: Route = DIRECT,
@@ -25,7 +25,7 @@ def observe(
 
     Args:
         contract: What there should be: it says where to look, and nothing more is taken from it.
-        settings: How to be let in by the brokers.
+        credentials: How to be let in by the brokers.
         timeout: Seconds that each read may take.
         route: How the contract's addresses are reached from here.
     """
@@ -35,7 +35,7 @@ def observe(
     with ThreadPoolExecutor(4) as pool:
         zookeeper = pool.submit(observe_zookeeper, servers, chroot=chroot, timeout=timeout, dial=route.dial)
         read_backs = pool.submit(exchange_writes, servers, chroot=chroot, timeout=timeout, dial=route.dial)
-        kafka = pool.submit(observe_kafka, brokers, settings, timeout=timeout, dial=route.dial)
+        kafka = pool.submit(observe_kafka, brokers, credentials, timeout=timeout, dial=route.dial)
         kubernetes = pool.submit(look, nodes=_promises_zones(contract), timeout=timeout) if look else None
         return Observation(
             zookeeper=_explained_servers(zookeeper.result(), route),

@@ -13,7 +13,7 @@ from typing import Any
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
-from hikube_kafka.kafka import connection as reach
+from hikube_kafka.kafka.address import dial, reason
 from hikube_kafka.probe.observation import (
     BrokerRegistration,
     Followers,
@@ -84,7 +84,7 @@ def exchange_writes(
                 four_letter_word(dialled, "srvr", timeout)
                 return stack.enter_context(_session(dialled, timeout))
             except Exception as error:  # noqa: BLE001 - kazoo's errors have no common base, and each is the reason
-                return Unreadable(f"session with {address}", reach.reason(error))
+                return Unreadable(f"session with {address}", reason(error))
 
         clients = dict(zip(addresses, pool.map(join, addresses), strict=True))
 
@@ -95,7 +95,7 @@ def exchange_writes(
             try:
                 client.create_async(nodes[address], run.encode(), ephemeral=True).get(timeout=timeout)
             except Exception as error:  # noqa: BLE001 - as above
-                return Unreadable(f"write on {address}", reach.reason(error))
+                return Unreadable(f"write on {address}", reason(error))
             return None
 
         writes = dict(zip(addresses, pool.map(write, addresses), strict=True))
@@ -122,7 +122,7 @@ def four_letter_word(address: str, word: str, timeout: float) -> str:
     """
     deadline = time.monotonic() + timeout
     answer = bytearray()
-    with reach.dial(address, timeout) as connection:
+    with dial(address, timeout) as connection:
         connection.sendall(word.encode())
         while chunk := connection.recv(65536):
             answer += chunk
@@ -142,7 +142,7 @@ def _server(address: str, dialled: str, chroot: str, timeout: float) -> ZooKeepe
         status = _status(four_letter_word(dialled, "srvr", timeout))
     except (OSError, ValueError, KeyError) as error:
         # It serves nobody: asking on would cost a timeout each and tell nothing more.
-        why = reach.reason(error) if isinstance(error, OSError) else "what answers there is no ZooKeeper server"
+        why = reason(error) if isinstance(error, OSError) else "what answers there is no ZooKeeper server"
         return ZooKeeperServerSeen(
             address=address,
             status=Unreadable(f"srvr of {address}", why),
@@ -174,7 +174,7 @@ def _followers(address: str, dialled: str, timeout: float) -> Followers | Unread
             synced=None if synced is None else int(synced), pending_syncs=None if pending is None else int(pending)
         )
     except (OSError, ValueError) as error:
-        return Unreadable(f"mntr of {address}", reach.reason(error))
+        return Unreadable(f"mntr of {address}", reason(error))
 
 
 def _voting_view(address: str, dialled: str, timeout: float) -> VotingView | Unreadable:
@@ -189,7 +189,7 @@ def _voting_view(address: str, dialled: str, timeout: float) -> VotingView | Unr
             version=fields["version"],
         )
     except (OSError, ValueError, KeyError) as error:
-        return Unreadable(f"conf of {address}", reach.reason(error))
+        return Unreadable(f"conf of {address}", reason(error))
 
 
 def _kafka(address: str, dialled: str, chroot: str, timeout: float) -> KafkaRegistry | Unreadable:
@@ -210,7 +210,7 @@ def _kafka(address: str, dialled: str, chroot: str, timeout: float) -> KafkaRegi
                 cluster_id=None if cluster is None else str(cluster["id"]),
             )
     except Exception as error:  # noqa: BLE001 - kazoo's errors have no common base, and each of them is the reason
-        return Unreadable(f"Kafka's nodes on {address}", reach.reason(error))
+        return Unreadable(f"Kafka's nodes on {address}", reason(error))
 
 
 @contextlib.contextmanager
@@ -234,7 +234,7 @@ def _read_back(reader: str, client: KazooClient | Unreadable, node: str, timeout
     except NoNodeError:
         return None
     except Exception as error:  # noqa: BLE001 - as above
-        return Unreadable(f"sync and read on {reader}", reach.reason(error))
+        return Unreadable(f"sync and read on {reader}", reason(error))
 
 
 def _children(client: KazooClient, path: str, timeout: float) -> list[str]:

@@ -6,18 +6,13 @@ own credentials. The other way, the node ``/admin/reassign_partitions``, needs w
 change at a time from the whole cluster, and ends with ZooKeeper.
 """
 
-import ssl
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
+from hikube_kafka.kafka.errors import KafkaRefused
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.provider.placement import Replicas
-from hikube_kafka.provider.settings import Security
-from hikube_kafka.provider.topics import KafkaCluster, KafkaRefused, Layout, Stopped
+from hikube_kafka.provider.topics import KafkaCluster, Layout, Stopped
 
 _REQUEST_MS = 30_000
 
@@ -70,44 +65,22 @@ def _submit(cluster: KafkaCluster, topic: str, moving: Mapping[int, Replicas]) -
     from kafka import KafkaAdminClient, TopicPartition  # noqa: PLC0415 - used here alone
     from kafka.errors import KafkaError  # noqa: PLC0415
 
-    with _client_properties(cluster.settings.security) as properties:
-        client = None
-        try:
-            client = KafkaAdminClient(
-                bootstrap_servers=[address.strip() for address in cluster.addresses.split(",")],
-                client_id="terraform-provider-hikube",
-                **properties,
-            )
-            answers = client.alter_partition_reassignments(
-                {TopicPartition(topic, partition): list(replicas) for partition, replicas in moving.items()},
-                timeout_ms=_REQUEST_MS,
-            )
-        except KafkaError as error:
-            raise KafkaRefused(type(error).__name__, str(error)) from None
-        finally:
-            if client is not None:
-                client.close()
+    client = None
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=[address.strip() for address in cluster.addresses.split(",")],
+            client_id="terraform-provider-hikube",
+            **cluster.settings.security.kafka_python(),
+        )
+        answers = client.alter_partition_reassignments(
+            {TopicPartition(topic, partition): list(replicas) for partition, replicas in moving.items()},
+            timeout_ms=_REQUEST_MS,
+        )
+    except KafkaError as error:
+        raise KafkaRefused(type(error).__name__, str(error)) from None
+    finally:
+        if client is not None:
+            client.close()
     for partition, refusal in sorted(answers.items()):
         if refusal is not None:
             raise KafkaRefused(refusal.message, f"partition {partition.partition}: {refusal.description}")
-
-
-@contextmanager
-def _client_properties(security: Security) -> Iterator[dict[str, Any]]:
-    """As properties of kafka-python, which takes the client's certificate from files only."""
-    properties: dict[str, Any] = {"security_protocol": security.protocol}
-    if security.protocol.startswith("SASL_"):
-        properties |= {
-            "sasl_mechanism": security.mechanism,
-            "sasl_plain_username": security.username,
-            "sasl_plain_password": security.password,
-        }
-    if security.protocol.endswith("SSL"):
-        context = ssl.create_default_context(cadata=security.ca_certificate)
-        if security.client_certificate and security.client_key:
-            with tempfile.TemporaryDirectory() as folder:  # of mode 0700
-                pem = Path(folder) / "client.pem"
-                pem.write_text(f"{security.client_certificate}\n{security.client_key}\n")
-                context.load_cert_chain(pem)
-        properties["ssl_context"] = context
-    yield properties

@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Iterable
 
+from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.settings import KubernetesReach, Settings
-from hikube_kafka.provider.topics import Denied, KafkaCluster, KafkaRefused, Stopped, Unreachable
+from hikube_kafka.provider.topics import KafkaCluster, Stopped
 
 
 class Session:

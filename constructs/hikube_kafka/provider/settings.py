@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
+from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 from hikube_kafka.plugin.diagnostics import Diagnostic
 from hikube_kafka.plugin.schema import NUMBER, STRING, Attribute, Block, Schema
 from hikube_kafka.plugin.values import UNKNOWN
@@ -105,32 +106,6 @@ _HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
-class Security:
-    """How a client proves who it is, and whom it trusts."""
-
-    protocol: str = "PLAINTEXT"
-    mechanism: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_certificate: str | None = field(default=None, repr=False)
-    client_certificate: str | None = field(default=None, repr=False)
-    client_key: str | None = field(default=None, repr=False)
-
-    def librdkafka(self) -> dict[str, str]:
-        """As properties of librdkafka, which confluent-kafka stands on."""
-        properties = {
-            "security.protocol": self.protocol,
-            "sasl.mechanism": self.mechanism,
-            "sasl.username": self.username,
-            "sasl.password": self.password,
-            "ssl.ca.pem": self.ca_certificate,
-            "ssl.certificate.pem": self.client_certificate,
-            "ssl.key.pem": self.client_key,
-        }
-        return {name: value for name, value in properties.items() if value is not None}
-
-
-@dataclass(frozen=True, kw_only=True)
 class KubernetesReach:
     """A cluster that is met through port-forwards."""
 
@@ -149,7 +124,7 @@ class Settings:
 
     bootstrap_servers: str | None = None
     zookeeper_servers: str | None = None
-    security: Security = Security()
+    security: Credentials = PLAINTEXT
     kubernetes: KubernetesReach | None = None
     unknown: tuple[str, ...] = ()
     """Settings that only the apply will tell: no cluster can be asked until then."""
@@ -168,14 +143,14 @@ class Settings:
         return cls(
             bootstrap_servers=known["bootstrap_servers"],
             zookeeper_servers=known["zookeeper_servers"],
-            security=Security(
+            security=Credentials(
                 protocol=known["security_protocol"] or "PLAINTEXT",
                 mechanism=known["sasl_mechanism"],
                 username=known["username"],
                 password=known["password"],
-                ca_certificate=known["ca_certificate"],
-                client_certificate=known["client_certificate"],
-                client_key=known["client_key"],
+                authorities=known["ca_certificate"],
+                certificate=known["client_certificate"],
+                key=known["client_key"],
             ),
             kubernetes=KubernetesReach(**inside) if inside and not unknown else None,
             unknown=tuple(unknown),

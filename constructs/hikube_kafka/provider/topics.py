@@ -1,33 +1,26 @@
 """The Kafka cluster, as the provider sees it: one read for the whole process, changes gathered into few requests."""
 
 import contextlib
-import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hikube_kafka.kafka import connection as reach
+from hikube_kafka.kafka.connection import Connection, answering_broker, dial_any
+from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.provider.gathering import Gathering
 from hikube_kafka.provider.settings import Settings
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
+    from confluent_kafka.admin import AdminClient
 
     from hikube_kafka.provider.forwarding import Forwarding
 
 Made = TypeVar("Made")
 
-_LIBRDKAFKA = logging.getLogger(f"{__name__}.librdkafka")
-"""librdkafka would write to stderr; what it has to say that matters comes through its error callback."""
-_LIBRDKAFKA.addHandler(logging.NullHandler())
-_LIBRDKAFKA.propagate = False
-
-_DIAL_SECONDS = 3.0
-"""For one address to take a connection: a dead cluster costs this much, once per process."""
 _ANSWER_SECONDS = 10.0
 """For a broker that took the connection to answer a read."""
 _CHANGE_SECONDS = 60.0
@@ -55,50 +48,8 @@ _CONFIGS_PER_REQUEST = 1000
 """An answer about one topic has some 4 kB; librdkafka takes up to 100 MB."""
 
 
-class Unreachable(Exception):  # noqa: N818 - a state of the world, not a fault of the program
-    """No broker answers.
-
-    Attributes:
-        addresses: The brokers asked.
-        reason: Why, as far as it is known.
-    """
-
-    def __init__(self, addresses: str, reason: str) -> None:
-        self.addresses = addresses
-        self.reason = reason
-        super().__init__(f"no broker of {addresses} answers: {reason}")
-
-
-class Denied(Exception):  # noqa: N818 - the cluster says no
-    """A broker answers, and does not let the client in.
-
-    Attributes:
-        addresses: The brokers asked.
-        reason: What it says.
-    """
-
-    def __init__(self, addresses: str, reason: str) -> None:
-        self.addresses = addresses
-        self.reason = reason
-        super().__init__(f"the brokers of {addresses} do not let this client in: {reason}")
-
-
 class Stopped(Exception):  # noqa: N818 - the user's wish
     """The user pressed Ctrl-C while something was waited for."""
-
-
-class KafkaRefused(Exception):  # noqa: N818 - Kafka's own decision
-    """Kafka refused a change.
-
-    Attributes:
-        code: Kafka's name for it: ``TOPIC_ALREADY_EXISTS``.
-        reason: Kafka's sentence.
-    """
-
-    def __init__(self, code: str, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-        super().__init__(f"{code}: {reason}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,10 +114,9 @@ class KafkaCluster:
         self._stopped = stopped
         self._on_statistics = on_statistics
         self._lock = threading.RLock()
-        self._client: AdminClient | None = None
-        self._creators: list[AdminClient] = []
+        self._connection: Connection | None = None
+        self._creators: list[Connection] = []
         self._forwarding: Forwarding | None = None
-        self._complaints: list[Any] = []
         self._layout: Layout | None = None
         self._answering: int | None = None
         self._confirmed_missing = False
@@ -278,17 +228,15 @@ class KafkaCluster:
 
     def _read_layout(self) -> Layout:
         self._forward()
-        self._dial()
-        client = self._admin()
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - loaded when a cluster is asked
-
+        dial_any(self.addresses)
         try:
-            metadata = client.list_topics(timeout=_ANSWER_SECONDS)
-        except KafkaException as error:
-            raise self._explained(error) from None
-        self._answering = self._broker_that_answers(metadata)
+            metadata = self._connected().metadata(_ANSWER_SECONDS)
+        except (Unreachable, Denied):
+            self._connection = None  # the next look must not meet the backoff of this one
+            raise
+        self._answering = answering_broker(metadata)
         if self._forward(frozenset(metadata.brokers)):
-            self._client = None  # the next one knows all addresses
+            self._connection = None  # the next one knows all addresses
         topics = {name: topic.partitions for name, topic in metadata.topics.items() if topic.partitions}
         return Layout(
             brokers=frozenset(metadata.brokers),
@@ -344,84 +292,19 @@ class KafkaCluster:
                 where = f"release {reach.release} in namespace {reach.namespace}"
                 raise (Denied if is_final(error) else Unreachable)(where, str(error)) from None
 
-    def _dial(self) -> None:
-        """See whether anybody listens: a refused connection is known at once, where a client would go on trying."""
-        addresses = [address.strip() for address in self.addresses.split(",")]
-        reasons: dict[str, str] = {}
-
-        def listens(address: str) -> bool:
-            try:
-                reach.dial(address, _DIAL_SECONDS).close()
-            except (OSError, ValueError) as error:
-                reasons[address] = reach.reason(error)
-                return False
-            return True
-
-        pool = ThreadPoolExecutor(len(addresses))
-        try:
-            if not any(pool.map(listens, addresses)):
-                raise Unreachable(self.addresses, "; ".join(f"{its}: {reasons[its]}" for its in addresses))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    @staticmethod
-    def _broker_that_answers(metadata: "ClusterMetadata") -> int | None:
-        """A broker that has just taken a connection.
-
-        The metadata goes on naming a broker that died until its session ends, and the controller, whom librdkafka
-        would ask for configurations, may be the one.
-        """
-        if metadata.orig_broker_id in metadata.brokers:
-            return int(metadata.orig_broker_id)
-        for broker in metadata.brokers.values():
-            try:
-                reach.dial(f"{broker.host}:{broker.port}", _DIAL_SECONDS).close()
-            except OSError:
-                continue
-            return int(broker.id)
-        return None
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._new_connection()
+        return self._connection
 
     def _admin(self) -> "AdminClient":
-        if self._client is None:
-            self._client = self._new_client()
-        return self._client
+        return self._connected().client
 
-    def _new_client(self) -> "AdminClient":
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - 40 ms that a plan without a cluster saves
-        from confluent_kafka.admin import AdminClient  # noqa: PLC0415
-
-        properties: dict[str, Any] = {
-            **self.settings.security.librdkafka(),
-            "bootstrap.servers": self.addresses,
-            "client.id": "terraform-provider-hikube",
-            "error_cb": self._complaints.append,
-            "logger": _LIBRDKAFKA,
-            "log_level": 0,
-            "reconnect.backoff.max.ms": 1000,
-        }
+    def _new_connection(self) -> Connection:
+        settings: dict[str, Any] = {"client.id": "terraform-provider-hikube", "reconnect.backoff.max.ms": 1000}
         if self._on_statistics is not None:
-            properties |= {"statistics.interval.ms": 500, "stats_cb": self._on_statistics}
-        try:
-            return AdminClient(properties)
-        except KafkaException as error:
-            raise Denied(self.addresses, f"the client cannot be set up: {error.args[0].str()}") from None
-
-    def _explained(self, error: Exception) -> Unreachable | Denied:
-        from confluent_kafka import KafkaError  # noqa: PLC0415
-
-        from hikube_kafka.probe.kafka import explain  # noqa: PLC0415
-
-        if self._client is not None:
-            self._client.poll(0)  # brings what librdkafka has to say into the list
-        complaints, self._complaints[:] = list(self._complaints), []
-        # The next look must not meet the backoff of this one.
-        self._client = None
-        for complaint in complaints:
-            # Over TLS 1.3 a broker refuses a client's certificate after the handshake, as a broken connection.
-            refused = complaint.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}  # noqa: SLF001 - their public names
-            if refused or "SSL alert number" in complaint.str():
-                return Denied(self.addresses, " ".join(complaint.str().split()))
-        return Unreachable(self.addresses, explain(error, [" ".join(told.str().split()) for told in complaints]))
+            settings |= {"statistics.interval.ms": 500, "stats_cb": self._on_statistics}
+        return Connection(self.addresses, self.settings.security, settings)
 
     def _read_configs(self, names: list[str]) -> None:
         from confluent_kafka import KafkaException  # noqa: PLC0415
@@ -443,7 +326,9 @@ class KafkaCluster:
                         continue
                     if failure.name().endswith("AUTHORIZATION_FAILED"):
                         raise Denied(self.addresses, failure.str()) from None
-                    raise self._explained(error) from None
+                    problem = self._connected().explained(error)
+                    self._connection = None  # the next look must not meet the backoff of this one
+                    raise problem from None
                 self._configs[resource.name] = {
                     key: entry.value or "" for key, entry in entries.items() if entry.source == own
                 }
@@ -498,7 +383,7 @@ class KafkaCluster:
     def forget_all(self) -> None:
         """The servers themselves have been changed: read everything anew, and wait for them again."""
         with self._lock:
-            self._client = None
+            self._connection = None
             self._creators = []
             self._layout = None
             self._failure = None
@@ -515,20 +400,20 @@ class KafkaCluster:
             for name, topic in topics.items()
         ]
         answers: dict[str, Future[None]] = {}
-        for share, client in enumerate(self._creating_clients(len(wanted))):
-            answers |= client.create_topics(
+        for share, connection in enumerate(self._creating_connections(len(wanted))):
+            answers |= connection.client.create_topics(
                 wanted[share::_CREATING_CONNECTIONS],
                 operation_timeout=_CHANGE_SECONDS,
                 request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS,
             )
         return _refusals(answers)
 
-    def _creating_clients(self, topics: int) -> "list[AdminClient]":
-        """A client per connection, no more than there are topics."""
+    def _creating_connections(self, topics: int) -> list[Connection]:
+        """Connections for so many topics, no more than there are topics."""
         needed = min(topics, _CREATING_CONNECTIONS)
         with self._lock:
             while len(self._creators) < needed:
-                self._creators.append(self._new_client())
+                self._creators.append(self._new_connection())
             return self._creators[:needed]
 
     def _grow(self, topics: Mapping[str, int]) -> Mapping[str, Future[None]]:

@@ -19,8 +19,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata  # type: ignore[attr-defined]  # public, not re-exported explicitly
 
-from hikube_kafka.kafka.security import ClientSettings
-from hikube_kafka.probe.kafka import LOG, admin_client, explain
+from hikube_kafka.kafka.connection import Connection, client_settings
+from hikube_kafka.kafka.errors import Denied, explain
+from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.spec.contract import Contract
 
@@ -66,28 +67,33 @@ class CanaryRun:
 
 
 def run_canary(
-    contract: Contract, settings: ClientSettings, *, messages: int = 100, rate: float = 50.0, timeout: float = 15.0
+    contract: Contract, credentials: Credentials, *, messages: int = 100, rate: float = 50.0, timeout: float = 15.0
 ) -> CanaryRun | Unreadable:
     """Send messages over every broker and read them back.
 
     Args:
         contract: Where the brokers are.
-        settings: How to be let in by them.
+        credentials: How to be let in by them.
         messages: How many messages each partition gets.
         rate: Messages per second and partition.
         timeout: Seconds that each step may take: making the topic, delivering, reading, removing the topic.
     """
     topic = f"{PREFIX}{datetime.now(UTC).strftime(_STAMP)}-{secrets.token_hex(4)}"
-    admin, complaints = admin_client(settings, contract.bootstrap_servers)
+    try:
+        connection = Connection(contract.bootstrap_servers, credentials)
+    except Denied as problem:
+        return Unreadable("canary topic", problem.reason)
+    admin = connection.client
     try:
         _make(admin, contract, topic, timeout)
         _led(admin, topic, len(contract.kafka.brokers), timeout)
     except (KafkaException, TimeoutError) as error:
-        admin.poll(0)
-        unmade = Unreadable("canary topic", explain(error, complaints))
+        unmade = Unreadable("canary topic", connection.explained(error).reason)
         _remove(admin, topic, timeout)
         return unmade
-    flight = _Flight(topic, len(contract.kafka.brokers), settings.toward(contract.bootstrap_servers), timeout)
+    flight = _Flight(
+        topic, len(contract.kafka.brokers), client_settings(contract.bootstrap_servers, credentials), timeout
+    )
     try:
         flight.fly(messages, 1 / rate)
         # Now, not before: a broker that died unnoticed has lost its lead by the time its partition took messages.
@@ -180,10 +186,9 @@ class _Flight:
         self._sent_at: dict[tuple[int, int], float] = {}
         self._next_offset = dict.fromkeys(range(partitions), 0)
         self._commits: list[KafkaError | None] = []
-        quiet = {**client, "logger": LOG, "log_level": 0, "error_cb": lambda _error: None}
         self._producer = Producer(
             {
-                **quiet,
+                **client,
                 "acks": "all",
                 "enable.idempotence": True,
                 # With more, a refusal in one partition makes librdkafka renew its epoch, and send a second time what
@@ -195,7 +200,7 @@ class _Flight:
         )
         self._consumer = Consumer(
             {
-                **quiet,
+                **client,
                 "group.id": topic,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",

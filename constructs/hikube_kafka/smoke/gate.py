@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from hikube_kafka.kafka.security import ClientSettings, Credentials, MissingCredentialError, client_settings
+from hikube_kafka.kafka.errors import MissingCredentialError
+from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.probe.contract import observe
 from hikube_kafka.probe.observation import Metadata, Observation, ServerStatus, Unreadable
@@ -66,9 +67,7 @@ def run(
         if not in_cluster:
             contract = contract.from_outside()
     try:
-        settings = client_settings(
-            contract.security.protocol, contract.security.mechanism, Credentials.from_environment()
-        )
+        credentials = Credentials.from_environment(contract.security.protocol, contract.security.mechanism)
     except MissingCredentialError as error:
         raise CannotLookError(str(error)) from error
     started, clock = datetime.now(UTC), _Clock()
@@ -82,13 +81,13 @@ def run(
             raise CannotLookError(str(error)) from error
         clock.stage("connect")
         observation, findings, looks = _settle(
-            contract, settings, route=route, patience=patience, timeout=timeout, progress=progress
+            contract, credentials, route=route, patience=patience, timeout=timeout, progress=progress
         )
         clock.stage("settle")
         flown: CanaryRun | Unreadable | None = None
         if canary:
             progress("sending the canary's messages over every broker")
-            flown = _canary(contract, settings, observation)
+            flown = _canary(contract, credentials, observation)
             clock.stage("canary")
     return Report(
         platform=contract.platform,
@@ -116,7 +115,7 @@ class _Clock:
 
 def _settle(
     contract: Contract,
-    settings: ClientSettings,
+    credentials: Credentials,
     *,
     route: Route,
     patience: float,
@@ -132,7 +131,7 @@ def _settle(
     progress("looking at every server")
     while True:
         at = time.monotonic() - begin if looks else 0.0
-        observation = observe(contract, settings, timeout=timeout, route=route)
+        observation = observe(contract, credentials, timeout=timeout, route=route)
         looks += 1
         findings = [check(contract, observation) for check in observed(contract)]
         for finding in findings:
@@ -164,10 +163,10 @@ def _settle(
     return observation, settled, looks
 
 
-def _canary(contract: Contract, settings: ClientSettings, observation: Observation) -> CanaryRun | Unreadable:
+def _canary(contract: Contract, credentials: Credentials, observation: Observation) -> CanaryRun | Unreadable:
     if not any(isinstance(broker.metadata, Metadata) for broker in observation.kafka.brokers):
         return Unreadable("canary", "no broker answers")
-    return run_canary(contract, settings)
+    return run_canary(contract, credentials)
 
 
 def _judged(contract: Contract, flown: CanaryRun | Unreadable | None) -> Iterator[Finding]:

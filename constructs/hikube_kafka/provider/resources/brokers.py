@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
@@ -12,7 +13,7 @@ from hikube_kafka.plugin.schema import BOOL, NUMBER, Attribute, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.placement import Replicas
 from hikube_kafka.provider.session import Session, not_reached, refused
-from hikube_kafka.provider.topics import Denied, KafkaCluster, KafkaRefused, Layout, Stopped, Unreachable
+from hikube_kafka.provider.topics import KafkaCluster, Layout, Stopped
 
 _NAMED = 5
 """Topics that a message names before it counts the rest."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hikube_kafka.kafka.errors import Denied, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
 from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
@@ -12,7 +13,7 @@ from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Nes
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topics import Denied, KafkaCluster, Unreachable
+from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"

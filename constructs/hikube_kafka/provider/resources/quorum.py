@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hikube_kafka.kafka.errors import Denied, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.resource import DataSource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.session import Session
-from hikube_kafka.provider.topics import Denied, Unreachable
 
 if TYPE_CHECKING:
     from hikube_kafka.probe.observation import KafkaSeen, Metadata, ZooKeeperSeen
@@ -86,8 +86,7 @@ class QuorumDataSource(DataSource):
                 f"not read yet: the provider's settings are unknown before the apply ({', '.join(settings.unknown)})"
             )
             return {**_answer((), None, None), **_expectations(config), "healthy": False, "reasons": [reason]}
-        from hikube_kafka.kafka.security import ClientSettings  # noqa: PLC0415 - loaded where a cluster is read
-        from hikube_kafka.probe.kafka import observe_kafka  # noqa: PLC0415
+        from hikube_kafka.probe.kafka import observe_kafka  # noqa: PLC0415 - loaded where a cluster is read
 
         unread: list[str] = []
         kafka = None
@@ -97,7 +96,7 @@ class QuorumDataSource(DataSource):
             zookeeper, unread = None, [f"ZooKeeper is out of reach: {problem.reason}"]
         addresses = self._brokers()
         if addresses:
-            kafka = observe_kafka(_split(addresses), ClientSettings(settings.security.librdkafka()))
+            kafka = observe_kafka(_split(addresses), settings.security)
         reasons = [*(unread or _zookeeper_reasons(zookeeper, config)), *_kafka_reasons(kafka, zookeeper, config)]
         views = _views(kafka)
         if not views and not (zookeeper and _modes(zookeeper)):

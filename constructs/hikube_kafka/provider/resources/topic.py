@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Path, Refusal, warn
 from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.session import Session, not_reached, refused
-from hikube_kafka.provider.topics import Denied, KafkaCluster, KafkaRefused, LiveTopic, NewTopic, Stopped, Unreachable
+from hikube_kafka.provider.topics import KafkaCluster, LiveTopic, NewTopic, Stopped
 from hikube_kafka.spec.definitions import Mismatch, canonical, check_topic_config, topic_definitions
 from hikube_kafka.spec.topic_limits import LONGEST_NAME, is_legal_name, leaves_no_room, wanted_min_insync
 

@@ -1,0 +1,32 @@
+"""Whether anything listens on an address, with the system's own reason if not."""
+
+import socket
+
+
+def split(address: str) -> tuple[str, int]:
+    """Split ``host:port``; brackets around an IPv6 address are taken off.
+
+    Raises:
+        ValueError: There is no port, or it is not a number.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"{address!r} is not host:port")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def dial(address: str, timeout: float) -> socket.socket:
+    """Open a TCP connection that waits at most ``timeout`` seconds for anything.
+
+    Raises:
+        OSError: Nobody answers there; the reason is the system's own.
+        ValueError: ``address`` is not ``host:port``.
+    """
+    return socket.create_connection(split(address), timeout=timeout)
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line why something failed: many exceptions of the network have no text of their own."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split()) or type(error).__name__

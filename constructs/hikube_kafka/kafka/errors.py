@@ -1,0 +1,88 @@
+"""What stands between a client and Kafka, and Kafka's own refusals; every error carries its facts as attributes."""
+
+from collections.abc import Sequence
+
+from hikube_kafka.kafka.address import reason as system_reason
+
+
+class Unreachable(Exception):  # noqa: N818 - a state of the world, not a fault of the program
+    """No broker answers.
+
+    Attributes:
+        addresses: The brokers asked.
+        reason: Why, as far as it is known.
+    """
+
+    def __init__(self, addresses: str, reason: str) -> None:
+        self.addresses = addresses
+        self.reason = reason
+        super().__init__(f"no broker of {addresses} answers: {reason}")
+
+
+class Denied(Exception):  # noqa: N818 - the cluster says no
+    """A broker answers, and does not let the client in; or the client's own credentials cannot be used.
+
+    Attributes:
+        addresses: The brokers asked.
+        reason: What it says.
+    """
+
+    def __init__(self, addresses: str, reason: str) -> None:
+        self.addresses = addresses
+        self.reason = reason
+        super().__init__(f"the brokers of {addresses} do not let this client in: {reason}")
+
+
+class KafkaRefused(Exception):  # noqa: N818 - Kafka's own decision
+    """Kafka refused a change.
+
+    Attributes:
+        code: Kafka's name for it: ``TOPIC_ALREADY_EXISTS``.
+        reason: Kafka's sentence.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"{code}: {reason}")
+
+
+class MissingCredentialError(Exception):
+    """The declared security needs a credential that the environment does not have.
+
+    Attributes:
+        needed_by: The protocol that asks for it: ``SASL_SSL``.
+        variables: The environment variables that carry it.
+    """
+
+    def __init__(self, needed_by: str, variables: tuple[str, ...]) -> None:
+        self.needed_by = needed_by
+        self.variables = variables
+        super().__init__(
+            f"the declaration has clients log in over {needed_by}, but the environment does not say who: set "
+            f"{' and '.join(variables)}."
+        )
+
+
+def explain(error: BaseException, complaints: Sequence[str] = ()) -> str:
+    """Say in one line why Kafka did not answer.
+
+    Args:
+        error: What the client's call raised.
+        complaints: What the client has said by itself: where there is any, its first tells more than the exception.
+    """
+    from confluent_kafka import KafkaError, KafkaException
+
+    if complaints:
+        return complaints[0]
+    if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
+        if error.args[0].code() == KafkaError._PARTIAL:  # noqa: SLF001 - its public name
+            # A broker that has not heard from its controller yet lists nobody: that no topic is there is not said.
+            return "the broker that answers does not know the cluster yet"
+        return one_line(error.args[0].str())
+    return system_reason(error)
+
+
+def one_line(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())
