@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.kubernetes.claim import ClaimSeen
 from hikube_kafka.kubernetes.errors import ApiServerError, ForbiddenError
 from hikube_kafka.probe.contract import observe
-from hikube_kafka.probe.observation import BudgetSeen, ClaimSeen, KubernetesSeen, PodSeen, Unreadable
+from hikube_kafka.probe.observation import BudgetSeen, KubernetesSeen, PodSeen, Unreadable
 from hikube_kafka.probe.route import Route
 from hikube_kafka.probe.workloads import _look, selects
 from hikube_kafka.spec.contract import (
@@ -93,8 +94,8 @@ def test_everything_that_is_promised_is_read() -> None:
             "kafka-1": PodSeen(state="Pending (no node fits)", ready=False, images={}, node=None, stateful_set=None),
         },
         claims={
-            "data-kafka-0": ClaimSeen(requested="2Gi", capacity="1Gi", storage_class="standard"),
-            "data-kafka-1": ClaimSeen(requested="2Gi", capacity=None, storage_class=None),
+            "data-kafka-0": ClaimSeen(name="data-kafka-0", size="2Gi", capacity="1Gi", storage_class="standard"),
+            "data-kafka-1": ClaimSeen(name="data-kafka-1", size="2Gi", capacity=None, storage_class=None),
         },
         budgets={
             "kafka-0": (

@@ -2,11 +2,11 @@
 
 import pytest
 
+from hikube_kafka.kubernetes.claim import ClaimSeen
 from hikube_kafka.probe.observation import (
     BrokerRegistration,
     BrokerSeen,
     BudgetSeen,
-    ClaimSeen,
     Followers,
     KafkaRegistry,
     KafkaSeen,
@@ -95,7 +95,8 @@ def _kubernetes() -> KubernetesSeen:
     return KubernetesSeen(
         pods=pods | {"web-0": PodSeen(state="Pending", ready=False, images={}, node=None, stateful_set="web")},
         claims={
-            f"data-{pod}": ClaimSeen(requested="10240Mi", capacity="10Gi", storage_class="replicated") for pod in pods
+            f"data-{pod}": ClaimSeen(name=f"data-{pod}", size="10240Mi", capacity="10Gi", storage_class="replicated")
+            for pod in pods
         },
         budgets={pod: (budgets[str(seen.stateful_set)],) for pod, seen in pods.items()},
         zones={f"node-{number}": f"zone-{number}" for number in range(3)},

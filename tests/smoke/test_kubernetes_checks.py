@@ -96,7 +96,7 @@ SPOILT = [
     ),
     Spoilt(
         "a claim of another size",
-        lambda seen: one(seen, "claims", "data-orders-kafka-2", requested="20Gi", capacity="20Gi"),
+        lambda seen: one(seen, "claims", "data-orders-kafka-2", size="20Gi", capacity="20Gi"),
         {"kubernetes-claim-sizes": FAILED},
         "claim data-orders-kafka-2 asks for 20Gi, not 10Gi",
     ),

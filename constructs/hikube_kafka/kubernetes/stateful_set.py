@@ -1,10 +1,10 @@
 """A StatefulSet and its claims, as the API server has them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from hikube_kafka.kubernetes.claim import ClaimSeen, claim_of, size_of
 from hikube_kafka.kubernetes.client import ApiServer
 from hikube_kafka.kubernetes.errors import ForbiddenError
 
@@ -20,23 +20,13 @@ class TemplateSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaimSeen:
-    """One claim of a StatefulSet."""
+class TemplateClaimSeen(ClaimSeen):
+    """One claim that was made of a StatefulSet's template."""
 
-    name: str
     template: str
-    """Name of the claim template that it was made of."""
+    """Name of the template."""
     ordinal: int
     """Number of the pod that it belongs to, whether there is one or not."""
-    size: str
-    """What it asks for."""
-    capacity: str | None
-    """What its volume has; None: it has no volume yet."""
-    storage_class: str | None
-    growing: tuple[str, ...] = ()
-    """Types of the conditions that stand on it while its volume grows: ``FileSystemResizePending``."""
-    trouble: str | None = None
-    """Why its volume does not grow, in Kubernetes' own words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +38,7 @@ class StatefulSetSeen:
     """None: there is no such StatefulSet."""
     replicas: int
     templates: Mapping[str, TemplateSeen]
-    claims: tuple[ClaimSeen, ...]
+    claims: tuple[TemplateClaimSeen, ...]
     """In the order of their templates and ordinals."""
 
 
@@ -62,7 +52,7 @@ async def observe_stateful_set(api: ApiServer, name: str) -> StatefulSetSeen:
     claims = await api.find(f"/api/v1/namespaces/{api.namespace}/persistentvolumeclaims") or {}
     made = re.compile(rf"(.+)-{re.escape(name)}-(0|[1-9]\d*)")
     seen = [
-        _claim(match[1], int(match[2]), claim)
+        TemplateClaimSeen(**vars(claim_of(claim)), template=match[1], ordinal=int(match[2]))
         for claim in claims.get("items", ())
         if (match := made.fullmatch(claim["metadata"]["name"]))
     ]
@@ -73,7 +63,7 @@ async def observe_stateful_set(api: ApiServer, name: str) -> StatefulSetSeen:
         replicas=int(spec.get("replicas", 0)),
         templates={
             str(template["metadata"]["name"]): TemplateSeen(
-                size=_size(template), storage_class=template["spec"].get("storageClassName")
+                size=size_of(template), storage_class=template["spec"].get("storageClassName")
             )
             for template in spec.get("volumeClaimTemplates", ())
         },
@@ -92,31 +82,3 @@ async def lets_claims_grow(api: ApiServer, storage_class: str) -> bool | None:
     except ForbiddenError:
         return None
     return bool(found and found.get("allowVolumeExpansion"))
-
-
-def _claim(template: str, ordinal: int, claim: Mapping[str, Any]) -> ClaimSeen:
-    status = claim.get("status", {})
-    conditions = [each for each in status.get("conditions", ()) if each.get("status") == "True"]
-    return ClaimSeen(
-        name=str(claim["metadata"]["name"]),
-        template=template,
-        ordinal=ordinal,
-        size=_size(claim),
-        capacity=status.get("capacity", {}).get("storage"),
-        storage_class=claim["spec"].get("storageClassName"),
-        growing=tuple(str(each["type"]) for each in conditions),
-        trouble="; ".join(_troubles(status, conditions)) or None,
-    )
-
-
-def _troubles(status: Mapping[str, Any], conditions: list[Mapping[str, Any]]) -> Iterator[str]:
-    state = str(status.get("allocatedResourceStatuses", {}).get("storage", ""))
-    if state.endswith("Infeasible"):
-        yield state
-    for condition in conditions:
-        if str(condition["type"]).endswith("ResizeError"):
-            yield str(condition.get("message") or condition["type"])
-
-
-def _size(claim: Mapping[str, Any]) -> str:
-    return str(claim["spec"]["resources"]["requests"]["storage"])

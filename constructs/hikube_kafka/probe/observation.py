@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hikube_kafka.kubernetes.claim import ClaimSeen
+
 
 @dataclass(frozen=True)
 class Unreadable:
@@ -199,16 +201,6 @@ class PodSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaimSeen:
-    """One volume claim. Sizes are Kubernetes quantities."""
-
-    requested: str
-    capacity: str | None
-    """What the volume has; None: there is no volume yet."""
-    storage_class: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class BudgetSeen:
     """A disruption budget that counts a pod."""
 
@@ -224,6 +216,7 @@ class KubernetesSeen:
 
     pods: Mapping[str, PodSeen] | Unreadable = Unreadable("pods", "nobody looked")
     claims: Mapping[str, ClaimSeen] | Unreadable = Unreadable("claims", "nobody looked")
+    """By name."""
     budgets: Mapping[str, tuple[BudgetSeen, ...]] | Unreadable = Unreadable("disruption budgets", "nobody looked")
     """By the name of the pod that they count."""
     zones: Mapping[str, str | None] | Unreadable = Unreadable("nodes", "nobody looked")

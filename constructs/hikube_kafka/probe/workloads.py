@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
+from hikube_kafka.kubernetes.claim import ClaimSeen, claim_of
 from hikube_kafka.kubernetes.client import ApiServer, summary
 from hikube_kafka.kubernetes.errors import ForbiddenError, KubernetesError
-from hikube_kafka.probe.observation import BudgetSeen, ClaimSeen, KubernetesSeen, PodSeen, Unreadable
+from hikube_kafka.probe.observation import BudgetSeen, KubernetesSeen, PodSeen, Unreadable
 
 _ZONE = "topology.kubernetes.io/zone"
 
@@ -113,14 +114,7 @@ def _pod(pod: Mapping[str, Any]) -> PodSeen:
 
 
 def _claims(claims: Sequence[Mapping[str, Any]]) -> dict[str, ClaimSeen]:
-    return {
-        claim["metadata"]["name"]: ClaimSeen(
-            requested=claim["spec"]["resources"]["requests"]["storage"],
-            capacity=claim.get("status", {}).get("capacity", {}).get("storage"),
-            storage_class=claim["spec"].get("storageClassName"),
-        )
-        for claim in claims
-    }
+    return {seen.name: seen for seen in map(claim_of, claims)}
 
 
 def _zones(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:

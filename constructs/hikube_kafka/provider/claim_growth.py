@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hikube_kafka.kubernetes.client import ApiServer, ask
 from hikube_kafka.kubernetes.errors import ChangeRefusedError
-from hikube_kafka.kubernetes.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen, lets_claims_grow
+from hikube_kafka.kubernetes.stateful_set import StatefulSetSeen, TemplateClaimSeen, TemplateSeen, lets_claims_grow
 from hikube_kafka.kubernetes.stateful_set import observe_stateful_set as observe
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
@@ -54,7 +54,7 @@ def survey(reach: KubernetesReach, stateful_set: str) -> Survey:
     return ask(reach.kubeconfig, reach.context, reach.namespace, look)
 
 
-def too_small(seen: StatefulSetSeen, declared: Mapping[str, TemplateSeen]) -> Iterator[ClaimSeen]:
+def too_small(seen: StatefulSetSeen, declared: Mapping[str, TemplateSeen]) -> Iterator[TemplateClaimSeen]:
     """The claims that ask for less than is declared for their template."""
     for claim in seen.claims:
         template = declared.get(claim.template)
@@ -118,7 +118,7 @@ async def _resized(
 ) -> None:
     """Wait until every volume has the size that its claim asks for, as far as a pod that runs can see it."""
 
-    async def left() -> list[ClaimSeen]:
+    async def left() -> list[TemplateClaimSeen]:
         seen = await observe(api, stateful_set)
         waited = [
             claim

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.kubernetes.errors import ApiServerError, ForbiddenError
-from hikube_kafka.kubernetes.stateful_set import ClaimSeen, StatefulSetSeen, TemplateSeen
+from hikube_kafka.kubernetes.stateful_set import StatefulSetSeen, TemplateClaimSeen, TemplateSeen
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, collected_warnings
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
@@ -61,7 +61,7 @@ def seen(
 ) -> Survey:
     """A StatefulSet whose claims have these sizes; its template has that of the first one. The claims may be alone."""
     claims = tuple(
-        ClaimSeen(
+        TemplateClaimSeen(
             name=name,
             template="data",
             ordinal=ordinal,

@@ -16,7 +16,7 @@ from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.quantities import Quantity
 
 if TYPE_CHECKING:
-    from hikube_kafka.kubernetes.stateful_set import ClaimSeen, TemplateSeen
+    from hikube_kafka.kubernetes.stateful_set import TemplateClaimSeen, TemplateSeen
     from hikube_kafka.provider.claim_growth import Survey
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -342,7 +342,7 @@ def _refuse(found: "Survey", prior: State | None, planned: State) -> None:
         raise Refusal(*errors)
 
 
-def _fixed(claim: "ClaimSeen", found: "Survey") -> str | None:
+def _fixed(claim: "TemplateClaimSeen", found: "Survey") -> str | None:
     """Why a claim cannot grow; what cannot be read of its class, the API server will say at the apply."""
     if claim.storage_class is None:
         return "It has no storage class, and only claims of a class that allows it can grow. Keep its size"
@@ -394,7 +394,7 @@ def _shrinks(claim: str, size: str, template: str, wanted: str, *, error: bool) 
     )
 
 
-def _moves(claim: "ClaimSeen", wanted: str, *, error: bool) -> Diagnostic:
+def _moves(claim: "TemplateClaimSeen", wanted: str, *, error: bool) -> Diagnostic:
     path = ("templates", claim.template, "storage_class")
     has = f"of storage class {claim.storage_class}" if claim.storage_class else "without a storage class"
     return Diagnostic(
@@ -411,7 +411,7 @@ def _moves(claim: "ClaimSeen", wanted: str, *, error: bool) -> Diagnostic:
     )
 
 
-def _cannot_grow(claim: "ClaimSeen", wanted: str, why: str) -> Diagnostic:
+def _cannot_grow(claim: "TemplateClaimSeen", wanted: str, why: str) -> Diagnostic:
     return Diagnostic(
         f"Claim {claim.name} cannot grow from {claim.size} to {wanted}",
         f"{why}.",

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hikube_kafka.probe.observation import BudgetSeen, ClaimSeen, KubernetesSeen, Observation, PodSeen, Unreadable
+from hikube_kafka.kubernetes.claim import ClaimSeen
+from hikube_kafka.probe.observation import BudgetSeen, KubernetesSeen, Observation, PodSeen, Unreadable
 from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import Contract, KubernetesExpected, ReachByPortForward, ServersExpected
 from hikube_kafka.spec.quantities import Quantity
@@ -104,8 +105,8 @@ def claim_sizes(contract: Contract, seen: Observation) -> Outcome:
             for name, found in _claims(servers, claim.name, seen.kubernetes):
                 if isinstance(found, Unreadable):
                     unread.append(found)
-                elif Quantity(found.requested) != claim.size:
-                    wrong.append(f"claim {name} asks for {found.requested}, not {claim.size}")
+                elif Quantity(found.size) != claim.size:
+                    wrong.append(f"claim {name} asks for {found.size}, not {claim.size}")
                 elif found.capacity is None:
                     wrong.append(f"claim {name} has no volume yet")
                 elif Quantity(found.capacity) < claim.size:
