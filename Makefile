@@ -2,6 +2,7 @@
 # make down    destroys it again, messages included
 # make test    everything that is checked before a change is merged
 # make setup   what the others do first; quick when there is nothing to do
+# make generate    all generated files: charts' values, definitions, protocol, contract, docs/provider.md
 # make lock    writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
 
 SHELL := bash
@@ -82,6 +83,9 @@ test: setup
 	@$(STAGE) 'mypy' .venv/bin/mypy
 	@$(STAGE) 'import-linter' .venv/bin/lint-imports --no-cache
 	@$(STAGE) 'pytest' .venv/bin/pytest -m 'not cluster' $(PYTEST)
+
+generate: .build/python
+	@.venv/bin/python -m scripts.generate
 
 lock: prerequisites $(filter .build/%,$(PIPENV))
 	@$(STAGE) 'Pipfile.lock' $(PIPENV) --python "$$('$(PYTHON)' -c 'import sys; print(sys.executable)')" lock --dev

@@ -8,6 +8,7 @@ and ``<!-- description: NAME -->`` what its schema says about it.
 """
 
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ TEMPLATE = Path(__file__).with_name("provider.md")
 DESTINATION = Path(__file__).parents[2] / "docs" / "provider.md"
 
 _NOTE = "<!-- Written by scripts/reference/regenerate.py from scripts/reference/provider.md: change it there. -->\n"
+_WIDTH = 120
 _PLACE = re.compile(r"^<!-- (attributes|description): (\w+) -->$", re.MULTILINE)
 
 
@@ -46,7 +48,9 @@ def generated() -> str:
 
     def fill(place: re.Match[str]) -> str:
         schema = known[place[2]]
-        return schema.description if place[1] == "description" else "\n".join(_table(schema))
+        if place[1] == "attributes":
+            return "\n".join(_table(schema))
+        return textwrap.fill(schema.description, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
     return _NOTE + _PLACE.sub(fill, template)
 
