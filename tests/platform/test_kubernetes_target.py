@@ -77,8 +77,8 @@ def test_two_platforms_share_one_zookeeper(stack: TerraformStack, synthesized: S
     golden(content)
     assert releases(content).keys() == {"coordination", "orders_kafka", "sensors_kafka"}
     contract = json.loads(json.dumps(content["output"]["orders_contract"]["value"]))
-    assert len(contract["zookeeper"]["servers"]) == 5
-    assert contract["zookeeper"]["servers"][0]["address"].startswith("shared-zookeeper-0.")
+    assert len(contract["coordinator"]["servers"]) == 5
+    assert contract["coordinator"]["servers"][0]["address"].startswith("shared-zookeeper-0.")
     assert values(releases(content)["orders_kafka"])["config"]["zookeeper.connect"].endswith(":2181/orders")
 
 

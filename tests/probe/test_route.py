@@ -23,7 +23,7 @@ CONTRACT = Contract(
     platform="events",
     target="kubernetes",
     reach=ReachByPortForward(namespace="platform", context="one", kafka_pods="kafka", zookeeper_pods="zookeeper"),
-    zookeeper=ZooKeeperExpected(servers=(ZooKeeperServerExpected(id=1, address="zk-1:2181"),)),
+    coordinator=ZooKeeperExpected(servers=(ZooKeeperServerExpected(id=1, address="zk-1:2181"),)),
     kafka=KafkaExpected(version="3.9.2", brokers=tuple(BrokerExpected(id=i, address=f"b-{i}:9092") for i in range(2))),
 )
 

@@ -161,7 +161,7 @@ def test_why_the_way_is_broken_stands_behind_the_client_s_own_reason() -> None:
         platform="shop",
         target="kubernetes",
         reach=ReachByAddress(),
-        zookeeper=ZooKeeperExpected(servers=(ZooKeeperServerExpected(id=1, address="127.0.0.1:1001"),)),
+        coordinator=ZooKeeperExpected(servers=(ZooKeeperServerExpected(id=1, address="127.0.0.1:1001"),)),
         kafka=KafkaExpected(version="3.9.2", brokers=(BrokerExpected(id=0, address="127.0.0.1:1010"),)),
     )
 

@@ -49,7 +49,7 @@ def contract() -> Contract:
         platform="orders",
         target="local",
         reach=ReachByAddress(),
-        zookeeper=ZooKeeperExpected(
+        coordinator=ZooKeeperExpected(
             servers=tuple(ZooKeeperServerExpected(id=id_, address=address) for id_, address in SERVERS.items())
         ),
         kafka=KafkaExpected(
@@ -75,7 +75,7 @@ def in_kubernetes(contract: Contract) -> Contract:
             "target": "kubernetes",
             "reach": ReachByPortForward(namespace="shop", kafka_pods="orders-kafka", zookeeper_pods="orders-zookeeper"),
             "kubernetes": KubernetesExpected(
-                zookeeper=everywhere.model_copy(update={"images": {"zookeeper": "zookeeper:3.9.5"}}),
+                coordinator=everywhere.model_copy(update={"images": {"zookeeper": "zookeeper:3.9.5"}}),
                 kafka=everywhere.model_copy(update={"images": {"kafka": "apache/kafka:3.9.2"}}),
             ),
         }

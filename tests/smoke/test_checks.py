@@ -619,7 +619,7 @@ def test_nothing_unread_of_a_broker_passes(contract: Contract, healthy: Observat
 def test_a_single_server_and_a_single_broker_are_well(contract: Contract, healthy: Observation) -> None:
     one = contract.model_copy(
         update={
-            "zookeeper": contract.zookeeper.model_copy(update={"servers": contract.zookeeper.servers[:1]}),
+            "coordinator": contract.coordinator.model_copy(update={"servers": contract.zookeeper.servers[:1]}),
             "kafka": contract.kafka.model_copy(update={"brokers": contract.kafka.brokers[:1]}),
             "topics": (),
         }

@@ -7,6 +7,8 @@ import pytest
 from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
 from hikube_kafka.spec.contract import Contract
 
+VERSION_1 = Path(__file__).parents[1] / "spec" / "contracts"
+
 
 def written(path: Path, content: Any) -> Path:
     file = path / "file.json"
@@ -66,9 +68,20 @@ def test_several_contracts_are_refused_by_name(contract: Contract, tmp_path: Pat
 
 def test_a_newer_contract_is_refused_and_not_passed_over(contract: Contract, tmp_path: Path) -> None:
     with pytest.raises(
-        ContractFileError, match=r"the contract at local.contract cannot be read: version: Input should be 1"
+        ContractFileError,
+        match=r"the contract at local.contract cannot be read: version 3 of the contract is not known: this release "
+        r"reads versions 1 and 2. Read it with the release of hikube-kafka that wrote it, or a newer one\.$",
     ):
-        read_contract(written(tmp_path, {"local": {"contract": bare(contract) | {"version": 2}}}))
+        read_contract(written(tmp_path, {"local": {"contract": bare(contract) | {"version": 3}}}))
+
+
+@pytest.mark.parametrize("target", ["kubernetes", "local"])
+def test_the_contract_of_a_platform_that_was_deployed_with_version_1_is_read(target: str, tmp_path: Path) -> None:
+    deployed = json.loads((VERSION_1 / f"version_1_{target}.json").read_text("utf-8"))
+    promised = read_contract(
+        written(tmp_path, {"contract": {"sensitive": False, "type": "dynamic", "value": deployed}})
+    )
+    assert promised.zookeeper_connect.startswith(deployed["zookeeper"]["servers"][0]["address"])
 
 
 def test_a_faulty_contract_names_its_fault(contract: Contract, tmp_path: Path) -> None:

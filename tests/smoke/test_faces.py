@@ -27,7 +27,7 @@ def nobody_home(contract: Contract, tmp_path: Path) -> Path:
     file.write_text(
         contract.model_copy(
             update={
-                "zookeeper": contract.zookeeper.model_copy(update={"servers": servers}),
+                "coordinator": contract.coordinator.model_copy(update={"servers": servers}),
                 "kafka": contract.kafka.model_copy(update={"brokers": brokers}),
             }
         ).model_dump_json(),

@@ -157,7 +157,7 @@ def test_a_canary_that_could_not_fly_fails_the_gate(
 
 def test_a_contract_that_declares_nothing_is_refused(contract: Contract) -> None:
     no_broker = contract.model_copy(update={"kafka": contract.kafka.model_copy(update={"brokers": ()})})
-    no_server = contract.model_copy(update={"zookeeper": contract.zookeeper.model_copy(update={"servers": ()})})
+    no_server = contract.model_copy(update={"coordinator": contract.coordinator.model_copy(update={"servers": ()})})
 
     for empty in (no_broker, no_server):
         with pytest.raises(CannotLookError, match="no ZooKeeper server or no broker"):

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +10,9 @@ from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.targets.local import LocalLayout
 from hikube_kafka.spec.topic import Topic
+from hikube_kafka.spec.zookeeper import ZooKeeper
 
+VERSION_1 = Path(__file__).parent / "contracts"
 SCHEMA = Path(__file__).parents[2] / "docs" / "contract.schema.json"
 
 
@@ -40,10 +43,45 @@ def test_the_contract_survives_a_terraform_output() -> None:
     assert Contract.model_validate_json(contract().model_dump_json()) == contract()
 
 
-def test_a_contract_of_another_version_is_refused() -> None:
-    newer = contract().model_dump() | {"version": 2}
-    with pytest.raises(ValidationError, match="version"):
-        Contract.model_validate(newer)
+@pytest.mark.parametrize("version", [0, 3, "2", None])
+def test_a_contract_of_an_unknown_version_is_refused_with_those_that_are_read(version: Any) -> None:
+    with pytest.raises(ValidationError, match="this release reads versions 1 and 2"):
+        Contract.model_validate(contract().model_dump() | {"version": version})
+
+
+@pytest.mark.parametrize("target", ["kubernetes", "local"])
+def test_a_contract_of_version_1_is_read_as_one_of_version_2(target: str) -> None:
+    """The two are outputs of platforms that were deployed with version 1."""
+    stored = (VERSION_1 / f"version_1_{target}.json").read_text("utf-8")
+    deployed, promised = json.loads(stored), Contract.model_validate_json(stored)
+    zookeeper = deployed.pop("zookeeper")
+    kubernetes = {"coordinator": deployed["kubernetes"].pop("zookeeper")} if target == "kubernetes" else {}
+    deployed |= {"version": 2, "coordinator": {"kind": "zookeeper"} | zookeeper}
+    if kubernetes:
+        deployed["kubernetes"] |= kubernetes
+    assert promised.model_dump(mode="json", exclude_none=True) == deployed
+
+
+def test_a_contract_of_version_1_with_a_field_that_it_did_not_have_is_refused() -> None:
+    stored = json.loads((VERSION_1 / "version_1_local.json").read_text("utf-8"))
+    with pytest.raises(ValidationError, match="surprise"):
+        Contract.model_validate(stored | {"surprise": 1})
+    with pytest.raises(ValidationError, match="coordinator"):
+        Contract.model_validate({key: value for key, value in stored.items() if key != "zookeeper"})
+
+
+def test_a_coordinator_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValidationError, match="should be 'zookeeper'"):
+        Contract.model_validate(contract().model_dump() | {"coordinator": {"kind": "abacus", "servers": []}})
+
+
+def test_a_platform_has_one_coordinator_however_it_is_declared() -> None:
+    five = ZooKeeper(servers=5)
+    assert Platform(name="shop", zookeeper=five) == Platform(name="shop", coordinator=five)
+    assert Platform(name="shop", zookeeper=five).zookeeper == five
+    assert Platform.model_validate(Platform(name="shop", zookeeper=five).model_dump()).coordinator == five
+    with pytest.raises(ValueError, match="keep one of them"):
+        Platform(name="shop", coordinator=five, zookeeper=five)
 
 
 def test_a_field_that_this_version_does_not_know_is_refused() -> None:

@@ -238,7 +238,7 @@ class KubernetesTarget(Target):
             return self.layout.contract(platform)
         servers = self._zookeeper.servers.model_copy(update={"chroot": platform.zookeeper.chroot})
         layout = self.layout.model_copy(update={"zookeeper": self._zookeeper.name})
-        return layout.contract(platform.model_copy(update={"zookeeper": servers}))
+        return layout.contract(platform.model_copy(update={"coordinator": servers}))
 
     def _namespace(self, scope: Construct) -> ITerraformDependable:
         provider = bindings("kubernetes", "provider").KubernetesProvider(

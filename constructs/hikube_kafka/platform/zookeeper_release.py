@@ -57,4 +57,4 @@ class ZooKeeperRelease(HelmRelease):
             depends_on=depends_on,
         )
         self.servers = platform.zookeeper.model_copy(update={"chroot": ""})
-        self.connect = layout.zookeeper_connect(platform.model_copy(update={"zookeeper": self.servers}))
+        self.connect = layout.zookeeper_connect(platform.model_copy(update={"coordinator": self.servers}))

@@ -47,7 +47,7 @@ def observe(
 
 def _promises_zones(contract: Contract) -> bool:
     promised = contract.kubernetes
-    return promised is not None and any(each.zones for each in (promised.zookeeper, promised.kafka))
+    return promised is not None and any(each.zones for each in (promised.coordinator, promised.kafka))
 
 
 def _explained_servers(seen: ZooKeeperSeen, route: Route) -> ZooKeeperSeen:

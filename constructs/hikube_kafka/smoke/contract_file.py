@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from hikube_kafka.spec.contract import Contract
 
-_MARKS = frozenset({"version", "platform", "target", "zookeeper", "kafka"})
+_MARKS = frozenset({"version", "platform", "target", "kafka"})
 """Fields that make an object a contract, of whatever version; everything else in a file of outputs is passed over."""
 
 
@@ -49,7 +49,10 @@ def read_contract(path: Path) -> Contract:
     try:
         return Contract.model_validate(candidate)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(
+            ": ".join([*filter(None, [".".join(map(str, fault["loc"]))]), fault["msg"].removeprefix("Value error, ")])
+            for fault in error.errors()
+        )
         raise ContractFileError(
             path, f"the contract{' at ' + '.'.join(place) if place else ''} cannot be read: {faults}"
         ) from error

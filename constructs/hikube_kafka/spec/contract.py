@@ -2,9 +2,11 @@
 
 It is computed from the declaration, travels as a Terraform output, and is what the smoke tests hold the living cluster
 to. It holds no secret and no path of a machine.
+
+Version 1 had ``zookeeper`` where version 2 has ``coordinator``; it is still read, and becomes version 2.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +14,7 @@ from hikube_kafka.spec.model import Model
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.security import ClientSecurity
 
-CONTRACT_VERSION: Literal[1] = 1
+CONTRACT_VERSION: Literal[2] = 2
 """Raised when a reader of the older version could misread the newer one."""
 
 
@@ -26,7 +28,7 @@ class ReachByPortForward(Model):
     """The addresses of the contract are met through port-forwards: a kubeconfig is all that is needed.
 
     Each broker's forward listener is bound to 127.0.0.1 inside its pod, on ``forward_port`` + ordinal, and advertised
-    as exactly that; see the design's decision 5.
+    as exactly that: a port-forward of the same number then leads to the broker, and to no other.
     """
 
     by: Literal["port-forward"] = "port-forward"
@@ -68,9 +70,14 @@ class ZooKeeperServerExpected(Model):
 class ZooKeeperExpected(Model):
     """The ensemble that must serve."""
 
+    kind: Literal["zookeeper"] = "zookeeper"
     servers: tuple[ZooKeeperServerExpected, ...]
     chroot: str = ""
     """Where Kafka lives in the tree: ``""`` or a path such as ``/kafka``."""
+
+
+CoordinatorExpected = ZooKeeperExpected
+"""What must coordinate the brokers: a union, told apart by ``kind``, with ZooKeeper as its one member so far."""
 
 
 class BrokerExpected(Model):
@@ -132,25 +139,39 @@ class ServersExpected(Model):
 class KubernetesExpected(Model):
     """What Kubernetes must have of the platform, aside from servers that answer; the reach names their pods."""
 
-    zookeeper: ServersExpected = ServersExpected()
+    coordinator: ServersExpected = ServersExpected()
+    """The servers that coordinate the brokers."""
     kafka: ServersExpected = ServersExpected()
 
 
 class Contract(Model):
     """Everything that must be true after the apply."""
 
-    version: Literal[1] = CONTRACT_VERSION
+    version: Literal[2] = CONTRACT_VERSION
     platform: str
     """Name of the platform."""
     target: str
     """Where it was delivered: ``local``, ``kubernetes`` or ``managed``."""
     reach: Annotated[ReachByAddress | ReachByPortForward, Field(discriminator="by")]
     security: ClientSecurity = ClientSecurity()
-    zookeeper: ZooKeeperExpected
+    coordinator: CoordinatorExpected
     kafka: KafkaExpected
     topics: tuple[TopicExpected, ...] = ()
     kubernetes: KubernetesExpected | None = None
     """None: nothing is promised. A reader that does not know this field refuses a contract that has it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_version(cls, value: Any) -> Any:
+        version = value.get("version", CONTRACT_VERSION) if isinstance(value, dict) else CONTRACT_VERSION
+        if version == 1:
+            return _upgraded(value)
+        if version != CONTRACT_VERSION:
+            raise ValueError(
+                f"version {version!r} of the contract is not known: this release reads versions 1 and "
+                f"{CONTRACT_VERSION}. Read it with the release of hikube-kafka that wrote it, or a newer one."
+            )
+        return value
 
     @model_validator(mode="after")
     def _pods_have_names(self) -> Self:
@@ -168,6 +189,11 @@ class Contract(Model):
         return self.model_copy(update={"kafka": self.kafka.model_copy(update={"brokers": brokers})})
 
     @property
+    def zookeeper(self) -> ZooKeeperExpected:
+        """The coordinator, which is ZooKeeper."""
+        return self.coordinator
+
+    @property
     def bootstrap_servers(self) -> str:
         """``host:port`` of every broker, separated by commas: Kafka's ``bootstrap.servers``."""
         return ",".join(broker.address for broker in self.kafka.brokers)
@@ -176,6 +202,16 @@ class Contract(Model):
     def zookeeper_connect(self) -> str:
         """``host:port`` of every server, separated by commas, and the chroot: Kafka's ``zookeeper.connect``."""
         return ",".join(server.address for server in self.zookeeper.servers) + self.zookeeper.chroot
+
+
+def _upgraded(contract: dict[str, Any]) -> dict[str, Any]:
+    """A contract of version 1 as one of version 2; what neither has is left for the model to refuse."""
+    upgraded = {"coordinator" if key == "zookeeper" else key: value for key, value in contract.items()}
+    if isinstance(kubernetes := contract.get("kubernetes"), dict):
+        upgraded["kubernetes"] = {
+            "coordinator" if key == "zookeeper" else key: value for key, value in kubernetes.items()
+        }
+    return upgraded | {"version": CONTRACT_VERSION}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,9 @@
 """A platform as a whole: ZooKeeper servers, brokers and topics."""
 
+from collections.abc import Iterable
+
+from pydantic import BaseModel
+
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.model import Model
 from hikube_kafka.spec.topic import Topic
@@ -8,15 +12,43 @@ from hikube_kafka.spec.zookeeper import ZooKeeper
 WANTED_REPLICAS = 3
 """Copies of a partition when there are brokers enough: one may be lost while another is being restarted."""
 
+Coordinator = ZooKeeper
+"""What coordinates the brokers: a union, told apart by ``kind``, with ZooKeeper as its one member so far."""
+
 
 class Platform(Model):
     """What is declared. It may still break a rule: see :func:`hikube_kafka.spec.rules.check`."""
 
     name: str
     """Name of the platform: a DNS label of at most 40 characters."""
-    zookeeper: ZooKeeper = ZooKeeper()
+    coordinator: Coordinator = ZooKeeper()
+    """Declared by its kind: ``Platform(name="events", zookeeper=ZooKeeper(servers=5))``."""
     kafka: Kafka = Kafka()
     topics: tuple[Topic, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        coordinator: Coordinator | None = None,
+        zookeeper: ZooKeeper | None = None,
+        kafka: Kafka | None = None,
+        topics: Iterable[Topic] = (),
+    ) -> None:
+        if coordinator is not None and zookeeper is not None:
+            raise ValueError("coordinator and zookeeper are both declared, and are the same: keep one of them.")
+        declared = {"coordinator": coordinator if zookeeper is None else zookeeper, "kafka": kafka}
+        BaseModel.__init__(
+            self,
+            name=name,
+            topics=topics,
+            **{field: value for field, value in declared.items() if value is not None},
+        )
+
+    @property
+    def zookeeper(self) -> ZooKeeper:
+        """The coordinator, which is ZooKeeper."""
+        return self.coordinator
 
     @property
     def default_replication_factor(self) -> int:

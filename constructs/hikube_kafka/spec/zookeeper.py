@@ -1,6 +1,7 @@
 """The ZooKeeper servers of a platform."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import Field
 
@@ -14,6 +15,7 @@ from hikube_kafka.spec.topic import ConfigValue
 class ZooKeeper(Model):
     """The ensemble: ``ZooKeeper(servers=3, storage=Storage("5Gi"))``."""
 
+    kind: Literal["zookeeper"] = "zookeeper"
     servers: int = Field(default=3, ge=1)
     """Number of servers, with ids from 1: odd. 2f+1 servers survive the loss of f."""
     storage: Storage = Storage("5Gi")

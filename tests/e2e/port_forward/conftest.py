@@ -69,7 +69,7 @@ def contract(reach: ReachByPortForward) -> Contract:
         platform="outside",
         target="kubernetes",
         reach=reach,
-        zookeeper=ZooKeeperExpected(
+        coordinator=ZooKeeperExpected(
             servers=tuple(
                 ZooKeeperServerExpected(id=server, address=inside("zookeeper", server - 1, 2181))
                 for server in (1, 2, 3)
@@ -81,7 +81,7 @@ def contract(reach: ReachByPortForward) -> Contract:
             settings={"min.insync.replicas": "2", "default.replication.factor": "3"},
         ),
         kubernetes=KubernetesExpected(
-            zookeeper=ServersExpected(images={"zookeeper": "zookeeper:3.9.5"}, max_unavailable=1),
+            coordinator=ServersExpected(images={"zookeeper": "zookeeper:3.9.5"}, max_unavailable=1),
             kafka=ServersExpected(
                 images={"kafka": "apache/kafka:3.9.2"},
                 claims=(ClaimExpected(name="data", size=Quantity("1Gi")),),

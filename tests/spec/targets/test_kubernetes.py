@@ -100,14 +100,14 @@ def test_the_contract_is_read_through_port_forwards() -> None:
 def test_the_contract_promises_what_the_charts_lay_down() -> None:
     declared = platform().model_copy(
         update={
-            "zookeeper": ZooKeeper(storage=Storage("5Gi"), log_storage=Storage("1Gi", storage_class="fast")),
+            "coordinator": ZooKeeper(storage=Storage("5Gi"), log_storage=Storage("1Gi", storage_class="fast")),
             "kafka": Kafka(brokers=1, storage=Storage("9Gi")),
         }
     )
     mirror = Image(registry="mirror.example", repository="apache/kafka", tag="3.9.2", digest=f"sha256:{'0' * 64}")
     promised = KubernetesLayout(namespace="shop", kafka_image=mirror).contract(declared).kubernetes
     assert promised == KubernetesExpected(
-        zookeeper=ServersExpected(
+        coordinator=ServersExpected(
             images={"zookeeper": "zookeeper:3.9.5"},
             claims=(
                 ClaimExpected(name="data", size=Quantity("5Gi")),
@@ -149,7 +149,7 @@ def test_brokers_differ_only_where_a_mark_stands() -> None:
 @pytest.mark.parametrize(("servers", "named"), [(1, 1), (3, 3), (5, 3), (7, 4), (9, 5)])
 def test_brokers_are_told_of_zookeeper_servers_enough_that_one_always_serves(servers: int, named: int) -> None:
     """And of no more: the brokers stay as they are while an ensemble of three grows to five."""
-    declared = platform().model_copy(update={"zookeeper": ZooKeeper(servers=servers, chroot="/shop")})
+    declared = platform().model_copy(update={"coordinator": ZooKeeper(servers=servers, chroot="/shop")})
     assert LAYOUT.zookeeper_connect(declared) == (
         ",".join(f"events-zookeeper-{server}.events-zookeeper-headless.shop.svc:2181" for server in range(named))
         + "/shop"

@@ -271,7 +271,7 @@ def _kinds(contract: Contract) -> Iterator[_Servers]:
             kind="ZooKeeper servers",
             stateful_set=reach.zookeeper_pods,
             pods=tuple(reach.zookeeper_pod(server.id) for server in contract.zookeeper.servers),
-            promised=promised.zookeeper,
+            promised=promised.coordinator,
         )
         yield _Servers(
             kind="brokers",

@@ -245,7 +245,7 @@ class KubernetesLayout(Model):
                 zookeeper_port=ZOOKEEPER_CLIENT_PORT,
             ),
             security=ClientSecurity(protocol=first.protocol, mechanism=first.mechanism),
-            zookeeper=ZooKeeperExpected(
+            coordinator=ZooKeeperExpected(
                 servers=tuple(
                     ZooKeeperServerExpected(id=server, address=address.client)
                     for server, address in self.zookeeper_addresses(platform).items()
@@ -266,7 +266,7 @@ class KubernetesLayout(Model):
             ),
             topics=expected_topics(platform),
             kubernetes=KubernetesExpected(
-                zookeeper=self._servers(
+                coordinator=self._servers(
                     platform.zookeeper.servers,
                     images={"zookeeper": self.zookeeper_image.reference},
                     data=platform.zookeeper.storage,

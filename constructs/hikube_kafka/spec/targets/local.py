@@ -102,7 +102,7 @@ class LocalLayout(Model):
             target="local",
             reach=ReachByAddress(),
             security=ClientSecurity(protocol=first.protocol, mechanism=first.mechanism),
-            zookeeper=ZooKeeperExpected(
+            coordinator=ZooKeeperExpected(
                 servers=tuple(
                     ZooKeeperServerExpected(id=server, address=address.client)
                     for server, address in self.zookeeper_addresses(platform).items()
