@@ -27,8 +27,9 @@ from hikube_kafka.ensemble import (
     stop,
 )
 from hikube_kafka.ensemble.configuration import read_declaration, write_declaration
-from hikube_kafka.ensemble.living import Partition, Picture, View
+from hikube_kafka.ensemble.living import Picture
 from hikube_kafka.ensemble.processes import running_servers, start
+from hikube_kafka.probe.observation import Metadata, Partition
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 
 SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=0.5, stop=20)
@@ -37,10 +38,18 @@ IDLE = "import signal; signal.pause()"
 
 def picture(*registered: int, in_sync: tuple[int, ...] = (0, 1)) -> Picture:
     """One partition on two brokers."""
-    orders = Partition("orders-0", frozenset({0, 1}), frozenset(in_sync))
-    brokers = frozenset(registered)
-    views = {broker: View(brokers, frozenset({"orders"}), (orders,)) for broker in registered}
-    return Picture(in_zookeeper=brokers, topics=frozenset({"orders"}), controller=0, views=views)
+    view = Metadata(
+        cluster_id="c",
+        controller=0,
+        brokers={broker: f"127.0.0.1:{broker}" for broker in registered},
+        topics={"orders": {0: Partition(leader=0, replicas=(0, 1), in_sync=in_sync)}},
+    )
+    return Picture(
+        in_zookeeper=frozenset(registered),
+        topics=frozenset({"orders"}),
+        controller=0,
+        views=dict.fromkeys(registered, view),
+    )
 
 
 class Answers:

@@ -96,7 +96,7 @@ def test_a_server_that_refuses_a_word_says_which(listen: Listen) -> None:
 def test_something_else_on_the_port_is_unreadable(listen: Listen) -> None:
     (server,) = observe_zookeeper([listen(b"HTTP/1.1 400 Bad Request\r\n\r\n")], timeout=5).servers
 
-    assert reasons(server.status) == {"what answers there is no ZooKeeper server"}
+    assert reasons(server.status) == {"what answers there is not a ZooKeeper server"}
 
 
 def test_a_connection_closed_without_an_answer_is_unreadable(listen: Listen) -> None:

@@ -1,34 +1,33 @@
-"""What the gates ask a living ensemble: does ZooKeeper serve, who is registered, who is in sync."""
+"""What the gates ask a living ensemble: does ZooKeeper serve, who is registered, who is in sync.
 
-import json
-import re
-import socket
+The clients of ZooKeeper and Kafka are loaded by the first call that looks.
+"""
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from hikube_kafka.probe.observation import Metadata, Partition, Unreadable
 
 if TYPE_CHECKING:
     from kazoo.client import KazooClient
+
+    from hikube_kafka.probe.zookeeper import KafkaTree
+
+Answer = TypeVar("Answer")
 
 _ANSWER_SECONDS = 1.0
 """Longest wait for one answer on this machine; a wait that is cancelled takes no longer than this."""
 
 
 def zookeeper_mode(properties: Mapping[str, str]) -> str | None:
-    """``leader``, ``follower`` or ``standalone``; None while the server does not serve in a quorum.
+    """``leader``, ``follower`` or ``standalone``; None while the server does not serve in a quorum."""
+    from hikube_kafka.probe.zookeeper import read_status
 
-    ``imok`` would not do: a server says it while it is still looking for a leader.
-    """
-    address = (properties.get("clientPortAddress", "127.0.0.1"), int(properties["clientPort"]))
-    try:
-        with socket.create_connection(address, _ANSWER_SECONDS) as connection:
-            connection.sendall(b"srvr")
-            answer = b"".join(iter(lambda: connection.recv(4096), b""))
-    except OSError:
-        return None
-    mode = re.search(rb"^Mode: (\w+)", answer, re.MULTILINE)
-    return mode[1].decode() if mode else None
+    address = f"{properties.get('clientPortAddress', '127.0.0.1')}:{properties['clientPort']}"
+    status = read_status(address, timeout=_ANSWER_SECONDS)
+    return None if isinstance(status, Unreadable) else status.mode
 
 
 def plaintext_listener(properties: Mapping[str, str]) -> str | None:
@@ -44,25 +43,6 @@ def plaintext_listener(properties: Mapping[str, str]) -> str | None:
 
 
 @dataclass(frozen=True)
-class Partition:
-    """One partition as one broker shows it."""
-
-    name: str
-    """``topic-0``."""
-    replicas: frozenset[int]
-    in_sync: frozenset[int]
-
-
-@dataclass(frozen=True)
-class View:
-    """The metadata of one broker."""
-
-    brokers: frozenset[int]
-    topics: frozenset[str]
-    partitions: tuple[Partition, ...]
-
-
-@dataclass(frozen=True)
 class Picture:
     """One look at ZooKeeper and at every broker that answers.
 
@@ -75,7 +55,8 @@ class Picture:
     topics: frozenset[str]
     """As ZooKeeper has them, without those that are being deleted."""
     controller: int | None
-    views: Mapping[int, View]
+    views: Mapping[int, Metadata]
+    """What each broker that answers knows, by its id."""
 
     def is_registered(self, broker: int) -> bool:
         """Whether ZooKeeper has it, it answers, and every broker that answers knows it."""
@@ -87,19 +68,28 @@ class Picture:
 
     def behind(self, broker: int) -> list[str]:
         """Partitions that the broker holds without being in their in-sync replicas."""
-        return self._named(lambda each: broker in each.replicas - each.in_sync)
+        return self._named(lambda each: broker in set(each.replicas) - set(each.in_sync))
 
     def short(self, broker: int) -> list[str]:
         """Partitions that the broker holds and that lack any in-sync replica: it must not stop now."""
-        return self._named(lambda each: broker in each.replicas and bool(each.replicas - each.in_sync))
+        return self._named(lambda each: broker in each.replicas and not set(each.replicas) <= set(each.in_sync))
 
     def _named(self, chosen: Callable[[Partition], bool]) -> list[str]:
         untold = {
             f"{topic} (not known to broker-{broker} yet)"
             for broker, view in self.views.items()
-            for topic in self.topics - view.topics
+            for topic in self.topics
+            if isinstance(view.topics.get(topic), Unreadable | None)
         }
-        return sorted(untold | {each.name for view in self.views.values() for each in view.partitions if chosen(each)})
+        found = {
+            f"{topic}-{number}"
+            for view in self.views.values()
+            for topic, partitions in view.topics.items()
+            if not isinstance(partitions, Unreadable)
+            for number, partition in partitions.items()
+            if chosen(partition)
+        }
+        return sorted(untold | found)
 
 
 class LivingEnsemble:
@@ -128,7 +118,7 @@ class LivingEnsemble:
     def is_connected(self) -> bool:
         """Whether ZooKeeper can be asked now; the first call begins to connect."""
         if self._zookeeper is None:
-            from kazoo.client import KazooClient  # noqa: PLC0415 - only a call that looks pays for it
+            from kazoo.client import KazooClient
 
             self._zookeeper = KazooClient(hosts=self._connect)
             self._zookeeper.start_async()
@@ -136,86 +126,51 @@ class LivingEnsemble:
 
     def registered_in_zookeeper(self) -> frozenset[int] | None:
         """Broker ids that hold a registration; None when ZooKeeper cannot be asked."""
-        found = self._children("/brokers/ids")
-        return None if found is None else frozenset(map(int, found))
+        return self._asked(lambda tree: tree.broker_ids())
 
     def replicas_of(self, broker: int) -> list[str] | None:
         """Partitions assigned to the broker, from ZooKeeper, so also while no broker runs; None: cannot be asked."""
-        topics = self._children("/brokers/topics")
-        if topics is None:
-            return None
-        held = []
-        for topic in sorted(topics):
-            raw = self._read(f"/brokers/topics/{topic}")
-            if raw is None:
-                return None
-            for partition, replicas in json.loads(raw)["partitions"].items():
-                if broker in replicas:
-                    held.append(f"{topic}-{partition}")
-        return held
+
+        def held(tree: "KafkaTree") -> list[str]:
+            return [
+                f"{topic}-{partition}"
+                for topic in sorted(tree.topics())
+                for partition, replicas in tree.assignment(topic).items()
+                if broker in replicas
+            ]
+
+        return self._asked(held)
 
     def picture(self) -> Picture | None:
         """Look at ZooKeeper and the brokers; None when ZooKeeper cannot be asked."""
-        registered = self.registered_in_zookeeper()
-        topics = self._children("/brokers/topics")
-        leaving = self._children("/admin/delete_topics")
-        if registered is None or topics is None or leaving is None:
+        from hikube_kafka.probe.kafka import read_metadata
+
+        told = self._asked(lambda tree: (tree.broker_ids(), tree.topics() - tree.leaving_topics(), tree.controller()))
+        if told is None:
             return None
-        controller = self._read("/controller")
-        views = {broker: _view(address) for broker, address in self._addresses().items() if broker in registered}
+        registered, topics, controller = told
+        views = {
+            broker: read_metadata(address, timeout=_ANSWER_SECONDS)
+            for broker, address in self._addresses().items()
+            if broker in registered
+        }
         return Picture(
             in_zookeeper=registered,
-            topics=frozenset(topics) - frozenset(leaving),
-            controller=int(json.loads(controller)["brokerid"]) if controller else None,
-            views={broker: view for broker, view in views.items() if view is not None},
+            topics=topics,
+            controller=controller,
+            views={broker: view for broker, view in views.items() if not isinstance(view, Unreadable)},
         )
 
-    def _children(self, path: str) -> list[str] | None:
-        from kazoo.exceptions import KazooException, NoNodeError  # noqa: PLC0415 - as above
-        from kazoo.handlers.threading import KazooTimeoutError  # noqa: PLC0415 - as above
+    def _asked(self, question: "Callable[[KafkaTree], Answer]") -> "Answer | None":
+        """The answer of ZooKeeper; None when it cannot be asked."""
+        from kazoo.exceptions import KazooException
+        from kazoo.handlers.threading import KazooTimeoutError
+
+        from hikube_kafka.probe.zookeeper import KafkaTree
 
         if not self.is_connected() or self._zookeeper is None:
             return None
         try:
-            return list(self._zookeeper.get_children_async(path).get(timeout=_ANSWER_SECONDS))
-        except NoNodeError:
-            return []
+            return question(KafkaTree(self._zookeeper, timeout=_ANSWER_SECONDS))
         except (KazooException, KazooTimeoutError):
             return None
-
-    def _read(self, path: str) -> bytes | None:
-        from kazoo.exceptions import KazooException  # noqa: PLC0415 - as above
-        from kazoo.handlers.threading import KazooTimeoutError  # noqa: PLC0415 - as above
-
-        if not self.is_connected() or self._zookeeper is None:
-            return None
-        try:
-            return bytes(self._zookeeper.get_async(path).get(timeout=_ANSWER_SECONDS)[0])
-        except (KazooException, KazooTimeoutError):
-            return None
-
-
-def _view(address: str) -> View | None:
-    """What the broker at this address knows; None when it does not answer.
-
-    A client of its own each time: a client that lives on asks whichever broker it likes.
-    """
-    from confluent_kafka import KafkaException  # noqa: PLC0415 - only a call that looks pays for it
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - as above
-
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
-        # log_level 0: a broker that ends while it is asked is no news here.
-        metadata = AdminClient({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=_ANSWER_SECONDS)
-    except (OSError, KafkaException):
-        return None
-    return View(
-        brokers=frozenset(metadata.brokers),
-        topics=frozenset(metadata.topics),
-        partitions=tuple(
-            Partition(f"{topic.topic}-{partition.id}", frozenset(partition.replicas), frozenset(partition.isrs))
-            for topic in metadata.topics.values()
-            for partition in topic.partitions.values()
-        ),
-    )

@@ -137,18 +137,35 @@ def four_letter_word(address: str, word: str, timeout: float) -> str:
     return text
 
 
-def _server(address: str, dialled: str, chroot: str, timeout: float) -> ZooKeeperServerSeen:
+def read_status(address: str, *, timeout: float, dialled: str | None = None) -> ServerStatus | Unreadable:
+    """Ask a server whether it serves, and as what. ``imok`` would not do: it is said while a leader is still sought.
+
+    Args:
+        address: ``host:port`` of its client port.
+        timeout: Seconds that it has to answer.
+        dialled: Where to dial it, if elsewhere.
+    """
     try:
-        status = _status(four_letter_word(dialled, "srvr", timeout))
-    except (OSError, ValueError, KeyError) as error:
+        fields = _fields(four_letter_word(dialled or address, "srvr", timeout), ":")
+        return ServerStatus(
+            mode=fields["Mode"], zxid=int(fields["Zxid"], 16), version=fields["Zookeeper version"].partition("-")[0]
+        )
+    except OSError as error:
+        return Unreadable(f"srvr of {address}", reason(error))
+    except (ValueError, KeyError):
+        return Unreadable(f"srvr of {address}", "what answers there is not a ZooKeeper server")
+
+
+def _server(address: str, dialled: str, chroot: str, timeout: float) -> ZooKeeperServerSeen:
+    status = read_status(address, timeout=timeout, dialled=dialled)
+    if isinstance(status, Unreadable):
         # It serves nobody: asking on would cost a timeout each and tell nothing more.
-        why = reason(error) if isinstance(error, OSError) else "what answers there is no ZooKeeper server"
         return ZooKeeperServerSeen(
             address=address,
-            status=Unreadable(f"srvr of {address}", why),
-            followers=Unreadable(f"mntr of {address}", why),
-            voting_view=Unreadable(f"conf of {address}", why),
-            kafka=Unreadable(f"Kafka's nodes on {address}", why),
+            status=status,
+            followers=Unreadable(f"mntr of {address}", status.reason),
+            voting_view=Unreadable(f"conf of {address}", status.reason),
+            kafka=Unreadable(f"Kafka's nodes on {address}", status.reason),
         )
     return ZooKeeperServerSeen(
         address=address,
@@ -156,13 +173,6 @@ def _server(address: str, dialled: str, chroot: str, timeout: float) -> ZooKeepe
         followers=_followers(address, dialled, timeout),
         voting_view=_voting_view(address, dialled, timeout),
         kafka=_kafka(address, dialled, chroot, timeout),
-    )
-
-
-def _status(answer: str) -> ServerStatus:
-    fields = _fields(answer, ":")
-    return ServerStatus(
-        mode=fields["Mode"], zxid=int(fields["Zxid"], 16), version=fields["Zookeeper version"].partition("-")[0]
     )
 
 
@@ -196,21 +206,73 @@ def _kafka(address: str, dialled: str, chroot: str, timeout: float) -> KafkaRegi
     try:
         with _session(dialled, timeout) as client:
             client.sync_async(chroot or "/").get(timeout=timeout)
-            brokers = {
-                int(name): BrokerRegistration(rack=node.get("rack"), endpoints=tuple(node["endpoints"]))
-                for name in _children(client, f"{chroot}/brokers/ids", timeout)
-                # A broker that leaves between the listing and the reading is no longer registered.
-                if (node := _json(client, f"{chroot}/brokers/ids/{name}", timeout)) is not None
-            }
-            controller = _json(client, f"{chroot}/controller", timeout)
-            cluster = _json(client, f"{chroot}/cluster/id", timeout)
-            return KafkaRegistry(
-                brokers=brokers,
-                controller=None if controller is None else int(controller["brokerid"]),
-                cluster_id=None if cluster is None else str(cluster["id"]),
-            )
+            return KafkaTree(client, chroot=chroot, timeout=timeout).registry()
     except Exception as error:  # noqa: BLE001 - kazoo's errors have no common base, and each of them is the reason
         return Unreadable(f"Kafka's nodes on {address}", reason(error))
+
+
+class KafkaTree:
+    """Kafka's nodes, read through a session that is the caller's: each read raises kazoo's errors.
+
+    Args:
+        client: The session, which is connected.
+        chroot: Where Kafka lives in the tree: ``""`` or a path such as ``/kafka``.
+        timeout: Seconds that each read may take.
+    """
+
+    def __init__(self, client: KazooClient, *, chroot: str = "", timeout: float) -> None:
+        self._client = client
+        self._chroot = chroot
+        self._timeout = timeout
+
+    def registry(self) -> KafkaRegistry:
+        """Who is registered, who is the controller, and the cluster's id."""
+        cluster = self._json("/cluster/id")
+        return KafkaRegistry(
+            brokers={
+                broker: BrokerRegistration(rack=node.get("rack"), endpoints=tuple(node["endpoints"]))
+                for broker in sorted(self.broker_ids())
+                # A broker that leaves between the listing and the reading is no longer registered.
+                if (node := self._json(f"/brokers/ids/{broker}")) is not None
+            },
+            controller=self.controller(),
+            cluster_id=None if cluster is None else str(cluster["id"]),
+        )
+
+    def broker_ids(self) -> frozenset[int]:
+        """The brokers that hold a registration."""
+        return frozenset(map(int, self._children("/brokers/ids")))
+
+    def controller(self) -> int | None:
+        """The broker that holds ``/controller``; None: nobody does."""
+        node = self._json("/controller")
+        return None if node is None else int(node["brokerid"])
+
+    def topics(self) -> frozenset[str]:
+        """The topics, with those that are being deleted."""
+        return frozenset(self._children("/brokers/topics"))
+
+    def leaving_topics(self) -> frozenset[str]:
+        """The topics that are being deleted."""
+        return frozenset(self._children("/admin/delete_topics"))
+
+    def assignment(self, topic: str) -> dict[int, tuple[int, ...]]:
+        """The brokers that hold each partition of a topic; empty: there is no such topic."""
+        node = self._json(f"/brokers/topics/{topic}")
+        return {} if node is None else {int(number): tuple(brokers) for number, brokers in node["partitions"].items()}
+
+    def _children(self, path: str) -> list[str]:
+        try:
+            return list(self._client.get_children_async(self._chroot + path).get(timeout=self._timeout))
+        except NoNodeError:
+            return []
+
+    def _json(self, path: str) -> Any:
+        try:
+            value, _ = self._client.get_async(self._chroot + path).get(timeout=self._timeout)
+        except NoNodeError:
+            return None
+        return json.loads(value)
 
 
 @contextlib.contextmanager
@@ -235,21 +297,6 @@ def _read_back(reader: str, client: KazooClient | Unreadable, node: str, timeout
         return None
     except Exception as error:  # noqa: BLE001 - as above
         return Unreadable(f"sync and read on {reader}", reason(error))
-
-
-def _children(client: KazooClient, path: str, timeout: float) -> list[str]:
-    try:
-        return sorted(client.get_children_async(path).get(timeout=timeout), key=int)
-    except NoNodeError:
-        return []
-
-
-def _json(client: KazooClient, path: str, timeout: float) -> Any:
-    try:
-        value, _ = client.get_async(path).get(timeout=timeout)
-    except NoNodeError:
-        return None
-    return json.loads(value)
 
 
 def _fields(answer: str, separator: str) -> dict[str, str]:
