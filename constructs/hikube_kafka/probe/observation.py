@@ -1,9 +1,22 @@
-"""What was seen. Plain frozen data: the provider builds it in every plan, and pays for no model."""
+"""What was seen. Plain frozen data: the provider builds it in every plan, and pays for no model.
 
-from collections.abc import Mapping
+What follows from what was seen is a property here: who leads, who agrees, what is behind. Whether that is as it should
+be is for others to judge, the smoke tests by the contract and the provider by what its user expects.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hikube_kafka.kubernetes.claim import ClaimSeen
+
+Told = TypeVar("Told")
+
+
+def agreed(told: Iterable[Told | None]) -> Told | None:
+    """The one thing that all of them say; None: they differ, one of them says nothing, or nobody was asked."""
+    said = set(told)
+    return said.pop() if len(said) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,11 @@ class ServerStatus:
     def epoch(self) -> int:
         """Number of the leadership that ``zxid`` belongs to: its upper 32 bits."""
         return self.zxid >> 32
+
+    @property
+    def leads(self) -> bool:
+        """Whether it decides on its own: it leads others, or stands alone."""
+        return self.mode in {"leader", "standalone"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +133,16 @@ class Partition:
     in_sync: tuple[int, ...]
     """The replicas that are in sync (ISR)."""
 
+    @property
+    def is_online(self) -> bool:
+        """Whether it can be read and written."""
+        return self.leader is not None
+
+    @property
+    def behind(self) -> tuple[int, ...]:
+        """The replicas that are not in sync, in ascending order; where there are any, it is under-replicated."""
+        return tuple(sorted(set(self.replicas) - set(self.in_sync)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
@@ -127,6 +155,14 @@ class Metadata:
     """Advertised ``host:port`` of each broker by id."""
     topics: Mapping[str, Mapping[int, Partition] | Unreadable]
     """Partitions by number, of every topic by name, internal ones included."""
+
+    @property
+    def partitions(self) -> Iterator[tuple[str, int, Partition]]:
+        """Every partition with its topic and number; of a topic that could not be read there are none."""
+        for topic, partitions in self.topics.items():
+            if not isinstance(partitions, Unreadable):
+                for number, partition in partitions.items():
+                    yield topic, number, partition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +194,26 @@ class ZooKeeperSeen:
 
     servers: tuple[ZooKeeperServerSeen, ...] = ()
 
+    @property
+    def serving(self) -> dict[str, ServerStatus]:
+        """Status of each server that serves, by its address."""
+        return {each.address: each.status for each in self.servers if isinstance(each.status, ServerStatus)}
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """Address of each server that leads, or stands alone."""
+        return tuple(address for address, status in self.serving.items() if status.leads)
+
+    @property
+    def voting_views(self) -> dict[str, VotingView]:
+        """Whom each server that serves takes for the ensemble, by its address."""
+        return {each.address: each.voting_view for each in self.servers if isinstance(each.voting_view, VotingView)}
+
+    @property
+    def registries(self) -> dict[str, KafkaRegistry]:
+        """What each server has of Kafka, by its address."""
+        return {each.address: each.kafka for each in self.servers if isinstance(each.kafka, KafkaRegistry)}
+
     def server(self, address: str) -> ZooKeeperServerSeen:
         """Give the server asked for under an address; a server nobody looked at is unreadable."""
         for server in self.servers:
@@ -174,6 +230,26 @@ class KafkaSeen:
     brokers: tuple[BrokerSeen, ...] = ()
     topic_configs: Mapping[str, TopicConfig | Unreadable] = field(default_factory=dict)
     """Of every topic that any broker named, by name."""
+
+    @property
+    def views(self) -> tuple[Metadata, ...]:
+        """The cluster as each broker that answers describes it."""
+        return tuple(broker.metadata for broker in self.brokers if isinstance(broker.metadata, Metadata))
+
+    @property
+    def silent(self) -> tuple[Unreadable, ...]:
+        """Why each broker that does not answer does not."""
+        return tuple(broker.metadata for broker in self.brokers if isinstance(broker.metadata, Unreadable))
+
+    @property
+    def controller(self) -> int | None:
+        """The controller that all brokers name; None: they name none, or do not agree."""
+        return agreed(view.controller for view in self.views)
+
+    @property
+    def cluster_id(self) -> str | None:
+        """The cluster id of all brokers that name any; None: they name none, or different ones."""
+        return agreed(view.cluster_id for view in self.views if view.cluster_id)
 
     def broker(self, address: str) -> BrokerSeen:
         """Give the broker asked for under an address; a broker nobody looked at is unreadable."""
@@ -231,3 +307,8 @@ class Observation:
     read_backs: tuple[ReadBack, ...] = ()
     kafka: KafkaSeen = KafkaSeen()
     kubernetes: KubernetesSeen = KubernetesSeen()
+
+    @property
+    def anything_answers(self) -> bool:
+        """Whether any ZooKeeper server or any broker answers."""
+        return bool(self.zookeeper.serving or self.kafka.views)

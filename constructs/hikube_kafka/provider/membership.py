@@ -12,7 +12,7 @@ from functools import partial
 
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
-from hikube_kafka.probe.observation import ServerStatus, VotingView
+from hikube_kafka.probe.observation import agreed
 from hikube_kafka.probe.zookeeper import observe_zookeeper
 
 _SETTLE_SECONDS = 120.0
@@ -34,8 +34,7 @@ class Membership:
     @property
     def voters(self) -> frozenset[int] | None:
         """The voters that all servers agree on; None: they do not, or none serves."""
-        views = set(self.views.values())
-        return next(iter(views)) if len(views) == 1 else None
+        return agreed(self.views.values())
 
     @property
     def leader(self) -> int | None:
@@ -188,14 +187,10 @@ def look(addresses: Mapping[int, str]) -> Membership:
         addresses: ``host:port`` of each server.
     """
     ids = {address: server for server, address in addresses.items()}
-    seen = observe_zookeeper(list(ids), timeout=_LOOK_SECONDS).servers
+    seen = observe_zookeeper(list(ids), timeout=_LOOK_SECONDS)
     return Membership(
-        modes={ids[each.address]: each.status.mode for each in seen if isinstance(each.status, ServerStatus)},
-        views={
-            ids[each.address]: frozenset(each.voting_view.voters)
-            for each in seen
-            if isinstance(each.status, ServerStatus) and isinstance(each.voting_view, VotingView)
-        },
+        modes={ids[address]: status.mode for address, status in seen.serving.items()},
+        views={ids[address]: frozenset(view.voters) for address, view in seen.voting_views.items()},
     )
 
 

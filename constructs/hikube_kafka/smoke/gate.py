@@ -10,7 +10,7 @@ from hikube_kafka.kafka.errors import MissingCredentialError
 from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.probe.contract import observe
-from hikube_kafka.probe.observation import Metadata, Observation, ServerStatus, Unreadable
+from hikube_kafka.probe.observation import Observation, Unreadable
 from hikube_kafka.probe.route import Route, open_route
 from hikube_kafka.smoke.canary import CanaryRun, run_canary
 from hikube_kafka.smoke.checks import CANARY, observed
@@ -96,7 +96,7 @@ def run(
         findings=(*findings, *_judged(contract, flown)),
         stages=tuple(clock.stages),
         looks=looks,
-        reached=_anything_answers(observation),
+        reached=observation.anything_answers,
         latency=_latency(flown),
     )
 
@@ -164,7 +164,7 @@ def _settle(
 
 
 def _canary(contract: Contract, credentials: Credentials, observation: Observation) -> CanaryRun | Unreadable:
-    if not any(isinstance(broker.metadata, Metadata) for broker in observation.kafka.brokers):
+    if not observation.kafka.views:
         return Unreadable("canary", "no broker answers")
     return run_canary(contract, credentials)
 
@@ -182,12 +182,6 @@ def _judged(contract: Contract, flown: CanaryRun | Unreadable | None) -> Iterato
             )
         else:
             yield check(contract, flown)
-
-
-def _anything_answers(observation: Observation) -> bool:
-    return any(isinstance(server.status, ServerStatus) for server in observation.zookeeper.servers) or any(
-        isinstance(broker.metadata, Metadata) for broker in observation.kafka.brokers
-    )
 
 
 def _latency(flown: CanaryRun | Unreadable | None) -> Latency | None:

@@ -1,6 +1,6 @@
 """``hikube_kafka_quorum``: what ZooKeeper and Kafka say of themselves."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hikube_kafka.kafka.errors import Denied, Unreachable
@@ -85,7 +85,7 @@ class QuorumDataSource(DataSource):
             reason = (
                 f"not read yet: the provider's settings are unknown before the apply ({', '.join(settings.unknown)})"
             )
-            return {**_answer((), None, None), **_expectations(config), "healthy": False, "reasons": [reason]}
+            return {**_answer(None, None), **_expectations(config), "healthy": False, "reasons": [reason]}
         from hikube_kafka.probe.kafka import observe_kafka  # noqa: PLC0415 - loaded where a cluster is read
 
         unread: list[str] = []
@@ -98,8 +98,7 @@ class QuorumDataSource(DataSource):
         if addresses:
             kafka = observe_kafka(_split(addresses), settings.security)
         reasons = [*(unread or _zookeeper_reasons(zookeeper, config)), *_kafka_reasons(kafka, zookeeper, config)]
-        views = _views(kafka)
-        if not views and not (zookeeper and _modes(zookeeper)):
+        if not (kafka and kafka.views) and not (zookeeper and zookeeper.serving):
             raise Refusal(
                 Diagnostic(
                     "Nothing can be read of the cluster",
@@ -107,7 +106,7 @@ class QuorumDataSource(DataSource):
                 )
             )
         return {
-            **_answer(views, zookeeper, kafka),
+            **_answer(zookeeper, kafka),
             **_expectations(config),
             "healthy": not reasons,
             "reasons": reasons,
@@ -120,8 +119,7 @@ class QuorumDataSource(DataSource):
             Unreachable: It is in Kubernetes, and none of its pods is within reach.
             Denied: It is in Kubernetes, and the kubeconfig is at fault.
         """
-        from hikube_kafka.probe.observation import VotingView  # noqa: PLC0415 - loaded where a cluster is read
-        from hikube_kafka.probe.zookeeper import observe_zookeeper  # noqa: PLC0415
+        from hikube_kafka.probe.zookeeper import observe_zookeeper  # noqa: PLC0415 - loaded where a cluster is read
 
         settings = self._session.settings
         if settings.zookeeper_servers:
@@ -137,8 +135,7 @@ class QuorumDataSource(DataSource):
         while True:
             dial = cluster.zookeeper(asked)
             seen = observe_zookeeper(list(dial), chroot=reach.zookeeper_chroot or "", dial=dial)
-            views = [each.voting_view for each in seen.servers if isinstance(each.voting_view, VotingView)]
-            voters = {voter for view in views for voter in view.voters}
+            voters = {voter for view in seen.voting_views.values() for voter in view.voters}
             if expected is not None or not voters - asked:
                 return seen
             asked |= voters
@@ -161,36 +158,23 @@ def _split(addresses: str) -> list[str]:
     return [address.strip() for address in addresses.split(",")]
 
 
-def _views(kafka: "KafkaSeen | None") -> "tuple[Metadata, ...]":
-    from hikube_kafka.probe.observation import Metadata  # noqa: PLC0415
-
-    return tuple(broker.metadata for broker in kafka.brokers if isinstance(broker.metadata, Metadata)) if kafka else ()
-
-
-def _modes(zookeeper: "ZooKeeperSeen") -> dict[str, str]:
-    """The mode of each server that serves, by its address."""
-    from hikube_kafka.probe.observation import ServerStatus  # noqa: PLC0415
-
-    return {each.address: each.status.mode for each in zookeeper.servers if isinstance(each.status, ServerStatus)}
-
-
-def _answer(
-    views: "Sequence[Metadata]", zookeeper: "ZooKeeperSeen | None", kafka: "KafkaSeen | None"
-) -> dict[str, Any]:
-    modes = _modes(zookeeper) if zookeeper else {}
-    leaders = [address for address, mode in modes.items() if mode in {"leader", "standalone"}]
-    controllers = {view.controller for view in views}
-    clusters = {view.cluster_id for view in views if view.cluster_id}
+def _answer(zookeeper: "ZooKeeperSeen | None", kafka: "KafkaSeen | None") -> dict[str, Any]:
+    serving = zookeeper.serving if zookeeper else {}
+    leaders = zookeeper.leaders if zookeeper else ()
+    views = kafka.views if kafka else ()
     return {
         "zookeeper": [
-            {"address": server.address, "mode": modes.get(server.address)}
+            {
+                "address": server.address,
+                "mode": serving[server.address].mode if server.address in serving else None,
+            }
             for server in (zookeeper.servers if zookeeper else ())
         ],
         "zookeeper_leader": leaders[0] if len(leaders) == 1 else None,
         "brokers": sorted({broker for view in views for broker in view.brokers}),
-        "controller": controllers.pop() if len(controllers) == 1 else None,
-        "cluster_id": clusters.pop() if len(clusters) == 1 else None,
-        "topics": max((len(view.topics) for view in views), default=None) if kafka else None,
+        "controller": kafka.controller if kafka else None,
+        "cluster_id": kafka.cluster_id if kafka else None,
+        "topics": max((len(view.topics) for view in views), default=None),
         "under_replicated_partitions": max((len(_behind(view)) for view in views), default=None),
         "offline_partitions": max((len(_offline(view)) for view in views), default=None),
     }
@@ -205,15 +189,14 @@ def _zookeeper_reasons(zookeeper: "ZooKeeperSeen | None", config: State) -> Iter
                 "kubernetes.zookeeper_release to look at"
             )
         return
-    modes = _modes(zookeeper)
+    serving, leaders = zookeeper.serving, zookeeper.leaders
     for server in zookeeper.servers:
-        if server.address not in modes:
+        if server.address not in serving:
             yield str(server.status)
-    leading = [address for address, mode in modes.items() if mode in {"leader", "standalone"}]
-    if len(leading) != 1:
-        yield f"{len(leading)} ZooKeeper servers lead: {', '.join(leading) or 'none'}"
-    if expected is not None and len(modes) != expected:
-        yield f"{len(modes)} ZooKeeper servers serve, {expected} are expected"
+    if len(leaders) != 1:
+        yield f"{len(leaders)} ZooKeeper servers lead: {', '.join(leaders) or 'none'}"
+    if expected is not None and len(serving) != expected:
+        yield f"{len(serving)} ZooKeeper servers serve, {expected} are expected"
 
 
 def _kafka_reasons(kafka: "KafkaSeen | None", zookeeper: "ZooKeeperSeen | None", config: State) -> Iterator[str]:
@@ -222,33 +205,26 @@ def _kafka_reasons(kafka: "KafkaSeen | None", zookeeper: "ZooKeeperSeen | None",
         if expected is not None:
             yield "expected_brokers is set, but the provider has no bootstrap_servers to look at"
         return
-    from hikube_kafka.probe.observation import Unreadable  # noqa: PLC0415
-
-    for broker in kafka.brokers:
-        if isinstance(broker.metadata, Unreadable):
-            yield str(broker.metadata)
-    views = _views(kafka)
-    if views:
-        yield from _membership_reasons(views, zookeeper, expected)
-        yield from _partition_reasons(views)
+    for unread in kafka.silent:
+        yield str(unread)
+    if kafka.views:
+        yield from _membership_reasons(kafka, zookeeper, expected)
+        yield from _partition_reasons(kafka.views)
 
 
-def _membership_reasons(
-    views: "Sequence[Metadata]", zookeeper: "ZooKeeperSeen | None", expected: int | None
-) -> Iterator[str]:
-    from hikube_kafka.probe.observation import KafkaRegistry  # noqa: PLC0415
-
+def _membership_reasons(kafka: "KafkaSeen", zookeeper: "ZooKeeperSeen | None", expected: int | None) -> Iterator[str]:
+    views = kafka.views
     named = sorted({tuple(sorted(view.brokers)) for view in views})
     if len(named) > 1:
         yield f"the brokers do not agree on who they are: {_lists(named)}"
     if expected is not None and any(len(each) != expected for each in named):
         yield f"brokers {_lists(named)} are there, {expected} are expected"
-    registries = [server.kafka for server in (zookeeper.servers if zookeeper else ())]
-    registered = sorted({tuple(sorted(each.brokers)) for each in registries if isinstance(each, KafkaRegistry)})
+    registries = zookeeper.registries if zookeeper else {}
+    registered = sorted({tuple(sorted(each.brokers)) for each in registries.values()})
     if registered and registered != named:
         yield f"ZooKeeper has registered {_lists(registered)}, the brokers' metadata has {_lists(named)}"
-    controllers = {view.controller for view in views}
-    if len(controllers) > 1 or None in controllers:
+    if kafka.controller is None:
+        controllers = {view.controller for view in views}
         yield f"no controller is agreed on: {', '.join(sorted(map(str, controllers)))}"
     clusters = sorted({str(view.cluster_id) for view in views})
     if len(clusters) > 1:
@@ -265,23 +241,11 @@ def _partition_reasons(views: "Sequence[Metadata]") -> Iterator[str]:
 
 
 def _offline(view: "Metadata") -> list[str]:
-    return [
-        f"{topic}-{number}"
-        for topic, partitions in view.topics.items()
-        if isinstance(partitions, Mapping)
-        for number, partition in partitions.items()
-        if partition.leader is None
-    ]
+    return [f"{topic}-{number}" for topic, number, partition in view.partitions if not partition.is_online]
 
 
 def _behind(view: "Metadata") -> list[str]:
-    return [
-        f"{topic}-{number}"
-        for topic, partitions in view.topics.items()
-        if isinstance(partitions, Mapping)
-        for number, partition in partitions.items()
-        if set(partition.in_sync) < set(partition.replicas)
-    ]
+    return [f"{topic}-{number}" for topic, number, partition in view.partitions if partition.behind]
 
 
 def _lists(each: Sequence[tuple[int, ...]]) -> str:

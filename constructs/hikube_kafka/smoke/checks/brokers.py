@@ -1,10 +1,13 @@
 """Checks of the brokers: who is there, who they say they are, what they were told."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
-from hikube_kafka.probe.observation import KafkaRegistry, Metadata, Observation, Unreadable
+from hikube_kafka.probe.observation import KafkaRegistry, Metadata, Observation, Unreadable, agreed
 from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import BrokerExpected, Contract
+
+Told = TypeVar("Told")
 
 
 @check(
@@ -86,23 +89,11 @@ def in_metadata(contract: Contract, seen: Observation) -> Outcome:
 )
 def one_cluster_id(contract: Contract, seen: Observation) -> Outcome:
     """From each broker's metadata and each ZooKeeper server's ``/cluster/id``."""
-    named: dict[str, str | None] = {}
-    unread: list[Unreadable] = []
-    for broker, view in views(contract, seen):
-        if isinstance(view, Unreadable):
-            unread.append(view)
-        else:
-            named[name(broker)] = view.cluster_id
-    for address, registry in _registries(contract, seen):
-        if isinstance(registry, Unreadable):
-            unread.append(registry)
-        else:
-            named[f"ZooKeeper server {address}"] = registry.cluster_id
-    ids = set(named.values())
-    agree = len(ids) == 1 and None not in ids
+    named, unread = _named(contract, seen, lambda view: view.cluster_id)
+    agree = agreed(named.values()) is not None
     return Outcome(
         expected="one cluster id",
-        seen=f"cluster id {listed(ids)}",
+        seen=f"cluster id {listed(set(named.values()))}",
         wrong=[] if agree else [f"{who} names {id_ or 'none'}" for who, id_ in named.items()],
         unread=unread,
     )
@@ -116,24 +107,11 @@ def one_cluster_id(contract: Contract, seen: Observation) -> Outcome:
 )
 def one_controller(contract: Contract, seen: Observation) -> Outcome:
     """From each broker's metadata and each ZooKeeper server's ``/controller``."""
-    named: dict[str, int | None] = {}
-    unread: list[Unreadable] = []
-    for broker, view in views(contract, seen):
-        if isinstance(view, Unreadable):
-            unread.append(view)
-        else:
-            named[name(broker)] = view.controller
-    for address, registry in _registries(contract, seen):
-        if isinstance(registry, Unreadable):
-            unread.append(registry)
-        else:
-            named[f"ZooKeeper server {address}"] = registry.controller
-    controllers = set(named.values())
-    declared = {broker.id for broker in contract.kafka.brokers}
-    agree = len(controllers) == 1 and controllers <= declared
+    named, unread = _named(contract, seen, lambda view: view.controller)
+    agree = agreed(named.values()) in {broker.id for broker in contract.kafka.brokers}
     return Outcome(
         expected="one controller, named by all",
-        seen=f"broker {listed(controllers)}, named by all",
+        seen=f"broker {listed(set(named.values()))}, named by all",
         wrong=[]
         if agree
         else [f"{who} names {'none' if id_ is None else f'broker {id_}'}" for who, id_ in named.items()],
@@ -223,6 +201,22 @@ def views(contract: Contract, seen: Observation) -> Iterator[tuple[BrokerExpecte
 def _registries(contract: Contract, seen: Observation) -> Iterator[tuple[str, KafkaRegistry | Unreadable]]:
     for server in contract.zookeeper.servers:
         yield server.address, seen.zookeeper.server(server.address).kafka
+
+
+def _named(
+    contract: Contract, seen: Observation, of: Callable[[Metadata | KafkaRegistry], Told]
+) -> tuple[dict[str, Told], list[Unreadable]]:
+    """What each broker's metadata and each ZooKeeper server's tree name, by who names it, and what was not read."""
+    named: dict[str, Told] = {}
+    unread: list[Unreadable] = []
+    told = [(name(broker), view) for broker, view in views(contract, seen)]
+    kept = [(f"ZooKeeper server {address}", registry) for address, registry in _registries(contract, seen)]
+    for who, answer in (*told, *kept):
+        if isinstance(answer, Unreadable):
+            unread.append(answer)
+        else:
+            named[who] = of(answer)
+    return named, unread
 
 
 def _differences(contract: Contract, present: Mapping[int, object], where: str) -> Iterator[str]:

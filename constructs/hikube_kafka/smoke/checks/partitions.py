@@ -22,7 +22,7 @@ def online(contract: Contract, seen: Observation) -> Outcome:
     wrong = _by_topic(
         partitions,
         lambda _topic, partition: (
-            f"no leader; replicas on brokers {listed(sorted(partition.replicas))}" if partition.leader is None else ""
+            f"no leader; replicas on brokers {listed(sorted(partition.replicas))}" if not partition.is_online else ""
         ),
     )
     return _outcome("all online", partitions, wrong, unread)
@@ -38,7 +38,7 @@ def in_sync(contract: Contract, seen: Observation) -> Outcome:
     partitions, unread = _partitions(contract, seen)
 
     def behind(_topic: str, partition: Partition) -> str:
-        missing = sorted(set(partition.replicas) - set(partition.in_sync))
+        missing = partition.behind
         return f"not in sync: broker{'s' * (len(missing) > 1)} {listed(missing)}" if missing else ""
 
     return _outcome("all in sync", partitions, _by_topic(partitions, behind), unread)
@@ -79,11 +79,8 @@ def _partitions(contract: Contract, seen: Observation) -> tuple[list[_UNDER_TEST
         if isinstance(view, Unreadable):
             unread.append(view)
             continue
-        for topic, content in view.topics.items():
-            if isinstance(content, Unreadable):
-                unread.append(content)
-            else:
-                partitions += [(topic, number, partition) for number, partition in content.items()]
+        partitions += view.partitions
+        unread += [content for content in view.topics.values() if isinstance(content, Unreadable)]
     return partitions, unread
 
 

@@ -52,7 +52,7 @@ def one_leader(contract: Contract, seen: Observation) -> Outcome:
     leaders = [
         _name(server)
         for server, status in _statuses(contract, seen)
-        if isinstance(status, ServerStatus) and (status.mode == "leader" or (alone and status.mode == "standalone"))
+        if isinstance(status, ServerStatus) and status.leads and (alone or status.mode == "leader")
     ]
     unread = [status for _, status in _statuses(contract, seen) if isinstance(status, Unreadable)]
     # While a server is out of sight, the leader may be that one: then nothing wrong has been seen yet.
