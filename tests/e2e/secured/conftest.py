@@ -91,6 +91,7 @@ class Door:
 class Secured:
     """The brokers, and who else issues certificates."""
 
+    directory: str
     doors: Mapping[str, Door]
     stranger: Authority
 
@@ -166,6 +167,6 @@ def secured(declare_ensemble: Callable[..., Any], tmp_path_factory: pytest.TempP
                 contract=contract,
                 key=opener,
             )
-        yield Secured(doors=doors, stranger=stranger)
+        yield Secured(directory=declaration.directory, doors=doors, stranger=stranger)
     finally:
         destroy(declaration.directory, keep_data=False)

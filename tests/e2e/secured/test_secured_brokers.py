@@ -10,6 +10,10 @@ from uuid import uuid4
 
 import pytest
 
+from hikube_kafka.ensemble import tools
+from hikube_kafka.ensemble.configuration import render_properties
+from hikube_kafka.kafka.security import Credentials
+
 DOORS = ("TLS", "SCRAM", "PLAIN")
 SECRETS = ("alice-s3cret", "mallory-s3cret", "PRIVATE KEY")
 pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
@@ -89,6 +93,25 @@ def test_the_gate_says_why_it_is_not_let_in(secured: Any, wrong: str, tmp_path: 
     assert code == 1, told
     assert says in told
     assert hides_secrets(told)
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_kafka_s_own_tools_are_let_in_with_the_same_credentials(secured: Any, name: str, tmp_path: Path) -> None:
+    door = secured.doors[name]
+    environment = {f"HIKUBE_KAFKA_{part.upper()}": value for part, value in door.key.items()}
+    credentials = Credentials.from_environment(door.protocol, door.mechanism, environment)
+    properties = tmp_path / "client.properties"
+    properties.write_text(render_properties(credentials.java()))
+    line = tools.command(secured.directory, "configs", ["--describe", "--entity-type", "brokers", "--entity-name", "0"])
+    line[line.index("--bootstrap-server") + 1] = door.bootstrap
+
+    done = subprocess.run(
+        [*line, "--command-config", str(properties)], capture_output=True, text=True, timeout=100, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Dynamic configs for broker 0" in done.stdout
+    assert hides_secrets(done.stdout + done.stderr)
 
 
 def provider(door: Any, key: Mapping[str, str]) -> dict[str, Any]:
