@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hikube_kafka.ensemble import Patience
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.jars import provide
-from hikube_kafka.ensemble.waiting import Conduct
 from scripts.charts import regenerate as charts
 from scripts.definitions import regenerate as definitions
 from scripts.reference import regenerate as reference

@@ -268,8 +268,8 @@ def local_kafka(
 def local_jars() -> None:
     """Bring the jars of Kafka and ZooKeeper into the cache, unless they are there."""
     from hikube_kafka.ensemble import EnsembleError, Patience
+    from hikube_kafka.ensemble.conduct import Conduct
     from hikube_kafka.ensemble.jars import provide
-    from hikube_kafka.ensemble.waiting import Conduct
 
     try:
         folder = provide(None, Conduct(progress=typer.echo, cancelled=lambda: False, patience=Patience()))

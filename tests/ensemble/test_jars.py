@@ -1,6 +1,7 @@
 """Jars come through Maven once, whole or not at all. Maven is a script here; the real one brings them for every run."""
 
 import dataclasses
+import fcntl
 import os
 import stat
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from hikube_kafka.ensemble import JarsError, jars
-from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
+from hikube_kafka.ensemble.conduct import Conduct, Patience
+from hikube_kafka.waiting import Stopped
 
 CONDUCT = Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience())
 NAMES = ("kafka_2.13-3.9.2", "kafka-clients-3.9.2", "zookeeper-3.8.4", "slf4j-api-1.7.36", "scala-library-2.13.15")
@@ -113,7 +115,19 @@ def test_jars_that_are_missing_or_broken_are_named_and_not_kept(
 
 def test_ctrl_c_ends_maven_and_leaves_no_cache(maven: Maven, cache: Path) -> None:
     maven.does("signal.pause()")
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         jars.provide(None, dataclasses.replace(CONDUCT, cancelled=lambda: maven.runs == 1))
     assert not cache.exists()
     assert [each.name for each in cache.parent.iterdir() if each.is_dir()] == []
+
+
+def test_a_fetch_of_another_process_is_not_waited_for_without_an_end(
+    maven: Maven, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jars, "_FETCH_SECONDS", 0.2)
+    cache.parent.mkdir(parents=True)
+    with (cache.parent / f".{cache.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(JarsError, match=r"more than 0.2 s and holds .*\.lock: end it"):
+            jars.provide(None, CONDUCT)
+    assert maven.runs == 0

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from hikube_kafka.ensemble import Patience, apply, destroy, jars
-from hikube_kafka.ensemble.waiting import Conduct
+from hikube_kafka.ensemble.conduct import Conduct
 
 
 @pytest.mark.ensemble

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.ensemble.configuration import CONSOLE_LOG
 from hikube_kafka.ensemble.processes import RunningServer, running_servers, start, stop
-from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
+from hikube_kafka.waiting import Stopped
 
 PATIENT = Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience())
 OBEDIENT = "import signal; signal.pause()"
@@ -101,7 +102,7 @@ def test_a_cancelled_wait_ends_and_leaves_the_server(directory: Path) -> None:
     assert PATIENT.until((directory / "ready").exists, 30)
     found: RunningServer = running_servers(directory)["broker-0"]
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         stop([found], Conduct(progress=lambda _: None, cancelled=lambda: True, patience=Patience()))
 
     assert found.is_alive()

@@ -15,7 +15,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from hikube_kafka.ensemble import jars
-from hikube_kafka.ensemble.waiting import Conduct, Patience
+from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.provider.membership import Ensemble, Membership, look
 from hikube_kafka.spec.targets.local import LocalLayout

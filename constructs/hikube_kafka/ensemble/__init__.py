@@ -7,6 +7,7 @@ The public names, all synchronous:
 * :func:`stop` stops and keeps the data; :func:`destroy` may remove it.
 """
 
+from hikube_kafka.ensemble.conduct import Patience
 from hikube_kafka.ensemble.errors import (
     ApplyInterruptedError,
     BrokerHoldsReplicasError,
@@ -29,7 +30,6 @@ from hikube_kafka.ensemble.observation import (
     observe,
     status,
 )
-from hikube_kafka.ensemble.waiting import Patience
 
 __all__ = [
     "ApplyInterruptedError",

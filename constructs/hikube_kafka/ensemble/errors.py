@@ -27,14 +27,20 @@ class JarsError(EnsembleError):
 
 
 class DirectoryBusyError(EnsembleError):
-    """Another process is changing the same ensemble."""
+    """Another process is changing the same ensemble.
 
-    def __init__(self, directory: Path, holder: str) -> None:
+    Attributes:
+        holder: its process id.
+        seconds: how long it was waited for.
+    """
+
+    def __init__(self, directory: Path, holder: str, seconds: float) -> None:
         self.directory = directory
         self.holder = holder
+        self.seconds = seconds
         super().__init__(
-            f"The ensemble in {directory} is being changed by another process (pid {holder or 'unknown'}): "
-            "wait until it is done, or end it, and apply again."
+            f"Another process (pid {holder or 'unknown'}) is changing the ensemble in {directory}, and was not done "
+            f"within {seconds:g} s: wait until it is done, or end it, and apply again."
         )
 
 

@@ -11,8 +11,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.errors import JarsError
-from hikube_kafka.ensemble.waiting import Conduct
 from hikube_kafka.spec.versions import KAFKA_VERSION
 
 _POM = Path(__file__).with_name("pom.xml")
@@ -61,7 +61,7 @@ def provide(kafka_home: str | None, conduct: Conduct) -> Path:
 
     Raises:
         JarsError: Maven could not fetch them, or they are not what they should be.
-        Cancelled: the caller wants to stop.
+        Stopped: the caller wants to stop.
     """
     folder = named_folder(kafka_home)
     if folder is not None:
@@ -70,8 +70,13 @@ def provide(kafka_home: str | None, conduct: Conduct) -> Path:
     if _is_complete(cache):
         return cache
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with (cache.parent / f".{cache.name}.lock").open("w") as lock:
-        conduct.until(lambda: _try_lock(lock.fileno()), _FETCH_SECONDS)
+    path = cache.parent / f".{cache.name}.lock"
+    with path.open("w") as lock:
+        if not conduct.until(lambda: _try_lock(lock.fileno()), _FETCH_SECONDS):
+            raise JarsError(
+                f"Another process has been fetching Kafka {KAFKA_VERSION} for more than {_FETCH_SECONDS} s and holds "
+                f"{path}: end it, and apply again."
+            )
         if not _is_complete(cache):  # somebody else may have fetched them while this call waited
             _fetch(cache, conduct)
     return cache

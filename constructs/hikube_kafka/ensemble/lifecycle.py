@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hikube_kafka.ensemble import jars, preflight
+from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.ensemble.configuration import (
     DECLARATION_FILE,
     digest,
@@ -37,8 +38,8 @@ from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addres
 from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start
 from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
-from hikube_kafka.ensemble.waiting import Cancelled, Conduct, Patience
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
+from hikube_kafka.waiting import Stopped
 
 _LOCK_FILE = ".lock"
 _STEADY_LOOKS = 3
@@ -174,7 +175,7 @@ def _changing(directory: Path, name: str, conduct: Conduct) -> Iterator[None]:
     try:
         lock = _lock(directory, conduct)
         yield
-    except Cancelled:
+    except Stopped:
         raise ApplyInterruptedError(sorted(running_servers(directory))) from None
     finally:
         if lock is not None:
@@ -203,7 +204,7 @@ def _lock(directory: Path, conduct: Conduct) -> int:
         return bool(held)
 
     if not conduct.until(taken, conduct.patience.lock):
-        raise DirectoryBusyError(directory, path.read_text("ascii"))
+        raise DirectoryBusyError(directory, path.read_text("ascii"), conduct.patience.lock)
     os.truncate(held[0], 0)
     os.write(held[0], str(os.getpid()).encode())
     return held[0]

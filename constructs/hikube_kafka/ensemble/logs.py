@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from hikube_kafka.ensemble.conduct import POLL_SECONDS
 from hikube_kafka.ensemble.configuration import CONSOLE_LOG, SERVER_LOG
-from hikube_kafka.ensemble.waiting import POLL_SECONDS
 
 _SHOWN = 20
 _CAUSE = 8

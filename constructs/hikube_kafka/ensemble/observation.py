@@ -9,6 +9,7 @@ from typing import Literal
 
 import psutil
 
+from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.ensemble.configuration import (
     DECLARATION_FILE,
     SERVER_LOG,
@@ -22,7 +23,6 @@ from hikube_kafka.ensemble.configuration import (
 from hikube_kafka.ensemble.errors import shortened
 from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
 from hikube_kafka.ensemble.processes import RunningServer, running_servers
-from hikube_kafka.ensemble.waiting import Conduct, Patience
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind
 
 State = Literal["running", "stopped", "configuration differs", "not in sync", "not declared"]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.configuration import CONSOLE_LOG, configuration_file
-from hikube_kafka.ensemble.waiting import Conduct
 from hikube_kafka.spec.ensemble import ServerProcess
 
 _MARK = "-Dhikube.ensemble="
@@ -129,7 +129,7 @@ def stop(servers: list[RunningServer], conduct: Conduct) -> None:
     """Ask the servers to end, all at once; end those that do not within the patience.
 
     Raises:
-        Cancelled: the caller wants to stop; the servers have been asked by then.
+        Stopped: the caller wants to stop; the servers have been asked by then.
     """
     for server in servers:
         _send(server, psutil.Process.terminate)
@@ -144,7 +144,7 @@ def kill(servers: list[RunningServer], conduct: Conduct) -> None:
     """End the servers at once: a next start, if there is one, has to recover their logs.
 
     Raises:
-        Cancelled: the caller wants to stop; the servers have been killed by then.
+        Stopped: the caller wants to stop; the servers have been killed by then.
     """
     for server in servers:
         _send(server, psutil.Process.kill)

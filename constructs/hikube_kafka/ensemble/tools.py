@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.ensemble.configuration import read_declaration
 from hikube_kafka.ensemble.errors import EnsembleError
 from hikube_kafka.ensemble.jars import provide
 from hikube_kafka.ensemble.java import java_command, java_problems
 from hikube_kafka.ensemble.lifecycle import resolved
 from hikube_kafka.ensemble.living import plaintext_listener
-from hikube_kafka.ensemble.waiting import Conduct, Patience
 
 TOOLS = {
     "configs": "kafka.admin.ConfigCommand",

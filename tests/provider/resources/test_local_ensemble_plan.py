@@ -213,7 +213,7 @@ UNCHANGED = (
     PreflightError("demo", ["no Java"]),
     QuorumChangeError(HERE, [1], [1, 2, 3]),
     BrokerHoldsReplicasError(1, ["orders-0"]),
-    DirectoryBusyError(HERE, "17"),
+    DirectoryBusyError(HERE, "17", 10),
     JarsError("Maven ended with code 1"),
 )
 """After these everything is as it was before."""
@@ -295,7 +295,7 @@ def test_a_change_that_failed_on_its_way_records_what_runs(
 
 
 def test_a_destroy_that_failed_is_an_error(ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch) -> None:
-    failing(monkeypatch, DirectoryBusyError(HERE, "17"))
+    failing(monkeypatch, DirectoryBusyError(HERE, "17", 10))
     refusal = refusal_of(ensembles.delete, state())
     assert refusal.diagnostics[0].summary == "Ensemble demo: could not stop all servers"
     assert "pid 17" in refusal.diagnostics[0].detail

@@ -1,14 +1,11 @@
-"""Waiting for a condition, with a deadline and an ear for Ctrl-C."""
+"""How a long call behaves towards its caller: what it tells, how long it waits, and that it can be ended."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hikube_kafka.waiting import until
+
 POLL_SECONDS = 0.1
-
-
-class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
-    """The wait was cancelled; the public functions turn it into an ApplyInterruptedError."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +41,6 @@ class Conduct:
             False when it did not hold within ``seconds``.
 
         Raises:
-            Cancelled: the caller wants to stop.
+            Stopped: the caller wants to stop; the public functions turn it into an ApplyInterruptedError.
         """
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if self.cancelled():
-                raise Cancelled
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL_SECONDS)
-        return True
+        return until(condition, seconds, self.cancelled, every=POLL_SECONDS)
