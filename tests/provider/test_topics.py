@@ -3,9 +3,9 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from types import MethodType, SimpleNamespace
+from types import MethodType
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -21,7 +21,8 @@ from hikube_kafka.provider import topics as module
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
-from hikube_kafka.provider.topics import KafkaCluster, Layout, NewTopic, Stopped
+from hikube_kafka.provider.topics import KafkaCluster, Layout, NewTopic
+from hikube_kafka.waiting import Stopped
 
 Answer = Layout | Exception
 
@@ -94,40 +95,46 @@ def test_a_dead_cluster_costs_its_seconds_once_and_not_once_per_topic() -> None:
     assert cluster.asked == 1
 
 
-PATIENCE = {name: getattr(module, name) for name in ("_ARRIVAL_SECONDS", "_RETURN_SECONDS", "_POLL_SECONDS")}
+PATIENCE = {name: getattr(module, name) for name in ("_ARRIVAL_SECONDS", "_RETURN_SECONDS")}
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The real patience, on a clock that only the pauses between two looks move; every pause is noted."""
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The real patience; how long each wait for the cluster would last is noted, and it ends at once."""
     noted: list[float] = []
+
+    def end_at_once(condition: Callable[[], Any], seconds: float, *_: Any, **__: Any) -> Any:
+        noted.append(max(seconds, 0))
+        return condition()
+
     for name, seconds in PATIENCE.items():
         monkeypatch.setattr(module, name, seconds)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: sum(noted)))
-    monkeypatch.setattr(Scripted, "pause", lambda _cluster: noted.append(PATIENCE["_POLL_SECONDS"]))
+    monkeypatch.setattr(module, "until", end_at_once)
     return noted
 
 
-def test_a_deletion_waits_a_moment_for_a_cluster_that_nothing_starts(pauses: list[float]) -> None:
+def test_a_deletion_waits_a_moment_for_a_cluster_that_nothing_starts(waits: list[float]) -> None:
     topics = topics_of(Scripted(DEAD))
-    assert "does not answer" in refusal_of(topics.delete, _state("orders")).diagnostics[0].summary
-    assert sum(pauses) == PATIENCE["_RETURN_SECONDS"]
+    refusal = refusal_of(topics.delete, _state("orders"))
+    assert "does not answer" in refusal.diagnostics[0].summary
+    assert "(connection refused; waited 5 s for it)" in refusal.diagnostics[0].detail
+    assert sum(waits) == PATIENCE["_RETURN_SECONDS"]
     refusal_of(topics.delete, _state("invoices"))
-    assert sum(pauses) == PATIENCE["_RETURN_SECONDS"], "once, and not once per topic"
+    assert sum(waits) == PATIENCE["_RETURN_SECONDS"], "once, and not once per topic"
 
 
-def test_a_creation_after_a_deletion_still_waits_for_a_cluster_that_is_starting(pauses: list[float]) -> None:
+def test_a_creation_after_a_deletion_still_waits_for_a_cluster_that_is_starting(waits: list[float]) -> None:
     topics = topics_of(Scripted(DEAD))
     refusal_of(topics.delete, _state("orders"))
     refusal_of(topics.create, _state("invoices"))
-    assert sum(pauses) == PATIENCE["_ARRIVAL_SECONDS"]
+    assert sum(waits) == PATIENCE["_ARRIVAL_SECONDS"]
 
 
-def test_a_deletion_waits_for_brokers_that_this_apply_starts(pauses: list[float]) -> None:
+def test_a_deletion_waits_for_brokers_that_this_apply_starts(waits: list[float]) -> None:
     topics = topics_of(Scripted(DEAD))
     topics._session.expect(["127.0.0.1:9"])
     refusal_of(topics.delete, _state("orders"))
-    assert sum(pauses) == PATIENCE["_ARRIVAL_SECONDS"]
+    assert sum(waits) == PATIENCE["_ARRIVAL_SECONDS"]
 
 
 def test_ctrl_c_ends_the_wait_for_a_cluster() -> None:
@@ -435,17 +442,17 @@ def test_a_deletion_that_nobody_saw_come_about_is_an_error() -> None:
     assert "cannot see topic orders disappear" in refusal.diagnostics[0].detail
 
 
-def test_ctrl_c_while_a_name_is_waited_for_is_told() -> None:
-    topics = topics_of(Refusing("", "TOPIC_ALREADY_EXISTS"))
+def test_ctrl_c_while_a_name_is_waited_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Refusing("")
+    topics = topics_of(cluster)
     topics.delete(_state("orders"), b"")
-    cluster = topics._session._cluster
-    assert cluster is not None
-    cluster.pause = _interrupted  # type: ignore[method-assign]
+
+    def interrupted(*_: object) -> None:
+        cluster._stopped.set()
+        raise KafkaRefused("TOPIC_ALREADY_EXISTS", "because")
+
+    monkeypatch.setattr(cluster, "create", interrupted)
     assert refusal_of(topics.create, _state("orders")).diagnostics[0].summary == "Stopped"
-
-
-def _interrupted() -> None:
-    raise Stopped
 
 
 @pytest.mark.parametrize("state_of_the_world", [DEAD, LOCKED])

@@ -12,7 +12,8 @@ from hikube_kafka.kafka.errors import KafkaRefused
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.provider.placement import Replicas
-from hikube_kafka.provider.topics import KafkaCluster, Layout, Stopped
+from hikube_kafka.provider.topics import KafkaCluster, Layout
+from hikube_kafka.waiting import Stopped
 
 _REQUEST_MS = 30_000
 
@@ -36,20 +37,24 @@ def reassign(cluster: KafkaCluster, topic: str, wanted: Mapping[int, Replicas]) 
     if moving:
         _submit(cluster, topic, moving)
     left = -1
-    while (still := _unsettled(cluster.layout(fresh=True), topic, wanted)) > 0:
-        if still != left:
-            left = still
+
+    def settled() -> bool:
+        nonlocal left
+        before, left = left, _unsettled(cluster.layout(fresh=True), topic, wanted)
+        if left not in (0, before):
             log("info", "replicas are being moved", partitions_left=left, partitions=len(wanted))
-        try:
-            cluster.pause()
-        except Stopped:
-            raise Refusal(
-                Diagnostic(
-                    f"Stopped while replicas of topic {topic} were being moved",
-                    f"{left} of {len(wanted)} partitions were not done. Kafka goes on with them by itself; the next "
-                    "apply picks up what is left.",
-                )
-            ) from None
+        return left == 0
+
+    try:
+        cluster.until(settled, None)
+    except Stopped:
+        raise Refusal(
+            Diagnostic(
+                f"Stopped while replicas of topic {topic} were being moved",
+                f"{left} of {len(wanted)} partitions were not done. Kafka goes on with them by itself; the next "
+                "apply picks up what is left.",
+            )
+        ) from None
 
 
 def _unsettled(layout: Layout, topic: str, wanted: Mapping[int, Replicas]) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.settings import KubernetesReach, Settings
-from hikube_kafka.provider.topics import KafkaCluster, Stopped
+from hikube_kafka.provider.topics import KafkaCluster
+from hikube_kafka.waiting import Stopped
 
 
 class Session:

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
@@ -13,12 +12,14 @@ from hikube_kafka.kafka.connection import Connection, answering_broker, dial_any
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.provider.gathering import Gathering
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.waiting import until
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
     from hikube_kafka.provider.forwarding import Forwarding
 
+Answer = TypeVar("Answer")
 Made = TypeVar("Made")
 
 _ANSWER_SECONDS = 10.0
@@ -46,10 +47,6 @@ _LOOK_UPS_BY_NAME = 4
 A configuration of a few topics in a cluster of thousands stays cheap, one of thousands takes five requests."""
 _CONFIGS_PER_REQUEST = 1000
 """An answer about one topic has some 4 kB; librdkafka takes up to 100 MB."""
-
-
-class Stopped(Exception):  # noqa: N818 - the user's wish
-    """The user pressed Ctrl-C while something was waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,28 +158,30 @@ class KafkaCluster:
             Denied: The client is not let in.
             Stopped: Ctrl-C.
         """
+        patience = _ARRIVAL_SECONDS if starting else _RETURN_SECONDS
+
+        def answered() -> Layout | None:
+            self._failure = None if isinstance(self._failure, Unreachable) else self._failure
+            try:
+                return self.layout()
+            except Unreachable as problem:
+                problems.append(problem)
+                return None
+
+        problems: list[Unreachable] = []
         with self._lock:
-            patience = _ARRIVAL_SECONDS if starting else _RETURN_SECONDS
-            deadline = time.monotonic() + patience - self._waited
-            while True:
-                self._failure = None if isinstance(self._failure, Unreachable) else self._failure
-                try:
-                    return self.layout()
-                except Unreachable:
-                    if time.monotonic() >= deadline:
-                        self._waited = max(self._waited, patience)
-                        raise
-                self.pause()
+            layout = self.until(answered, patience - self._waited)
+            if layout is None:
+                self._waited = max(self._waited, patience)
+                raise Unreachable(problems[-1].addresses, f"{problems[-1].reason}; waited {self._waited:g} s for it")
+            return layout
 
     def live_brokers(self, at_least: int) -> frozenset[int]:
         """The live brokers; if there are fewer than wanted, brokers that are just joining get a moment to do so."""
         with self._lock:
-            brokers = self.layout().brokers
-            deadline = time.monotonic() + _JOIN_SECONDS
-            while len(brokers) < at_least and time.monotonic() < deadline:
-                self.pause()
-                brokers = self.layout(fresh=True).brokers
-            return brokers
+            if len(self.layout().brokers) < at_least:
+                self.eventually(lambda layout: len(layout.brokers) >= at_least, seconds=_JOIN_SECONDS)
+            return self.layout().brokers
 
     def topic(self, name: str) -> LiveTopic | None:
         """A topic, or None if there is none; a topic is only gone if a second look does not find it either."""
@@ -200,22 +199,20 @@ class KafkaCluster:
             return LiveTopic(replicas=layout.replicas[name], in_sync=layout.in_sync[name], config=config)
 
     def eventually(self, holds: Callable[[Layout], bool], *, seconds: float) -> bool:
-        """Whether something becomes true of the metadata in time."""
-        deadline = time.monotonic() + seconds
-        while not holds(self.layout(fresh=True)):
-            if time.monotonic() > deadline:
-                return False
-            self.pause()
-        return True
-
-    def pause(self) -> None:
-        """Wait between two looks.
+        """Whether something becomes true of the metadata in time.
 
         Raises:
             Stopped: Ctrl-C.
         """
-        if self._stopped.wait(_POLL_SECONDS):
-            raise Stopped
+        return self.until(lambda: holds(self.layout(fresh=True)), seconds)
+
+    def until(self, condition: Callable[[], Answer], seconds: float | None) -> Answer:
+        """Ask again and again until the answer is true, the time is over, or Ctrl-C: see ``waiting.until``.
+
+        Raises:
+            Stopped: Ctrl-C.
+        """
+        return until(condition, seconds, self._stopped.is_set, every=_POLL_SECONDS)
 
     def _config(self, name: str) -> Mapping[str, str] | None:
         # Callers queue for the lock: whoever gets it asks for all that wait by then.

@@ -13,7 +13,8 @@ from hikube_kafka.plugin.schema import BOOL, NUMBER, Attribute, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.placement import Replicas
 from hikube_kafka.provider.session import Session, not_reached, refused
-from hikube_kafka.provider.topics import KafkaCluster, Layout, Stopped
+from hikube_kafka.provider.topics import KafkaCluster, Layout
+from hikube_kafka.waiting import Stopped
 
 _NAMED = 5
 """Topics that a message names before it counts the rest."""

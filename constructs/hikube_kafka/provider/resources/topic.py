@@ -1,6 +1,5 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,10 @@ from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.session import Session, not_reached, refused
-from hikube_kafka.provider.topics import KafkaCluster, LiveTopic, NewTopic, Stopped
+from hikube_kafka.provider.topics import KafkaCluster, LiveTopic, NewTopic
 from hikube_kafka.spec.definitions import Mismatch, canonical, check_topic_config, topic_definitions
 from hikube_kafka.spec.topic_limits import LONGEST_NAME, is_legal_name, leaves_no_room, wanted_min_insync
+from hikube_kafka.waiting import Stopped
 
 _SETTLE_SECONDS = 60.0
 """For brokers to let go of a deleted topic, or to know of a new one."""
@@ -207,17 +207,20 @@ class TopicResource(Resource):
 
     def _create(self, cluster: KafkaCluster, name: str, topic: NewTopic) -> None:
         """Make it; a name that this apply has just deleted may stay taken a moment longer than the brokers show it."""
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        while True:
+        refusals: list[KafkaRefused] = []
+
+        def made() -> bool:
             try:
                 cluster.create(name, topic)
             except KafkaRefused as problem:
-                taken = problem.code == "TOPIC_ALREADY_EXISTS" and name in self._deleted
-                if not taken or time.monotonic() > deadline:
+                if problem.code != "TOPIC_ALREADY_EXISTS" or name not in self._deleted:
                     raise
-            else:
-                return
-            cluster.pause()
+                refusals.append(problem)
+                return False
+            return True
+
+        if not cluster.until(made, _SETTLE_SECONDS):
+            raise refusals[-1]
 
     def update(self, prior: State, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """Change entries, add partitions, move replicas; what is done by the time of a failure is recorded."""
