@@ -17,6 +17,7 @@ from hikube_kafka.ensemble.jars import provide
 from scripts.charts import regenerate as charts
 from scripts.definitions import regenerate as definitions
 from scripts.reference import regenerate as reference
+from scripts.rules import regenerate as rules
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,6 +55,7 @@ GENERATORS: Mapping[str, Callable[[], Files]] = {
     "definitions": _definitions,
     "protocol": _protocol,
     "reference": _reference,
+    "rules": rules.generated,
 }
 """By name: what makes the text of each file. The definitions need Java and Kafka's jars, all others nothing."""
 

@@ -205,9 +205,9 @@ def test_nobody_is_taken_out_while_one_that_stays_is_away(servers: Servers) -> N
     servers.ensemble(1, 2, 3, 4, 5).bring_in(servers.wanted(1, 2, 3, 4, 5))
     servers.kill(2)
     servers.until(lambda seen: 2 not in seen.modes and seen.leader is not None)
-    with pytest.raises(Refusal, match="4, 5 cannot be taken out now") as refusal:
+    with pytest.raises(Refusal, match="4, 5: they cannot be taken out now") as refusal:
         servers.ensemble(1, 2, 3, 4, 5).take_out(frozenset({1, 2, 3}))
-    assert "server 2 stays and does not serve" in refusal.value.diagnostics[0].detail
+    assert "server 2 stays and does not serve" in refusal.value.diagnostics[0].summary
     servers.start(2)
     servers.until(lambda seen: seen.is_settled(frozenset({1, 2, 3, 4, 5})))
     servers.ensemble(1, 2, 3, 4, 5).take_out(frozenset({1, 2, 3}))

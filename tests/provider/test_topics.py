@@ -478,7 +478,16 @@ def test_settings_still_unknown_during_the_apply_are_named() -> None:
 
 @pytest.mark.parametrize(
     ("partitions", "said"),
-    [(1, "A replication factor of 4 needs 4 brokers"), (2, "The new partitions of topic orders do not appear")],
+    [
+        (
+            1,
+            (
+                "Topic orders: a replication factor of 4 needs 4 brokers, but the cluster has 3 live: 0, 1, 2 "
+                "[replication-factor-above-brokers]"
+            ),
+        ),
+        (2, "The new partitions of topic orders do not appear"),
+    ],
 )
 def test_a_move_that_cannot_begin_is_refused_with_what_was_done_before(
     partitions: int, said: str, monkeypatch: pytest.MonkeyPatch
@@ -510,7 +519,12 @@ def planned(topics: TopicResource, prior: dict[str, Any] | None, wanted: dict[st
 def test_a_plan_refuses_what_the_cluster_could_not_hold() -> None:
     topics = topics_of(Scripted(layout("orders")))
     many = _state("invoices", replication_factor=4)
-    too_many = ["A replication factor of 4 needs 4 brokers"]
+    too_many = [
+        (
+            "Topic invoices: a replication factor of 4 needs 4 brokers, but the cluster has 3 live: 0, 1, 2 "
+            "[replication-factor-above-brokers]"
+        )
+    ]
     assert planned(topics, None, many) == too_many
     assert planned(topics, _state("invoices"), many) == too_many
     assert planned(topics, None, _state("invoices", replication_factor=3)) == []
@@ -527,12 +541,14 @@ def test_brokers_that_the_same_plan_starts_count_as_there() -> None:
     wanted = _state("invoices", replication_factor=5)
     plan = topics.plan(PlanRequest(prior=None, proposed=wanted, config=wanted, private=b""))
     (fault,) = plan.diagnostics
-    assert "The cluster will have 4." in fault.detail
+    assert "but the cluster will have 4 [" in fault.summary
 
 
 def test_a_plan_takes_nothing_over_silently() -> None:
     topics = topics_of(Scripted(layout("orders")))
-    assert planned(topics, None, _state("orders")) == ["Topic orders exists already, made by somebody else"]
+    assert planned(topics, None, _state("orders")) == [
+        "Topic orders: it exists already, made by somebody else [topic-exists]"
+    ]
     # A topic that some state holds is planned anew, for a replacement.
     topics.plan(PlanRequest(prior=_state("orders"), proposed=None, config=None, private=b""))
     assert planned(topics, None, _state("orders")) == []

@@ -8,7 +8,7 @@ run.
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hikube_kafka.kubernetes.client import ApiServer, ask
@@ -18,6 +18,7 @@ from hikube_kafka.kubernetes.stateful_set import observe_stateful_set as observe
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.provider.settings import KubernetesReach
+from hikube_kafka.spec.changes.volume_claims import differs, too_small
 from hikube_kafka.spec.quantities import Quantity
 
 _RESIZE_SECONDS = 600.0
@@ -54,14 +55,6 @@ def survey(reach: KubernetesReach, stateful_set: str) -> Survey:
     return ask(reach.kubeconfig, reach.context, reach.namespace, look)
 
 
-def too_small(seen: StatefulSetSeen, declared: Mapping[str, TemplateSeen]) -> Iterator[TemplateClaimSeen]:
-    """The claims that ask for less than is declared for their template."""
-    for claim in seen.claims:
-        template = declared.get(claim.template)
-        if template is not None and Quantity(claim.size) < Quantity(template.size):
-            yield claim
-
-
 def grow(
     reach: KubernetesReach,
     stateful_set: str,
@@ -85,7 +78,7 @@ def grow(
 
     async def work(api: ApiServer) -> None:
         seen = await observe(api, stateful_set)
-        for claim in too_small(seen, declared):
+        for claim in too_small(seen.claims, declared):
             size = declared[claim.template].size
             log("info", "claim grows", claim=claim.name, before=claim.size, after=size)
             try:
@@ -102,15 +95,6 @@ def grow(
             await _orphan(api, stateful_set, seen.uid, stopped)
 
     ask(reach.kubeconfig, reach.context, reach.namespace, work)
-
-
-def differs(living: Mapping[str, TemplateSeen], declared: Mapping[str, TemplateSeen]) -> bool:
-    """Whether a StatefulSet of the declared templates makes its claims of another size or class."""
-    return any(
-        Quantity(living[name].size) != Quantity(template.size) or living[name].storage_class != template.storage_class
-        for name, template in declared.items()
-        if name in living
-    )
 
 
 async def _resized(

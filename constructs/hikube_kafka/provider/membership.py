@@ -14,6 +14,8 @@ from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.probe.observation import agreed
 from hikube_kafka.probe.zookeeper import observe_zookeeper
+from hikube_kafka.provider.problems import told
+from hikube_kafka.spec.changes.zookeeper_members import Known, taking_out
 
 _SETTLE_SECONDS = 120.0
 """For one step: the servers agree within seconds; a new one first copies what the others have."""
@@ -97,9 +99,9 @@ class Ensemble:
             leaving = voters - keep
             if not leaving:
                 return
-            missing = (voters & keep) - seen.modes.keys()
-            if missing or not voters & keep:
-                raise Refusal(would_lose_the_quorum(leaving, missing))
+            at_risk = told(taking_out(Known(voters=voters, serving=seen.modes.keys()), keep))
+            if at_risk:
+                raise Refusal(*at_risk)
             server = max(leaving - {seen.leader}, default=max(leaving))
             self._change(voters - {server}, leaving=str(server))
 
@@ -196,19 +198,6 @@ def look(addresses: Mapping[int, str]) -> Membership:
 
 def _serves(server: int, seen: Membership) -> bool:
     return server in seen.modes
-
-
-def would_lose_the_quorum(leaving: frozenset[int], missing: frozenset[int]) -> Diagnostic:
-    """Why servers cannot be taken out."""
-    if not missing:
-        why = "none of those that stay votes"
-    else:
-        why = f"server{'s' if len(missing) > 1 else ''} {_listed(missing)} stay{'' if len(missing) > 1 else 's'} and "
-        why += f"do{'' if len(missing) > 1 else 'es'} not serve"
-    return Diagnostic(
-        f"ZooKeeper server{'s' if len(leaving) > 1 else ''} {_listed(leaving)} cannot be taken out now",
-        f"The quorum could be lost: {why}. Bring every server that stays back first.",
-    )
 
 
 def _listed(servers: frozenset[int]) -> str:

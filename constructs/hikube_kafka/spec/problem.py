@@ -64,8 +64,10 @@ class Rule:
     message: str
     why: str
     remedy: str
-    in_general: tuple[str, str] | None = None
-    """Message and remedy for ``docs/rules.md``, where those of a problem are facts altogether."""
+    message_in_general: str = ""
+    """For ``docs/rules.md``, where the message is made of facts."""
+    remedy_in_general: str = ""
+    """For ``docs/rules.md``, where the remedy is made of facts."""
 
     def __call__(
         self,

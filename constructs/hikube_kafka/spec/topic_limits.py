@@ -30,10 +30,9 @@ FACTOR_ABOVE_BROKERS = Rule(
     why="Each copy of a partition stands on a broker of its own. Kafka refuses the topic; an internal topic is never "
     "created, and consumers hang without an error.",
     remedy="Declare at most {most}, or {instead}.",
-    in_general=(
-        "replication factor … of a topic, or of the brokers' configuration, but there are fewer brokers.",
-        "Declare at most as many copies as there are brokers, or more brokers.",
-    ),
+    message_in_general="a replication factor, of a topic or in the brokers' configuration, needs more brokers than "
+    "there are.",
+    remedy_in_general="Declare at most as many copies as there are brokers, or more brokers.",
 )
 MIN_INSYNC_TOO_HIGH = Rule(
     id="min-insync-too-high",

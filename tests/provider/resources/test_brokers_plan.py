@@ -6,10 +6,10 @@ import pytest
 
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.provider.resources.brokers import BrokersResource, _faults
+from hikube_kafka.provider.resources.brokers import BrokersResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
-from hikube_kafka.provider.topics import Layout
+from hikube_kafka.provider.topics import KafkaCluster, Layout
 
 
 @pytest.fixture
@@ -30,11 +30,6 @@ def declared(number: Any, *, drain: bool | None = None) -> dict[str, Any]:
 
 def planned(resource: BrokersResource, prior: dict[str, Any] | None, wanted: dict[str, Any] | None) -> Plan:
     return resource.plan(PlanRequest(prior=prior, proposed=wanted, config=wanted))
-
-
-def layout(**replicas: tuple[tuple[int, ...], ...]) -> Layout:
-    partitions = {topic: dict(enumerate(each)) for topic, each in replicas.items()}
-    return Layout(brokers=frozenset({0, 1, 2, 3}), replicas=partitions, in_sync=partitions)
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5])
@@ -69,25 +64,17 @@ def test_a_cluster_that_does_not_answer_is_asked_again_by_the_apply(brokers: Bro
     assert not planned(brokers, None, declared(3)).diagnostics, "in a first apply that is normal"
 
 
-def test_a_broker_that_holds_replicas_cannot_go_and_the_command_that_moves_them_is_told() -> None:
-    (fault,) = _faults(layout(orders=((0, 1), (1, 3), (3, 2)), other=((0, 1),)), declared(3), "there:9092")
-    assert (fault.severity, fault.summary) == ("error", "Broker 3 cannot go: it holds replicas")
-    assert "broker 3 holds 2 (2 of orders)" in fault.detail
-    assert '{"version": 1, "topics": [{"topic": "orders"}]}' in fault.detail
-    assert "--bootstrap-server there:9092 --topics-to-move-json-file topics.json --broker-list 0,1,2" in fault.detail
-    (fault,) = _faults(layout(orders=((2, 3),)), declared(2), "")
-    assert fault.summary == "Brokers 2, 3 cannot go: they hold replicas"
-
-
-def test_brokers_that_hold_nothing_may_go() -> None:
-    assert not list(_faults(layout(orders=((0, 1), (1, 2))), declared(3), ""))
-
-
-def test_a_drain_is_told_before_it_begins_and_needs_room_for_every_copy() -> None:
-    living = layout(orders=((0, 3),), wide=((0, 1, 2, 3),))
-    first, second = _faults(living, declared(3, drain=True), "")
-    assert (first.severity, first.summary) == ("error", "Topic wide has 4 copies, and 3 live brokers would stay")
-    assert (second.severity, second.summary) == ("warning", "Broker 3 will be drained first")
-    # A broker that is declared to stay and does not live is no room.
-    dead = Layout(brokers=frozenset({0, 1, 3}), replicas={"t": {0: (0, 1, 3)}}, in_sync={"t": {0: (0, 1, 3)}})
-    assert [each.severity for each in _faults(dead, declared(3, drain=True), "")] == ["error", "warning"]
+def test_a_broker_that_holds_replicas_cannot_go_and_the_cluster_is_asked(
+    brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partitions = {"orders": {0: (0, 1), 1: (1, 3)}}
+    living = Layout(brokers=frozenset({0, 1, 2, 3}), replicas=partitions, in_sync=partitions)
+    monkeypatch.setattr(KafkaCluster, "layout", lambda _: living)
+    for prior in (declared(4), None):
+        (fault,) = planned(brokers, prior, declared(3)).diagnostics
+        assert fault.severity == "error"
+        assert fault.summary == "Broker 3: it cannot go: it holds replicas [broker-holds-replicas]"
+        assert "--bootstrap-server 127.0.0.1:9 --topics-to-move-json-file topics.json" in fault.detail
+        assert fault.path == ("brokers",)
+    (warning,) = planned(brokers, declared(4), declared(3, drain=True)).diagnostics
+    assert (warning.severity, warning.path) == ("warning", ("drain",))

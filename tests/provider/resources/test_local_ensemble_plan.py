@@ -161,8 +161,11 @@ def test_a_broker_that_holds_replicas_stays_and_one_that_holds_none_may_go(
 
     assert not told(0, 1)
     (fault,) = told(0, 2)
-    assert fault.summary == "Broker 1 cannot go: it holds replicas"
-    assert "topic-0, topic-1, topic-2, topic-3, topic-4 and 2 more" in fault.detail
+    assert fault.summary == "Broker 1: it cannot go: it holds replicas [local-broker-holds-replicas]"
+    assert (
+        "broker 1 holds 7 (1 of topic-0, 1 of topic-1, 1 of topic-2, 1 of topic-3, 1 of topic-4 and 2 more topics)"
+        in fault.detail
+    )
 
 
 def test_a_plan_that_removes_no_broker_asks_no_cluster(

@@ -61,7 +61,7 @@ def test_protection_is_on_unless_it_is_given_up(topics: TopicResource) -> None:
     "name", ["", "a b", "a/b", ".", "..", "ä", "x" * 250, "orders\n"], ids=["empty", *map(str, range(7))]
 )
 def test_an_illegal_name_is_refused(topics: TopicResource, name: str) -> None:
-    assert "cannot be the name of a topic" in summaries(topics.validate(config(name=name)))[0]
+    assert "Kafka does not allow this name [topic-name]" in summaries(topics.validate(config(name=name)))[0]
 
 
 @pytest.mark.parametrize("name", ["orders", "a.b_c-D9", "x" * 249, "__consumer_offsets"])
@@ -109,20 +109,25 @@ def test_a_protected_topic_is_not_destroyed_nor_replaced_by_another_name_or_one_
     topics: TopicResource,
 ) -> None:
     destroy = topics.plan(PlanRequest(prior=state(), proposed=None, config=None))
-    assert summaries(destroy.diagnostics) == ["Topic orders is protected from deletion"]
-    for name in (UNKNOWN, "invoices"):
+    protected = "Topic orders: it is protected from deletion, and the plan would delete it"
+    assert summaries(destroy.diagnostics) == [f"{protected} [topic-protected]"]
+    for name, other in ((UNKNOWN, "one of a name that only the apply will tell"), ("invoices", "'invoices'")):
         renamed = topics.plan(request(state(), config(name=name)))
         assert list(renamed.replace) == [("name",)]
-        assert summaries(renamed.diagnostics) == ["Topic orders is protected from deletion"]
+        assert summaries(renamed.diagnostics) == [f"{protected} and make {other} in its place, empty [topic-protected]"]
     free = topics.plan(PlanRequest(prior=state(deletion_protection=False), proposed=None, config=None))
     assert not free.diagnostics
 
 
 def test_fewer_partitions_are_refused_and_growth_outside_is_told_apart(topics: TopicResource) -> None:
     shrunk = topics.plan(request(state(partitions=12), config(partitions=6), private=b"12"))
-    assert summaries(shrunk.diagnostics) == ["Topic orders cannot shrink from 12 to 6 partitions"]
+    assert summaries(shrunk.diagnostics) == [
+        "Topic orders: it cannot shrink from 12 to 6 partitions [topic-partitions-shrink]"
+    ]
     grown = topics.plan(request(state(partitions=12), config(partitions=6), private=b"6"))
-    assert summaries(grown.diagnostics) == ["Topic orders was grown outside Terraform: set partitions = 12"]
+    assert summaries(grown.diagnostics) == [
+        "Topic orders: it was grown outside Terraform: set partitions = 12 [topic-partitions-grown-elsewhere]"
+    ]
     more = topics.plan(request(state(partitions=6), config(partitions=7), private=b"6"))
     assert not more.diagnostics
     assert more.private == b"7"

@@ -252,7 +252,7 @@ def test_a_protected_topic_survives_destroy_rename_and_replace(
 def test_more_copies_than_live_brokers_are_refused_at_plan(workspace: Any, declare: Callable[..., None]) -> None:
     declare(replication_factor=4)
     said = workspace.refused("plan")
-    assert "A replication factor of 4 needs 4 brokers" in said
+    assert "a replication factor of 4 needs 4 brokers" in said
     assert "3 live: 0, 1, 2" in said
 
 

@@ -152,7 +152,7 @@ def test_claims_grow_while_their_pods_run_on(
     shown = workspace.plan()
     assert f'~ "data-{name}-1" = "1Gi" -> "2Gi"' in shown
     assert '~ size = "1Gi" -> "2Gi"' in shown
-    assert f"StatefulSet {name} will be deleted without its pods" in shown
+    assert f"StatefulSet {name}: it will be deleted without its pods" in shown
     workspace.apply()
     assert capacities(kubectl, name) == {f"data-{name}-0": "2Gi", f"data-{name}-1": "2Gi"}
     assert template_size(kubectl, name) == "2Gi"
@@ -170,7 +170,7 @@ def test_the_class_refuses_at_plan_time_and_nothing_has_been_touched(
     deployed("1Gi", "fixed-size")
     declare("2Gi", "fixed-size")
     said = workspace.refused("plan")
-    assert f"Claim data-{name}-0 cannot grow from 1Gi to 2Gi" in said
+    assert f"Claim data-{name}-0: it cannot grow from 1Gi to 2Gi" in said
     assert "Storage class fixed-size does not allow it" in said
     assert template_size(kubectl, name) == "1Gi"
     declare("1Gi", "standard")
@@ -185,7 +185,7 @@ def test_shrinking_is_refused_and_a_claim_grown_by_hand_is_shown(
 ) -> None:
     deployed("2Gi")
     declare("1Gi")
-    assert f"Claim data-{name}-0 cannot shrink from 2Gi to 1Gi" in workspace.refused("plan")
+    assert f"Claim data-{name}-0: it cannot shrink from 2Gi to 1Gi" in workspace.refused("plan")
     declare("2Gi")
     patch = {"spec": {"resources": {"requests": {"storage": "3Gi"}}}}
     kubectl("patch", "pvc", f"data-{name}-1", "-p", json.dumps(patch))

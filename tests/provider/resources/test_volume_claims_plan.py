@@ -152,7 +152,9 @@ def test_growth_is_shown_claim_by_claim(claims: VolumeClaimsResource, living: Li
     plan = planned(claims, state("10Gi", "10Gi", "10Gi"), config(data=template("20Gi")))
     assert plan.planned == state("20Gi", "20Gi", "20Gi", data=template("20Gi"))
     assert of("error", plan.diagnostics) == []
-    assert of("warning", plan.diagnostics) == ["StatefulSet events-kafka will be deleted without its pods"]
+    assert of("warning", plan.diagnostics) == [
+        "StatefulSet events-kafka: it will be deleted without its pods [stateful-set-recreated]"
+    ]
 
 
 def test_a_claim_that_is_smaller_than_declared_is_drift_that_heals(
@@ -168,8 +170,8 @@ def test_shrinking_is_refused(claims: VolumeClaimsResource, living: Living) -> N
     living(seen("10Gi", "10Gi"))
     plan = planned(claims, state("10Gi", "10Gi"), config(data=template("9Gi")))
     assert [each.summary for each in errors(plan.diagnostics)] == [
-        "Claim data-events-kafka-0 cannot shrink from 10Gi to 9Gi",
-        "Claim data-events-kafka-1 cannot shrink from 10Gi to 9Gi",
+        "Claim data-events-kafka-0: it cannot shrink from 10Gi to 9Gi [claim-shrinks]",
+        "Claim data-events-kafka-1: it cannot shrink from 10Gi to 9Gi [claim-shrinks]",
     ]
     assert {each.path for each in errors(plan.diagnostics)} == {("templates", "data", "size")}
     # Without the cluster, what the state remembers is enough to know.
@@ -185,10 +187,14 @@ def test_a_claim_grown_by_hand_is_shown_and_stops_nobody(claims: VolumeClaimsRes
     prior = state("10Gi", "30Gi")
     plan = planned(claims, prior, config())
     assert plan.planned == prior
-    assert of("warning", plan.diagnostics) == ["Claim data-events-kafka-1 was grown outside Terraform"]
+    assert of("warning", plan.diagnostics) == [
+        "Claim data-events-kafka-1: it was grown outside Terraform [claim-grown-elsewhere]"
+    ]
     living(seen("10Gi", "30Gi"))
     plan = planned(claims, prior, config(data=template("20Gi")))
-    assert of("error", plan.diagnostics) == ["Claim data-events-kafka-1 cannot shrink from 30Gi to 20Gi"]
+    assert of("error", plan.diagnostics) == [
+        "Claim data-events-kafka-1: it cannot shrink from 30Gi to 20Gi [claim-shrinks]"
+    ]
     plan = planned(claims, prior, config(data=template("30Gi")))
     assert errors(plan.diagnostics) == []
 
@@ -207,8 +213,8 @@ def test_growth_that_kubernetes_would_refuse_is_refused(
     living(found)
     plan = planned(claims, state("10Gi", data=template(storage_class=None)), config(data=template("20Gi", None)))
     (error,) = errors(plan.diagnostics)
-    assert error.summary == "Claim data-events-kafka-0 cannot grow from 10Gi to 20Gi"
-    assert why in error.detail
+    assert error.summary.startswith("Claim data-events-kafka-0: it cannot grow from 10Gi to 20Gi: ")
+    assert why in error.summary
 
 
 def test_a_class_that_may_not_be_read_is_left_to_the_api_server(claims: VolumeClaimsResource, living: Living) -> None:
@@ -221,7 +227,10 @@ def test_another_storage_class_is_refused(claims: VolumeClaimsResource, living: 
     living(seen("10Gi"))
     plan = planned(claims, state("10Gi"), config(data=template(storage_class="slow")))
     (error,) = errors(plan.diagnostics)
-    assert error.summary == "Claim data-events-kafka-0 is of storage class fast, not slow"
+    assert (
+        error.summary
+        == "Claim data-events-kafka-0: it is of storage class fast, not slow [claim-storage-class-changes]"
+    )
     assert error.path == ("templates", "data", "storage_class")
     # To name the class that the claims have, in place of the cluster's default, is no change of class.
     plan = planned(claims, state("10Gi", data=template(storage_class=None)), config())
@@ -235,11 +244,13 @@ def test_a_template_that_comes_or_goes_is_refused_while_claims_are_there(
     """The servers would look in an empty volume for what they have written elsewhere."""
     living(found)
     plan = planned(claims, state("10Gi"), config(data=template(), log=template()))
-    assert of("error", plan.diagnostics) == ["StatefulSet events-kafka cannot get a further claim template log"]
+    assert of("error", plan.diagnostics) == [
+        "StatefulSet events-kafka: it cannot get a further claim template log [claim-template-added]"
+    ]
     plan = planned(claims, state("10Gi"), config(other=template()))
     assert of("error", plan.diagnostics) == [
-        "StatefulSet events-kafka cannot get a further claim template other",
-        "StatefulSet events-kafka cannot give up its claim template data",
+        "StatefulSet events-kafka: it cannot get a further claim template other [claim-template-added]",
+        "StatefulSet events-kafka: it cannot give up its claim template data [claim-template-removed]",
     ]
 
 
@@ -253,9 +264,9 @@ def test_a_template_may_come_before_the_first_claim_is_made(claims: VolumeClaims
 def test_another_stateful_set_has_claims_of_its_own_and_the_old_ones_stay(claims: VolumeClaimsResource) -> None:
     plan = planned(claims, state("10Gi"), {**config(), "stateful_set": "other"})
     assert list(plan.replace) == [("stateful_set",)]
-    assert of("warning", plan.diagnostics) == ["The claims of StatefulSet events-kafka stay"]
+    assert of("warning", plan.diagnostics) == ["StatefulSet events-kafka: its claims stay [claims-kept]"]
     gone = claims.plan(PlanRequest(prior=state("10Gi"), proposed=None, config=None))
-    assert of("warning", gone.diagnostics) == ["The claims of StatefulSet events-kafka stay"]
+    assert of("warning", gone.diagnostics) == ["StatefulSet events-kafka: its claims stay [claims-kept]"]
     assert not claims.plan(PlanRequest(prior=state(), proposed=None, config=None)).diagnostics
 
 

@@ -62,9 +62,15 @@ def serving(*servers: int, of: tuple[int, ...]) -> Membership:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (declared(1, 2), "2 ZooKeeper servers are an even number"),
-        (declared(1, 2, 3, 4), "4 ZooKeeper servers are an even number"),
-        (declared(), "0 ZooKeeper servers are an even number"),
+        (
+            declared(1, 2),
+            "2 servers need 2 for a quorum",
+        ),
+        (
+            declared(1, 2, 3, 4),
+            "4 servers need 3 for a quorum",
+        ),
+        (declared(), "servers is empty"),
         (declared(1, applied="later"), "applied has no value 'later'"),
         (declared(1, servers={"0": "zk:2888:3888:participant;2181"}), "'0' is not the id of a server"),
         (declared(1, servers={"1": "zk:2181"}), "'zk:2181' is not how ZooKeeper lists a server"),
@@ -73,7 +79,8 @@ def serving(*servers: int, of: tuple[int, ...]) -> Membership:
 def test_what_makes_no_ensemble_is_found_before_it_is_asked(
     members: Members, wanted: dict[str, Any], said: str
 ) -> None:
-    assert [fault.summary for fault in members.validate(wanted)] == [said]
+    (fault,) = members.validate(wanted)
+    assert said in fault.summary
 
 
 def test_unknown_values_are_no_faults(members: Members) -> None:
@@ -101,11 +108,13 @@ def test_a_plan_that_could_lose_the_quorum_is_refused(members: Members) -> None:
     prior = declared(1, 2, 3, 4, 5, voters=[1, 2, 3, 4, 5])
     members.seen = serving(1, 3, 4, 5, of=(1, 2, 3, 4, 5))
     (fault,) = planned(members, prior, declared(1, 2, 3)).diagnostics
-    assert fault.summary == "ZooKeeper servers 4, 5 cannot be taken out now"
-    assert "server 2 stays and does not serve" in fault.detail
+    assert fault.summary == (
+        "ZooKeeper servers 4, 5: they cannot be taken out now: server 2 stays and does not serve "
+        "[zookeeper-quorum-at-risk]"
+    )
     members.seen = serving(1, 2, 3, of=(1, 2, 3))
     (fault,) = planned(members, declared(1, 2, 3, voters=[1, 2, 3]), declared(4, 5, 6)).diagnostics
-    assert "none of those that stay votes" in fault.detail
+    assert "none of those that stay votes" in fault.summary
     # One that goes may be away.
     members.seen = serving(1, 2, 3, 4, of=(1, 2, 3, 4, 5))
     assert not planned(members, prior, declared(1, 2, 3)).diagnostics

@@ -1,9 +1,7 @@
 """``hikube_kafka_brokers``: how many brokers there are, and that none goes while it holds replicas."""
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
@@ -12,12 +10,13 @@ from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, Attribute, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.placement import Replicas
+from hikube_kafka.provider.problems import told
 from hikube_kafka.provider.session import Session, not_reached, refused
 from hikube_kafka.provider.topics import KafkaCluster, Layout
+from hikube_kafka.spec.changes import brokers as changes
+from hikube_kafka.spec.changes import replicas
 from hikube_kafka.waiting import Stopped
 
-_NAMED = 5
-"""Topics that a message names before it counts the rest."""
 _ROUNDS = 5
 """Looks for replicas that came to a leaving broker while it was being drained: of topics made meanwhile."""
 
@@ -72,7 +71,7 @@ class BrokersResource(Resource):
         try:
             cluster = self._session.cluster()
             if cluster is not None:
-                yield from _faults(cluster.layout(), planned, cluster.addresses)
+                yield from told(changes.problems(prior, planned, _known(cluster, cluster.layout())))
         except Unreachable as problem:
             if prior is not None:  # else it is normal: the cluster is not there yet
                 fault = not_reached(problem, doing=doing)
@@ -127,19 +126,20 @@ class BrokersResource(Resource):
         """See that no broker which goes holds a replica, draining it if that was asked for."""
         for _ in range(_ROUNDS):
             layout = cluster.layout(fresh=True)
-            errors = [each for each in _faults(layout, planned, cluster.addresses) if each.severity == "error"]
+            found = changes.problems(None, planned, _known(cluster, layout))
+            errors = [each for each in found if each.severity == "error"]
             if errors:
-                raise Refusal(*errors)
-            held = _held(layout, planned["brokers"])
+                raise Refusal(*told(errors))
+            held = replicas.held(layout.replicas, lambda broker: broker >= planned["brokers"])
             if not held:
                 return
-            for topic in _topics(held):
+            for topic in sorted({topic for topics in held.values() for topic in topics}):
                 _drain(cluster, topic, planned["brokers"])
         raise Refusal(
             Diagnostic(
                 "Brokers that go are given new replicas as fast as they are drained",
-                f"Somebody makes topics or moves replicas at this moment: {_summary(held)}. Apply again when that has "
-                "ended.",
+                f"Somebody makes topics or moves replicas at this moment: {replicas.in_words(held)}. Apply again when "
+                "that has ended.",
                 path=("brokers",),
             )
         )
@@ -151,19 +151,8 @@ class BrokersResource(Resource):
 # ---- replicas -------------------------------------------------------------------------------------------------------
 
 
-def _held(layout: Layout, brokers: int) -> dict[int, dict[str, int]]:
-    """Of each broker that goes and holds replicas: how many partitions of which topics."""
-    held: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for topic, partitions in layout.replicas.items():
-        for replicas in partitions.values():
-            for broker in replicas:
-                if broker >= brokers:
-                    held[broker][topic] += 1
-    return {broker: dict(topics) for broker, topics in sorted(held.items())}
-
-
-def _topics(held: Mapping[int, Mapping[str, int]]) -> list[str]:
-    return sorted({topic for topics in held.values() for topic in topics})
+def _known(cluster: KafkaCluster, layout: Layout) -> changes.Known:
+    return changes.Known(brokers=layout.brokers, replicas=layout.replicas, addresses=cluster.addresses)
 
 
 def _drain(cluster: KafkaCluster, topic: str, brokers: int) -> None:
@@ -177,9 +166,9 @@ def _drain(cluster: KafkaCluster, topic: str, brokers: int) -> None:
     layout = cluster.layout(fresh=True)
     racks = {broker: rack for broker, rack in cluster.racks().items() if broker < brokers}
     by_factor: dict[int, dict[int, Replicas]] = defaultdict(dict)
-    for partition, replicas in layout.replicas.get(topic, {}).items():
-        if any(broker >= brokers for broker in replicas):
-            by_factor[len(replicas)][partition] = replicas
+    for partition, held in layout.replicas.get(topic, {}).items():
+        if any(broker >= brokers for broker in held):
+            by_factor[len(held)][partition] = held
     wanted: dict[int, Replicas] = {}
     for factor, partitions in by_factor.items():
         wanted |= placement.spread(partitions, factor, racks, layout.load(without=topic))
@@ -188,60 +177,3 @@ def _drain(cluster: KafkaCluster, topic: str, brokers: int) -> None:
         reassignment.reassign(cluster, topic, wanted)
     except KafkaRefused as problem:
         raise Refusal(refused(problem, doing=f"move the replicas of topic {topic}")) from None
-
-
-# ---- what the user is told ------------------------------------------------------------------------------------------
-
-
-def _faults(layout: Layout, planned: State, addresses: str) -> Iterator[Diagnostic]:
-    """What keeps brokers from going; with `drain`, what will be moved."""
-    held = _held(layout, planned["brokers"])
-    if not held:
-        return
-    staying = sorted(broker for broker in layout.brokers if broker < planned["brokers"])
-    for topic in _topics(held):
-        factor = max(map(len, layout.replicas[topic].values()))
-        if factor > len(staying):
-            yield Diagnostic(
-                f"Topic {topic} has {factor} copies, and {len(staying)} live brokers would stay",
-                f"Each copy of a partition stands on a broker of its own, and those that stay are "
-                f"{', '.join(map(str, staying)) or 'none'}. Lower its replication_factor, apply, and repeat this.",
-                path=("brokers",),
-            )
-    if planned["drain"] is True:
-        yield Diagnostic(
-            f"{_listed(held)} will be drained first",
-            f"Replicas move to those that stay, one topic after another: {_summary(held)}. How long that takes depends "
-            "on the data to copy.",
-            "warning",
-            ("drain",),
-        )
-    else:
-        yield _holds_replicas(held, staying, addresses)
-
-
-def _holds_replicas(held: Mapping[int, Mapping[str, int]], staying: Sequence[int], addresses: str) -> Diagnostic:
-    moved = json.dumps({"version": 1, "topics": [{"topic": topic} for topic in _topics(held)]})
-    tool = f"kafka-reassign-partitions.sh --bootstrap-server {addresses}"
-    return Diagnostic(
-        f"{_listed(held)} cannot go: {'they hold' if len(held) > 1 else 'it holds'} replicas",
-        f"{_summary(held)}. Set drain = true, and the apply moves them first. To move them by hand:\n\n"
-        f"  echo '{moved}' >topics.json\n"
-        f"  {tool} --topics-to-move-json-file topics.json --broker-list {','.join(map(str, staying))} --generate\n\n"
-        "put the proposed assignment into a file moves.json, and then\n\n"
-        f"  {tool} --reassignment-json-file moves.json --execute\n",
-        path=("brokers",),
-    )
-
-
-def _listed(held: Mapping[int, Any]) -> str:
-    return f"Broker{'s' if len(held) > 1 else ''} {', '.join(map(str, held))}"
-
-
-def _summary(held: Mapping[int, Mapping[str, int]]) -> str:
-    def one(broker: int, topics: Mapping[str, int]) -> str:
-        named = [f"{count} of {topic}" for topic, count in sorted(topics.items())]
-        more = f" and {len(named) - _NAMED} more topics" if len(named) > _NAMED else ""
-        return f"broker {broker} holds {sum(topics.values())} ({', '.join(named[:_NAMED])}{more})"
-
-    return "; ".join(one(broker, topics) for broker, topics in held.items())

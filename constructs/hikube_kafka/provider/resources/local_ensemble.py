@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hikube_kafka.kafka.errors import Denied, Unreachable
@@ -11,9 +11,11 @@ from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Nested, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
+from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster
+from hikube_kafka.spec.changes import local_ensemble as changes
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"
@@ -25,8 +27,6 @@ _NEEDED = {
     "zookeeper": ("clientPort", "dataDir"),
     "broker": ("listeners", "log.dirs", "zookeeper.connect"),
 }
-_NAMED = 5
-"""Topics that a message names before it counts the rest."""
 
 
 def _servers(what: str, ids: str, file: str) -> Attribute:
@@ -156,30 +156,19 @@ class LocalEnsembleResource(Resource):
                 self._session.expect(planned["bootstrap_servers"].split(","))
         if prior is None:
             return Plan(planned)
-        if replace:
-            return Plan(planned, replace=replace, diagnostics=[_moves_away(prior)])
-        if not _is_known(planned):
-            return Plan(planned)
-        return Plan(planned, diagnostics=[*_quorum_faults(prior, planned), *self._removal_faults(prior, planned)])
+        known = None if replace else self._known(prior, planned)
+        problems = changes.problems(prior, known_values(planned), known)
+        return Plan(planned, replace=replace, diagnostics=told(problems))
 
-    def _removal_faults(self, prior: State, planned: State) -> Iterator[Diagnostic]:
-        """Brokers that go while they hold replicas; where the cluster does not answer, the apply will ask again."""
-        removed = {server["id"] for server in prior["brokers"]} - {server["id"] for server in planned["brokers"]}
-        if not removed:
-            return
+    def _known(self, prior: State, planned: State) -> changes.Known | None:
+        """Who holds which replicas; None: no broker goes, or the cluster does not answer, and the apply asks again."""
+        if not changes.going(prior, known_values(planned)):
+            return None
         cluster = KafkaCluster(Settings(bootstrap_servers=prior["bootstrap_servers"]), self._session.stopped)
         try:
-            layout = cluster.layout()
+            return changes.Known(replicas=cluster.layout().replicas)
         except (Unreachable, Denied):
-            return
-        for broker in sorted(removed):
-            topics = sorted(
-                topic
-                for topic, partitions in layout.replicas.items()
-                if any(broker in replicas for replicas in partitions.values())
-            )
-            if topics:
-                yield _holds_replicas(broker, topics)
+            return None
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -337,46 +326,6 @@ def _as_it_is(state: State) -> State:
 
 
 # ---- what the user is told ------------------------------------------------------------------------------------------
-
-
-def _quorum_faults(prior: State, planned: State) -> Iterator[Diagnostic]:
-    before, after = ({server["id"] for server in each["zookeeper"]} for each in (prior, planned))
-    if before != after:
-        yield Diagnostic(
-            f"The ZooKeeper servers of ensemble {prior['name']} cannot change from {_listed(before)} to "
-            f"{_listed(after)}",
-            "A static server list that changes by restarts can elect two leaders, and acknowledged writes are then "
-            "lost. Declare the same servers again; for another number of them, make an ensemble of another name and "
-            "copy the topics.",
-            path=("zookeeper",),
-        )
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(numbers)))
-
-
-def _holds_replicas(broker: int, topics: Sequence[str]) -> Diagnostic:
-    more = f" and {len(topics) - _NAMED} more" if len(topics) > _NAMED else ""
-    return Diagnostic(
-        f"Broker {broker} cannot go: it holds replicas",
-        f"Of {', '.join(topics[:_NAMED])}{more}. Declare it again; or move its replicas first: lower the "
-        "replication_factor of these topics, or delete them (internal ones: kafka-reassign-partitions).",
-        path=("brokers",),
-    )
-
-
-def _moves_away(prior: State) -> Diagnostic:
-    if prior["keep_data"] is False:
-        what = "stays nowhere: keep_data is false, so it is deleted with the old ensemble"
-    else:
-        what = "stays there, unused by the new one"
-    return Diagnostic(
-        f"Ensemble {prior['name']} would be replaced by a new one",
-        f"Its name or directory changes: the servers in {prior['directory']} are stopped, and a new ensemble starts. "
-        f"The data {what}.",
-        "warning",
-    )
 
 
 def _fault(problem: Exception, name: str, *, doing: str) -> Diagnostic:

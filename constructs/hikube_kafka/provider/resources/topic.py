@@ -1,18 +1,20 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
-from hikube_kafka.plugin.diagnostics import Diagnostic, Path, Refusal, warn
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
 from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN
+from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session, not_reached, refused
 from hikube_kafka.provider.topics import KafkaCluster, LiveTopic, NewTopic
-from hikube_kafka.spec.definitions import Mismatch, canonical, check_topic_config, topic_definitions
-from hikube_kafka.spec.topic_limits import LONGEST_NAME, is_legal_name, leaves_no_room, wanted_min_insync
+from hikube_kafka.spec.changes import topic as changes
+from hikube_kafka.spec.definitions import Mismatch, canonical, topic_config_problems, topic_definitions
+from hikube_kafka.spec.topic_limits import min_insync_problems, name_problems
 from hikube_kafka.waiting import Stopped
 
 _SETTLE_SECONDS = 60.0
@@ -71,7 +73,9 @@ class TopicResource(Resource):
 
     def validate(self, config: State) -> Iterator[Diagnostic]:
         """Illegal names and numbers, keys that Kafka does not have, values that it does not take."""
-        yield from _name_faults(config["name"])
+        name, factor = config["name"], config["replication_factor"]
+        if isinstance(name, str):
+            yield from told(name_problems(name))
         for attribute in ("partitions", "replication_factor"):
             number = config[attribute]
             if number is not None and number is not UNKNOWN and (not isinstance(number, int) or number < 1):
@@ -81,11 +85,11 @@ class TopicResource(Resource):
                     path=(attribute,),
                 )
         entries = _known(config["config"])
-        for fault in check_topic_config(entries):
-            yield Diagnostic(
-                f"Topic configuration {fault.key}: {fault.problem}", fault.remedy, fault.severity, ("config", fault.key)
-            )
-        yield from _min_insync_faults(entries, config["replication_factor"])
+        where = f"topic {name}" if isinstance(name, str) else "a topic"
+        yield from told(topic_config_problems(where, entries))
+        if isinstance(factor, int):
+            least = entries.get("min.insync.replicas", "").strip()
+            yield from told(min_insync_problems(where, least, factor, instead="raise replication_factor"))
 
     def plan(self, request: PlanRequest) -> Plan:
         """What an apply would do; losses of data are refused here, before anything has been touched."""
@@ -93,57 +97,49 @@ class TopicResource(Resource):
         if prior is not None:
             self._ours.add(prior["name"])
         if proposed is None:
-            return Plan(None, diagnostics=_protection(prior or {}, "delete"))
+            return Plan(None, diagnostics=told(changes.problems(prior, None)))
         assert request.config is not None  # noqa: S101 - there is a configuration wherever something is proposed
         planned = {**proposed, "id": proposed["name"]}
         if request.config["deletion_protection"] is None:
             planned["deletion_protection"] = True
-        if prior is None:
-            return Plan(planned, diagnostics=[*self._creation_faults(planned)], private=_remember(planned))
-        if planned["name"] is UNKNOWN or planned["name"] != prior["name"]:
-            return Plan(planned, replace=[("name",)], diagnostics=_protection(prior, "replace", planned["name"]))
-        if _same_entries(prior["config"], planned["config"]):
+        renamed = prior is not None and planned["name"] != prior["name"]
+        if prior is not None and not renamed and _same_entries(prior["config"], planned["config"]):
             planned["config"] = prior["config"]
-        faults = [*_shrinking(prior, planned, request.private)]
-        if planned["replication_factor"] != prior["replication_factor"]:
-            faults += self._replication_faults(planned)
+        faults: list[Diagnostic] = []
+        known = changes.Known() if renamed else self._known(prior, planned, faults)
+        applied = int(request.private) if request.private else None
+        faults += told(changes.problems(prior, known_values(planned), known, applied=applied))
+        if renamed:
+            return Plan(planned, replace=[("name",)], diagnostics=faults)
         return Plan(planned, diagnostics=faults, private=_remember(planned))
 
-    def _creation_faults(self, planned: State) -> Iterator[Diagnostic]:
-        name = planned["name"]
-        if name is not UNKNOWN and name not in self._ours:
+    def _known(self, prior: State | None, planned: State, faults: list[Diagnostic]) -> changes.Known:
+        """What this plan needs to know of the cluster, as far as it can be asked by now."""
+        name, factor = planned["name"], planned["replication_factor"]
+        topics: Container[str] = ()
+        if prior is None and name is not UNKNOWN and name not in self._ours:
             try:
                 cluster = self._session.cluster()
-                if cluster is not None and name in cluster.layout().replicas:
-                    yield _exists(name)
+                if cluster is not None:
+                    topics = cluster.layout().replicas
             except Unreachable:
                 pass  # not there yet, as in every first apply
             except Denied as problem:
-                yield not_reached(problem, doing="check the plan")
-        yield from self._replication_faults(planned)
+                faults.append(not_reached(problem, doing="check the plan"))
+        brokers = None
+        if factor is not UNKNOWN and (prior is None or factor != prior["replication_factor"]):
+            brokers = self._brokers(factor)
+        return changes.Known(topics=topics, brokers=brokers, coming=self._session.coming())
 
-    def _replication_faults(self, planned: State) -> Iterator[Diagnostic]:
-        factor = planned["replication_factor"]
-        if factor is UNKNOWN or factor <= self._session.coming():
-            return
+    def _brokers(self, factor: int) -> frozenset[int] | None:
+        """The live brokers that stay; None: they need not be asked, or cannot."""
+        if factor <= self._session.coming():
+            return None
         try:
             cluster = self._session.cluster()
-            if cluster is None:
-                return
-            live = self._session.staying(cluster.live_brokers(factor))
+            return None if cluster is None else self._session.staying(cluster.live_brokers(factor))
         except (Unreachable, Denied, Stopped):
-            return  # said elsewhere, or normal: the cluster is not there yet
-        coming = self._session.coming()
-        if factor > max(len(live), coming):
-            brokers = f"The cluster has {len(live)} live: {', '.join(map(str, sorted(live)))}."
-            if coming > len(live):
-                brokers = f"The cluster will have {coming}."
-            yield Diagnostic(
-                f"A replication factor of {factor} needs {factor} brokers",
-                f"{brokers} Each copy of a partition of {_shown(planned['name'])} stands on a broker of its own: "
-                "declare fewer copies, or bring in more brokers first.",
-                path=("replication_factor",),
-            )
+            return None  # said elsewhere, or normal: the cluster is not there yet
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -175,7 +171,7 @@ class TopicResource(Resource):
 
     def import_state(self, identifier: str) -> State:
         """By name. The protection is on from the first moment."""
-        faults = list(_name_faults(identifier))
+        faults = told(name_problems(identifier))
         if faults:
             raise Refusal(*(Diagnostic(fault.summary, fault.detail) for fault in faults))
         return {"id": identifier, "name": identifier, "deletion_protection": True}
@@ -200,7 +196,7 @@ class TopicResource(Resource):
             raise Refusal(not_reached(problem, doing=doing)) from None
         except KafkaRefused as problem:
             if problem.code == "TOPIC_ALREADY_EXISTS":
-                raise Refusal(_exists(name)) from None
+                raise Refusal(*told(changes.problems(None, planned, changes.Known(topics={name})))) from None
             if problem.code not in {"REQUEST_TIMED_OUT", "_TIMED_OUT"} or not self._appears(cluster, name):
                 raise Refusal(refused(problem, doing=doing)) from None
         return {**planned, "id": name}
@@ -261,7 +257,7 @@ class TopicResource(Resource):
         """Delete an unprotected topic, and wait until the brokers have let go of it."""
         name = prior["name"]
         # Terraform asks no plan about a resource named by -replace, so the plan could not refuse that.
-        protection = _protection(prior, "delete")
+        protection = told(changes.problems(prior, None))
         if protection:
             raise Refusal(*protection)
         doing = f"delete topic {name}"
@@ -341,13 +337,7 @@ class TopicResource(Resource):
         layout = cluster.layout(fresh=True)
         racks = cluster.racks()
         if factor > len(racks):
-            raise Refusal(
-                Diagnostic(
-                    f"A replication factor of {factor} needs {factor} brokers",
-                    f"The cluster has {len(racks)} live: {', '.join(map(str, sorted(racks)))}.",
-                    path=("replication_factor",),
-                )
-            )
+            raise Refusal(*told(changes.problems(None, planned, changes.Known(brokers=frozenset(racks)))))
         wanted = placement.spread(layout.replicas[name], factor, racks, layout.load(without=name))
         log("info", "moving replicas", partitions=len(wanted), replication_factor=factor)
         reassignment.reassign(cluster, name, wanted)
@@ -359,95 +349,13 @@ class TopicResource(Resource):
         )
 
 
-# ---- what a topic may be --------------------------------------------------------------------------------------------
-
-
-def _name_faults(name: Any) -> Iterator[Diagnostic]:
-    if not isinstance(name, str):
-        return
-    if not is_legal_name(name):
-        yield Diagnostic(
-            f"{_shown(name)} cannot be the name of a topic",
-            f"A name has 1 to {LONGEST_NAME} letters, digits, dots, underscores and hyphens, and is not . or ..: "
-            f"this one has {len(name)} characters.",
-            path=("name",),
-        )
-
-
-def _shown(name: Any) -> str:
-    return repr(name) if isinstance(name, str) else "the topic"
-
-
-def _min_insync_faults(entries: Mapping[str, str], factor: Any) -> Iterator[Diagnostic]:
-    key = "min.insync.replicas"
-    least = entries.get(key, "").strip()
-    if isinstance(factor, int) and leaves_no_room(least, factor):
-        yield Diagnostic(
-            f"{key} = {least} leaves no room in a replication factor of {factor}",
-            "Producers with acks=all would be refused as soon as one broker is away, for a restart too. Set it to "
-            f"{wanted_min_insync(factor)}, or raise replication_factor.",
-            path=("config", key),
-        )
-
-
-def _protection(prior: Mapping[str, Any], verb: str, new_name: Any = None) -> Sequence[Diagnostic]:
-    if not prior.get("deletion_protection", True):
-        return ()
-    name = prior.get("name")
-    why = f"The plan would {verb} it, and its messages would be lost."
-    if new_name is not None:
-        another = "a name that only the apply will tell" if new_name is UNKNOWN else repr(new_name)
-        why = (
-            f"Kafka cannot rename a topic: for {another}, the plan would delete {name!r} with its messages and make an "
-            "empty topic."
-        )
-    path: Path = ("name",) if new_name is not None else ()
-    return [
-        Diagnostic(
-            f"Topic {name} is protected from deletion",
-            f"{why} To have that, set deletion_protection = false, apply, and repeat this change. To keep the topic "
-            "and let go of it in Terraform only, use terraform state rm.",
-            path=path,
-        )
-    ]
-
-
-def _shrinking(prior: State, planned: State, private: bytes) -> Iterator[Diagnostic]:
-    live, wanted, name = prior["partitions"], planned["partitions"], planned["name"]
-    if wanted is UNKNOWN or wanted >= live:
-        return
-    if private == _remember(planned):
-        yield Diagnostic(
-            f"Topic {name} was grown outside Terraform: set partitions = {live}",
-            f"It has {live} partitions; {wanted} are declared here and were applied. Kafka cannot remove partitions. "
-            f"With partitions = {live} the declaration says what is, and nothing changes.",
-            path=("partitions",),
-        )
-        return
-    yield Diagnostic(
-        f"Topic {name} cannot shrink from {live} to {wanted} partitions",
-        f"Kafka cannot remove partitions. Set partitions = {live}. For fewer, make another topic and move the "
-        "messages there.",
-        path=("partitions",),
-    )
+# ---- what the user is told ------------------------------------------------------------------------------------------
 
 
 def _remember(planned: State) -> bytes:
     """What the provider keeps with the topic: the number of partitions that was applied here, as text."""
     partitions = planned["partitions"]
     return b"" if partitions is UNKNOWN else str(partitions).encode()
-
-
-def _exists(name: str) -> Diagnostic:
-    return Diagnostic(
-        f"Topic {name} exists already, made by somebody else",
-        "It is not taken over silently: its partitions, copies and configuration may differ from the declared ones. To "
-        "manage it from here, import it, with the address of this resource in place of hikube_kafka_topic.this:\n\n"
-        f"  terraform import hikube_kafka_topic.this {name}\n\n"
-        "or in the configuration:\n\n"
-        f'  import {{\n    to = hikube_kafka_topic.this\n    id = "{name}"\n  }}\n',
-        path=("name",),
-    )
 
 
 def _not_importable(name: str) -> Diagnostic:

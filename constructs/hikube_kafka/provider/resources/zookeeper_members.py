@@ -13,8 +13,11 @@ from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import NUMBER, STRING, Attribute, List, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider.kubernetes import unreadable
+from hikube_kafka.provider.problems import told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
+from hikube_kafka.spec.changes import zookeeper_members as changes
+from hikube_kafka.spec.quorum import even_problems
 
 if TYPE_CHECKING:
     from hikube_kafka.provider.membership import Ensemble, Membership
@@ -83,13 +86,9 @@ class ZooKeeperMembersResource(Resource):
         servers = config["servers"]
         if not isinstance(servers, Mapping):
             return
-        if len(servers) % 2 == 0:
-            yield Diagnostic(
-                f"{len(servers)} ZooKeeper servers are an even number",
-                f"{max(len(servers), 2)} bear the loss of no more servers than {max(len(servers), 2) - 1} do, and need "
-                f"one more for every write. Declare {max(len(servers) - 1, 1)} or {len(servers) + 1}.",
-                path=("servers",),
-            )
+        if not servers:
+            yield Diagnostic("servers is empty", "Declare at least one server.", path=("servers",))
+        yield from told(even_problems("ZooKeeper", len(servers)))
         for server, address in servers.items():
             if not re.fullmatch(r"[1-9]\d{0,2}", server):
                 yield Diagnostic(
@@ -114,22 +113,19 @@ class ZooKeeperMembersResource(Resource):
             planned["voters"] = sorted(_ids(planned))
             return Plan(planned)
         if prior is None or prior["voters"] is None:
-            return Plan(planned, diagnostics=self._quorum_faults(planned, _ids(planned)))
+            return Plan(planned, diagnostics=self._quorum_faults(prior, planned, _ids(planned)))
         voters = frozenset(map(int, prior["voters"]))
         planned["voters"] = sorted(voters & _ids(planned))
         leaving = voters - _ids(planned)
-        return Plan(planned, diagnostics=self._quorum_faults(planned, voters) if leaving else ())
+        return Plan(planned, diagnostics=self._quorum_faults(prior, planned, voters) if leaving else ())
 
-    def _quorum_faults(self, planned: State, servers: frozenset[int]) -> list[Diagnostic]:
+    def _quorum_faults(self, prior: State | None, planned: State, servers: frozenset[int]) -> list[Diagnostic]:
         """Whether those that stay serve; where they cannot be asked, the apply asks again."""
         seen = self._seen(planned, servers)
         if seen is None or seen.voters is None:
             return []
-        from hikube_kafka.provider.membership import would_lose_the_quorum  # noqa: PLC0415 - slow to load
-
-        leaving = seen.voters - _ids(planned)
-        missing = (seen.voters & _ids(planned)) - seen.modes.keys()
-        return [would_lose_the_quorum(leaving, missing)] if leaving and (missing or leaving == seen.voters) else []
+        known = changes.Known(voters=seen.voters, serving=seen.modes.keys())
+        return told(changes.problems(prior, planned, known))
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 

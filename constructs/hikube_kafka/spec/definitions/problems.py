@@ -44,9 +44,10 @@ def _rules(scope: str, why: str, *without: FaultRule) -> Mapping[FaultRule, Rule
                 message="{problem}",
                 why=why,
                 remedy="{remedy}",
-                in_general=in_general,
+                message_in_general=message,
+                remedy_in_general=remedy,
             )
-            for name, in_general in _IN_GENERAL.items()
+            for name, (message, remedy) in _IN_GENERAL.items()
             if name not in without
         }
     )

@@ -30,10 +30,8 @@ FACTOR_LOW = Rule(
     message="{declared}.",
     why="Below three copies, a failure while a broker restarts makes partitions unavailable.",
     remedy="Declare {wanted}.",
-    in_general=(
-        "replication factor of a topic below three, or fewer than three brokers.",
-        "Declare 3 where the messages matter, and 3 brokers or more outside development.",
-    ),
+    message_in_general="a topic has fewer than three copies, or two brokers hold two copies at most.",
+    remedy_in_general="Declare 3 where the messages matter, and 3 brokers or more outside development.",
 )
 LISTENER_DUPLICATE = Rule(
     id="listener-duplicate",
@@ -48,10 +46,7 @@ LISTENER_MECHANISM = Rule(
     message="protocol {protocol} {wanted}.",
     why="A SASL listener without a mechanism lets nobody in; a mechanism without SASL protects nothing.",
     remedy="Declare a mechanism with SASL_SSL or SASL_PLAINTEXT, and none with the others.",
-    in_general=(
-        "SASL without a mechanism, or a mechanism without SASL.",
-        "Declare a mechanism with SASL_SSL or SASL_PLAINTEXT, and none with the others.",
-    ),
+    message_in_general="its protocol needs a mechanism, or cannot use one.",
 )
 LISTENER_PLAINTEXT = Rule(
     id="listener-plaintext",

@@ -1,0 +1,100 @@
+"""Changes of the number of brokers: ``hikube_kafka_brokers``."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hikube_kafka.spec.changes.replicas import Replicas, held, in_words
+from hikube_kafka.spec.problem import Problem, Rule
+
+HOLDS_REPLICAS = Rule(
+    id="broker-holds-replicas",
+    severity="error",
+    message="{they} cannot go: {they} {hold} replicas.",
+    why="Partitions would lose a copy, or all of them: {replicas}.",
+    remedy="Set drain = true, and the apply moves them first. To move them by hand:\n\n{commands}",
+    message_in_general="it cannot go: it holds replicas.",
+    remedy_in_general="Set drain = true, and the apply moves them first; or move them with kafka-reassign-partitions.",
+)
+DRAINED = Rule(
+    id="broker-drained",
+    severity="warning",
+    message="{they} will be drained first.",
+    why="Replicas move to the brokers that stay, one topic after another: {replicas}.",
+    remedy="Allow for the time that it takes, which depends on the data to copy.",
+    message_in_general="it will be drained first.",
+)
+NO_ROOM = Rule(
+    id="topic-copies-above-staying-brokers",
+    severity="error",
+    message="it has {factor} copies, and {number} live brokers would stay.",
+    why="Each copy of a partition stands on a broker of its own, and those that stay are {staying}.",
+    remedy="Lower its replication_factor, apply, and repeat this.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of the cluster."""
+
+    brokers: frozenset[int]
+    """Live brokers."""
+    replicas: Replicas
+    addresses: str
+    """``host:port`` of the brokers, for a command that a user can copy."""
+
+
+def problems(
+    prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | None, known: Known | None = None
+) -> Iterator[Problem]:
+    """What keeps brokers from going; with ``drain``, what will be moved.
+
+    Args:
+        prior: As it was applied; None: it is declared for the first time, and brokers beyond it go.
+        planned: As it is to be; None: it is no longer declared, and no broker is touched.
+        known: What is known of the cluster.
+    """
+    number = planned.get("brokers") if planned is not None else None
+    if planned is None or number is None or known is None or (prior is not None and number >= prior["brokers"]):
+        return
+    going = held(known.replicas, lambda broker: broker >= number)
+    if not going:
+        return
+    staying = sorted(broker for broker in known.brokers if broker < number)
+    topics = sorted({topic for held_topics in going.values() for topic in held_topics})
+    for topic in topics:
+        factor = max(map(len, known.replicas[topic].values()))
+        if factor > len(staying):
+            yield NO_ROOM(
+                f"topic {topic}",
+                path=("brokers",),
+                factor=factor,
+                number=len(staying),
+                staying=", ".join(map(str, staying)) or "none",
+            )
+    several = len(going) > 1
+    where = f"broker{'s' if several else ''} {', '.join(map(str, going))}"
+    they = "they" if several else "it"
+    if planned.get("drain") is True:
+        yield DRAINED(where, path=("drain",), they=they, replicas=in_words(going))
+        return
+    yield HOLDS_REPLICAS(
+        where,
+        path=("brokers",),
+        they=they,
+        hold="hold" if several else "holds",
+        replicas=in_words(going),
+        commands=_commands(topics, staying, known.addresses),
+    )
+
+
+def _commands(topics: list[str], staying: list[int], addresses: str) -> str:
+    moved = json.dumps({"version": 1, "topics": [{"topic": topic} for topic in topics]})
+    tool = f"kafka-reassign-partitions.sh --bootstrap-server {addresses}"
+    return (
+        f"  echo '{moved}' >topics.json\n"
+        f"  {tool} --topics-to-move-json-file topics.json --broker-list {','.join(map(str, staying))} --generate\n\n"
+        "put the proposed assignment into a file moves.json, and then\n\n"
+        f"  {tool} --reassignment-json-file moves.json --execute\n"
+    )

@@ -1,0 +1,125 @@
+"""Changes of a topic: ``hikube_kafka_topic``."""
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.topic_limits import FACTOR_ABOVE_BROKERS
+
+PROTECTED = Rule(
+    id="topic-protected",
+    severity="error",
+    message_in_general="it is protected from deletion, and the plan would delete or replace it.",
+    message="it is protected from deletion, and the plan would delete it{instead}.",
+    why="Its messages would be lost; Kafka cannot rename a topic.",
+    remedy="To have that, set deletion_protection = false, apply, and repeat this change. To keep the topic and let go "
+    "of it in Terraform only, use terraform state rm.",
+)
+SHRINKS = Rule(
+    id="topic-partitions-shrink",
+    severity="error",
+    message="it cannot shrink from {live} to {wanted} partitions.",
+    why="Kafka cannot remove partitions.",
+    remedy="Set partitions = {live}. For fewer, make another topic and move the messages there.",
+)
+GROWN_ELSEWHERE = Rule(
+    id="topic-partitions-grown-elsewhere",
+    severity="error",
+    message="it was grown outside Terraform: set partitions = {live}.",
+    why="It has {live} partitions; {wanted} are declared here and were applied. Kafka cannot remove partitions.",
+    remedy="With partitions = {live} the declaration says what is, and nothing changes.",
+)
+EXISTS = Rule(
+    id="topic-exists",
+    severity="error",
+    message="it exists already, made by somebody else.",
+    why="It is not taken over silently: its partitions, copies and configuration may differ from the declared ones.",
+    remedy="To manage it from here, import it, with the address of this resource in place of "
+    "hikube_kafka_topic.this:\n\n"
+    "  terraform import hikube_kafka_topic.this {name}\n\n"
+    "or in the configuration:\n\n"
+    '  import {{\n    to = hikube_kafka_topic.this\n    id = "{name}"\n  }}\n',
+    remedy_in_general="Import it (terraform import), or choose another name.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of the cluster."""
+
+    topics: Container[str] = ()
+    """Topics that are there and that no state holds."""
+    brokers: frozenset[int] | None = None
+    """Live brokers that stay; None: they could not be asked."""
+    coming: int = 0
+    """How many brokers there will be once the same plan is applied; 0 if it changes none."""
+
+
+def problems(
+    prior: Mapping[str, Any] | None,
+    planned: Mapping[str, Any] | None,
+    known: Known | None = None,
+    *,
+    applied: int | None = None,
+) -> Iterator[Problem]:
+    """Losses of messages, and what Kafka would refuse.
+
+    Args:
+        prior: As the topic is; None: it is created.
+        planned: As it is to be; None: it is deleted.
+        known: What is known of the cluster.
+        applied: The number of partitions that was last applied here; None: nobody remembers.
+    """
+    if prior is not None and (planned is None or planned.get("name") != prior["name"]):
+        yield from _protection(prior, planned)
+        return
+    if planned is None:
+        return
+    if prior is not None:
+        yield from _shrinking(prior, planned, applied)
+    if known is not None:
+        if prior is None and planned.get("name") in known.topics:
+            yield EXISTS(_where(planned), path=("name",), name=planned["name"])
+        yield from _copies(prior, planned, known)
+
+
+def _where(values: Mapping[str, Any]) -> str:
+    return f"topic {values['name']}" if "name" in values else "a topic"
+
+
+def _protection(prior: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Iterator[Problem]:
+    if prior.get("deletion_protection") is False:
+        return
+    if planned is None:
+        yield PROTECTED(_where(prior), instead="")
+        return
+    another = repr(planned["name"]) if "name" in planned else "one of a name that only the apply will tell"
+    yield PROTECTED(_where(prior), path=("name",), instead=f" and make {another} in its place, empty")
+
+
+def _shrinking(prior: Mapping[str, Any], planned: Mapping[str, Any], applied: int | None) -> Iterator[Problem]:
+    live, wanted = prior["partitions"], planned.get("partitions")
+    if wanted is not None and wanted < live:
+        rule = GROWN_ELSEWHERE if wanted == applied else SHRINKS
+        yield rule(_where(planned), path=("partitions",), live=live, wanted=wanted)
+
+
+def _copies(prior: Mapping[str, Any] | None, planned: Mapping[str, Any], known: Known) -> Iterator[Problem]:
+    factor = planned.get("replication_factor")
+    # What is as it was is not a fault of this plan, even while a broker is away.
+    if factor is None or known.brokers is None or (prior is not None and prior["replication_factor"] == factor):
+        return
+    live = len(known.brokers)
+    if factor > max(live, known.coming):
+        brokers = f"the cluster will have {known.coming}"
+        if live >= known.coming:
+            brokers = f"the cluster has {live} live: {', '.join(map(str, sorted(known.brokers))) or 'none'}"
+        yield FACTOR_ABOVE_BROKERS(
+            _where(planned),
+            path=("replication_factor",),
+            declared=f"a replication factor of {factor} needs {factor} brokers",
+            brokers=brokers,
+            most=max(live, known.coming),
+            instead="bring in more brokers first",
+        )

@@ -1,0 +1,65 @@
+"""Brokers that come, and those that hold nothing and go, raise nothing; each test spoils one thing."""
+
+from typing import Any
+
+import pytest
+
+from hikube_kafka.spec.changes.brokers import Known, problems
+
+
+def declared(number: int, *, drain: bool | None = None) -> dict[str, Any]:
+    return {"brokers": number, "drain": drain}
+
+
+def known(**topics: tuple[tuple[int, ...], ...]) -> Known:
+    replicas = {topic: dict(enumerate(partitions)) for topic, partitions in topics.items()}
+    return Known(brokers=frozenset({0, 1, 2, 3}), replicas=replicas, addresses="there:9092")
+
+
+@pytest.mark.parametrize(
+    ("prior", "planned", "seen"),
+    [
+        (None, declared(4), known(orders=((0, 3),))),
+        (declared(3), declared(4), known(orders=((0, 1),))),
+        (declared(4), declared(4), known(orders=((0, 3),))),
+        (declared(4), declared(3), known(orders=((0, 1), (1, 2)))),
+        (declared(4), None, known(orders=((0, 3),))),
+        (declared(4), {"drain": None}, known(orders=((0, 3),))),
+        (declared(4), declared(3), None),
+        # Fewer brokers than there were live is not a matter of this plan.
+        (declared(3), declared(3), known(orders=((0, 1, 2, 3),))),
+    ],
+)
+def test_a_change_that_loses_no_replica_raises_nothing(prior: Any, planned: Any, seen: Known | None) -> None:
+    assert list(problems(prior, planned, seen)) == []
+
+
+def test_a_broker_that_holds_replicas_cannot_go_and_the_command_that_moves_them_is_told() -> None:
+    (problem,) = problems(declared(4), declared(3), known(orders=((0, 1), (1, 3), (3, 2)), other=((0, 1),)))
+    assert (problem.rule, problem.severity, problem.where) == ("broker-holds-replicas", "error", "broker 3")
+    assert problem.message == "it cannot go: it holds replicas."
+    assert "broker 3 holds 2 (2 of orders)" in problem.why
+    assert '{"version": 1, "topics": [{"topic": "orders"}]}' in problem.remedy
+    assert "--bootstrap-server there:9092 --topics-to-move-json-file topics.json --broker-list 0,1,2" in problem.remedy
+    (problem,) = problems(declared(4), declared(2), known(orders=((2, 3),)))
+    assert (problem.where, problem.message) == ("brokers 2, 3", "they cannot go: they hold replicas.")
+
+
+def test_a_first_declaration_lets_no_broker_beyond_it_go_either() -> None:
+    (problem,) = problems(None, declared(3), known(orders=((3,),)))
+    assert problem.rule == "broker-holds-replicas"
+
+
+def test_a_drain_is_told_before_it_begins() -> None:
+    (problem,) = problems(declared(4), declared(3, drain=True), known(orders=((0, 3),)))
+    assert (problem.rule, problem.severity, problem.path) == ("broker-drained", "warning", ("drain",))
+
+
+def test_a_drain_needs_room_for_every_copy() -> None:
+    found = list(problems(declared(4), declared(3, drain=True), known(wide=((0, 1, 2, 3),))))
+    assert [problem.rule for problem in found] == ["topic-copies-above-staying-brokers", "broker-drained"]
+    assert (found[0].severity, found[0].where) == ("error", "topic wide")
+    assert found[0].message == "it has 4 copies, and 3 live brokers would stay."
+    # A broker that is declared to stay and does not live is no room.
+    dead = Known(brokers=frozenset({0, 1, 3}), replicas={"t": {0: (0, 1, 3)}}, addresses="")
+    assert [each.severity for each in problems(declared(4), declared(3, drain=True), dead)] == ["error", "warning"]

@@ -1,0 +1,69 @@
+"""A healthy change of an ensemble raises nothing; each test spoils one thing."""
+
+from typing import Any
+
+import pytest
+
+from hikube_kafka.spec.changes.local_ensemble import Known, problems
+
+EMPTY = Known(replicas={"orders": {0: (0, 1)}})
+
+
+def ensemble(*brokers: int, **values: Any) -> dict[str, Any]:
+    return {
+        "name": "demo",
+        "directory": "/nowhere/demo",
+        "zookeeper": [{"id": 1}],
+        "brokers": [{"id": broker} for broker in brokers or (0, 1, 2)],
+        "keep_data": True,
+        **values,
+    }
+
+
+def unknown(name: str) -> dict[str, Any]:
+    return {each: value for each, value in ensemble().items() if each != name}
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        ensemble(),
+        ensemble(0, 1, 2, 3),
+        ensemble(0, 1),
+        ensemble(kafka_home="/elsewhere"),
+        ensemble(keep_data=False),
+        unknown("brokers"),
+        unknown("zookeeper"),
+        ensemble(brokers=[None, {"id": 0}]),
+        None,
+    ],
+)
+def test_a_change_that_loses_nothing_raises_nothing(planned: Any) -> None:
+    assert list(problems(ensemble(), planned, EMPTY)) == []
+    assert list(problems(None, planned, EMPTY)) == []
+
+
+def test_the_set_of_zookeeper_servers_does_not_change() -> None:
+    (problem,) = problems(ensemble(), ensemble(zookeeper=[{"id": 1}, {"id": 2}, {"id": 3}]))
+    assert (problem.rule, problem.severity) == ("local-zookeeper-changes", "error")
+    assert (problem.where, problem.path) == ("ensemble demo", ("zookeeper",))
+    assert problem.message == "its ZooKeeper servers cannot change from 1 to 1, 2, 3."
+
+
+def test_a_broker_that_holds_replicas_stays() -> None:
+    (problem,) = problems(ensemble(), ensemble(0, 2), EMPTY)
+    assert (problem.rule, problem.severity) == ("local-broker-holds-replicas", "error")
+    assert (problem.where, problem.path) == ("broker 1", ("brokers",))
+    assert "broker 1 holds 1 (1 of orders)" in problem.why
+    assert not list(problems(ensemble(), ensemble(0, 2))), "where nobody could be asked, the apply asks"
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"directory": "/nowhere/other"}])
+def test_an_ensemble_that_moves_away_from_its_data_says_what_becomes_of_it(change: dict[str, str]) -> None:
+    (problem,) = problems(ensemble(), ensemble(**change), EMPTY)
+    assert (problem.rule, problem.severity, problem.where) == ("local-ensemble-replaced", "warning", "ensemble demo")
+    assert "stays there, unused" in problem.why
+    (problem,) = problems(ensemble(keep_data=False), ensemble(**change), EMPTY)
+    assert "it is deleted with the old ensemble" in problem.why
+    (problem,) = problems(ensemble(), unknown(next(iter(change))), EMPTY)
+    assert problem.rule == "local-ensemble-replaced", "a name that only the apply will tell is another one"
