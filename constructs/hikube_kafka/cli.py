@@ -1,6 +1,6 @@
 """One thin command over the rooms: ``hikube-kafka``.
 
-Exit codes of every command: 0 all well; 1 looked, and something is wrong; 2 could not look, or was misused.
+Exit codes of every command: 0 all well; 1 checked, and something is wrong; 2 could not check, or was misused.
 
 Each command imports its room when it runs: ``--help`` waits for none of them.
 """

@@ -220,7 +220,7 @@ SPOILT = [
         "a pair of servers that nobody tried",
         lambda seen: replace(seen, read_backs=seen.read_backs[1:]),
         {"zookeeper-writes-read-everywhere": UNREADABLE},
-        "nobody tried",
+        "it was not tried",
     ),
     Spoilt(
         "a server that takes no write",

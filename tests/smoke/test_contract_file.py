@@ -52,7 +52,7 @@ def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "file.json"
     file.write_text("<html>", encoding="utf-8")
 
-    with pytest.raises(ContractFileError, match="is no JSON"):
+    with pytest.raises(ContractFileError, match="is not JSON"):
         read_contract(file)
 
 

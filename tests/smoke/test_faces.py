@@ -53,14 +53,14 @@ def test_the_command_asks_for_a_file() -> None:
     assert "--outputs FILE" in result.output
 
 
-def test_the_command_could_not_look_without_its_file(tmp_path: Path) -> None:
+def test_the_command_could_not_check_without_its_file(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--outputs", str(tmp_path / "nowhere.json")])
 
     assert result.exit_code == 2
-    assert "could not look" in result.output
+    assert "could not check" in result.output
 
 
-def test_the_command_could_not_look_where_nothing_answers_and_still_reports(nobody_home: Path, tmp_path: Path) -> None:
+def test_the_command_could_not_check_where_nothing_answers_and_still_reports(nobody_home: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
 
     result = CliRunner().invoke(app, ["--contract", str(nobody_home), "--patience", "0", "--report", str(report)])
@@ -93,7 +93,7 @@ def test_pytest_fails_every_check_where_nothing_answers(nobody_home: Path, tmp_p
 
     assert result.returncode == pytest.ExitCode.TESTS_FAILED
     assert "26 failed, 1 skipped" in result.stdout
-    assert "could not look: nothing of orders answers" in result.stdout
+    assert "could not check: nothing of orders answers" in result.stdout
     assert "broker 0 (127.0.0.1:1010): connection refused" in result.stdout
 
 

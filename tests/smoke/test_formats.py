@@ -64,7 +64,7 @@ def test_the_terminal_shows_each_check_and_what_to_do_where_one_failed(report: R
         "?   brokers-answer",
         "-   kafka-version",
         "p50 2.0 ms, p99 17.7 ms",
-        "3.8 s: settle 1.2 s, canary 2.5 s; 3 looks",
+        "3.8 s: settle 1.2 s, canary 2.5 s; 3 rounds",
         "2 of 4 checks failed",
     ):
         assert part in text
@@ -177,5 +177,5 @@ def test_only_faults_fail_the_gate(report: Report, findings: tuple[Finding, ...]
 def test_nothing_reached_is_no_failed_check(report: Report) -> None:
     outcome = replace(report, findings=(UNREAD,), reached=False)
 
-    assert outcome.exit_code is ExitCode.COULD_NOT_LOOK
-    assert outcome.verdict == "could not look: nothing of orders answers"
+    assert outcome.exit_code is ExitCode.COULD_NOT_CHECK
+    assert outcome.verdict == "could not check: nothing of orders answers"

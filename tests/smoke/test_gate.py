@@ -12,7 +12,7 @@ from hikube_kafka.probe.route import Route
 from hikube_kafka.smoke import gate
 from hikube_kafka.smoke.canary import CanaryRun
 from hikube_kafka.smoke.finding import Finding, Status
-from hikube_kafka.smoke.gate import CannotLookError, run
+from hikube_kafka.smoke.gate import CannotCheckError, run
 from hikube_kafka.smoke.report import ExitCode, Report
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
 from hikube_kafka.spec.security import ClientSecurity, Mechanism, Protocol
@@ -93,7 +93,7 @@ def test_one_lucky_look_is_not_enough(
     assert report.looks == 3
     told = finding(report, "zookeeper-one-leader")
     assert told.status is Status.FAILED
-    assert told.seen == ("leaders: none", "well in the last 2 of 3 looks, but 3 in a row are asked for")
+    assert told.seen == ("leaders: none", "passed in the last 2 of 3 rounds, but 3 in a row are required")
     assert told.settled_after is None
 
 
@@ -129,7 +129,7 @@ def test_without_the_canary_its_checks_are_untested_not_passed(
     assert report.exit_code is ExitCode.ALL_WELL
     untested = [each for each in report.findings if each.check.startswith("canary-")]
     assert {each.status for each in untested} == {Status.UNTESTED}
-    assert {each.seen for each in untested} == {("the canary was left out on request",)}
+    assert {each.seen for each in untested} == {("the canary was skipped on request",)}
     assert len(untested) == 6
 
 
@@ -138,7 +138,7 @@ def test_a_cluster_of_which_nothing_answers_could_not_be_looked_at(contract: Con
 
     report = run(contract, patience=0)
 
-    assert report.exit_code is ExitCode.COULD_NOT_LOOK
+    assert report.exit_code is ExitCode.COULD_NOT_CHECK
     assert finding(report, "canary-nothing-lost").seen == ("canary: no broker answers",)
 
 
@@ -152,7 +152,7 @@ def test_a_canary_that_could_not_fly_fails_the_gate(
 
     assert len(report.faults) == 6
     assert {each.seen for each in report.faults} == {("canary topic: not authorized",)}
-    assert all("could not fly" in each.remedy for each in report.faults)
+    assert all("could not be sent" in each.remedy for each in report.faults)
 
 
 def test_a_contract_that_declares_nothing_is_refused(contract: Contract) -> None:
@@ -160,7 +160,7 @@ def test_a_contract_that_declares_nothing_is_refused(contract: Contract) -> None
     no_server = contract.model_copy(update={"coordinator": contract.coordinator.model_copy(update={"servers": ()})})
 
     for empty in (no_broker, no_server):
-        with pytest.raises(CannotLookError, match="no ZooKeeper server or no broker"):
+        with pytest.raises(CannotCheckError, match="no ZooKeeper server or no broker"):
             run(empty)
 
 
@@ -170,7 +170,7 @@ def test_a_cluster_that_no_kubeconfig_leads_to_could_not_be_looked_at(
     monkeypatch.setenv("KUBECONFIG", "/nowhere/kubeconfig")
     reach = ReachByPortForward(namespace="kafka", kafka_pods="demo-kafka", zookeeper_pods="demo-zookeeper")
 
-    with pytest.raises(CannotLookError, match="/nowhere/kubeconfig"):
+    with pytest.raises(CannotCheckError, match="/nowhere/kubeconfig"):
         run(contract.model_copy(update={"reach": reach}))
 
 
@@ -191,7 +191,7 @@ def test_inside_the_cluster_its_own_addresses_are_dialled_and_no_forward_is_open
     run(contract, patience=0, in_cluster=True, kubeconfig="/nowhere")
 
     assert dialled[:3] == ["b-0:9092", "b-1:9092", "b-2:9092"]
-    with pytest.raises(CannotLookError, match="/nowhere"):
+    with pytest.raises(CannotCheckError, match="/nowhere"):
         run(contract, patience=0, kubeconfig="/nowhere")
 
 
@@ -199,7 +199,7 @@ def test_a_named_context_comes_before_the_contract_s_own(in_kubernetes: Contract
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "clusters": [], "contexts": [], "users": []}))
 
-    with pytest.raises(CannotLookError, match="no context 'production'"):
+    with pytest.raises(CannotCheckError, match="no context 'production'"):
         run(in_kubernetes, kubeconfig=str(file), context="production")
 
 
@@ -212,7 +212,7 @@ def test_missing_credentials_are_named_before_anything_is_tried(
         update={"security": ClientSecurity(protocol=Protocol.SASL_SSL, mechanism=Mechanism.SCRAM_SHA_512)}
     )
 
-    with pytest.raises(CannotLookError, match="HIKUBE_KAFKA_USERNAME") as refusal:
+    with pytest.raises(CannotCheckError, match="HIKUBE_KAFKA_USERNAME") as refusal:
         run(locked)
 
     assert "s3cret" not in str(refusal.value)

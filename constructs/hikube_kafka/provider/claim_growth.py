@@ -123,16 +123,18 @@ async def _resized(
         troubles = "; ".join(f"{claim.name}: {claim.trouble}" for claim in claims if claim.trouble)
         if stopped.is_set():
             raise Refusal(
-                Diagnostic("Stopped while volumes were growing", f"Left are {names}. The next apply goes on from here.")
+                Diagnostic(
+                    "Stopped while volumes were growing",
+                    f"{names} have not grown yet. The next apply continues from here.",
+                )
             )
         if time.monotonic() > deadline:
             raise Refusal(
                 Diagnostic(
                     "Volumes do not grow",
-                    f"{names} have not grown within {_RESIZE_SECONDS:g} s. {troubles or 'Kubernetes names no reason'}. "
+                    f"{names} have not grown within {_RESIZE_SECONDS:g} s. {troubles or 'Kubernetes gives no reason'}. "
                     f"See kubectl -n {api.namespace} describe pvc. Some storage grows its file system only when "
-                    "the pod is started anew: delete such a pod by hand, one at a time. The next apply goes on from "
-                    "here.",
+                    "the pod restarts: delete such a pod by hand, one at a time. The next apply continues from here.",
                 )
             )
         await asyncio.sleep(_POLL_SECONDS)
@@ -144,14 +146,14 @@ async def _orphan(api: ApiServer, stateful_set: str, uid: str, stopped: threadin
     try:
         await api.delete(path, {"propagationPolicy": "Orphan", "preconditions": {"uid": uid}})
     except ChangeRefusedError as problem:
-        raise Refusal(Diagnostic(f"StatefulSet {stateful_set} cannot be made anew", f"{problem}.")) from None
+        raise Refusal(Diagnostic(f"StatefulSet {stateful_set} cannot be recreated", f"{problem}.")) from None
     deadline = time.monotonic() + _ORPHAN_SECONDS
     while await api.find(path) is not None:
         if stopped.is_set() or time.monotonic() > deadline:
             raise Refusal(
                 Diagnostic(
-                    f"StatefulSet {stateful_set} does not let go of its pods",
-                    "It is marked for deletion without them. The next apply goes on from here.",
+                    f"StatefulSet {stateful_set} is not deleted yet",
+                    "It is marked for deletion, and its pods stay. The next apply continues from here.",
                 )
             )
         await asyncio.sleep(_POLL_SECONDS)

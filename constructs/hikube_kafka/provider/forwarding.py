@@ -51,7 +51,7 @@ class Forwarding:
             Whether any was opened.
 
         Raises:
-            KubernetesError: None of their pods is within reach.
+            KubernetesError: None of their pods can be reached.
         """
         missing = sorted(brokers - self._brokers.keys())
         if missing:
@@ -65,7 +65,7 @@ class Forwarding:
             Where each of them is to be dialled, by a name that stays the same from one run to the next.
 
         Raises:
-            KubernetesError: None of their pods is within reach.
+            KubernetesError: None of their pods can be reached.
         """
         missing = sorted(set(servers) - self._servers.keys())
         if missing:

@@ -115,7 +115,7 @@ class Ensemble:
                 raise Refusal(
                     Diagnostic(
                         f"The ZooKeeper servers did not settle on {_listed(voters)} as voters",
-                        f"{reason}. {_words(seen)} The next apply goes on from here.",
+                        f"{reason}. {_words(seen)} The next apply continues from here.",
                     )
                 )
             if seen.voters != voters and seen.leader is not None:
@@ -177,7 +177,7 @@ class Ensemble:
             raise Refusal(
                 Diagnostic(
                     "Stopped while the membership of ZooKeeper was being changed",
-                    "No step is left half done; the next apply goes on from here.",
+                    "No step is left half done; the next apply continues from here.",
                 )
             )
 
@@ -207,4 +207,4 @@ def _listed(servers: frozenset[int]) -> str:
 def _words(seen: Membership) -> str:
     modes = ", ".join(f"{server} {mode}" for server, mode in sorted(seen.modes.items())) or "none"
     views = "; ".join(f"{server}: {_listed(view)}" for server, view in sorted(seen.views.items()))
-    return f"Serving are: {modes}. Voters as each sees them: {views or 'unknown'}."
+    return f"Servers that serve: {modes}. Voters as each sees them: {views or 'unknown'}."

@@ -47,15 +47,15 @@ def smoke(
 
     A platform in Kubernetes is met through port-forwards that are opened and closed by itself.
 
-    Ends with 0 if all is well, with 1 if a check failed, and with 2 if it could not look: no contract, no way to the
-    cluster, or nothing there that answers. Credentials come from the environment: HIKUBE_KAFKA_USERNAME,
+    Ends with 0 if all is well, with 1 if a check failed, and with 2 if nothing could be checked: no contract, no route
+    to the cluster, or nothing there that answers. Credentials come from the environment: HIKUBE_KAFKA_USERNAME,
     HIKUBE_KAFKA_PASSWORD, HIKUBE_KAFKA_CA_FILE, HIKUBE_KAFKA_CERTIFICATE_FILE, HIKUBE_KAFKA_KEY_FILE,
     HIKUBE_KAFKA_KEY_PASSWORD.
     """
     # The clients of Kafka and ZooKeeper are loaded only by whoever looks: `--help` and completion stay quick.
     from hikube_kafka.smoke import formats  # noqa: PLC0415
     from hikube_kafka.smoke.contract_file import ContractFileError, read_contract  # noqa: PLC0415
-    from hikube_kafka.smoke.gate import CannotLookError, run  # noqa: PLC0415
+    from hikube_kafka.smoke.gate import CannotCheckError, run  # noqa: PLC0415
     from hikube_kafka.smoke.report import ExitCode  # noqa: PLC0415
 
     file = outputs or contract
@@ -78,8 +78,8 @@ def smoke(
             )
         for path in report or []:
             formats.write(findings, path)
-    except (ContractFileError, CannotLookError, ValueError, OSError) as error:
-        errors.print(f"could not look: {error}", style="bold red", markup=False, highlight=False)
-        raise typer.Exit(ExitCode.COULD_NOT_LOOK) from error
+    except (ContractFileError, CannotCheckError, ValueError, OSError) as error:
+        errors.print(f"could not check: {error}", style="bold red", markup=False, highlight=False)
+        raise typer.Exit(ExitCode.COULD_NOT_CHECK) from error
     Console().print(formats.terminal(findings))
     raise typer.Exit(findings.exit_code)

@@ -14,7 +14,7 @@ _MARKS = frozenset({"version", "platform", "target", "kafka"})
 
 
 class ContractFileError(Exception):
-    """A file holds no contract that can be read."""
+    """A file has no contract that can be read."""
 
     def __init__(self, path: Path, why: str) -> None:
         self.path = path
@@ -36,7 +36,7 @@ def read_contract(path: Path) -> Contract:
     except OSError as error:
         raise ContractFileError(path, f"{error.strerror or error}; write it with `terraform output -json`") from error
     except ValueError as error:
-        raise ContractFileError(path, f"is no JSON ({error}); write it with `terraform output -json`") from error
+        raise ContractFileError(path, f"is not JSON ({error}); write it with `terraform output -json`") from error
     found = dict(_contracts(content, ()))
     if not found:
         raise ContractFileError(

@@ -168,7 +168,7 @@ def figures(report: Report) -> Iterator[str]:
             f"p50 {report.latency.p50_ms:.1f} ms, p99 {report.latency.p99_ms:.1f} ms"
         )
     stages = ", ".join(f"{stage.name} {stage.seconds:.1f} s" for stage in report.stages)
-    yield f"{report.seconds:.1f} s: {stages}; {report.looks} looks"
+    yield f"{report.seconds:.1f} s: {stages}; {report.looks} rounds"
 
 
 _FORMATS = {".md": markdown, ".json": as_json, ".xml": junit}

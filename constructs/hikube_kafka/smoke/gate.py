@@ -25,8 +25,8 @@ _PAUSE = 0.5
 """Seconds between two looks."""
 
 
-class CannotLookError(Exception):
-    """The gate never came to looking: it has nowhere to look, no way there, or nothing to be let in with."""
+class CannotCheckError(Exception):
+    """Nothing could be checked: nothing is declared, the cluster cannot be reached, or a credential is missing."""
 
 
 def run(
@@ -57,10 +57,10 @@ def run(
         progress: Told what is being done.
 
     Raises:
-        CannotLookError: It never came to looking.
+        CannotCheckError: Nothing could be checked.
     """
     if not contract.zookeeper.servers or not contract.kafka.brokers:
-        raise CannotLookError("the contract names no ZooKeeper server or no broker: there is nothing to hold to it")
+        raise CannotCheckError("the contract names no ZooKeeper server or no broker: there is nothing to check")
     if isinstance(contract.reach, ReachByPortForward):
         if context is not None:
             contract = contract.model_copy(update={"reach": contract.reach.model_copy(update={"context": context})})
@@ -69,7 +69,7 @@ def run(
     try:
         credentials = Credentials.from_environment(contract.security.protocol, contract.security.mechanism)
     except MissingCredentialError as error:
-        raise CannotLookError(str(error)) from error
+        raise CannotCheckError(str(error)) from error
     started, clock = datetime.now(UTC), _Clock()
     progress("connecting")
     with contextlib.ExitStack() as stack:
@@ -78,7 +78,7 @@ def run(
                 open_route(contract, kubeconfig=kubeconfig, in_cluster=in_cluster, pod_wait_seconds=patience)
             )
         except KubernetesError as error:
-            raise CannotLookError(str(error)) from error
+            raise CannotCheckError(str(error)) from error
         clock.stage("connect")
         observation, findings, looks = _settle(
             contract, credentials, route=route, patience=patience, timeout=timeout, progress=progress
@@ -128,7 +128,7 @@ def _settle(
     in_a_row: dict[str, int] = {}
     last_fault: dict[str, Finding] = {}
     looks = 0
-    progress("looking at every server")
+    progress("checking every server")
     while True:
         at = time.monotonic() - begin if looks else 0.0
         observation = observe(contract, credentials, timeout=timeout, route=route)
@@ -158,7 +158,7 @@ def _settle(
         else:
             # Well at last, but not for long enough: what was wrong before is what there is to tell.
             fault = last_fault[finding.check]
-            unsteady = f"well in the last {times} of {looks} looks, but {_IN_A_ROW} in a row are asked for"
+            unsteady = f"passed in the last {times} of {looks} rounds, but {_IN_A_ROW} in a row are required"
             settled.append(dataclasses.replace(fault, seen=(*fault.seen, unsteady)))
     return observation, settled, looks
 
@@ -177,7 +177,7 @@ def _judged(contract: Contract, flown: CanaryRun | Unreadable | None) -> Iterato
                 title=check.title,
                 status=Status.UNTESTED,
                 expected="nothing",
-                seen=("the canary was left out on request",),
+                seen=("the canary was skipped on request",),
                 remedy="",
             )
         else:

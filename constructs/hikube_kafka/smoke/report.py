@@ -12,8 +12,8 @@ class ExitCode(IntEnum):
 
     ALL_WELL = 0
     CHECK_FAILED = 1
-    COULD_NOT_LOOK = 2
-    """Nothing was reached at all, or it never came to looking."""
+    COULD_NOT_CHECK = 2
+    """Nothing was reached at all, or the gate could not begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +63,15 @@ class Report:
     def exit_code(self) -> ExitCode:
         """How the command ends."""
         if not self.reached:
-            return ExitCode.COULD_NOT_LOOK
+            return ExitCode.COULD_NOT_CHECK
         return ExitCode.CHECK_FAILED if self.faults else ExitCode.ALL_WELL
 
     @property
     def verdict(self) -> str:
         """The outcome in one line."""
         match self.exit_code:
-            case ExitCode.COULD_NOT_LOOK:
-                return f"could not look: nothing of {self.platform} answers"
+            case ExitCode.COULD_NOT_CHECK:
+                return f"could not check: nothing of {self.platform} answers"
             case ExitCode.CHECK_FAILED:
                 return f"{len(self.faults)} of {len(self.findings)} checks failed"
             case ExitCode.ALL_WELL:

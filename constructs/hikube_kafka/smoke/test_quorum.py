@@ -9,7 +9,7 @@ from hikube_kafka.smoke.checks import ids
 from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
 from hikube_kafka.smoke.finding import Status
 from hikube_kafka.smoke.formats import told
-from hikube_kafka.smoke.gate import CannotLookError, run
+from hikube_kafka.smoke.gate import CannotCheckError, run
 from hikube_kafka.smoke.pytest_plugin import REPORT
 from hikube_kafka.smoke.report import Report
 
@@ -41,8 +41,8 @@ def report(request: pytest.FixtureRequest) -> Report:
             context=request.config.getoption("--contract-context") or os.environ.get("HIKUBE_KAFKA_CONTEXT"),
             in_cluster=request.config.getoption("--contract-in-cluster"),
         )
-    except CannotLookError as error:
-        pytest.exit(f"could not look: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
+    except CannotCheckError as error:
+        pytest.exit(f"could not check: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
     request.config.stash[REPORT] = report
     return report
 

@@ -93,7 +93,7 @@ def test_a_healthy_platform_passes_from_outside_and_every_forward_is_closed(decl
     assert len(psutil.Process().net_connections("inet")) <= sockets
 
 
-def test_the_command_takes_the_kubeconfig_and_says_where_it_could_not_look(declared: Contract, tmp_path: Path) -> None:
+def test_the_command_takes_the_kubeconfig_and_says_where_it_could_not_check(declared: Contract, tmp_path: Path) -> None:
     kubeconfig = os.environ["KUBECONFIG"]
     well = smoke(declared, tmp_path / "contract.json", "--kubeconfig", kubeconfig, "--no-canary")
     assert well.returncode == 0, well.stdout + well.stderr

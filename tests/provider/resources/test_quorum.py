@@ -178,14 +178,14 @@ def test_an_expectation_that_nobody_can_look_at_is_a_reason(look: Look) -> None:
     only_kafka = look(settings=Settings(bootstrap_servers="b-0:9092"), expected_zookeeper_servers=3)
     assert only_kafka["reasons"] == [
         (
-            "expected_zookeeper_servers is set, but the provider has neither zookeeper_servers nor "
-            "kubernetes.zookeeper_release to look at"
+            "expected_zookeeper_servers is set, but the provider block sets neither zookeeper_servers nor "
+            "kubernetes.zookeeper_release"
         )
     ]
     assert only_kafka["healthy"] is False
     only_zookeeper = look(settings=Settings(zookeeper_servers="zk-1:2181"), expected_brokers=2)
     assert only_zookeeper["reasons"] == [
-        "expected_brokers is set, but the provider has no bootstrap_servers to look at"
+        "expected_brokers is set, but the provider block does not set bootstrap_servers"
     ]
     assert only_zookeeper["healthy"] is False
     # Nobody expects anything of what is not configured.

@@ -93,7 +93,7 @@ class QuorumDataSource(DataSource):
         try:
             zookeeper = self._zookeeper(config["expected_zookeeper_servers"])
         except (Unreachable, Denied) as problem:
-            zookeeper, unread = None, [f"ZooKeeper is out of reach: {problem.reason}"]
+            zookeeper, unread = None, [f"ZooKeeper is not reachable: {problem.reason}"]
         addresses = self._brokers()
         if addresses:
             kafka = observe_kafka(_split(addresses), settings.security)
@@ -116,7 +116,7 @@ class QuorumDataSource(DataSource):
         """What ZooKeeper says, where the settings tell how to meet it.
 
         Raises:
-            Unreachable: It is in Kubernetes, and none of its pods is within reach.
+            Unreachable: It is in Kubernetes, and none of its pods can be reached.
             Denied: It is in Kubernetes, and the kubeconfig is at fault.
         """
         from hikube_kafka.probe.zookeeper import observe_zookeeper  # noqa: PLC0415 - loaded where a cluster is read
@@ -185,8 +185,8 @@ def _zookeeper_reasons(zookeeper: "ZooKeeperSeen | None", config: State) -> Iter
     if zookeeper is None:
         if expected is not None:
             yield (
-                "expected_zookeeper_servers is set, but the provider has neither zookeeper_servers nor "
-                "kubernetes.zookeeper_release to look at"
+                "expected_zookeeper_servers is set, but the provider block sets neither zookeeper_servers nor "
+                "kubernetes.zookeeper_release"
             )
         return
     serving, leaders = zookeeper.serving, zookeeper.leaders
@@ -203,7 +203,7 @@ def _kafka_reasons(kafka: "KafkaSeen | None", zookeeper: "ZooKeeperSeen | None",
     expected = config["expected_brokers"]
     if kafka is None:
         if expected is not None:
-            yield "expected_brokers is set, but the provider has no bootstrap_servers to look at"
+            yield "expected_brokers is set, but the provider block does not set bootstrap_servers"
         return
     for unread in kafka.silent:
         yield str(unread)

@@ -36,7 +36,7 @@ def led_by_every_broker(contract: Contract, run: _Run) -> Outcome:
     "canary-nothing-lost",
     "Every message is acknowledged by all in-sync replicas, and is read",
     remedy="Messages refused mean too few replicas in sync, or a broker that does not answer. A message acknowledged "
-    "and not read is data lost: stop writing, and look at the logs of the brokers named.",
+    "and not read is data lost: stop writing, and check the logs of the brokers named.",
 )
 def nothing_lost(contract: Contract, run: _Run) -> Outcome:
     """Sent, acknowledged and read are the same messages."""
@@ -60,7 +60,7 @@ def nothing_lost(contract: Contract, run: _Run) -> Outcome:
 @check(
     "canary-nothing-duplicated",
     "No message is read twice",
-    remedy="An idempotent producer's message is twice in the log: look at the leader's log for a lost producer state.",
+    remedy="An idempotent producer's message is twice in the log: check the leader's log for a lost producer state.",
 )
 def nothing_duplicated(contract: Contract, run: _Run) -> Outcome:
     """Each partition is read to its end, so that no second copy stays unseen."""
@@ -80,7 +80,7 @@ def nothing_duplicated(contract: Contract, run: _Run) -> Outcome:
 @check(
     "canary-in-order",
     "Messages are read in the order in which they were sent",
-    remedy="An idempotent producer's messages changed places within a partition: look at the leader's log.",
+    remedy="An idempotent producer's messages changed places within a partition: check the leader's log.",
 )
 def in_order(contract: Contract, run: _Run) -> Outcome:
     """First copies only: a duplicate is another check's."""
@@ -101,7 +101,7 @@ def in_order(contract: Contract, run: _Run) -> Outcome:
 @check(
     "canary-offsets-kept",
     "A consumer group commits its offsets and finds them again",
-    remedy="Offsets were lost: look at the logs of the brokers that lead the partitions of __consumer_offsets.",
+    remedy="Offsets were lost: check the logs of the brokers that lead the partitions of __consumer_offsets.",
     unread_remedy="Consumer groups need the internal topic __consumer_offsets: offsets.topic.replication.factor must "
     "not exceed the live brokers, and its partitions need min.insync.replicas in sync.",
 )
@@ -140,5 +140,5 @@ def _unflown(expected: str, run: Unreadable) -> Outcome:
         expected=expected,
         seen="",
         unread=[run],
-        unread_remedy="The canary could not fly: mend what else this report finds.",
+        unread_remedy="The canary messages could not be sent: fix what else this report finds.",
     )

@@ -94,7 +94,7 @@ def others_follow(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "zookeeper-followers-synced",
     "The ZooKeeper leader counts every follower as synced, with no sync pending",
-    remedy="A follower that stays behind is starting, overloaded or cut off: look at its log and its disk.",
+    remedy="A follower that stays behind is starting, overloaded or cut off: check its log and its disk.",
 )
 def followers_synced(contract: Contract, seen: Observation) -> Outcome:
     """The leader's own count; a figure that it does not report is unread, not zero."""
@@ -186,7 +186,7 @@ def writes_read_everywhere(contract: Contract, seen: Observation) -> Outcome:
         for reader in contract.zookeeper.servers:
             outcome = outcomes.get((writer.address, reader.address))
             if outcome is None:
-                unread.append(Unreadable(f"write on {_name(writer)}, read on {_name(reader)}", "nobody tried"))
+                unread.append(Unreadable(f"write on {_name(writer)}, read on {_name(reader)}", "it was not tried"))
             elif isinstance(outcome.read, Unreadable):
                 unread.append(outcome.read)
             elif outcome.read != outcome.written:
