@@ -5,9 +5,7 @@ the StatefulSet is deleted without its pods: whoever deploys it makes it anew, w
 run.
 """
 
-import asyncio
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +18,7 @@ from hikube_kafka.plugin.log import log
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.changes.volume_claims import differs, too_small
 from hikube_kafka.spec.quantities import Quantity
+from hikube_kafka.waiting import Stopped, until_async
 
 _RESIZE_SECONDS = 600.0
 """For all volumes to grow: a cloud takes from seconds to minutes."""
@@ -101,8 +100,9 @@ async def _resized(
     api: ApiServer, stateful_set: str, declared: Mapping[str, TemplateSeen], stopped: threading.Event
 ) -> None:
     """Wait until every volume has the size that its claim asks for, as far as a pod that runs can see it."""
+    left: list[TemplateClaimSeen] = []
 
-    async def left() -> list[TemplateClaimSeen]:
+    async def grown() -> bool:
         seen = await observe(api, stateful_set)
         waited = [
             claim
@@ -111,33 +111,35 @@ async def _resized(
             and claim.capacity is not None  # without a volume it gets one of the new size
             and Quantity(claim.capacity) < Quantity(claim.size)
         ]
-        return [
+        left[:] = [
             claim
             for claim in waited
             if _WAITS_FOR_A_POD not in claim.growing or (await api.pod(f"{stateful_set}-{claim.ordinal}")).running
         ]
+        return not left
 
-    deadline = time.monotonic() + _RESIZE_SECONDS
-    while claims := await left():
-        names = ", ".join(claim.name for claim in claims)
-        troubles = "; ".join(f"{claim.name}: {claim.trouble}" for claim in claims if claim.trouble)
-        if stopped.is_set():
-            raise Refusal(
-                Diagnostic(
-                    "Stopped while volumes were growing",
-                    f"{names} have not grown yet. The next apply continues from here.",
-                )
+    def names() -> str:
+        return ", ".join(claim.name for claim in left)
+
+    try:
+        in_time = await until_async(grown, _RESIZE_SECONDS, stopped.is_set, every=_POLL_SECONDS)
+    except Stopped:
+        raise Refusal(
+            Diagnostic(
+                "Stopped while volumes were growing",
+                f"{names()} have not grown yet. The next apply continues from here.",
             )
-        if time.monotonic() > deadline:
-            raise Refusal(
-                Diagnostic(
-                    "Volumes do not grow",
-                    f"{names} have not grown within {_RESIZE_SECONDS:g} s. {troubles or 'Kubernetes gives no reason'}. "
-                    f"See kubectl -n {api.namespace} describe pvc. Some storage grows its file system only when "
-                    "the pod restarts: delete such a pod by hand, one at a time. The next apply continues from here.",
-                )
+        ) from None
+    if not in_time:
+        troubles = "; ".join(f"{claim.name}: {claim.trouble}" for claim in left if claim.trouble)
+        raise Refusal(
+            Diagnostic(
+                "Volumes do not grow",
+                f"{names()} have not grown within {_RESIZE_SECONDS:g} s. {troubles or 'Kubernetes gives no reason'}. "
+                f"See kubectl -n {api.namespace} describe pvc. Some storage grows its file system only when the pod "
+                "restarts: delete such a pod by hand, one at a time. The next apply continues from here.",
             )
-        await asyncio.sleep(_POLL_SECONDS)
+        )
 
 
 async def _orphan(api: ApiServer, stateful_set: str, uid: str, stopped: threading.Event) -> None:
@@ -147,13 +149,23 @@ async def _orphan(api: ApiServer, stateful_set: str, uid: str, stopped: threadin
         await api.delete(path, {"propagationPolicy": "Orphan", "preconditions": {"uid": uid}})
     except ChangeRefusedError as problem:
         raise Refusal(Diagnostic(f"StatefulSet {stateful_set} cannot be recreated", f"{problem}.")) from None
-    deadline = time.monotonic() + _ORPHAN_SECONDS
-    while await api.find(path) is not None:
-        if stopped.is_set() or time.monotonic() > deadline:
-            raise Refusal(
-                Diagnostic(
-                    f"StatefulSet {stateful_set} is not deleted yet",
-                    "It is marked for deletion, and its pods stay. The next apply continues from here.",
-                )
+
+    async def gone() -> bool:
+        return await api.find(path) is None
+
+    try:
+        in_time = await until_async(gone, _ORPHAN_SECONDS, stopped.is_set, every=_POLL_SECONDS)
+    except Stopped:
+        raise Refusal(
+            Diagnostic(
+                f"Stopped before StatefulSet {stateful_set} was deleted",
+                "It is marked for deletion, and its pods stay. The next apply continues from here.",
             )
-        await asyncio.sleep(_POLL_SECONDS)
+        ) from None
+    if not in_time:
+        raise Refusal(
+            Diagnostic(
+                f"StatefulSet {stateful_set} is not deleted after {_ORPHAN_SECONDS:g} s",
+                "It is marked for deletion, and its pods stay. The next apply continues from here.",
+            )
+        )

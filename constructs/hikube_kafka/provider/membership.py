@@ -5,7 +5,6 @@ quorum agrees to the new one. After each step the servers are asked, and the nex
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from hikube_kafka.probe.observation import agreed
 from hikube_kafka.probe.zookeeper import observe_zookeeper
 from hikube_kafka.provider.problems import told
 from hikube_kafka.spec.changes.zookeeper_members import Known, taking_out
+from hikube_kafka.waiting import Stopped, until
 
 _SETTLE_SECONDS = 120.0
 """For one step: the servers agree within seconds; a new one first copies what the others have."""
@@ -109,18 +109,23 @@ class Ensemble:
         """Make one reconfiguration, and wait until all its voters serve and agree."""
         log("info", "membership changes", voters=_listed(voters), joining=joining or "", leaving=leaving or "")
         reason = "they do not agree yet"
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        while not (seen := self.look()).is_settled(voters):
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    Diagnostic(
-                        f"The ZooKeeper servers did not settle on {_listed(voters)} as voters",
-                        f"{reason}. {_words(seen)} The next apply continues from here.",
-                    )
-                )
+
+        def settled(seen: Membership) -> bool:
+            nonlocal reason
+            if seen.is_settled(voters):
+                return True
             if seen.voters != voters and seen.leader is not None:
                 reason = self._request(seen, voters, joining, leaving) or reason
-            self._pause()
+            return False
+
+        seen, in_time = self._until(settled)
+        if not in_time:
+            raise Refusal(
+                Diagnostic(
+                    f"The ZooKeeper servers did not settle on {_listed(voters)} as voters within {_SETTLE_SECONDS:g} s",
+                    f"{reason}. {_words(seen)} The next apply continues from here.",
+                )
+            )
 
     def _request(self, seen: Membership, voters: frozenset[int], joining: str | None, leaving: str | None) -> str:
         """Ask for the change by a server that stays; answers why it did not come about yet."""
@@ -160,26 +165,35 @@ class Ensemble:
         return ""
 
     def _await(self, holds: Callable[[Membership], bool], what: str) -> Membership:
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        while not holds(seen := self.look()):
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    Diagnostic(
-                        "The ZooKeeper servers are not ready for a change of their membership",
-                        f"The provider waited {_SETTLE_SECONDS:g} s to {what}. {_words(seen)}",
-                    )
+        seen, in_time = self._until(holds)
+        if not in_time:
+            raise Refusal(
+                Diagnostic(
+                    "The ZooKeeper servers are not ready for a change of their membership",
+                    f"The provider waited {_SETTLE_SECONDS:g} s to {what}. {_words(seen)}",
                 )
-            self._pause()
+            )
         return seen
 
-    def _pause(self) -> None:
-        if self._stopped.wait(_POLL_SECONDS):
+    def _until(self, holds: Callable[[Membership], bool]) -> tuple[Membership, bool]:
+        """Ask all servers until something holds of what they say; answers what was seen last, and whether it holds."""
+        seen = Membership(modes={}, views={})
+
+        def look_again() -> bool:
+            nonlocal seen
+            seen = self.look()
+            return holds(seen)
+
+        try:
+            in_time = until(look_again, _SETTLE_SECONDS, self._stopped.is_set, every=_POLL_SECONDS)
+        except Stopped:
             raise Refusal(
                 Diagnostic(
                     "Stopped while the membership of ZooKeeper was being changed",
                     "No step is left half done; the next apply continues from here.",
                 )
-            )
+            ) from None
+        return seen, in_time
 
 
 def look(addresses: Mapping[int, str]) -> Membership:
