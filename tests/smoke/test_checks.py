@@ -351,7 +351,7 @@ SPOILT = [
         "a broker that does not tell a setting",
         lambda seen: broker(seen, 1, settings={}),
         {"broker-settings": UNREADABLE},
-        "does not tell its value",
+        "does not report its value",
     ),
     Spoilt(
         "a broker that does not tell its settings",
@@ -399,7 +399,7 @@ SPOILT = [
             TopicConfig(in_force={"min.insync.replicas": None}, own=frozenset({"min.insync.replicas"})),
         ),
         {"partitions-min-isr": UNREADABLE, "topics-configuration": UNREADABLE},
-        "min.insync.replicas of topic payments: the brokers do not tell it",
+        "min.insync.replicas of topic payments: the brokers do not report it",
     ),
     Spoilt(
         "a topic that one broker does not show",
@@ -660,7 +660,7 @@ def test_what_the_contract_does_not_promise_is_untested_and_says_so(contract: Co
 
     assert findings["broker-settings"].status is Status.UNTESTED
     assert findings["broker-racks"].status is Status.UNTESTED
-    assert findings["broker-racks"].seen == ("the contract promises no rack",)
+    assert findings["broker-racks"].seen == ("the contract declares no rack",)
 
 
 def test_something_wrong_outweighs_something_unread(contract: Contract, healthy: Observation) -> None:

@@ -57,12 +57,12 @@ def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
 
 
 def test_outputs_without_a_contract_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContractFileError, match="holds no contract: the stack must have been applied"):
+    with pytest.raises(ContractFileError, match="contains no contract: the stack must have been applied"):
         read_contract(written(tmp_path, {"local": {"bootstrap": "b:9092"}, "other": None}))
 
 
 def test_several_contracts_are_refused_by_name(contract: Contract, tmp_path: Path) -> None:
-    with pytest.raises(ContractFileError, match=r"holds 2 contracts \(a.contract, b.contract\)"):
+    with pytest.raises(ContractFileError, match=r"contains 2 contracts \(a.contract, b.contract\)"):
         read_contract(written(tmp_path, {"a": {"contract": bare(contract)}, "b": {"contract": bare(contract)}}))
 
 

@@ -144,7 +144,7 @@ def test_junit_survives_what_xml_cannot_carry(report: Report) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "begins"), [(".md", "## Quorum gate"), (".json", "{"), (".xml", "<?xml"), (".XML", "<?xml")]
+    ("ending", "begins"), [(".md", "## Smoke tests"), (".json", "{"), (".xml", "<?xml"), (".XML", "<?xml")]
 )
 def test_the_name_of_a_file_chooses_its_format(report: Report, tmp_path: Path, ending: str, begins: str) -> None:
     file = tmp_path / f"report{ending}"

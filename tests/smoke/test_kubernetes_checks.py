@@ -172,7 +172,7 @@ SPOILT = [
         "a node that bears no zone",
         lambda seen: kubernetes(seen, zones={"node-0": "a", "node-1": "b", "node-2": None}),
         {"kubernetes-zones": UNREADABLE},
-        "zone of node node-2: it bears no label topology.kubernetes.io/zone",
+        "zone of node node-2: it has no label topology.kubernetes.io/zone",
     ),
     Spoilt(
         "a pod that waits for a node",

@@ -19,7 +19,7 @@ def smoke(
         typer.Option(help="Also write the report to this file: .md, .json or .xml (JUnit). May be repeated."),
     ] = None,
     patience: Annotated[
-        float, typer.Option(min=0, help="Seconds that a cluster that was just started has to settle.")
+        float, typer.Option(min=0, help="Seconds that a cluster that has just been started may take to settle.")
     ] = 30.0,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that each single read may take.")] = 5.0,
     canary: Annotated[
@@ -39,20 +39,20 @@ def smoke(
         bool,
         typer.Option(
             "--in-cluster",
-            help="This runs inside the Kubernetes cluster: dial its own addresses, open no port-forward.",
+            help="The command runs inside the Kubernetes cluster: use the cluster's addresses, open no port-forward.",
         ),
     ] = False,
 ) -> None:
-    """Hold the living cluster to its contract.
+    """Check the running cluster against its contract.
 
-    A platform in Kubernetes is met through port-forwards that are opened and closed by itself.
+    A platform in Kubernetes is reached through port-forwards, which the command opens and closes itself.
 
     Ends with 0 if all is well, with 1 if a check failed, and with 2 if nothing could be checked: no contract, no route
     to the cluster, or nothing there that answers. Credentials come from the environment: HIKUBE_KAFKA_USERNAME,
     HIKUBE_KAFKA_PASSWORD, HIKUBE_KAFKA_CA_FILE, HIKUBE_KAFKA_CERTIFICATE_FILE, HIKUBE_KAFKA_KEY_FILE,
     HIKUBE_KAFKA_KEY_PASSWORD.
     """
-    # The clients of Kafka and ZooKeeper are loaded only by whoever looks: `--help` and completion stay quick.
+    # The clients of Kafka and ZooKeeper are loaded only when something is checked: `--help` and completion stay quick.
     from hikube_kafka.smoke import formats  # noqa: PLC0415
     from hikube_kafka.smoke.contract_file import ContractFileError, read_contract  # noqa: PLC0415
     from hikube_kafka.smoke.gate import CannotCheckError, run  # noqa: PLC0415

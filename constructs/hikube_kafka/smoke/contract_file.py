@@ -40,11 +40,14 @@ def read_contract(path: Path) -> Contract:
     found = dict(_contracts(content, ()))
     if not found:
         raise ContractFileError(
-            path, "holds no contract: the stack must have been applied, and have the platform's contract as an output"
+            path,
+            "contains no contract: the stack must have been applied, and have the platform's contract as an output",
         )
     if len(found) > 1:
         places = ", ".join(".".join(place) for place in found)
-        raise ContractFileError(path, f"holds {len(found)} contracts ({places}): write one stack's outputs to a file")
+        raise ContractFileError(
+            path, f"contains {len(found)} contracts ({places}): write one stack's outputs to a file"
+        )
     ((place, candidate),) = found.items()
     try:
         return Contract.model_validate(candidate)

@@ -18,7 +18,7 @@ class Status(StrEnum):
     FAILED = "failed"
     """Something was seen that must not be, or the other way round."""
     UNREADABLE = "unreadable"
-    """Nothing wrong was seen, but something could not be looked at: that is no pass."""
+    """Nothing wrong was seen, but something could not be read: that is not a pass."""
     UNTESTED = "untested"
     """The contract promises nothing of the kind, or nobody outside can see it."""
 
@@ -38,7 +38,7 @@ class Finding:
     remedy: str
     """What to do; empty where there is nothing to do."""
     settled_after: float | None = None
-    """Seconds from the first look until the check passed for good; None: it did not, or it looks only once."""
+    """Seconds from the first round until the check passed for good; None: it did not, or it reads only once."""
 
     @property
     def is_fault(self) -> bool:

@@ -78,7 +78,7 @@ def terminal(report: Report) -> RenderableType:
 def markdown(report: Report) -> str:
     """Give the report as Markdown, for a pull request or a job's summary."""
     lines = [
-        f"## Quorum gate: {_escaped(report.platform)} ({_escaped(report.target)})",
+        f"## Smoke tests: {_escaped(report.platform)} ({_escaped(report.target)})",
         "",
         f"**{_escaped(report.verdict)}**",
         "",

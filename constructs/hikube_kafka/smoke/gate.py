@@ -1,4 +1,4 @@
-"""The gate: look until everything has settled, send the canary, report."""
+"""The gate: read until everything has settled, send the canary messages, report."""
 
 import contextlib
 import dataclasses
@@ -19,10 +19,10 @@ from hikube_kafka.smoke.report import Latency, Report, Stage
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
 
 _IN_A_ROW = 3
-"""Looks that a check must pass one after the other: one look may meet a lucky moment."""
+"""Rounds in a row that a check must pass: a single one may be luck."""
 
 _PAUSE = 0.5
-"""Seconds between two looks."""
+"""Seconds between two rounds."""
 
 
 class CannotCheckError(Exception):
@@ -40,13 +40,13 @@ def run(
     in_cluster: bool = False,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Report:
-    """Hold the living cluster to its contract.
+    """Check the running cluster against its contract.
 
     Credentials come from the environment (`hikube_kafka.kafka.security.Credentials`).
 
     Args:
         contract: What must be true.
-        patience: Seconds that a cluster that was just started has to settle. A cluster that is well costs none.
+        patience: Seconds that a cluster that has just been started may take to settle. A healthy one takes none.
         timeout: Seconds that each single read may take.
         canary: Whether to send messages through a topic of their own; without, those checks are reported as untested.
         kubeconfig: For a platform in Kubernetes: the file, or several joined as in ``KUBECONFIG``; None means
@@ -122,7 +122,7 @@ def _settle(
     timeout: float,
     progress: Callable[[str], None],
 ) -> tuple[Observation, list[Finding], int]:
-    """Look again and again until every check has passed several times in a row, or the patience is over."""
+    """Read repeatedly until every check has passed several times in a row, or the patience is over."""
     begin = time.monotonic()
     well_since: dict[str, float] = {}
     in_a_row: dict[str, int] = {}

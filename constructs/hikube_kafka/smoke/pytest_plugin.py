@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--contract",
         metavar="FILE",
-        help="contract that the living cluster is held to, or the Terraform outputs that hold one; "
+        help="contract to check the running cluster against, or the Terraform outputs that contain one; "
         "used by: pytest --pyargs hikube_kafka.smoke",
     )
     group.addoption(
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         type=float,
         default=30.0,
-        help="how long a cluster that was just started has to settle (default: 30)",
+        help="seconds that a cluster that has just been started may take to settle (default: 30)",
     )
     # Others' plugins have options of the short names.
     group.addoption(
@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--contract-in-cluster",
         action="store_true",
-        help="this runs inside the Kubernetes cluster: dial its own addresses, open no port-forward",
+        help="the tests run inside the Kubernetes cluster: use the cluster's addresses, open no port-forward",
     )
 
 

@@ -26,7 +26,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """How long the canary messages took from the producer's hands to the consumer's. Told, not judged."""
+    """How long the canary messages took from the producer to the consumer. Reported, not judged."""
 
     messages: int
     p50_ms: float
@@ -43,7 +43,7 @@ class Report:
     findings: tuple[Finding, ...]
     stages: tuple[Stage, ...]
     looks: int
-    """How often it looked until everything had settled, or its patience was over."""
+    """How many rounds it took until everything had settled, or the patience was over."""
     reached: bool
     """Whether anything answered at all."""
     latency: Latency | None = None

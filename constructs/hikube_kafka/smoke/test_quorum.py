@@ -19,8 +19,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     file = metafunc.config.getoption("--contract")
     if not file:
         raise pytest.Collector.CollectError(
-            "hikube_kafka.smoke holds a living cluster to its contract, and no contract was named: add --contract FILE "
-            "(the outputs written by `cdktf deploy --outputs-file` or `terraform output -json`, or a bare contract)"
+            "hikube_kafka.smoke checks a running cluster against its contract, and no contract was named: add "
+            "--contract FILE (the outputs written by `cdktf deploy --outputs-file` or `terraform output -json`, or a "
+            "bare contract)"
         )
     try:
         contract = read_contract(Path(file))

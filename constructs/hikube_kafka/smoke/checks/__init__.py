@@ -29,7 +29,7 @@ OBSERVED: tuple[Check[Observation], ...] = (
     topics.replication_factors,
     topics.configurations,
 )
-"""Checks of what can be looked at again and again."""
+"""Checks of what can be read repeatedly."""
 
 KUBERNETES: tuple[Check[Observation], ...] = (
     kubernetes.pods_ready,
@@ -54,7 +54,7 @@ CANARY: tuple[Check[CanaryRun | Unreadable], ...] = (
 
 
 def observed(contract: Contract) -> tuple[Check[Observation], ...]:
-    """Give the checks that look again and again at what this contract speaks of."""
+    """Give the checks that read repeatedly what this contract declares."""
     return (*(KUBERNETES if contract.kubernetes is not None else ()), *OBSERVED)
 
 

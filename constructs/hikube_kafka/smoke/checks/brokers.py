@@ -41,7 +41,7 @@ def brokers_answer(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "brokers-registered",
     "The brokers registered in ZooKeeper are those that are declared",
-    remedy="A broker that runs and is not registered has lost its ZooKeeper session: restart it. A broker too many "
+    remedy="A broker that runs and is not registered has lost its ZooKeeper session: restart it. A surplus broker "
     "belongs to another declaration on the same ZooKeeper: stop it, or give each its own chroot.",
 )
 def registered(contract: Contract, seen: Observation) -> Outcome:
@@ -128,7 +128,7 @@ def racks(contract: Contract, seen: Observation) -> Outcome:
     """The rack with which each broker registered itself."""
     promised = [broker for broker in contract.kafka.brokers if broker.rack is not None]
     if not promised:
-        return Outcome(expected="nothing", seen="", untested="the contract promises no rack")
+        return Outcome(expected="nothing", seen="", untested="the contract declares no rack")
     wrong: list[str] = []
     unread: list[Unreadable] = []
     for _, registry in _registries(contract, seen):
@@ -148,13 +148,13 @@ def racks(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "broker-settings",
     "The declared settings are in force on every broker",
-    remedy="A setting that was changed by hand (kafka-configs) wins over the file: delete it there. Otherwise apply "
+    remedy="A setting that was changed by hand (kafka-configs) overrides the file: delete it there. Otherwise apply "
     "the declaration again, so that the brokers restart with it.",
 )
 def settings_in_force(contract: Contract, seen: Observation) -> Outcome:
     """The values in force, wherever they come from."""
     if not contract.kafka.settings:
-        return Outcome(expected="nothing", seen="", untested="the contract promises no broker setting")
+        return Outcome(expected="nothing", seen="", untested="the contract declares no broker setting")
     wrong: list[str] = []
     unread: list[Unreadable] = []
     for broker in contract.kafka.brokers:
@@ -164,7 +164,7 @@ def settings_in_force(contract: Contract, seen: Observation) -> Outcome:
             continue
         for key, value in contract.kafka.settings.items():
             if settings.get(key) is None:
-                unread.append(Unreadable(f"{key} of {name(broker)}", "the broker does not tell its value"))
+                unread.append(Unreadable(f"{key} of {name(broker)}", "the broker does not report its value"))
             elif settings[key] != value:
                 wrong.append(f"{key} = {settings[key]}, not {value}, on {name(broker)}")
     count = len(contract.kafka.settings)
@@ -180,7 +180,7 @@ def settings_in_force(contract: Contract, seen: Observation) -> Outcome:
 def version(contract: Contract, _seen: Observation) -> Outcome:
     """Stated rather than left out: Kafka's protocol does not tell a client the broker's version."""
     return Outcome(
-        expected=contract.kafka.version, seen="", untested="Kafka does not tell its version over the network"
+        expected=contract.kafka.version, seen="", untested="Kafka does not report its version over the network"
     )
 
 

@@ -15,7 +15,7 @@ _Run = CanaryRun | Unreadable
 @check(
     "canary-led-by-every-broker",
     "Each broker in turn leads a partition of the canary topic",
-    remedy="A broker that cannot be made a leader is not alive to the controller: restart it.",
+    remedy="A broker that cannot become leader is not alive in the controller's view: restart it.",
 )
 def led_by_every_broker(contract: Contract, run: _Run) -> Outcome:
     """Partition ``i`` is led by the ``i``-th declared broker, so that the messages pass over every broker."""
@@ -35,8 +35,8 @@ def led_by_every_broker(contract: Contract, run: _Run) -> Outcome:
 @check(
     "canary-nothing-lost",
     "Every message is acknowledged by all in-sync replicas, and is read",
-    remedy="Messages refused mean too few replicas in sync, or a broker that does not answer. A message acknowledged "
-    "and not read is data lost: stop writing, and check the logs of the brokers named.",
+    remedy="Refused messages mean that too few replicas are in sync, or that a broker does not answer. A message "
+    "that was acknowledged and cannot be read is lost data: stop writing, and check the logs of the brokers named.",
 )
 def nothing_lost(contract: Contract, run: _Run) -> Outcome:
     """Sent, acknowledged and read are the same messages."""

@@ -13,7 +13,7 @@ from hikube_kafka.spec.quantities import Quantity
 
 _READING = (
     "The kubeconfig's user needs a Role in the namespace with the verb list on pods, persistentvolumeclaims and "
-    "poddisruptionbudgets (group policy), and, where zones are promised, a ClusterRole with the verb list on nodes."
+    "poddisruptionbudgets (group policy), and, where zones are declared, a ClusterRole with the verb list on nodes."
 )
 
 Seen = TypeVar("Seen")
@@ -31,9 +31,9 @@ class _Servers:
 
 @check(
     "kubernetes-pods",
-    "Every server has its pod, ready, and there is no pod more",
+    "Every server has its pod, every pod is ready, and there are no others",
     remedy="`kubectl describe pod` on the pods named tells why they do not run, `kubectl logs` why they are not ready. "
-    "A pod too many belongs to a server that the declaration no longer has: apply it again.",
+    "A surplus pod belongs to a server that the declaration no longer has: apply it again.",
     unread_remedy=_READING,
 )
 def pods_ready(contract: Contract, seen: Observation) -> Outcome:
@@ -85,7 +85,7 @@ def images(contract: Contract, seen: Observation) -> Outcome:
         seen=told,
         wrong=wrong,
         unread=unread,
-        untested="" if promised else "the contract promises no image",
+        untested="" if promised else "the contract declares no image",
     )
 
 
@@ -122,8 +122,8 @@ def claim_sizes(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "kubernetes-storage-classes",
     "Every volume claim is of its declared storage class",
-    remedy="A claim never changes its class. Move one server at a time: take it off, delete its claim, let it come "
-    "back and copy its data anew from the others. Or declare the class that there is.",
+    remedy="A claim never changes its class. Move one server at a time: stop it, delete its claim, let it start "
+    "again and copy its data from the others. Or declare the class that it has.",
     unread_remedy=_READING,
 )
 def storage_classes(contract: Contract, seen: Observation) -> Outcome:
@@ -153,8 +153,8 @@ def storage_classes(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "kubernetes-disruption-budgets",
     "One disruption budget counts all servers of a kind, and protects the quorum",
-    remedy="Apply the declaration again. With no budget a drained node takes several servers at once; a pod that two "
-    "budgets count cannot be evicted at all: delete the one that is not the release's.",
+    remedy="Apply the declaration again. Without a budget a drained node can stop several servers at once; a pod that "
+    "two budgets count cannot be evicted at all: delete the one that is not the release's.",
     unread_remedy=_READING,
 )
 def disruption_budgets(contract: Contract, seen: Observation) -> Outcome:
@@ -191,15 +191,15 @@ def disruption_budgets(contract: Contract, seen: Observation) -> Outcome:
         seen=listed(told),
         wrong=wrong,
         unread=unread,
-        untested="" if told else "the contract promises no disruption budget",
+        untested="" if told else "the contract declares no disruption budget",
     )
 
 
 @check(
     "kubernetes-own-nodes",
     "No two servers of a kind share a node",
-    remedy="The node is one failure for all servers on it. Delete one of the pods named once there is a node free for "
-    "it: its anti-affinity places it anew.",
+    remedy="If the node fails, all servers on it fail together. Delete one of the pods named once a node is free for "
+    "it: its anti-affinity then places it there.",
     unread_remedy=_READING,
 )
 def own_nodes(contract: Contract, seen: Observation) -> Outcome:
@@ -230,8 +230,8 @@ def own_nodes(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "kubernetes-zones",
     "The servers of a kind are spread over the declared zones",
-    remedy="A zone that holds too many takes the quorum with it. Delete a pod of that zone once another zone has room: "
-    "its spread constraint places it anew; a volume that is bound to the zone keeps it there.",
+    remedy="If a zone with too many servers fails, so does the quorum. Delete a pod of that zone once another zone has "
+    "room: its spread constraint then places it there; a volume that is bound to the zone keeps it there.",
     unread_remedy=_READING,
 )
 def zones(contract: Contract, seen: Observation) -> Outcome:
@@ -260,7 +260,7 @@ def zones(contract: Contract, seen: Observation) -> Outcome:
         seen=listed(told),
         wrong=wrong,
         unread=unread,
-        untested="" if told else "the contract promises no spread over zones",
+        untested="" if told else "the contract declares no spread over zones",
     )
 
 
@@ -306,7 +306,7 @@ def _zone(name: str, pod: PodSeen, seen: KubernetesSeen) -> str | Unreadable:
     if pod.node is None:
         return Unreadable(f"node of pod {name}", pod.state)
     zone = _held(pod.node, f"node {pod.node}", seen.zones)
-    return zone or Unreadable(f"zone of node {pod.node}", "it bears no label topology.kubernetes.io/zone")
+    return zone or Unreadable(f"zone of node {pod.node}", "it has no label topology.kubernetes.io/zone")
 
 
 def _held(key: str, what: str, seen: Mapping[str, Seen] | Unreadable) -> Seen | Unreadable:
@@ -322,4 +322,4 @@ def _allowance(budget: BudgetSeen) -> str:
 
 
 def _no_claim(contract: Contract) -> str:
-    return "" if any(servers.promised.claims for servers in _kinds(contract)) else "the contract promises no claim"
+    return "" if any(servers.promised.claims for servers in _kinds(contract)) else "the contract declares no claim"

@@ -59,7 +59,7 @@ def min_isr(contract: Contract, seen: Observation) -> Outcome:
         if isinstance(config, Unreadable):
             unread.append(config)
         elif (value := config.in_force.get("min.insync.replicas")) is None:
-            unread.append(Unreadable(f"min.insync.replicas of topic {topic}", "the brokers do not tell it"))
+            unread.append(Unreadable(f"min.insync.replicas of topic {topic}", "the brokers do not report it"))
         else:
             least[topic] = int(value)
 

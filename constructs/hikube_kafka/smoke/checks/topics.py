@@ -33,7 +33,7 @@ def exist(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "topics-partitions",
     "Every declared topic has its partitions",
-    remedy="Apply the declaration again: it adds partitions. A topic with too many must be declared so, or made anew.",
+    remedy="Apply the declaration again: it adds partitions. One with too many cannot shrink: declare their number.",
 )
 def partition_counts(contract: Contract, seen: Observation) -> Outcome:
     """The number of partitions, in the view of every broker."""
@@ -93,7 +93,7 @@ def configurations(contract: Contract, seen: Observation) -> Outcome:
                     f"{topic.name}: {key} is not set on the topic (in force: {config.in_force.get(key)}), not {value}"
                 )
             elif config.in_force.get(key) is None:
-                unread.append(Unreadable(f"{key} of topic {topic.name}", "the brokers do not tell its value"))
+                unread.append(Unreadable(f"{key} of topic {topic.name}", "the brokers do not report its value"))
             elif config.in_force[key] != value:
                 wrong.append(f"{topic.name}: {key} = {config.in_force[key]}, not {value}")
     entries = sum(len(topic.config) for topic in contract.topics)

@@ -94,7 +94,7 @@ def others_follow(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "zookeeper-followers-synced",
     "The ZooKeeper leader counts every follower as synced, with no sync pending",
-    remedy="A follower that stays behind is starting, overloaded or cut off: check its log and its disk.",
+    remedy="A follower that stays behind is starting, overloaded or disconnected: check its log and its disk.",
 )
 def followers_synced(contract: Contract, seen: Observation) -> Outcome:
     """The leader's own count; a figure that it does not report is unread, not zero."""
