@@ -202,7 +202,7 @@ def test_the_local_target_has_no_certificates(stack: TerraformStack, synthesized
         target=LocalTarget(),
         kafka=Kafka(listeners=(Listener("client", port=9092, protocol="SSL"),)),
     )
-    with pytest.raises(RuntimeError, match="listener client: protocol SSL, but this machine has neither"):
+    with pytest.raises(RuntimeError, match="listener client: protocol SSL, but servers on this machine have neither"):
         synthesized(stack)
 
 
@@ -213,7 +213,7 @@ def test_the_local_target_does_not_warn_of_plaintext_that_stays_on_the_machine(s
 
 def test_the_local_target_refuses_two_servers_on_one_port(stack: TerraformStack, synthesized: Synthesize) -> None:
     KafkaPlatform(stack, "events", target=LocalTarget(LocalLayout(zookeeper_port=29093)))
-    with pytest.raises(RuntimeError, match="layout: port 29093 falls to zookeeper-1 and broker-1"):
+    with pytest.raises(RuntimeError, match="layout: port 29093 is given to zookeeper-1 and broker-1"):
         synthesized(stack)
 
 

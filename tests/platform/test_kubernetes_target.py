@@ -34,8 +34,9 @@ def releases(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def values(release: dict[str, Any], index: int = 0) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(release["values"][index])
+def values(release: dict[str, Any]) -> dict[str, Any]:
+    (text,) = release["values"]
+    loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 
 
@@ -120,16 +121,10 @@ def test_brokers_alone_beside_a_zookeeper_that_is_there(stack: TerraformStack, s
     assert release["name"] == "events-kafka"
 
 
-def test_a_users_own_values_stand_apart_and_come_last(stack: TerraformStack, synthesized: Synthesize) -> None:
-    KafkaPlatform(
-        stack,
-        "events",
-        target=KubernetesTarget(namespace="events", kafka_values={"pods": {"priorityClassName": "messages"}}),
-    )
-    release = releases(synthesized(stack))["events_kafka"]
-    assert len(release["values"]) == 2
-    assert values(release)["pods"]["priorityClassName"] == ""
-    assert values(release, 1) == {"pods": {"priorityClassName": "messages"}}
+@pytest.mark.parametrize("chart", ["kafka", "zookeeper"])
+def test_values_beside_the_declaration_are_refused_with_the_word_for_each(chart: str) -> None:
+    with pytest.raises(TypeError, match=rf"{chart}_values is not taken.*image: {chart}_image; replicas: .*=\.\.\.\)\."):
+        KubernetesTarget(namespace="events", **{f"{chart}_values": {"image": {"tag": "4.0.0"}, "replicas": 7}})
 
 
 def test_charts_come_from_a_repository_by_version(stack: TerraformStack, synthesized: Synthesize) -> None:
@@ -172,10 +167,10 @@ def test_kafkas_own_references_are_not_taken_for_terraforms(stack: TerraformStac
     KafkaPlatform(
         stack,
         "events",
-        target=KubernetesTarget(namespace="events", kafka_values={"labels": {"owner": "${team}"}}),
+        target=KubernetesTarget(namespace="events", labels={"owner": "${team}"}),
         kafka=Kafka(brokers=3),
     )
-    assert "$${team}" in releases(synthesized(stack))["events_kafka"]["values"][1]
+    assert "$${team}" in releases(synthesized(stack))["events_kafka"]["values"][0]
 
 
 def test_the_hash_of_a_chart_tells_names_and_contents_and_nothing_else(tmp_path: Path) -> None:
@@ -205,5 +200,5 @@ def test_a_chart_that_renders_what_it_did_stays_where_it_was(
 def test_platforms_whose_port_forwards_would_meet_are_refused(stack: TerraformStack, synthesized: Synthesize) -> None:
     KafkaPlatform(stack, "east", target=KubernetesTarget(namespace="east"))
     KafkaPlatform(stack, "west", target=KubernetesTarget(namespace="west", forward_port=19094))
-    with pytest.raises(RuntimeError, match="stand on 19094 to 19096 of the machine that applies, and so do those of"):
+    with pytest.raises(RuntimeError, match="listen on 19094 to 19096 of the machine that applies, and so do those of"):
         synthesized(stack)

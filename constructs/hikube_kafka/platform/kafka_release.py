@@ -1,7 +1,6 @@
 """Brokers in Kubernetes as a construct of their own."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformProvider
 from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
@@ -20,7 +19,6 @@ class KafkaRelease(HelmRelease):
         platform: the declaration; its brokers are what counts here, and its name leads the release's.
         layout: where it goes.
         connect: ``zookeeper.connect`` of the ensemble, chroot included. None means that of the platform's own release.
-        overrides: values of the chart that are to be otherwise: merged over those that were computed.
         charts: where the chart comes from. None means the installed package.
         patience: how long Helm waits for the brokers.
         provider: the block of the helm provider. None means the stack's default.
@@ -35,7 +33,6 @@ class KafkaRelease(HelmRelease):
         platform: Platform,
         layout: KubernetesLayout,
         connect: str | None = None,
-        overrides: Mapping[str, Any] | None = None,
         charts: ChartRepository | None = None,
         patience: Duration = PATIENCE,
         provider: TerraformProvider | None = None,
@@ -48,7 +45,6 @@ class KafkaRelease(HelmRelease):
             name=layout.kafka_release(platform),
             namespace=layout.namespace,
             values=kafka_values(platform, layout, connect=connect).to_chart(),
-            overrides=overrides,
             charts=charts,
             patience=patience,
             provider=provider,

@@ -1,7 +1,8 @@
 """Kubernetes: ZooKeeper and Kafka as two Helm releases, on Hikube or on any other cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
 from hikube_kafka.platform import terraform
@@ -19,17 +20,20 @@ from hikube_kafka.platform.cdk import (
 )
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
-from hikube_kafka.platform.release import PATIENCE, Chart, ChartRepository, helm_provider
+from hikube_kafka.platform.release import PATIENCE, Chart, ChartRepository, HelmRelease, helm_provider
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
-from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.chart_values import undeclared
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.storage import Storage
-from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
+from hikube_kafka.spec.targets import kubernetes_rules
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, SharedZooKeeper, kafka_claims, zookeeper_claims
+
+CHARTS: tuple[Chart, ...] = get_args(Chart)
 
 _LABELS = {
     "app.kubernetes.io/part-of": "hikube-kafka",
@@ -49,19 +53,18 @@ class KubernetesTarget(Target):
         zookeeper: an ensemble of this stack that serves several platforms, each below a chroot of its own. None means
             that the platform has its own.
         charts: where the charts come from. None means the installed package.
-        zookeeper_values: values of the chart ``zookeeper`` that are to be otherwise: merged over those computed.
-        kafka_values: values of the chart ``kafka`` that are to be otherwise: merged over those computed.
         drain: whether an apply with fewer brokers moves the replicas of those that go, and waits for it. Otherwise such
             a plan is refused while they hold any.
         patience: how long Helm waits for the pods of each release.
         layout: fields of :class:`~hikube_kafka.spec.targets.kubernetes.KubernetesLayout`: ``namespace``, ``context``,
-            images, external access, pods.
+            images, external access, pods, options of the JVM, times.
 
     Attributes:
         layout: names and addresses on the cluster.
 
     Raises:
         pydantic.ValidationError: a field of the layout is not of its type, or there is no such field.
+        TypeError: ``kafka_values`` or ``zookeeper_values``, which older releases took; the message names the words.
     """
 
     def __init__(
@@ -71,47 +74,40 @@ class KubernetesTarget(Target):
         create_namespace: bool = True,
         zookeeper: ZooKeeperRelease | None = None,
         charts: ChartRepository | None = None,
-        zookeeper_values: Mapping[str, Any] | None = None,
-        kafka_values: Mapping[str, Any] | None = None,
         drain: bool = False,
         patience: Duration = PATIENCE,
         **layout: Any,
     ) -> None:
+        for chart in CHARTS:
+            if f"{chart}_values" in layout:
+                raise TypeError(undeclared(chart, layout[f"{chart}_values"] or {}))
         self.layout = KubernetesLayout(**layout)
         self._kubeconfig = kubeconfig
         self._create_namespace = create_namespace
         self._zookeeper = zookeeper
         self._charts = charts
-        self._zookeeper_values = zookeeper_values
-        self._kafka_values = kafka_values
         self._drain = drain
         self._patience = patience
 
+    @property
+    def _shared(self) -> SharedZooKeeper | None:
+        return self._zookeeper.shared if self._zookeeper else None
+
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on a cluster."""
-        yield from super().check(platform)
-        yield from self.layout.check(platform)
-        if self._zookeeper and self._zookeeper.namespace != self.layout.namespace:
-            yield Problem(
-                rule="kubernetes-shared-zookeeper",
-                severity="error",
-                where="namespace",
-                message=f"{self.layout.namespace}, but ZooKeeper's release {self._zookeeper.name} is in "
-                f"{self._zookeeper.namespace}, and lets in the brokers of its own namespace alone.",
-                remedy="Put both into one namespace.",
-            )
-        if self._zookeeper and not platform.zookeeper.chroot:
-            yield Problem(
-                rule="kubernetes-shared-zookeeper",
-                severity="error",
-                where="zookeeper.chroot",
-                message=f"release {self._zookeeper.name} serves several platforms, and this one has no place of its "
-                "own in its tree: the brokers of two platforms would take each other for their own.",
-                remedy=f'Declare one: ZooKeeper(chroot="/{platform.name}").',
-            )
+        return kubernetes_rules.check(platform, self.layout, self._shared)
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
-        """Bring in the providers, the namespace, both releases, and what must be done before them."""
+        """Bring in the providers, the namespace, and each part: what is done before its release, that, and after it."""
+        scope.node.add_validation(_ForwardPorts(scope, self.layout, platform))
+        place = self._place(scope, platform)
+        zookeeper = self._zookeeper or _delivered(_ZooKeeper(place))
+        kafka = _delivered(_Kafka(place, zookeeper=zookeeper, drain=self._drain))
+        return Delivery(
+            contract=self.layout.contract(platform, self._shared), provider=place.provider, servers=[kafka.resource]
+        )
+
+    def _place(self, scope: Construct, platform: Platform) -> "_Place":
         # Always an alias: a second platform in the stack then changes nothing about the first.
         helm = helm_provider(
             scope,
@@ -135,110 +131,16 @@ class KubernetesTarget(Target):
                 zookeeper_chroot=platform.zookeeper.chroot or None,
             ),
         )
-        scope.node.add_validation(_ForwardPorts(scope, self.layout, platform))
-        zookeeper = self._zookeeper or self._own_zookeeper(scope, platform, helm, provider, namespace)
-        brokers = terraform.named(
-            KafkaBrokers(
-                scope,
-                "brokers",
-                brokers=platform.kafka.brokers,
-                drain=self._drain or None,
-                provider=provider,
-                depends_on=[*namespace, zookeeper.resource],
-            ),
-            terraform.name(scope),
-        )
-        claims = _claims(
-            scope,
-            "kafka",
-            self.layout.kafka_release(platform),
-            {"data": platform.kafka.storage},
-            provider=provider,
-            depends_on=namespace,
-        )
-        kafka = KafkaRelease(
-            scope,
-            "kafka",
+        return _Place(
+            scope=scope,
             platform=platform,
             layout=self.layout,
-            connect=zookeeper.connect + platform.zookeeper.chroot,
-            overrides=self._kafka_values,
             charts=self._charts,
             patience=self._patience,
-            provider=helm,
-            depends_on=[*namespace, zookeeper.resource, claims, brokers],
-        )
-        return Delivery(contract=self._contract(platform), provider=provider, servers=[kafka.resource])
-
-    def _own_zookeeper(
-        self,
-        scope: Construct,
-        platform: Platform,
-        helm: TerraformProvider,
-        provider: HikubeProvider,
-        namespace: Sequence[ITerraformDependable],
-    ) -> ZooKeeperRelease:
-        storage = {"data": platform.zookeeper.storage}
-        if platform.zookeeper.log_storage:
-            storage["log"] = platform.zookeeper.log_storage
-        claims = _claims(
-            scope,
-            "zookeeper",
-            self.layout.zookeeper_release(platform),
-            storage,
+            helm=helm,
             provider=provider,
-            depends_on=namespace,
+            namespace=namespace,
         )
-        before = self._members(scope, platform, "before", provider=provider, depends_on=namespace)
-        release = ZooKeeperRelease(
-            scope,
-            "zookeeper",
-            platform=platform,
-            layout=self.layout,
-            overrides=self._zookeeper_values,
-            charts=self._charts,
-            patience=self._patience,
-            provider=helm,
-            depends_on=[*namespace, claims, before],
-        )
-        self._members(scope, platform, "after", provider=provider, depends_on=[release.resource])
-        return release
-
-    def _members(
-        self,
-        scope: Construct,
-        platform: Platform,
-        applied: Literal["before", "after"],
-        *,
-        provider: HikubeProvider,
-        depends_on: Sequence[ITerraformDependable],
-    ) -> ZooKeeperMembers:
-        """Who votes: servers are taken out before their pods go, and brought in after their pods have come."""
-        release = self.layout.zookeeper_release(platform)
-        addresses = self.layout.zookeeper_addresses(platform)
-        return terraform.named(
-            ZooKeeperMembers(
-                scope,
-                f"members-{applied}",
-                stateful_set=release,
-                servers={
-                    server: f"{each.host}:{each.peer_port}:{each.election_port}:participant;{each.client_port}"
-                    for server, each in addresses.items()
-                },
-                secret=f"{release}-membership",
-                applied=applied,
-                provider=provider,
-                depends_on=depends_on,
-            ),
-            terraform.name(scope, applied),
-        )
-
-    def _contract(self, platform: Platform) -> Contract:
-        if self._zookeeper is None:
-            return self.layout.contract(platform)
-        servers = self._zookeeper.servers.model_copy(update={"chroot": platform.zookeeper.chroot})
-        layout = self.layout.model_copy(update={"zookeeper": self._zookeeper.name})
-        return layout.contract(platform.model_copy(update={"coordinator": servers}))
 
     def _namespace(self, scope: Construct) -> ITerraformDependable:
         provider = bindings("kubernetes", "provider").KubernetesProvider(
@@ -263,51 +165,164 @@ class KubernetesTarget(Target):
         return namespace
 
 
-def _claims(
-    scope: Construct,
-    chart: Chart,
-    release: str,
-    storage: Mapping[str, Storage],
-    *,
-    provider: HikubeProvider,
-    depends_on: Sequence[ITerraformDependable],
-) -> VolumeClaims:
-    """The claims of a release: they grow before it does."""
-    templates = {
-        name: ClaimTemplate(size=str(each.size), storage_class=each.storage_class or None)
-        for name, each in storage.items()
-    }
-    return terraform.named(
-        VolumeClaims(
-            scope,
-            f"{chart}-claims",
-            stateful_set=release,
-            templates=templates,
-            provider=provider,
-            depends_on=depends_on,
-        ),
-        terraform.name(scope, chart),
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where the parts of a platform are delivered, and through which providers."""
+
+    scope: Construct
+    platform: Platform
+    layout: KubernetesLayout
+    charts: ChartRepository | None
+    patience: Duration
+    helm: TerraformProvider
+    provider: HikubeProvider
+    namespace: Sequence[ITerraformDependable]
+    """What makes the namespace, if the stack does."""
+
+    def claims(self, chart: Chart, release: str, storage: Mapping[str, Storage]) -> VolumeClaims:
+        """The claims of a release: they grow before it does."""
+        templates = {
+            name: ClaimTemplate(size=str(each.size), storage_class=each.storage_class or None)
+            for name, each in storage.items()
+        }
+        return terraform.named(
+            VolumeClaims(
+                self.scope,
+                f"{chart}-claims",
+                stateful_set=release,
+                templates=templates,
+                provider=self.provider,
+                depends_on=self.namespace,
+            ),
+            terraform.name(self.scope, chart),
+        )
+
+
+Release_co = TypeVar("Release_co", bound=HelmRelease, covariant=True)
+
+
+class _Part(Protocol[Release_co]):
+    """A part of the platform that is a release, and what must be done around it."""
+
+    def before(self) -> Sequence[ITerraformDependable]:
+        """What is applied before the release, and destroyed after it."""
+
+    def release(self, before: Sequence[ITerraformDependable]) -> Release_co:
+        """The release itself."""
+
+    def after(self, release: HelmRelease) -> None:
+        """What is applied after the release."""
+
+
+def _delivered(part: _Part[Release_co]) -> Release_co:
+    release = part.release(part.before())
+    part.after(release)
+    return release
+
+
+class _ZooKeeper:
+    """The ensemble: servers are taken out before their pods go, and brought in after their pods have come."""
+
+    def __init__(self, place: _Place) -> None:
+        self._place = place
+        self._release = place.layout.zookeeper_release(place.platform)
+
+    def before(self) -> Sequence[ITerraformDependable]:
+        place = self._place
+        claims = place.claims("zookeeper", self._release, zookeeper_claims(place.platform.zookeeper))
+        return [*place.namespace, claims, self._members("before", depends_on=place.namespace)]
+
+    def release(self, before: Sequence[ITerraformDependable]) -> ZooKeeperRelease:
+        place = self._place
+        return ZooKeeperRelease(
+            place.scope,
+            "zookeeper",
+            platform=place.platform,
+            layout=place.layout,
+            charts=place.charts,
+            patience=place.patience,
+            provider=place.helm,
+            depends_on=before,
+        )
+
+    def after(self, release: HelmRelease) -> None:
+        self._members("after", depends_on=[release.resource])
+
+    def _members(
+        self, applied: Literal["before", "after"], *, depends_on: Sequence[ITerraformDependable]
+    ) -> ZooKeeperMembers:
+        place = self._place
+        addresses = place.layout.zookeeper_addresses(place.platform)
+        return terraform.named(
+            ZooKeeperMembers(
+                place.scope,
+                f"members-{applied}",
+                stateful_set=self._release,
+                servers={server: address.voter for server, address in addresses.items()},
+                secret=place.layout.membership_secret(place.platform),
+                applied=applied,
+                provider=place.provider,
+                depends_on=depends_on,
+            ),
+            terraform.name(place.scope, applied),
+        )
+
+
+class _Kafka:
+    """The brokers: none goes while it holds replicas."""
+
+    def __init__(self, place: _Place, *, zookeeper: ZooKeeperRelease, drain: bool) -> None:
+        self._place = place
+        self._zookeeper = zookeeper
+        self._drain = drain
+
+    def before(self) -> Sequence[ITerraformDependable]:
+        place = self._place
+        ready = [*place.namespace, self._zookeeper.resource]
+        brokers = terraform.named(
+            KafkaBrokers(
+                place.scope,
+                "brokers",
+                brokers=place.platform.kafka.brokers,
+                drain=self._drain or None,
+                provider=place.provider,
+                depends_on=ready,
+            ),
+            terraform.name(place.scope),
+        )
+        release = place.layout.kafka_release(place.platform)
+        return [*ready, place.claims("kafka", release, kafka_claims(place.platform.kafka)), brokers]
+
+    def release(self, before: Sequence[ITerraformDependable]) -> KafkaRelease:
+        place = self._place
+        return KafkaRelease(
+            place.scope,
+            "kafka",
+            platform=place.platform,
+            layout=place.layout,
+            connect=self._zookeeper.connect + place.platform.zookeeper.chroot,
+            charts=place.charts,
+            patience=place.patience,
+            provider=place.helm,
+            depends_on=before,
+        )
+
+    def after(self, release: HelmRelease) -> None:
+        """Topics come after the brokers, and the platform declares them."""
 
 
 @implements(IValidation)
 class _ForwardPorts:
-    """Port-forwards of all platforms of a stack stand on this machine at the same time, each on a port of its own."""
+    """Port-forwards of all platforms of a stack listen on this machine at the same time, each on its own port."""
 
     _all: ClassVar[WeakKeyDictionary[TerraformStack, list["_ForwardPorts"]]] = WeakKeyDictionary()
 
     def __init__(self, scope: Construct, layout: KubernetesLayout, platform: Platform) -> None:
         self.path = scope.node.path
-        self.ports = range(layout.forward_port, layout.forward_port + platform.kafka.brokers)
+        self.ports = layout.forward_ports(platform)
         self._others = self._all.setdefault(TerraformStack.of(scope), [])
         self._others.append(self)
 
     def validate(self) -> list[str]:
-        return [
-            f"{self.path}: port-forwards to its brokers stand on {self.ports[0]} to {self.ports[-1]} of the machine "
-            f"that applies, and so do those of {other.path}. Declare another forward_port for one of the two: "
-            f"KubernetesTarget(forward_port={max(self.ports[-1], other.ports[-1]) + 100}). "
-            "[kubernetes-forward-ports-twice]"
-            for other in self._others
-            if other is not self and {*self.ports} & {*other.ports}
-        ]
+        others = {other.path: other.ports for other in self._others if other is not self}
+        return [str(problem) for problem in kubernetes_rules.forward_ports_apart(self.ports, others)]

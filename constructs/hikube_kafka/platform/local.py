@@ -1,6 +1,5 @@
 """The embedded default: real ZooKeeper servers and brokers as processes of this machine."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from hikube_kafka.platform import terraform
@@ -10,7 +9,7 @@ from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
-from hikube_kafka.spec.security import Protocol
+from hikube_kafka.spec.targets import local
 from hikube_kafka.spec.targets.local import LocalLayout
 
 
@@ -43,36 +42,7 @@ class LocalTarget(Target):
 
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on this machine."""
-        # Nobody else reads what stays on 127.0.0.1.
-        yield from (problem for problem in super().check(platform) if problem.rule != "listener-plaintext")
-        yield from self._listeners_need_no_secret(platform)
-        yield from self._ports_are_apart(platform)
-
-    def _listeners_need_no_secret(self, platform: Platform) -> Iterator[Problem]:
-        for listener in platform.kafka.listeners:
-            if listener.protocol is not Protocol.PLAINTEXT:
-                yield Problem(
-                    rule="local-listener-protocol",
-                    severity="error",
-                    where=f"listener {listener.name}",
-                    message=f"protocol {listener.protocol}, but this machine has neither certificates nor users.",
-                    remedy="Declare PLAINTEXT for the local target: nothing leaves 127.0.0.1.",
-                )
-
-    def _ports_are_apart(self, platform: Platform) -> Iterator[Problem]:
-        wanted: defaultdict[int, list[str]] = defaultdict(list)
-        for server in (*self.layout.zookeeper_processes(platform), *self.layout.broker_processes(platform)):
-            for port in server.ports:
-                wanted[port].append(server.name)
-        for port, servers in sorted(wanted.items()):
-            if len(servers) > 1:
-                yield Problem(
-                    rule="local-port-twice",
-                    severity="error",
-                    where="layout",
-                    message=f"port {port} falls to {' and '.join(servers)}.",
-                    remedy="Move broker_port, zookeeper_port, peer_port and election_port further apart.",
-                )
+        return local.check(platform, self.layout)
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
         """Bring in the provider, pointed at this machine, and the ensemble."""

@@ -50,7 +50,7 @@ class ChartRepository:
 
 
 class HelmRelease(Construct):
-    """One release of a chart, with explicit values.
+    """One release of a chart, with explicit values, which all follow from the declaration.
 
     The chart travels with the stack, under a path that holds a hash of its content: the plan is the same from every
     machine, and shows when the chart itself has changed. Neither ``atomic`` nor ``cleanup_on_fail``: the one would roll
@@ -64,7 +64,6 @@ class HelmRelease(Construct):
         name: name of the release.
         namespace: its namespace.
         values: what the charts are given, complete.
-        overrides: the user's own values, merged over the others by Helm, and shown apart from them in a plan.
         charts: where the chart comes from. None means the installed package.
         patience: how long Helm waits for the pods.
         provider: the block of the helm provider. None means the stack's default.
@@ -85,7 +84,6 @@ class HelmRelease(Construct):
         name: str,
         namespace: str,
         values: Mapping[str, Any],
-        overrides: Mapping[str, Any] | None = None,
         charts: ChartRepository | None = None,
         patience: Duration = PATIENCE,
         provider: TerraformProvider | None = None,
@@ -106,7 +104,7 @@ class HelmRelease(Construct):
                 **where,
                 name=name,
                 namespace=namespace,
-                values=[_yaml(values), *([_yaml(overrides)] if overrides else [])],
+                values=[_yaml(values)],
                 wait=True,
                 timeout=patience.milliseconds // 1000,
                 atomic=False,

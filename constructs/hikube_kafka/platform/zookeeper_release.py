@@ -1,14 +1,13 @@
 """ZooKeeper servers in Kubernetes as a construct of their own."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformProvider
 from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
 from hikube_kafka.spec.chart_values import zookeeper_values
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.quantities import Duration
-from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, SharedZooKeeper
 
 
 class ZooKeeperRelease(HelmRelease):
@@ -19,7 +18,6 @@ class ZooKeeperRelease(HelmRelease):
         id: its id within the scope.
         platform: the declaration; its ZooKeeper servers are what counts here, and its name leads the release's.
         layout: where it goes.
-        overrides: values of the chart that are to be otherwise: merged over those that were computed.
         charts: where the chart comes from. None means the installed package.
         patience: how long Helm waits for the servers.
         provider: the block of the helm provider. None means the stack's default.
@@ -28,6 +26,7 @@ class ZooKeeperRelease(HelmRelease):
     Attributes:
         servers: the declaration of the servers.
         connect: Kafka's ``zookeeper.connect``, without a chroot.
+        shared: the release as platforms see it that share it.
     """
 
     def __init__(
@@ -37,7 +36,6 @@ class ZooKeeperRelease(HelmRelease):
         *,
         platform: Platform,
         layout: KubernetesLayout,
-        overrides: Mapping[str, Any] | None = None,
         charts: ChartRepository | None = None,
         patience: Duration = PATIENCE,
         provider: TerraformProvider | None = None,
@@ -50,11 +48,11 @@ class ZooKeeperRelease(HelmRelease):
             name=layout.zookeeper_release(platform),
             namespace=layout.namespace,
             values=zookeeper_values(platform, layout).to_chart(),
-            overrides=overrides,
             charts=charts,
             patience=patience,
             provider=provider,
             depends_on=depends_on,
         )
         self.servers = platform.zookeeper.model_copy(update={"chroot": ""})
+        self.shared = SharedZooKeeper(release=self.name, layout=layout, servers=self.servers)
         self.connect = layout.zookeeper_connect(platform.model_copy(update={"coordinator": self.servers}))

@@ -4,7 +4,8 @@ The charts' ``values.schema.json`` is generated from these models, and their ``v
 a platform of three and three: see ``scripts/charts/regenerate.py``.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -21,6 +22,8 @@ from hikube_kafka.spec.targets.kubernetes import (
     KubernetesLayout,
     NetworkPolicy,
     Pods,
+    kafka_claims,
+    zookeeper_claims,
 )
 
 KAFKA_DATA = "/var/lib/kafka/data"
@@ -132,6 +135,58 @@ class KafkaValues(_ReleaseValues):
     """Seconds for all of a broker's stop: the gate, handing over its leaderships, closing its log."""
 
 
+_LAYOUT = {
+    "imagePullSecrets": "image_pull_secrets",
+    "claimRetention": "claims",
+    "labels": "labels",
+}
+WORDS: Mapping[Literal["kafka", "zookeeper"], Mapping[str, str]] = {
+    "zookeeper": _LAYOUT
+    | {
+        "replicas": "ZooKeeper(servers=...)",
+        "image": "zookeeper_image",
+        "heap": "ZooKeeper(heap=...)",
+        "jvmOptions": "zookeeper_jvm_options",
+        "resources": "ZooKeeper(resources=...)",
+        "config": "ZooKeeper(config=...)",
+        "pods": "zookeeper_pods",
+        "networkPolicy": "network_policy and zookeeper_clients",
+        "storage": "ZooKeeper(storage=..., log_storage=...)",
+        "membershipSecret": "zookeeper_membership_secret",
+        "terminationGraceSeconds": "zookeeper_termination_grace",
+    },
+    "kafka": _LAYOUT
+    | {
+        "replicas": "Kafka(brokers=...)",
+        "image": "kafka_image",
+        "heap": "Kafka(heap=...)",
+        "jvmOptions": "kafka_jvm_options",
+        "resources": "Kafka(resources=...)",
+        "config": "Kafka(config=...)",
+        "pods": "kafka_pods",
+        "networkPolicy": "network_policy and kafka_clients",
+        "storage": "Kafka(storage=...)",
+        "listeners": "Kafka(listeners=...)",
+        "forwardPort": "forward_port",
+        "external": "external",
+        "rack": "Kafka(racks=...) or rack_from_zone",
+        "startupSeconds": "kafka_startup",
+        "shutdownGateSeconds": "kafka_shutdown_gate",
+        "terminationGraceSeconds": "kafka_termination_grace",
+    },
+}
+"""Where each value of the charts is declared: a field of the layout, unless a model is named."""
+
+
+def undeclared(chart: Literal["kafka", "zookeeper"], values: Mapping[str, object]) -> str:
+    """Why a release takes no values beside the declaration, and where each of these is declared instead."""
+    words = (f"{key}: {WORDS[chart].get(key, 'the chart has no such value')}" for key in values)
+    return (
+        f"{chart}_values is not taken: it changed the servers and left the contract, the rules and the plan's guards "
+        f"as they were. Declare instead: {'; '.join(words)}."
+    )
+
+
 _PATIENT_START = {"zookeeper.connection.timeout.ms": "60000"}
 """A broker that starts before ZooKeeper waits for it: Kafka's own default, the session's 6 s, ends it, and Kubernetes
 starts it anew after ever longer pauses."""
@@ -167,16 +222,17 @@ def zookeeper_values(platform: Platform, layout: KubernetesLayout) -> ZooKeeperV
             "-Dsun.net.inetaddr.negative.ttl=0",
             # A server that comes back asks for the leader every 5 s, not every minute.
             "-Dzookeeper.fastleader.maxNotificationInterval=5000",
+            *layout.zookeeper_jvm_options,
         ),
         resources=zookeeper.resources,
-        storage=ZooKeeperStorage(
-            data=_claim(zookeeper.storage), log=_claim(zookeeper.log_storage) if zookeeper.log_storage else None
-        ),
+        storage=ZooKeeperStorage(**{name: _claim(storage) for name, storage in zookeeper_claims(zookeeper).items()}),
         claim_retention=layout.claims,
         config=dict(sorted((own | zookeeper_settings(zookeeper) | log).items())),
-        pods=layout.pods,
+        pods=layout.pods_of("zookeeper"),
         network_policy=NetworkPolicy(enabled=layout.network_policy, clients=layout.zookeeper_clients),
         labels=_labels(platform, layout),
+        membership_secret=layout.zookeeper_membership_secret,
+        termination_grace_seconds=int(layout.zookeeper_termination_grace.seconds),
     )
 
 
@@ -205,18 +261,26 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
         image=layout.kafka_image,
         image_pull_secrets=layout.image_pull_secrets,
         heap=kafka.effective_heap.java,
-        jvm_options=(_OUT_OF_MEMORY, _SHORT_LIVED_ADDRESSES, "-Dsun.net.inetaddr.negative.ttl=1"),
+        jvm_options=(
+            _OUT_OF_MEMORY,
+            _SHORT_LIVED_ADDRESSES,
+            "-Dsun.net.inetaddr.negative.ttl=1",
+            *layout.kafka_jvm_options,
+        ),
         resources=kafka.resources,
-        storage=KafkaStorage(data=_claim(kafka.storage)),
+        storage=KafkaStorage(**{name: _claim(storage) for name, storage in kafka_claims(kafka).items()}),
         claim_retention=layout.claims,
         config=dict(sorted((_PATIENT_START | config).items())),
         listeners=tuple(ListenerPort(name=each.name, port=each.port) for each in kafka.listeners),
         forward_port=layout.forward_port,
         external=layout.external,
         rack=Rack(names=kafka.racks, from_zone=layout.rack_from_zone),
-        pods=layout.pods,
+        pods=layout.pods_of("kafka"),
         network_policy=NetworkPolicy(enabled=layout.network_policy, clients=layout.kafka_clients),
         labels=_labels(platform, layout),
+        startup_seconds=int(layout.kafka_startup.seconds),
+        shutdown_gate_seconds=int(layout.kafka_shutdown_gate.seconds),
+        termination_grace_seconds=int(layout.kafka_termination_grace.seconds),
     )
 
 

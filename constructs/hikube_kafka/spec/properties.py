@@ -63,6 +63,11 @@ class ZooKeeperAddress:
         """``host:port`` for clients."""
         return f"{self.host}:{self.client_port}"
 
+    @property
+    def voter(self) -> str:
+        """As ZooKeeper lists a server that votes: ``host:2888:3888:participant;2181``."""
+        return f"{self.host}:{self.peer_port}:{self.election_port}:participant;{self.client_port}"
+
 
 def zookeeper_connect(platform: Platform, servers: Mapping[int, ZooKeeperAddress]) -> str:
     """Kafka's ``zookeeper.connect``: these servers, and the chroot once at the end."""

@@ -1,17 +1,37 @@
 """A healthy layout raises nothing; each test spoils one thing and sees that one problem."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
+from hikube_kafka.spec import rules
+from hikube_kafka.spec.chart_values import (
+    WORDS,
+    KafkaValues,
+    ZooKeeperValues,
+    kafka_values,
+    undeclared,
+    zookeeper_values,
+)
 from hikube_kafka.spec.contract import ClaimExpected, KubernetesExpected, ReachByPortForward, ServersExpected
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.quantities import Quantity
+from hikube_kafka.spec.problem import Problem
+from hikube_kafka.spec.quantities import Duration, Quantity
+from hikube_kafka.spec.resources import Resources
 from hikube_kafka.spec.security import Mechanism, Protocol
 from hikube_kafka.spec.storage import Storage
-from hikube_kafka.spec.targets.kubernetes import MARKS, ExternalAccess, Image, KubernetesLayout, Pods
+from hikube_kafka.spec.targets.kubernetes import (
+    MARKS,
+    ClaimRetention,
+    ExternalAccess,
+    Image,
+    KubernetesLayout,
+    Pods,
+    SharedZooKeeper,
+)
+from hikube_kafka.spec.targets.kubernetes_rules import check, forward_ports_apart
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -24,11 +44,24 @@ def platform(**kafka: Any) -> Platform:
     return Platform(name="events", kafka=Kafka(**kafka), topics=(Topic("orders", partitions=6),))
 
 
+def problems(declared: Platform, layout: KubernetesLayout, shared: SharedZooKeeper | None = None) -> list[Problem]:
+    """Those that the declaration has nowhere else."""
+    everywhere = rules.check(declared)
+    return [problem for problem in check(declared, layout, shared) if problem not in everywhere]
+
+
 def test_a_healthy_layout_has_no_problem() -> None:
-    assert list(LAYOUT.check(platform())) == []
+    assert problems(platform(), LAYOUT) == []
     external = ExternalAccess(type="LoadBalancer", listener="outside", host="kafka-<ordinal>.example.com")
     layout = KubernetesLayout(namespace="shop", external=external)
-    assert list(layout.check(platform(listeners=(CLIENT, OUTSIDE)))) == []
+    assert problems(platform(listeners=(CLIENT, OUTSIDE)), layout) == []
+
+
+def test_the_problems_that_a_declaration_has_everywhere_it_has_on_a_cluster_too() -> None:
+    declared = Platform(name="events", zookeeper=ZooKeeper(servers=2))
+    assert [problem for problem in check(declared, LAYOUT) if problem.severity == "error"] == [
+        problem for problem in rules.check(declared) if problem.severity == "error"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,15 +98,73 @@ def test_a_healthy_layout_has_no_problem() -> None:
             {"external": ExternalAccess(type="LoadBalancer", listener="outside")},
             {"listeners": (CLIENT, OUTSIDE), "brokers": 1},
             "kubernetes-external-host",
-            "no load balancer's",
+            "not the name of a load balancer",
         ),
         ({"rack_from_zone": True}, {"racks": ("a", "b")}, "kubernetes-racks-twice", "rack_from_zone"),
+        ({"kafka_shutdown_gate": "5m"}, {}, "kubernetes-shutdown-gate", "5m, but a broker is killed 5m after"),
+        ({"kafka_startup": "59s"}, {}, "kubernetes-startup", "59s is less than a minute"),
     ],
 )
 def test_a_spoilt_layout_is_refused(layout: dict[str, Any], kafka: dict[str, Any], rule: str, part: str) -> None:
-    (problem,) = KubernetesLayout(namespace="shop", **layout).check(platform(**kafka))
+    (problem,) = problems(platform(**kafka), KubernetesLayout(namespace="shop", **layout))
     assert (problem.rule, problem.severity) == (rule, "error")
     assert part in problem.message
+
+
+def test_a_shared_ensemble_is_in_the_same_namespace_and_leaves_room() -> None:
+    shared = SharedZooKeeper(release="zk", layout=KubernetesLayout(namespace="elsewhere"), servers=ZooKeeper(servers=5))
+    namespace, chroot = problems(platform(), LAYOUT, shared)
+    assert (namespace.rule, chroot.rule) == ("kubernetes-shared-zookeeper", "kubernetes-shared-chroot")
+    assert "shop, but the ZooKeeper release zk is in elsewhere" in namespace.message
+    assert 'ZooKeeper(chroot="/events")' in chroot.remedy
+    room = platform().model_copy(update={"coordinator": ZooKeeper(chroot="/events")})
+    assert problems(room, KubernetesLayout(namespace="elsewhere"), shared) == []
+
+
+def test_the_contract_of_a_shared_ensemble_is_that_of_its_own_release() -> None:
+    theirs = KubernetesLayout(
+        namespace="shop",
+        zookeeper_image=Image(repository="zookeeper", tag="3.9.4"),
+        zookeeper_pods=Pods(anti_affinity="preferred"),
+    )
+    shared = SharedZooKeeper(release="zk", layout=theirs, servers=ZooKeeper(servers=5, storage=Storage("7Gi")))
+    ours = platform().model_copy(update={"coordinator": ZooKeeper(chroot="/events")})
+    promised = LAYOUT.contract(ours, shared)
+    assert promised.zookeeper_connect.count(":2181") == 5
+    assert promised.zookeeper_connect.endswith(":2181/events")
+    assert promised.kubernetes is not None
+    assert promised.kubernetes.coordinator == ServersExpected(
+        images={"zookeeper": "zookeeper:3.9.4"},
+        claims=(ClaimExpected(name="data", size=Quantity("7Gi")),),
+        max_unavailable=1,
+    )
+
+
+def test_platforms_of_a_stack_keep_their_port_forwards_apart() -> None:
+    assert list(forward_ports_apart(range(19192, 19195), {"east": range(19092, 19095)})) == []
+    (problem,) = forward_ports_apart(range(19094, 19097), {"east": range(19092, 19095)})
+    assert problem.rule == "kubernetes-forward-ports-twice"
+    assert "19094 to 19096" in problem.message
+    assert "forward_port=19196" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("-Xmx2g",), "is the heap, which has a field of its own"),
+        (("-verbose:gc -Xint",), "holds no white space"),
+        (("Xint",), "begins with '-'"),
+    ],
+)
+@pytest.mark.parametrize("servers", ["kafka", "zookeeper"])
+def test_an_option_that_is_none_of_the_jvms_is_refused(servers: str, options: tuple[str, ...], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        KubernetesLayout.model_validate({"namespace": "shop", f"{servers}_jvm_options": options})
+
+
+def test_times_are_whole_seconds() -> None:
+    with pytest.raises(ValidationError, match="500ms is not a whole number of seconds"):
+        KubernetesLayout(namespace="shop", zookeeper_termination_grace=Duration("500ms"))
 
 
 def test_a_namespace_is_a_label() -> None:
@@ -211,3 +302,78 @@ def test_two_platforms_of_one_namespace_share_no_name() -> None:
     assert LAYOUT.kafka_release(other) == "orders-kafka"
     plain = KubernetesLayout(namespace="shop", release_prefix="")
     assert (plain.zookeeper_release(other), plain.kafka_release(other)) == ("zookeeper", "kafka")
+
+
+# Each value of a chart, and what is declared to move it: a release takes no values beside those.
+DECLARED: dict[Literal["kafka", "zookeeper"], dict[str, tuple[dict[str, Any], dict[str, Any], Any]]] = {
+    "kafka": {
+        "replicas": ({"brokers": 5}, {}, 5),
+        "image": ({}, {"kafka_image": Image(repository="own", tag="1")}, Any),
+        "imagePullSecrets": ({}, {"image_pull_secrets": ("mirror",)}, ["mirror"]),
+        "heap": ({"heap": "777Mi"}, {}, "777m"),
+        "jvmOptions": ({}, {"kafka_jvm_options": ("-Xint",)}, Any),
+        "resources": ({"resources": Resources(cpu=7, memory="2Gi")}, {}, {"cpu": "7", "memory": "2Gi"}),
+        "claimRetention": ({}, {"claims": ClaimRetention(when_scaled="Delete")}, Any),
+        "config": ({"config": {"log.retention.hours": 24}}, {}, Any),
+        "pods": ({}, {"kafka_pods": Pods(priority_class_name="messages")}, Any),
+        "networkPolicy": ({}, {"network_policy": False}, Any),
+        "labels": ({}, {"labels": {"team": "billing"}}, Any),
+        "storage": ({"storage": Storage("9Gi")}, {}, {"data": {"size": "9Gi", "storageClass": ""}}),
+        "listeners": ({"listeners": (Listener("own", port=9099),)}, {}, [{"name": "own", "port": 9099}]),
+        "forwardPort": ({}, {"forward_port": 20000}, 20000),
+        "external": ({}, {"external": ExternalAccess(sources=("203.0.113.0/24",))}, Any),
+        "rack": ({}, {"rack_from_zone": True}, {"names": [], "fromZone": True}),
+        "startupSeconds": ({}, {"kafka_startup": "2h"}, 7200),
+        "shutdownGateSeconds": ({}, {"kafka_shutdown_gate": "1m"}, 60),
+        "terminationGraceSeconds": ({}, {"kafka_termination_grace": "10m"}, 600),
+    },
+    "zookeeper": {
+        "replicas": ({"servers": 5}, {}, 5),
+        "image": ({}, {"zookeeper_image": Image(repository="own", tag="1")}, Any),
+        "imagePullSecrets": ({}, {"image_pull_secrets": ("mirror",)}, ["mirror"]),
+        "heap": ({"heap": "200Mi"}, {}, "200m"),
+        "jvmOptions": ({}, {"zookeeper_jvm_options": ("-Xint",)}, Any),
+        "resources": ({"resources": Resources(cpu=7, memory="512Mi")}, {}, {"cpu": "7", "memory": "512Mi"}),
+        "claimRetention": ({}, {"claims": ClaimRetention(when_scaled="Delete")}, Any),
+        "config": ({"config": {"tickTime": 3000}}, {}, Any),
+        "pods": ({}, {"zookeeper_pods": Pods(priority_class_name="messages")}, Any),
+        "networkPolicy": ({}, {"network_policy": False}, Any),
+        "labels": ({}, {"labels": {"team": "billing"}}, Any),
+        "storage": ({"storage": Storage("9Gi")}, {}, {"data": {"size": "9Gi", "storageClass": ""}}),
+        "membershipSecret": ({}, {"zookeeper_membership_secret": "own"}, "own"),
+        "terminationGraceSeconds": ({}, {"zookeeper_termination_grace": "90s"}, 90),
+    },
+}
+
+
+@pytest.mark.parametrize(("chart", "values"), [("kafka", KafkaValues), ("zookeeper", ZooKeeperValues)])
+def test_every_value_of_a_chart_has_a_word_and_a_test_of_it(
+    chart: Literal["kafka", "zookeeper"], values: type[BaseModel]
+) -> None:
+    aliases = {field.alias for field in values.model_fields.values()}
+    assert WORDS[chart].keys() == DECLARED[chart].keys() == aliases
+
+
+@pytest.mark.parametrize(("chart", "key"), [(chart, key) for chart, keys in DECLARED.items() for key in keys])
+def test_what_is_declared_moves_the_value_of_its_chart(chart: Literal["kafka", "zookeeper"], key: str) -> None:
+    servers, layout, expected = DECLARED[chart][key]
+    compute = kafka_values if chart == "kafka" else zookeeper_values
+    kind = Kafka if chart == "kafka" else ZooKeeper
+    before = compute(Platform(name="events"), LAYOUT).to_chart()
+    declared = Platform.model_validate({"name": "events", chart: kind(**servers)})
+    after = compute(declared, KubernetesLayout(namespace="shop", **layout)).to_chart()
+    assert after[key] != before[key]
+    assert expected in (Any, after[key])
+    word = WORDS[chart][key]
+    assert any(name in word for name in (*servers, *layout))
+
+
+def test_options_of_the_jvm_come_after_those_that_are_computed() -> None:
+    computed = kafka_values(platform(), LAYOUT).jvm_options
+    own = kafka_values(platform(), KubernetesLayout(namespace="shop", kafka_jvm_options=("-Xint",))).jvm_options
+    assert own == (*computed, "-Xint")
+
+
+def test_the_values_that_once_went_around_the_declaration_are_refused_by_name() -> None:
+    refusal = undeclared("kafka", {"replicas": 7, "prioritClass": 1})
+    assert "replicas: Kafka(brokers=...); prioritClass: the chart has no such value" in refusal

@@ -4,31 +4,28 @@ What all brokers share stands once in their configuration; what differs from pod
 which the chart's start script fills in: see :data:`MARKS`.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hikube_kafka.spec.contract import (
-    BrokerExpected,
     ClaimExpected,
     Contract,
-    KafkaExpected,
     KubernetesExpected,
     ReachByPortForward,
     ServersExpected,
-    ZooKeeperExpected,
-    ZooKeeperServerExpected,
 )
-from hikube_kafka.spec.kafka import Listener
+from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.model import ChartModel, Model
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.problem import Problem
-from hikube_kafka.spec.properties import BrokerAddress, ZooKeeperAddress, cluster_settings, zookeeper_connect
-from hikube_kafka.spec.security import ClientSecurity, Protocol
+from hikube_kafka.spec.properties import BrokerAddress, ZooKeeperAddress, zookeeper_connect
+from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.storage import Storage
-from hikube_kafka.spec.targets.local import expected_topics
+from hikube_kafka.spec.targets import assembly
 from hikube_kafka.spec.versions import KAFKA_VERSION, ZOOKEEPER_VERSION
+from hikube_kafka.spec.zookeeper import ZooKeeper
 
 MARKS: Mapping[str, str] = {
     "<ordinal>": "number of the pod, from 0, which is the broker's id",
@@ -141,6 +138,27 @@ class ExternalAccess(ChartModel):
 _SAME_NAMESPACE = (ClientPods(),)
 
 
+def _jvm_options(options: tuple[str, ...]) -> tuple[str, ...]:
+    for option in options:
+        if not re.fullmatch(r"-\S+", option):
+            raise ValueError(f"{option!r} is not an option of the JVM: each begins with '-' and holds no white space")
+        if option.startswith(("-Xms", "-Xmx")):
+            raise ValueError(
+                f"{option!r} is the heap, which has a field of its own: Kafka(heap=...), ZooKeeper(heap=...)"
+            )
+    return options
+
+
+def _whole_seconds(duration: Duration) -> Duration:
+    if duration.seconds % 1:
+        raise ValueError(f"{duration} is not a whole number of seconds")
+    return duration
+
+
+JvmOptions = Annotated[tuple[str, ...], AfterValidator(_jvm_options)]
+Seconds = Annotated[Duration, AfterValidator(_whole_seconds)]
+
+
 class KubernetesLayout(Model):
     """Where and how a platform is laid out on a cluster: ``KubernetesLayout(namespace="events")``."""
 
@@ -158,6 +176,28 @@ class KubernetesLayout(Model):
     """Names of the Secrets that open the registry."""
     claims: ClaimRetention = ClaimRetention()
     pods: Pods = Pods()
+    """Where the pods of both releases run."""
+    kafka_pods: Pods | None = None
+    """Where the brokers run. None means as ``pods`` says."""
+    zookeeper_pods: Pods | None = None
+    """Where the ZooKeeper servers run. None means as ``pods`` says."""
+    kafka_jvm_options: JvmOptions = ()
+    """Options of the brokers' JVM after those that are computed: the last of two that contradict each other wins."""
+    zookeeper_jvm_options: JvmOptions = ()
+    """Options of the ZooKeeper servers' JVM after those that are computed."""
+    kafka_startup: Seconds = Duration("1d")
+    """How long a broker may take to recover its log and get back into sync; after that its container is started anew.
+    At least a minute."""
+    kafka_shutdown_gate: Seconds = Duration("3m")
+    """How long a broker waits, before it stops, for the other replicas of its partitions to be in sync."""
+    kafka_termination_grace: Seconds = Duration("5m")
+    """How long a broker may take to stop in all: the gate, handing over its leaderships, closing its log."""
+    zookeeper_termination_grace: Seconds = Duration("1m")
+    """How long a ZooKeeper server may take to stop."""
+    zookeeper_membership_secret: str = ""
+    """Secret with the ``password`` of ZooKeeper's user ``super``, and with the number of ``firstServers``, which may
+    begin without being told who votes. Empty means that the release makes one, ``<release>-membership``, and keeps it.
+    Decided before the first apply."""
     kafka_clients: tuple[ClientPods, ...] = _SAME_NAMESPACE
     """Who may connect to the brokers. Default: every pod of the namespace."""
     zookeeper_clients: tuple[ClientPods, ...] = (ClientPods(labels={"app.kubernetes.io/name": "kafka"}),)
@@ -170,7 +210,8 @@ class KubernetesLayout(Model):
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels of every object, besides the charts' own."""
     forward_port: int = Field(default=19092, ge=1024, le=65535)
-    """Port of broker 0's forward listener; broker ``i`` has the ``i``-th after it. See the design's decision 5."""
+    """Port of broker 0's forward listener; broker ``i`` has the ``i``-th after it. A port-forward of the same number
+    leads to it."""
 
     def zookeeper_release(self, platform: Platform) -> str:
         """Name of ZooKeeper's release, its StatefulSet and its client service."""
@@ -180,12 +221,23 @@ class KubernetesLayout(Model):
         """Name of the brokers' release, their StatefulSet and their client service."""
         return f"{self._prefix(platform)}kafka"
 
+    def membership_secret(self, platform: Platform) -> str:
+        """Name of the Secret with the password of the user who may change ZooKeeper's membership."""
+        return self.zookeeper_membership_secret or f"{self.zookeeper_release(platform)}-membership"
+
+    def pods_of(self, servers: Literal["kafka", "zookeeper"]) -> Pods:
+        """Where the servers of that kind run."""
+        return (self.kafka_pods if servers == "kafka" else self.zookeeper_pods) or self.pods
+
     def _prefix(self, platform: Platform) -> str:
         return f"{platform.name}-" if self.release_prefix is None else self.release_prefix
 
     def zookeeper_addresses(self, platform: Platform) -> dict[int, ZooKeeperAddress]:
         """Where each ZooKeeper server is met inside the cluster, by its id."""
-        release = self.zookeeper_release(platform)
+        return self.addresses_of(self.zookeeper_release(platform), platform.zookeeper.servers)
+
+    def addresses_of(self, release: str, servers: int) -> dict[int, ZooKeeperAddress]:
+        """Where each server of a release of the chart ``zookeeper`` is met inside the cluster, by its id."""
         return {
             server: ZooKeeperAddress(
                 host=self._pod(release, server - 1),
@@ -193,7 +245,7 @@ class KubernetesLayout(Model):
                 peer_port=ZOOKEEPER_PEER_PORT,
                 election_port=ZOOKEEPER_ELECTION_PORT,
             )
-            for server in range(1, platform.zookeeper.servers + 1)
+            for server in range(1, servers + 1)
         }
 
     def zookeeper_connect(self, platform: Platform) -> str:
@@ -216,6 +268,10 @@ class KubernetesLayout(Model):
         forward = Listener(FORWARD, port=self.forward_port, protocol=first.protocol, mechanism=first.mechanism)
         return (*platform.kafka.listeners, forward)
 
+    def forward_ports(self, platform: Platform) -> range:
+        """Port of each broker's forward listener, broker by broker."""
+        return range(self.forward_port, self.forward_port + platform.kafka.brokers)
+
     def broker_addresses(self, platform: Platform) -> dict[str, BrokerAddress]:
         """Where each listener of every broker is met, by the listener's name; with marks, see :data:`MARKS`."""
         forward = BrokerAddress(bind="127.0.0.1:<forward-port>", advertised="127.0.0.1:<forward-port>")
@@ -229,132 +285,81 @@ class KubernetesLayout(Model):
             return f"<host>:{listener.port}"
         return f"{self.external.host}:{'<node-port>' if self.external.type == 'NodePort' else listener.port}"
 
-    def contract(self, platform: Platform) -> Contract:
-        """What must be true of the cluster after the apply, read through port-forwards."""
-        first = platform.kafka.listeners[0]
+    def contract(self, platform: Platform, shared: "SharedZooKeeper | None" = None) -> Contract:
+        """What must be true of the cluster after the apply, read through port-forwards.
+
+        Args:
+            platform: the declaration.
+            shared: the ensemble that the platform shares with others. None means that it has its own.
+        """
+        zookeeper = shared or SharedZooKeeper(
+            release=self.zookeeper_release(platform), layout=self, servers=platform.zookeeper
+        )
         brokers = self.kafka_release(platform)
-        return Contract(
-            platform=platform.name,
+        port = platform.kafka.listeners[0].port
+        return assembly.contract(
+            platform,
             target="kubernetes",
             reach=ReachByPortForward(
                 namespace=self.namespace,
                 context=self.context,
                 kafka_pods=brokers,
-                zookeeper_pods=self.zookeeper_release(platform),
+                zookeeper_pods=zookeeper.release,
                 forward_port=self.forward_port,
                 zookeeper_port=ZOOKEEPER_CLIENT_PORT,
             ),
-            security=ClientSecurity(protocol=first.protocol, mechanism=first.mechanism),
-            coordinator=ZooKeeperExpected(
-                servers=tuple(
-                    ZooKeeperServerExpected(id=server, address=address.client)
-                    for server, address in self.zookeeper_addresses(platform).items()
-                ),
-                chroot=platform.zookeeper.chroot,
-            ),
-            kafka=KafkaExpected(
-                version=KAFKA_VERSION,
-                brokers=tuple(
-                    BrokerExpected(
-                        id=broker,
-                        address=f"{self._pod(brokers, broker)}:{first.port}",
-                        rack=platform.kafka.rack(broker),
-                    )
-                    for broker in range(platform.kafka.brokers)
-                ),
-                settings=cluster_settings(platform),
-            ),
-            topics=expected_topics(platform),
+            zookeeper=zookeeper.addresses,
+            brokers=[f"{self._pod(brokers, broker)}:{port}" for broker in range(platform.kafka.brokers)],
             kubernetes=KubernetesExpected(
-                coordinator=self._servers(
-                    platform.zookeeper.servers,
-                    images={"zookeeper": self.zookeeper_image.reference},
-                    data=platform.zookeeper.storage,
-                    log=platform.zookeeper.log_storage,
+                coordinator=_servers(
+                    zookeeper.servers.servers,
+                    image={"zookeeper": zookeeper.layout.zookeeper_image},
+                    pods=zookeeper.layout.pods_of("zookeeper"),
+                    claims=zookeeper_claims(zookeeper.servers),
                 ),
-                kafka=self._servers(
+                kafka=_servers(
                     platform.kafka.brokers,
-                    images={"kafka": self.kafka_image.reference},
-                    data=platform.kafka.storage,
+                    image={"kafka": self.kafka_image},
+                    pods=self.pods_of("kafka"),
+                    claims=kafka_claims(platform.kafka),
                 ),
             ),
         )
 
-    def _servers(self, count: int, *, images: dict[str, str], **claims: Storage | None) -> ServersExpected:
-        """What the charts lay down for servers of one kind; the spread over zones is their wish and no promise."""
-        return ServersExpected(
-            images=images,
-            claims=tuple(
-                ClaimExpected(name=name, size=storage.size, storage_class=storage.storage_class or None)
-                for name, storage in claims.items()
-                if storage is not None
-            ),
-            max_unavailable=1,
-            own_nodes=count > 1 and self.pods.anti_affinity == "required",
-        )
 
-    def check(self, platform: Platform) -> Iterator[Problem]:
-        """Every problem that the declaration has in this layout, beyond those it has everywhere."""
-        yield from self._listeners_need_no_secret(platform)
-        yield from self._forward_listener_is_free(platform)
-        yield from self._external_listener_is_whole(platform)
-        yield from self._racks_have_one_source(platform)
+class SharedZooKeeper(Model):
+    """An ensemble of its own release, which several platforms share."""
 
-    def _listeners_need_no_secret(self, platform: Platform) -> Iterator[Problem]:
-        for listener in platform.kafka.listeners:
-            if listener.protocol is not Protocol.PLAINTEXT:
-                yield Problem(
-                    rule="kubernetes-listener-protocol",
-                    severity="error",
-                    where=f"listener {listener.name}",
-                    message=f"protocol {listener.protocol}, but the charts have neither certificates nor users yet.",
-                    remedy="Declare PLAINTEXT, and let network policies say who may connect.",
-                )
+    release: str
+    """Name of the release."""
+    layout: KubernetesLayout
+    """Where it is laid out."""
+    servers: ZooKeeper
 
-    def _forward_listener_is_free(self, platform: Platform) -> Iterator[Problem]:
-        ports = range(self.forward_port, self.forward_port + platform.kafka.brokers)
-        for listener in platform.kafka.listeners:
-            if listener.name == FORWARD or listener.port in ports:
-                yield Problem(
-                    rule="kubernetes-forward-listener",
-                    severity="error",
-                    where=f"listener {listener.name}",
-                    message=f"the name {FORWARD} and the ports {ports[0]} to {ports[-1]} belong to the listener that "
-                    "port-forwards lead to.",
-                    remedy="Give it another name and port, or move forward_port.",
-                )
+    @property
+    def addresses(self) -> dict[int, ZooKeeperAddress]:
+        """Where each server is met inside the cluster, by its id."""
+        return self.layout.addresses_of(self.release, self.servers.servers)
 
-    def _external_listener_is_whole(self, platform: Platform) -> Iterator[Problem]:
-        external = self.external
-        if external.type == "None":
-            return
-        names = [listener.name for listener in platform.kafka.listeners[1:]]
-        if external.listener not in names:
-            yield Problem(
-                rule="kubernetes-external-listener",
-                severity="error",
-                where="external.listener",
-                message=f"{external.listener!r} is not among the declared listeners after the first: "
-                f"{', '.join(names) or 'there are none'}.",
-                remedy='Declare one, such as Listener("external", port=9094), and name it.',
-            )
-        alike = external.type == "LoadBalancer" and platform.kafka.brokers > 1 and "<ordinal>" not in external.host
-        if alike or (external.type == "LoadBalancer" and external.host == "<node>"):
-            yield Problem(
-                rule="kubernetes-external-host",
-                severity="error",
-                where="external.host",
-                message=f"{external.host} is the same for several brokers, or no load balancer's: a client must reach "
-                "each broker by a name of its own.",
-                remedy="Declare a name with <ordinal> in it: kafka-<ordinal>.example.com.",
-            )
 
-    def _racks_have_one_source(self, platform: Platform) -> Iterator[Problem]:
-        if self.rack_from_zone and platform.kafka.racks:
-            yield Problem(
-                rule="kubernetes-racks-twice",
-                severity="error",
-                where="kafka.racks",
-                message="racks are declared, and rack_from_zone takes them from the nodes.",
-                remedy="Keep one of the two.",
-            )
+def kafka_claims(kafka: Kafka) -> dict[str, Storage]:
+    """The storage behind each claim of a broker, by the name of the claim's template."""
+    return {"data": kafka.storage}
+
+
+def zookeeper_claims(zookeeper: ZooKeeper) -> dict[str, Storage]:
+    """The storage behind each claim of a ZooKeeper server, by the name of the claim's template."""
+    return {"data": zookeeper.storage} | ({"log": zookeeper.log_storage} if zookeeper.log_storage else {})
+
+
+def _servers(count: int, *, image: Mapping[str, Image], pods: Pods, claims: Mapping[str, Storage]) -> ServersExpected:
+    """What the charts lay down for servers of one kind; the spread over zones is their wish and no promise."""
+    return ServersExpected(
+        images={container: each.reference for container, each in image.items()},
+        claims=tuple(
+            ClaimExpected(name=name, size=storage.size, storage_class=storage.storage_class or None)
+            for name, storage in claims.items()
+        ),
+        max_unavailable=1,
+        own_nodes=count > 1 and pods.anti_affinity == "required",
+    )

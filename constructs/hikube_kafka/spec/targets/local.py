@@ -1,28 +1,39 @@
-"""A platform on this machine: which server listens where, and the contract that follows."""
+"""A platform on this machine: which server listens where, what cannot be there, and the contract that follows."""
 
-from hikube_kafka.spec.contract import (
-    BrokerExpected,
-    Contract,
-    KafkaExpected,
-    ReachByAddress,
-    TopicExpected,
-    ZooKeeperExpected,
-    ZooKeeperServerExpected,
-)
+from collections import defaultdict
+from collections.abc import Iterator
+
+from hikube_kafka.spec import rules
+from hikube_kafka.spec.contract import Contract, ReachByAddress
 from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.model import Model
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import (
     BrokerAddress,
     ZooKeeperAddress,
-    cluster_settings,
     server_properties,
-    topic_config,
     zoo_cfg,
     zookeeper_connect,
 )
-from hikube_kafka.spec.security import ClientSecurity
-from hikube_kafka.spec.versions import KAFKA_VERSION
+from hikube_kafka.spec.rules.brokers import LISTENER_PLAINTEXT
+from hikube_kafka.spec.security import Protocol
+from hikube_kafka.spec.targets import assembly
+
+LISTENER_PROTOCOL = Rule(
+    id="local-listener-protocol",
+    severity="error",
+    message="protocol {protocol}, but servers on this machine have neither certificates nor users.",
+    why="The local target makes neither certificates nor users; nothing leaves 127.0.0.1.",
+    remedy="Declare PLAINTEXT for the local target.",
+)
+PORT_TWICE = Rule(
+    id="local-port-twice",
+    severity="error",
+    message="port {port} is given to {servers}.",
+    why="Of two servers with one port the second does not start.",
+    remedy="Move broker_port, zookeeper_port, peer_port and election_port further apart.",
+)
 
 _LOOPBACK = "127.0.0.1"
 _DATA = "data"
@@ -96,43 +107,37 @@ class LocalLayout(Model):
 
     def contract(self, platform: Platform) -> Contract:
         """What must be true of the local cluster after the apply."""
-        first = platform.kafka.listeners[0]
-        return Contract(
-            platform=platform.name,
+        first = platform.kafka.listeners[0].name
+        return assembly.contract(
+            platform,
             target="local",
             reach=ReachByAddress(),
-            security=ClientSecurity(protocol=first.protocol, mechanism=first.mechanism),
-            coordinator=ZooKeeperExpected(
-                servers=tuple(
-                    ZooKeeperServerExpected(id=server, address=address.client)
-                    for server, address in self.zookeeper_addresses(platform).items()
-                ),
-                chroot=platform.zookeeper.chroot,
-            ),
-            kafka=KafkaExpected(
-                version=KAFKA_VERSION,
-                brokers=tuple(
-                    BrokerExpected(
-                        id=broker,
-                        address=self.broker_addresses(platform, broker)[first.name].advertised,
-                        rack=platform.kafka.rack(broker),
-                    )
-                    for broker in range(platform.kafka.brokers)
-                ),
-                settings=cluster_settings(platform),
-            ),
-            topics=expected_topics(platform),
+            zookeeper=self.zookeeper_addresses(platform),
+            brokers=[
+                self.broker_addresses(platform, broker)[first].advertised for broker in range(platform.kafka.brokers)
+            ],
         )
 
 
-def expected_topics(platform: Platform) -> tuple[TopicExpected, ...]:
-    """The topics that must be there, wherever the platform is delivered."""
-    return tuple(
-        TopicExpected(
-            name=topic.name,
-            partitions=topic.partitions,
-            replication_factor=platform.replication_factor(topic),
-            config=topic_config(platform, topic),
-        )
-        for topic in platform.topics
-    )
+def check(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
+    """Every problem of the declaration on this machine."""
+    # Nobody else reads what stays on 127.0.0.1.
+    yield from (problem for problem in rules.check(platform) if problem.rule != LISTENER_PLAINTEXT.id)
+    yield from _listeners_need_no_secret(platform)
+    yield from _ports_are_apart(platform, layout)
+
+
+def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:
+    for listener in platform.kafka.listeners:
+        if listener.protocol is not Protocol.PLAINTEXT:
+            yield LISTENER_PROTOCOL(f"listener {listener.name}", protocol=listener.protocol)
+
+
+def _ports_are_apart(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
+    wanted: defaultdict[int, list[str]] = defaultdict(list)
+    for server in (*layout.zookeeper_processes(platform), *layout.broker_processes(platform)):
+        for port in server.ports:
+            wanted[port].append(server.name)
+    for port, servers in sorted(wanted.items()):
+        if len(servers) > 1:
+            yield PORT_TWICE("layout", port=port, servers=" and ".join(servers))

@@ -1,0 +1,169 @@
+"""What cannot be on Kubernetes, beside what cannot be anywhere."""
+
+from collections.abc import Iterator, Mapping
+
+from hikube_kafka.spec import rules
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.security import Protocol
+from hikube_kafka.spec.targets.kubernetes import FORWARD, KubernetesLayout, SharedZooKeeper
+
+LISTENER_PROTOCOL = Rule(
+    id="kubernetes-listener-protocol",
+    severity="error",
+    message="protocol {protocol}, but the charts have neither certificates nor users yet.",
+    why="The charts would start brokers that find no certificate, and let nobody in.",
+    remedy="Declare PLAINTEXT, and let network policies say who may connect.",
+)
+FORWARD_LISTENER = Rule(
+    id="kubernetes-forward-listener",
+    severity="error",
+    message="the name {name} and the ports {first} to {last} belong to the listener that port-forwards lead to.",
+    why="Terraform and the smoke tests reach each broker through that listener.",
+    remedy="Give it another name and port, or move forward_port.",
+)
+FORWARD_PORTS_TWICE = Rule(
+    id="kubernetes-forward-ports-twice",
+    severity="error",
+    message="port-forwards to the brokers listen on {first} to {last} of the machine that applies, and so do those of "
+    "{other}.",
+    why="Port-forwards of all platforms of a stack are open on one machine at the same time.",
+    remedy="Declare another forward_port for one of the two: KubernetesTarget(forward_port={free}).",
+)
+EXTERNAL_LISTENER = Rule(
+    id="kubernetes-external-listener",
+    severity="error",
+    message="{listener!r} is not among the declared listeners after the first: {declared}.",
+    why="The first listener is what brokers use among themselves; external access needs one of its own.",
+    remedy='Declare one, such as Listener("external", port=9094), and name it.',
+)
+EXTERNAL_HOST = Rule(
+    id="kubernetes-external-host",
+    severity="error",
+    message="{host} is the same for several brokers, or not the name of a load balancer.",
+    why="A client must reach each broker by a name of its own.",
+    remedy="Declare a name with <ordinal> in it: kafka-<ordinal>.example.com.",
+)
+RACKS_TWICE = Rule(
+    id="kubernetes-racks-twice",
+    severity="error",
+    message="racks are declared, and rack_from_zone takes them from the nodes.",
+    why="A broker has one rack.",
+    remedy="Keep one of the two.",
+)
+SHUTDOWN_GATE = Rule(
+    id="kubernetes-shutdown-gate",
+    severity="error",
+    message="{gate}, but a broker is killed {grace} after it was told to stop (kafka_termination_grace).",
+    why="A broker that is killed while it waits hands over no leadership and recovers its log at the next start.",
+    remedy="Declare a shorter gate, or a longer grace.",
+)
+STARTUP = Rule(
+    id="kubernetes-startup",
+    severity="error",
+    message="{startup} is less than a minute.",
+    why="A broker that is started anew before it has recovered its log never gets back into sync.",
+    remedy="Declare at least 1m; a big disk takes hours.",
+)
+SHARED_NAMESPACE = Rule(
+    id="kubernetes-shared-zookeeper",
+    severity="error",
+    message="{namespace}, but the ZooKeeper release {release} is in {other}, and lets in the brokers of its own "
+    "namespace alone.",
+    why="The network policy of the ensemble refuses brokers of another namespace.",
+    remedy="Put both into one namespace.",
+)
+SHARED_CHROOT = Rule(
+    id="kubernetes-shared-chroot",
+    severity="error",
+    message="release {release} serves several platforms, and this one has no chroot of its own.",
+    why="Brokers of two platforms in one place of the tree would take each other for their own.",
+    remedy='Declare one: ZooKeeper(chroot="/{platform}").',
+)
+
+
+def check(platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper | None = None) -> Iterator[Problem]:
+    """Every problem of the declaration on a cluster.
+
+    Args:
+        platform: the declaration.
+        layout: where it goes.
+        shared: the ensemble that the platform shares with others. None means that it has its own.
+    """
+    yield from rules.check(platform)
+    yield from _listeners_need_no_secret(platform)
+    yield from _forward_listener_is_free(platform, layout)
+    yield from _external_listener_is_whole(platform, layout)
+    yield from _racks_have_one_source(platform, layout)
+    yield from _times_fit(layout)
+    if shared is not None:
+        yield from _shared_zookeeper_has_room(platform, layout, shared)
+
+
+def forward_ports_apart(ports: range, others: Mapping[str, range]) -> Iterator[Problem]:
+    """Platforms of one stack whose port-forwards would meet.
+
+    Args:
+        ports: those of a platform's port-forwards, broker by broker.
+        others: the same of each other platform, by its path in the stack.
+    """
+    for other, taken in others.items():
+        if {*ports} & {*taken}:
+            yield FORWARD_PORTS_TWICE(
+                "forward_port", first=ports[0], last=ports[-1], other=other, free=max(ports[-1], taken[-1]) + 100
+            )
+
+
+def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:
+    for listener in platform.kafka.listeners:
+        if listener.protocol is not Protocol.PLAINTEXT:
+            yield LISTENER_PROTOCOL(f"listener {listener.name}", protocol=listener.protocol)
+
+
+def _forward_listener_is_free(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    ports = layout.forward_ports(platform)
+    for listener in platform.kafka.listeners:
+        if listener.name == FORWARD or listener.port in ports:
+            yield FORWARD_LISTENER(f"listener {listener.name}", name=FORWARD, first=ports[0], last=ports[-1])
+
+
+def _external_listener_is_whole(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    external = layout.external
+    if external.type == "None":
+        return
+    names = [listener.name for listener in platform.kafka.listeners[1:]]
+    if external.listener not in names:
+        yield EXTERNAL_LISTENER(
+            "external.listener", listener=external.listener, declared=", ".join(names) or "there are none"
+        )
+    alike = external.type == "LoadBalancer" and platform.kafka.brokers > 1 and "<ordinal>" not in external.host
+    if alike or (external.type == "LoadBalancer" and external.host == "<node>"):
+        yield EXTERNAL_HOST("external.host", host=external.host)
+
+
+def _racks_have_one_source(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    if layout.rack_from_zone and platform.kafka.racks:
+        yield RACKS_TWICE("kafka.racks")
+
+
+def _times_fit(layout: KubernetesLayout) -> Iterator[Problem]:
+    if layout.kafka_shutdown_gate.seconds >= layout.kafka_termination_grace.seconds:
+        yield SHUTDOWN_GATE(
+            "kafka_shutdown_gate", gate=layout.kafka_shutdown_gate, grace=layout.kafka_termination_grace
+        )
+    if layout.kafka_startup.seconds < _A_MINUTE:
+        yield STARTUP("kafka_startup", startup=layout.kafka_startup)
+
+
+_A_MINUTE = 60
+
+
+def _shared_zookeeper_has_room(
+    platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper
+) -> Iterator[Problem]:
+    if shared.layout.namespace != layout.namespace:
+        yield SHARED_NAMESPACE(
+            "namespace", namespace=layout.namespace, release=shared.release, other=shared.layout.namespace
+        )
+    if not platform.zookeeper.chroot:
+        yield SHARED_CHROOT("zookeeper.chroot", release=shared.release, platform=platform.name)
