@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hikube_kafka.plugin.schema import Attribute, Block, List, Map, Nested, Primitive, Schema, Set, Type
+from hikube_kafka.plugin.schema import Attribute, Block, List, Map, Nested, Primitive, Schema, Type
 from hikube_kafka.provider.hikube import HikubePlugin
 
 TEMPLATE = Path(__file__).with_name("provider.md")
@@ -71,8 +71,8 @@ def _rows(
         if attribute.nested:
             yield from _rows(attribute.nested.attributes, {}, f"{inside}{name}.")
     for name, block in blocks.items():
-        yield inside + name, "block" if block.nesting == "single" else f"{block.nesting} of blocks", block.description
-        yield from _rows(block.attributes, block.blocks, f"{inside}{name}.")
+        yield inside + name, "block", block.description
+        yield from _rows(block.attributes, {}, f"{inside}{name}.")
 
 
 def _rank(attribute: Attribute) -> int:
@@ -86,8 +86,7 @@ def _use(attribute: Attribute) -> str:
 
 def _type(attribute: Attribute) -> str:
     if isinstance(attribute.nested, Nested):
-        nesting = attribute.nested.nesting
-        return "object" if nesting == "single" else f"{nesting} of objects"
+        return f"{attribute.nested.nesting} of objects"
     return _spelled(attribute.implied_type())
 
 
@@ -97,8 +96,6 @@ def _spelled(kind: Type) -> str:
             return name
         case List(element):
             return f"list of {_spelled(element)}s"
-        case Set(element):
-            return f"set of {_spelled(element)}s"
         case Map(element):
             return f"map of {_spelled(element)}s"
     return "object"

@@ -17,9 +17,9 @@ import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from hikube_kafka.plugin import tfplugin6_pb2 as pb
-from hikube_kafka.plugin.schema import Object, type_from_json
+from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, List, Map, Object
 from hikube_kafka.plugin.serve import COOKIE, COOKIE_NAME, _handshake
-from hikube_kafka.plugin.values import UNKNOWN, decode, encode
+from hikube_kafka.plugin.values import UNKNOWN, Codec
 
 TOY = Path(__file__).with_name("toy_provider.py")
 SECRET = "hunter2"
@@ -85,24 +85,26 @@ def become(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def page_type(process: Process) -> Object:
-    schema = process.call("GetProviderSchema").resource_schemas["toy_page"]
-    plain = {each.name: type_from_json(json.loads(each.type)) for each in schema.block.attributes if each.type}
-    return Object(plain | {"notes": NOTES})
-
-
-NOTES = type_from_json(["list", ["object", {"text": "string", "number": "number"}]])
+PAGE = Object(
+    {
+        **dict.fromkeys(("name", "secret", "fails", "id"), STRING),
+        **dict.fromkeys(("lines", "ratio"), NUMBER),
+        "labels": Map(STRING),
+        "tags": List(STRING),
+        "protected": BOOL,
+        "notes": List(Object({"text": STRING, "number": NUMBER})),
+    }
+)
 
 
 def create_page(process: Process, name: str, **given: Any) -> Any:
-    kind = page_type(process)
-    planned = dict.fromkeys(kind.attributes) | {"name": name, "id": UNKNOWN, "lines": 3} | given
-    value = pb.DynamicValue(msgpack=encode(planned, kind))
+    planned = dict.fromkeys(PAGE.attributes) | {"name": name, "id": UNKNOWN, "lines": 3} | given
+    value = pb.DynamicValue(msgpack=Codec(PAGE).encode(planned))
     null = pb.DynamicValue(msgpack=b"\xc0")
     answer = process.call(
         "ApplyResourceChange", type_name="toy_page", prior_state=null, planned_state=value, config=value
     )
-    return answer, decode(answer.new_state.msgpack, kind)
+    return answer, Codec(PAGE).decode(answer.new_state.msgpack)
 
 
 def test_started_by_hand_it_explains_itself_and_ends() -> None:

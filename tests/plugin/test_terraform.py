@@ -108,7 +108,7 @@ def test_a_page_is_created_read_and_needs_no_further_change(workspace: Workspace
     page = workspace.state()["full"]["attributes"]
     assert (page["id"], page["lines"], page["ratio"]) == ("page-full", 10, 0.1)
     assert page["notes"] == [{"text": "one", "number": 1}, {"text": "two", "number": 2}]
-    assert sorted(page["tags"]) == ["x", "y"]
+    assert page["tags"] == ["y", "x"]
     workspace.assert_nothing_to_do()
 
 

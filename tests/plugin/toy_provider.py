@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
-from hikube_kafka.plugin.resource import DataSource, Plan, PlanRequest, Provider, Resource, State, expected
-from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Map, Nested, Schema, Set
+from hikube_kafka.plugin.resource import DataSource, Plan, PlanRequest, Provider, Resource, State
+from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Map, Nested, Schema
 from hikube_kafka.plugin.serve import serve
 from hikube_kafka.plugin.values import UNKNOWN
 
@@ -27,7 +27,7 @@ class Page(Resource):
             "lines": Attribute(NUMBER, optional=True, computed=True),
             "ratio": Attribute(NUMBER, optional=True),
             "labels": Attribute(Map(STRING), optional=True),
-            "tags": Attribute(Set(STRING), optional=True),
+            "tags": Attribute(List(STRING), optional=True),
             "secret": Attribute(STRING, optional=True, sensitive=True),
             "protected": Attribute(BOOL, optional=True),
             "fails": Attribute(STRING, optional=True),
@@ -42,7 +42,11 @@ class Page(Resource):
     )
 
     def plan(self, request: PlanRequest) -> Plan:
-        planned, prior = expected(self.schema, request), request.prior
+        prior, planned = request.prior, request.proposed
+        if planned and not prior:
+            notes = planned["notes"] and [note | {"number": UNKNOWN} for note in planned["notes"]]
+            lines = UNKNOWN if planned["lines"] is None else planned["lines"]
+            planned = planned | {"id": UNKNOWN, "lines": lines, "notes": notes}
         renamed = bool(prior and planned and prior["name"] != planned["name"])
         if prior and prior["protected"] and (planned is None or renamed):
             return Plan(None, diagnostics=[Diagnostic("The page is protected", path=("protected",))])

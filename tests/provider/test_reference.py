@@ -32,7 +32,7 @@ def names(
             yield from names(attribute.nested.attributes, {}, f"{inside}{name}.")
     for name, block in blocks.items():
         yield inside + name, block
-        yield from names(block.attributes, block.blocks, f"{inside}{name}.")
+        yield from names(block.attributes, {}, f"{inside}{name}.")
 
 
 def section(schema: str) -> str:

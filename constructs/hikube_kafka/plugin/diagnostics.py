@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Path = tuple[str | int, ...]
-"""The way to a value: attribute names, list indices and map keys, e.g. ``("brokers", 1, "port")``.
-
-Terraform cannot point into a set: a path ends at the set.
-"""
+"""The way to a value: attribute names, list indices and map keys, e.g. ``("brokers", 1, "port")``."""
 
 
 @dataclass(frozen=True, slots=True)

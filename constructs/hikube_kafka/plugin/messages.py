@@ -17,30 +17,22 @@ _SEVERITY = {"error": pb.Diagnostic.ERROR, "warning": pb.Diagnostic.WARNING}
 
 def schema_message(schema: Schema) -> pb.Schema:
     """A schema as Terraform reads it."""
-    block = _block(schema.attributes, schema.blocks, schema.description)
-    block.version = schema.version
-    return pb.Schema(version=schema.version, block=block)
+    block = _block(schema.attributes, schema.description)
+    block.block_types.extend(_nested_block(name, each) for name, each in schema.blocks.items())
+    return pb.Schema(block=block)
 
 
-def _block(attributes: Mapping[str, Attribute], blocks: Mapping[str, Block], description: str) -> pb.Schema.Block:
+def _block(attributes: Mapping[str, Attribute], description: str) -> pb.Schema.Block:
     return pb.Schema.Block(
         attributes=[_attribute(name, each) for name, each in attributes.items()],
-        block_types=[_nested_block(name, each) for name, each in blocks.items()],
         description=description,
         description_kind=pb.MARKDOWN,
     )
 
 
 def _nested_block(name: str, block: Block) -> pb.Schema.NestedBlock:
-    inside = _block(block.attributes, block.blocks, block.description)
-    inside.deprecated = block.deprecated
-    return pb.Schema.NestedBlock(
-        type_name=name,
-        block=inside,
-        nesting=block.nesting.upper(),
-        min_items=block.min_items,
-        max_items=1 if block.nesting == "single" else block.max_items,
-    )
+    inside = _block(block.attributes, block.description)
+    return pb.Schema.NestedBlock(type_name=name, block=inside, nesting=pb.Schema.NestedBlock.SINGLE, max_items=1)
 
 
 def _attribute(name: str, attribute: Attribute) -> pb.Schema.Attribute:
@@ -52,7 +44,6 @@ def _attribute(name: str, attribute: Attribute) -> pb.Schema.Attribute:
         optional=attribute.optional,
         computed=attribute.computed,
         sensitive=attribute.sensitive,
-        deprecated=attribute.deprecated,
     )
     if attribute.nested is None:
         message.type = json.dumps(attribute.implied_type().to_json(), separators=(",", ":")).encode()
@@ -75,7 +66,7 @@ def diagnostic_message(diagnostic: Diagnostic, root: Type) -> pb.Diagnostic:
 
 
 def path_message(path: Path, root: Type) -> pb.AttributePath:
-    """A path as Terraform reads it. It ends where the type does: at a set, or at a step the type does not have."""
+    """A path as Terraform reads it. It ends at a step that the type does not have."""
     steps = []
     kind = root
     for step in path:

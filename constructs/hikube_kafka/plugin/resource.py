@@ -1,11 +1,10 @@
 """What an author of a provider writes: a provider, its resources, its data sources.
 
-Values are plain Python: ``None``, ``str``, ``bool``, ``int``, ``Decimal``, ``list`` (also for sets), ``dict`` (objects
-and maps) and :data:`~hikube_kafka.plugin.values.UNKNOWN`. An object always has all its attributes, those
+Values are plain Python: ``None``, ``str``, ``bool``, ``int``, ``Decimal``, ``list``, ``dict`` (objects and
+maps) and :data:`~hikube_kafka.plugin.values.UNKNOWN`. An object always has all its attributes, those
 that are not set as ``None``. One instance of each class serves the whole process, from several threads at once.
 
-Terraform's rules for a plan are checked before an answer leaves; a breach is reported to the user as a mistake of the
-provider, with the attribute's path:
+Terraform checks its rules for a plan, and calls a breach a bug of the provider:
 
 * What the configuration sets is planned exactly so, or left exactly as it was (the two spell one thing).
 * What the configuration leaves out is planned as null, unless the attribute is computed.
@@ -13,13 +12,12 @@ provider, with the attribute's path:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 from hikube_kafka.plugin.diagnostics import Diagnostic, Path
-from hikube_kafka.plugin.schema import Attribute, Block, Nesting, Schema
+from hikube_kafka.plugin.schema import Attribute, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 
 State = dict[str, Any]
@@ -76,13 +74,13 @@ class Resource(ABC):
         """Errors and warnings about a configuration, with nothing but itself to go by; it may hold unknowns."""
         return ()
 
+    @abstractmethod
     def plan(self, request: PlanRequest) -> Plan:
-        """What an apply would do; by default what was proposed, new computed values unknown, nothing replaced.
+        """What an apply would do.
 
         Called for a destroy as well (``request.proposed`` is ``None``): the place to refuse it. A replacement asks for
         no separate destroy: check whatever forbids one wherever ``replace`` is answered.
         """
-        return Plan(expected(self.schema, request), private=request.private)
 
     @abstractmethod
     def create(self, planned: State, private: bytes) -> State:
@@ -107,15 +105,6 @@ class Resource(ABC):
             identifier: What the user wrote after the address in ``terraform import``.
         """
         raise NotImplementedError
-
-    def upgrade(self, version: int, raw: State) -> State:  # noqa: ARG002 - for overriding
-        """A state of an older schema version, rewritten for the current one.
-
-        Args:
-            version: The version it was written with.
-            raw: It, as JSON had it; attributes the current schema no longer has may stay in, those left out are null.
-        """
-        return raw
 
 
 class DataSource(ABC):
@@ -152,50 +141,22 @@ class Provider(ABC):
         """The user pressed Ctrl-C: end waits early, finish what must not be left half done. Called from a thread."""
 
 
-def expected(schema: Schema, request: PlanRequest) -> State | None:
-    """The sane start of a plan: what was proposed, with ``UNKNOWN`` for what the provider has yet to compute.
-
-    That is every computed attribute which the configuration leaves null, inside something that does not exist yet: the
-    whole resource on creation, a new element of a list on an update. What exists keeps its computed values, null ones
-    too, so that an unchanged configuration plans nothing. ``None`` to destroy.
-    """
-    if request.proposed is None:
-        return None
-    return _object(schema.attributes, schema.blocks, request.proposed, request.prior)
+def configuration_faults(of: Resource | DataSource | Provider, config: State) -> Iterator[Diagnostic]:
+    """What is wrong with a configuration in itself: by the schema's minimums, then by what the author checks."""
+    yield from _below_minimum(of.schema.attributes, config, ())
+    yield from of.validate(config)
 
 
-def _object(
-    attributes: Mapping[str, Attribute], blocks: Mapping[str, Block], proposed: State, prior: State | None
-) -> State:
-    planned = {}
+def _below_minimum(attributes: Mapping[str, Attribute], config: State, path: Path) -> Iterator[Diagnostic]:
     for name, attribute in attributes.items():
-        value = proposed[name]
-        if value is None and attribute.computed and prior is None:
-            value = UNKNOWN
-        elif attribute.nested is not None:
-            value = _elements(attribute.nested.nesting, attribute.nested.attributes, {}, value, prior and prior[name])
-        planned[name] = value
-    for name, block in blocks.items():
-        planned[name] = _elements(block.nesting, block.attributes, block.blocks, proposed[name], prior and prior[name])
-    return planned
-
-
-def _elements(
-    nesting: Nesting, attributes: Mapping[str, Attribute], blocks: Mapping[str, Block], proposed: Any, prior: Any
-) -> Any:
-    """The objects inside a block or nested attribute, each beside the one it was before."""
-    if proposed is None or proposed is UNKNOWN:
-        return proposed
-
-    def one(element: Any, before: Any) -> Any:
-        return _object(attributes, blocks, element, before) if isinstance(element, dict) else element
-
-    match nesting:
-        case "single":
-            return one(proposed, prior)
-        case "map":
-            return {key: one(element, (prior or {}).get(key)) for key, element in proposed.items()}
-        case "list":
-            return [one(element, before) for element, before in zip_longest(proposed, (prior or ())[: len(proposed)])]
-        case "set":
-            return [one(element, element if element in (prior or ()) else None) for element in proposed]
+        value = config[name]
+        if value is None or value is UNKNOWN:
+            continue
+        if attribute.nested is not None:
+            for step, element in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(element, dict):
+                    yield from _below_minimum(attribute.nested.attributes, element, (*path, name, step))
+        elif attribute.minimum is not None and not (isinstance(value, int) and value >= attribute.minimum):
+            yield Diagnostic(
+                f"{name} must be a whole number of at least {attribute.minimum}", f"It is {value}.", path=(*path, name)
+            )

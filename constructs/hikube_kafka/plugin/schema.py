@@ -1,22 +1,23 @@
 """Schemas: what a user may write in a block, and the types of its values.
 
-The types are those of Terraform's type system (cty). Terraform exchanges them as JSON: ``"string"``,
-``["list", "string"]``, ``["object", {"host": "string"}]``.
+The types are those of Terraform's type system (cty) that the provider uses. Terraform reads them as JSON: ``"string"``,
+``["list", "string"]``, ``["object", {"host": "string"}]``. There are no sets, tuples or values that bring their own
+type; of blocks there is the one that may be written once; a schema has one version.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-Nesting = Literal["single", "list", "set", "map"]
+Nesting = Literal["list", "map"]
 
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """A type without parts: text, a number, a truth value, or a value that brings its own type (``dynamic``)."""
+    """A type without parts: text, a number, or a truth value."""
 
-    name: Literal["string", "number", "bool", "dynamic"]
+    name: Literal["string", "number", "bool"]
 
     def to_json(self) -> object:
         """The type as Terraform writes it."""
@@ -32,17 +33,6 @@ class List:
     def to_json(self) -> object:
         """The type as Terraform writes it."""
         return ["list", self.element.to_json()]
-
-
-@dataclass(frozen=True, slots=True)
-class Set:
-    """Values of one type, each once, without an order. In Python a list, in any order."""
-
-    element: "Type"
-
-    def to_json(self) -> object:
-        """The type as Terraform writes it."""
-        return ["set", self.element.to_json()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,73 +57,24 @@ class Object:
         return ["object", {name: kind.to_json() for name, kind in self.attributes.items()}]
 
 
-@dataclass(frozen=True, slots=True)
-class Tuple:
-    """A fixed number of values, each of its own type. Occurs inside a ``DYNAMIC`` value only."""
-
-    elements: Sequence["Type"]
-
-    def to_json(self) -> object:
-        """The type as Terraform writes it."""
-        return ["tuple", [kind.to_json() for kind in self.elements]]
-
-
-Type = Primitive | List | Set | Map | Object | Tuple
+Type = Primitive | List | Map | Object
 
 STRING = Primitive("string")
 NUMBER = Primitive("number")
 BOOL = Primitive("bool")
-DYNAMIC = Primitive("dynamic")
-
-_PRIMITIVES = {kind.name: kind for kind in (STRING, NUMBER, BOOL, DYNAMIC)}
-_DEEPEST_TYPE = 100  # far beyond any real schema; keeps a hostile type from exhausting the stack
-
-
-def type_from_json(spelled: object, depth: int = 0) -> Type:
-    """The type that Terraform's JSON spelling names.
-
-    Args:
-        spelled: The parsed JSON, e.g. ``["list", "string"]``.
-        depth: How many types this one is inside of.
-
-    Raises:
-        ValueError: ``spelled`` is no type.
-    """
-    if depth > _DEEPEST_TYPE:
-        raise ValueError(f"a type nested deeper than {_DEEPEST_TYPE} levels")
-    match spelled:
-        case str() if spelled in _PRIMITIVES:
-            return _PRIMITIVES[spelled]
-        case ["list", element]:
-            return List(type_from_json(element, depth + 1))
-        case ["set", element]:
-            return Set(type_from_json(element, depth + 1))
-        case ["map", element]:
-            return Map(type_from_json(element, depth + 1))
-        case ["tuple", [*elements]]:
-            return Tuple(tuple(type_from_json(element, depth + 1) for element in elements))
-        # A third item names the optional attributes; a value has all attributes, so it does not matter here.
-        case ["object", dict() as attributes] | ["object", dict() as attributes, list()]:
-            return Object({_name(name): type_from_json(kind, depth + 1) for name, kind in attributes.items()})
-    raise ValueError("not a Terraform type")
-
-
-def _name(name: object) -> str:
-    if not isinstance(name, str):
-        raise ValueError("an attribute name that is not text")  # noqa: TRY004 - one error for everything that is no type
-    return name
 
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """The attributes inside an attribute: one object, or a list, set or map of objects."""
+    """The attributes inside an attribute: a list or a map of objects."""
 
     nesting: Nesting
     attributes: Mapping[str, "Attribute"]
 
     def implied_type(self) -> Type:
         """The type of the whole attribute."""
-        return _nested(self.nesting, Object({name: each.implied_type() for name, each in self.attributes.items()}))
+        inside = Object({name: each.implied_type() for name, each in self.attributes.items()})
+        return List(inside) if self.nesting == "list" else Map(inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +88,8 @@ class Attribute:
         optional: The user may set it.
         computed: The provider sets it where the user does not.
         sensitive: Terraform hides its value.
-        deprecated: Terraform warns who uses it.
+        minimum: The least whole number that the user may set; ``None`` for any number. Checked before the resource
+            is asked to validate.
         nested: The attributes inside, instead of ``type``.
     """
 
@@ -157,7 +99,7 @@ class Attribute:
     optional: bool = False
     computed: bool = False
     sensitive: bool = False
-    deprecated: bool = False
+    minimum: int | None = None
     nested: Nested | None = None
 
     def __post_init__(self) -> None:
@@ -167,6 +109,8 @@ class Attribute:
             raise ValueError("a required attribute can be neither optional nor computed")
         if not (self.required or self.optional or self.computed):
             raise ValueError("an attribute is required, optional, computed, or optional and computed: say which")
+        if self.minimum is not None and self.type != NUMBER:
+            raise ValueError("an attribute that is not a number has no minimum")
 
     def implied_type(self) -> Type:
         """The type of its value."""
@@ -178,29 +122,19 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block inside a block, written without an equals sign.
+    """A block inside a block, written without an equals sign, at most once; null when it is absent.
 
     Attributes:
-        nesting: ``"single"``: at most one, null when absent; ``"list"`` and ``"set"``: any number.
         attributes: What is set inside.
-        blocks: Blocks inside.
         description: Markdown: the user's manual.
-        min_items: How many there must be (list and set).
-        max_items: How many there may be (list and set); 0 for any number.
-        deprecated: Terraform warns who uses it.
     """
 
-    nesting: Literal["single", "list", "set"]
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
-    blocks: Mapping[str, "Block"] = field(default_factory=dict)
     description: str = ""
-    min_items: int = 0
-    max_items: int = 0
-    deprecated: bool = False
 
-    def implied_type(self) -> Type:
+    def implied_type(self) -> Object:
         """The type of its value."""
-        return _nested(self.nesting, _object(self.attributes, self.blocks))
+        return Object({name: each.implied_type() for name, each in self.attributes.items()})
 
 
 @dataclass(frozen=True)
@@ -210,38 +144,20 @@ class Schema:
     Attributes:
         attributes: What is set in it, by name.
         blocks: The blocks in it, by name.
-        version: Raised by one whenever a state written earlier must be rewritten (see ``Resource.upgrade``).
         description: Markdown: the user's manual.
     """
 
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     blocks: Mapping[str, Block] = field(default_factory=dict)
-    version: int = 0
     description: str = ""
 
     @cached_property
     def type(self) -> Object:
         """The type of the whole block: an object of all attributes and blocks."""
-        return _object(self.attributes, self.blocks)
-
-
-def _object(attributes: Mapping[str, Attribute], blocks: Mapping[str, Block]) -> Object:
-    both = attributes.keys() & blocks.keys()
-    if both:
-        raise ValueError(f"declared as an attribute and as a block: {', '.join(sorted(both))}")
-    return Object(
-        {name: each.implied_type() for name, each in attributes.items()}
-        | {name: each.implied_type() for name, each in blocks.items()}
-    )
-
-
-def _nested(nesting: Nesting, inside: Object) -> Type:
-    match nesting:
-        case "single":
-            return inside
-        case "list":
-            return List(inside)
-        case "set":
-            return Set(inside)
-        case "map":
-            return Map(inside)
+        both = self.attributes.keys() & self.blocks.keys()
+        if both:
+            raise ValueError(f"declared as an attribute and as a block: {', '.join(sorted(both))}")
+        return Object(
+            {name: each.implied_type() for name, each in self.attributes.items()}
+            | {name: each.implied_type() for name, each in self.blocks.items()}
+        )

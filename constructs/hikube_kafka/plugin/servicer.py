@@ -5,9 +5,9 @@ No exception reaches Terraform, which would only say that the plugin crashed.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import grpc
 
@@ -15,20 +15,9 @@ from hikube_kafka.plugin import tfplugin6_pb2 as pb
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, collected_warnings
 from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.messages import crash, diagnostic_message, mistake, path_message, schema_message
-from hikube_kafka.plugin.plan_rules import plan_breaches, result_breaches
-from hikube_kafka.plugin.resource import DataSource, PlanRequest, Provider, Resource, State
-from hikube_kafka.plugin.schema import Object, Schema, Type
-from hikube_kafka.plugin.values import (
-    DecodeError,
-    EncodeError,
-    conform,
-    decode,
-    encode,
-    from_json,
-    parse_json,
-    unknowns,
-    unrefined,
-)
+from hikube_kafka.plugin.resource import DataSource, PlanRequest, Provider, Resource, State, configuration_faults
+from hikube_kafka.plugin.schema import Object, Schema
+from hikube_kafka.plugin.values import Codec, DecodeError, EncodeError, is_known, unknowns
 
 SERVICE = "tfplugin6.Provider"
 
@@ -37,7 +26,8 @@ _NULL = pb.DynamicValue(msgpack=b"\xc0")
 _NO_SCHEMA = Schema()
 
 Diagnostics = Iterable[Diagnostic]
-_Kind = TypeVar("_Kind", Resource, DataSource)
+_Author = TypeVar("_Author", bound=Resource | DataSource | Provider)
+_Kind = TypeVar("_Kind")
 
 
 class Servicer:
@@ -49,16 +39,20 @@ class Servicer:
 
     def __init__(self, provider_factory: Callable[[], Provider]) -> None:
         self._factory = provider_factory
-        self._provider: Provider | None = None
+        self._all: _All | None = None
         self._making = Lock()
 
     @property
     def provider(self) -> Provider:
         """The author's provider."""
-        with self._making:
-            if self._provider is None:
-                self._provider = self._factory()
-            return self._provider
+        return self._known().provider.author
+
+    def _known(self) -> "_All":
+        if self._all is None:
+            with self._making:
+                if self._all is None:
+                    self._all = _All(self._factory())
+        return self._all
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """The calls, as a gRPC server takes them."""
@@ -146,10 +140,12 @@ class Servicer:
         return self.provider.schema
 
     def _validate_provider(self, request: pb.ValidateProviderConfig.Request, _answer: Any) -> Diagnostics:
-        return self.provider.validate(_value(request.config, self.provider.schema.type))
+        known = self._known().provider
+        return configuration_faults(known.author, known.value(request.config))
 
     def _configure(self, request: pb.ConfigureProvider.Request, _answer: Any) -> Diagnostics:
-        return self.provider.configure(_value(request.config, self.provider.schema.type))
+        known = self._known().provider
+        return known.author.configure(known.value(request.config))
 
     def _stop(self, _request: Any, _answer: Any) -> Diagnostics:
         self.provider.stop()
@@ -157,112 +153,94 @@ class Servicer:
 
     # ---- Resources -------------------------------------------------------------------------------------------------
 
-    def _resource(self, type_name: str) -> Resource:
-        return _named(type_name, self.provider.resources, "resource")
+    def _resource(self, type_name: str) -> "_Known[Resource]":
+        return _named(type_name, self._known().resources, "resource")
 
     def _of_resource(self, request: Any) -> Schema:
         return self._resource(request.type_name).schema
 
     def _validate_resource(self, request: pb.ValidateResourceConfig.Request, _answer: Any) -> Diagnostics:
-        resource = self._resource(request.type_name)
-        return resource.validate(_value(request.config, resource.schema.type))
+        known = self._resource(request.type_name)
+        return configuration_faults(known.author, known.value(request.config))
 
     def _upgrade(
         self, request: pb.UpgradeResourceState.Request, answer: pb.UpgradeResourceState.Response
     ) -> Diagnostics:
-        resource = self._resource(request.type_name)
-        schema = resource.schema
+        known = self._resource(request.type_name)
         if not request.raw_state.json:
             raise Refusal(
                 Diagnostic(
                     "The state is too old to read",
-                    f"The state of this {resource.type_name} has the form that Terraform wrote before version 0.12. "
+                    f"The state of this {request.type_name} has the form that Terraform wrote before version 0.12. "
                     "Remove it from the state (terraform state rm) and import it anew (terraform import).",
                 )
             )
-        if request.version > schema.version:
+        if request.version > 0:
             raise Refusal(
                 Diagnostic(
                     "The state was written by a newer provider",
-                    f"The state of this {resource.type_name} has schema version {request.version}; this version of the "
-                    f"provider knows versions up to {schema.version}. Use the newer version of the provider.",
+                    f"The state of this {request.type_name} has schema version {request.version}; this version of the "
+                    "provider knows version 0. Use the newer version of the provider.",
                 )
             )
-        raw = parse_json(request.raw_state.json)
-        if request.version < schema.version:
-            raw = resource.upgrade(request.version, raw)
-        answer.upgraded_state.CopyFrom(_dynamic(conform(raw, schema.type), schema.type))
+        known.put(answer.upgraded_state, known.codec.from_json(request.raw_state.json))
         return ()
 
     def _read(self, request: pb.ReadResource.Request, answer: pb.ReadResource.Response) -> Diagnostics:
-        resource = self._resource(request.type_name)
-        kind = resource.schema.type
-        state = resource.read(_value(request.current_state, kind), request.private)
-        answer.new_state.CopyFrom(_dynamic(state, kind))
+        known = self._resource(request.type_name)
+        state = known.author.read(known.value(request.current_state), request.private)
+        known.put(answer.new_state, state)
         answer.private = request.private
-        return mistake("ReadResource", ((path, "it is unknown") for path in unknowns(state)))
+        return ()
 
     def _plan(self, request: pb.PlanResourceChange.Request, answer: pb.PlanResourceChange.Response) -> Diagnostics:
-        resource = self._resource(request.type_name)
-        kind = resource.schema.type
-        asked = PlanRequest(
-            prior=_value(request.prior_state, kind),
-            proposed=_value(request.proposed_new_state, kind),
-            config=_value(request.config, kind),
-            private=request.prior_private,
+        known = self._resource(request.type_name)
+        prior, config, proposed = request.prior_state, request.config, request.proposed_new_state
+        plan = known.author.plan(
+            PlanRequest(
+                prior=known.value(prior),
+                proposed=known.value(proposed),
+                config=known.value(config),
+                private=request.prior_private,
+            )
         )
-        plan = resource.plan(asked)
         if any(each.severity == "error" for each in plan.diagnostics):
             return plan.diagnostics
-        answer.planned_state.CopyFrom(_dynamic(plan.planned, kind))
+        known.put(answer.planned_state, plan.planned)
         answer.planned_private = plan.private
-        replace = [path_message(path, kind) for path in plan.replace]
-        answer.requires_replace.extend(replace)
-        breaches = [
-            (path, "a replacement is asked for by a path that the schema does not have")
-            for path, message in zip(plan.replace, replace, strict=True)
-            if not path or len(message.steps) < len(path)
-        ]
-        if (plan.planned is None) != (asked.proposed is None):
-            breaches.append(((), "a destroy is planned where none was asked for, or none where one was"))
-        elif plan.planned is not None and answer.planned_state.msgpack != request.proposed_new_state.msgpack:
-            # What was proposed keeps the rules: Terraform made it so. The rest is read again, as Terraform will see it.
-            planned = _value(answer.planned_state, kind)
-            breaches.extend(plan_breaches(resource.schema, asked.prior, asked.config, planned))
-        return [*plan.diagnostics, *mistake(f"PlanResourceChange for {resource.type_name}", breaches)]
+        answer.requires_replace.extend(path_message(path, known.schema.type) for path in plan.replace)
+        return plan.diagnostics
 
     def _apply(self, request: pb.ApplyResourceChange.Request, answer: pb.ApplyResourceChange.Response) -> Diagnostics:
-        resource = self._resource(request.type_name)
-        kind = resource.schema.type
+        known = self._resource(request.type_name)
         # What stays recorded if nothing comes of it: the prior state, null for what was to be created.
         answer.new_state.CopyFrom(request.prior_state)
         answer.private = request.planned_private
-        prior, planned = _value(request.prior_state, kind), _value(request.planned_state, kind)
+        prior, planned = known.value(request.prior_state), known.value(request.planned_state)
         if planned is None:
-            resource.delete(prior, request.planned_private)
+            known.author.delete(prior, request.planned_private)
             answer.new_state.CopyFrom(_NULL)
             answer.private = b""
             return ()
         diagnostics: Diagnostics = ()
         try:
             if prior is None:
-                result = resource.create(planned, request.planned_private)
+                result = known.author.create(planned, request.planned_private)
             else:
-                result = resource.update(prior, planned, request.planned_private)
+                result = known.author.update(prior, planned, request.planned_private)
         except Refusal as refusal:
             if refusal.state is None:
                 raise
             result, diagnostics = refusal.state, refusal.diagnostics
-        return [*diagnostics, *_record(answer, result, planned, resource, refused=bool(diagnostics))]
+        return [*diagnostics, *_record(answer, result, planned, known, refused=bool(diagnostics))]
 
     def _import(self, request: pb.ImportResourceState.Request, answer: pb.ImportResourceState.Response) -> Diagnostics:
-        resource = self._resource(request.type_name)
-        if type(resource).import_state is Resource.import_state:
-            raise Refusal(Diagnostic("This cannot be imported", f"A {resource.type_name} has nothing to import it by."))
-        found = resource.import_state(request.id)
-        kind = resource.schema.type
-        state = dict.fromkeys(kind.attributes) | found
-        answer.imported_resources.add(type_name=request.type_name, state=_dynamic(state, kind))
+        known = self._resource(request.type_name)
+        if type(known.author).import_state is Resource.import_state:
+            raise Refusal(Diagnostic("This cannot be imported", f"A {request.type_name} has nothing to import it by."))
+        found = known.author.import_state(request.id)
+        state = dict.fromkeys(known.schema.type.attributes) | found
+        known.put(answer.imported_resources.add(type_name=request.type_name).state, state)
         return ()
 
     def _move(self, request: pb.MoveResourceState.Request, _answer: Any) -> Diagnostics:
@@ -276,81 +254,106 @@ class Servicer:
 
     # ---- Data sources ----------------------------------------------------------------------------------------------
 
-    def _source(self, type_name: str) -> DataSource:
-        return _named(type_name, self.provider.data_sources, "data source")
+    def _source(self, type_name: str) -> "_Known[DataSource]":
+        return _named(type_name, self._known().data_sources, "data source")
 
     def _of_data(self, request: Any) -> Schema:
         return self._source(request.type_name).schema
 
     def _validate_data(self, request: pb.ValidateDataResourceConfig.Request, _answer: Any) -> Diagnostics:
-        source = self._source(request.type_name)
-        return source.validate(_value(request.config, source.schema.type))
+        known = self._source(request.type_name)
+        return configuration_faults(known.author, known.value(request.config))
 
     def _read_data(self, request: pb.ReadDataSource.Request, answer: pb.ReadDataSource.Response) -> Diagnostics:
-        source = self._source(request.type_name)
-        kind = source.schema.type
-        config = _value(request.config, kind)
-        answer.state.CopyFrom(_dynamic(source.read(config), kind))
-        state = _value(answer.state, kind)
-        breaches = [*plan_breaches(source.schema, None, config, state)]
-        breaches += [(path, "it is unknown") for path in unknowns(state)]
-        return mistake(f"ReadDataSource for {source.type_name}", breaches)
+        known = self._source(request.type_name)
+        known.put(answer.state, known.author.read(known.value(request.config)))
+        return ()
 
 
-def _named(type_name: str, among: Iterable[_Kind], what: str) -> _Kind:
-    for each in among:
-        if each.type_name == type_name:
-            return each
-    raise Refusal(
-        Diagnostic(
-            f"There is no {what} {type_name}",
-            "The running provider does not have it: is the version that Terraform selected an older one?",
+class _Known(Generic[_Author]):
+    """A resource, data source or provider block, with how its values are read and written."""
+
+    def __init__(self, author: _Author) -> None:
+        self.author = author
+        self.schema = author.schema
+        self.codec = Codec(author.schema.type)
+
+    def value(self, message: pb.DynamicValue) -> Any:
+        """What Terraform sent; ``None`` for nothing."""
+        if message.msgpack:
+            return self.codec.decode(message.msgpack)
+        return self.codec.from_json(message.json) if message.json else None
+
+    def put(self, message: pb.DynamicValue, value: Any) -> None:
+        """Answer a value."""
+        message.msgpack = self.codec.encode(value)
+
+
+class _All:
+    """What a provider has, by the names of the types."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider: _Known[Provider] = _Known(provider)
+        self.resources = {each.type_name: _Known(each) for each in provider.resources}
+        self.data_sources = {each.type_name: _Known(each) for each in provider.data_sources}
+
+
+def _named(type_name: str, among: Mapping[str, _Kind], what: str) -> _Kind:
+    known = among.get(type_name)
+    if known is None:
+        raise Refusal(
+            Diagnostic(
+                f"There is no {what} {type_name}",
+                "The running provider does not have it: is the version that Terraform selected an older one?",
+            )
         )
-    )
-
-
-def _value(message: pb.DynamicValue, kind: Type) -> Any:
-    if message.msgpack:
-        return unrefined(decode(message.msgpack, kind))
-    return from_json(message.json, kind) if message.json else None
-
-
-def _dynamic(value: Any, kind: Type) -> pb.DynamicValue:
-    return pb.DynamicValue(msgpack=encode(value, kind))
+    return known
 
 
 def _record(
-    answer: pb.ApplyResourceChange.Response, result: State, planned: State, resource: Resource, *, refused: bool
+    answer: pb.ApplyResourceChange.Response,
+    result: State,
+    planned: State,
+    known: _Known[Resource],
+    *,
+    refused: bool,
 ) -> list[Diagnostic]:
     """Put what an apply made into the answer, and what it lacks into words.
 
     Something exists by now: even a faulty result is recorded as far as it goes, so that Terraform does not lose it.
     """
-    kind = resource.schema.type
-    answer.new_state.CopyFrom(_dynamic(_recordable(result, planned, kind), kind))
-    during = f"ApplyResourceChange for {resource.type_name}"
+    during = f"ApplyResourceChange for {known.author.type_name}"
+    problems: list[Diagnostic] = []
     try:
-        made = decode(encode(result, kind), kind)  # as Terraform sees it
+        known.put(answer.new_state, result)
     except EncodeError as problem:
-        return mistake(during, [(problem.path, problem.problem)])
-    # What was refused halfway may differ from the plan: the refusal says why.
-    return [] if refused else mistake(during, result_breaches(kind, planned, made))
+        problems = mistake(during, [(problem.path, problem.problem)])
+    else:
+        if result is None:
+            problems = mistake(during, [((), "nothing is answered, where there should be what was made")])
+        elif is_known(result):
+            return []
+        elif not refused:  # a refusal tells by unknowns what it did not come to
+            problems = mistake(during, ((path, "it is still unknown after the apply") for path in unknowns(result)))
+    known.put(answer.new_state, _recordable(result, planned, known.schema.type))
+    return problems
 
 
 def _recordable(result: Any, planned: State, kind: Object) -> State:
     """The attributes of a result that are known values of their types, else as planned, else null."""
 
-    def sound(value: Any, kind: Type) -> bool:
+    def sound(value: Any, codec: Codec) -> bool:
         try:
-            encode(value, kind)
+            codec.encode(value)
         except EncodeError:
             return False
-        return not any(True for _ in unknowns(value))
+        return is_known(value)
 
+    codecs = {name: Codec(inner) for name, inner in kind.attributes.items()}
     candidates = (result, planned) if isinstance(result, dict) else (planned,)
     return {
-        name: next((each[name] for each in candidates if name in each and sound(each[name], inner)), None)
-        for name, inner in kind.attributes.items()
+        name: next((each[name] for each in candidates if name in each and sound(each[name], codec)), None)
+        for name, codec in codecs.items()
     }
 
 
@@ -359,7 +362,7 @@ def _report(answer: Any, diagnostics: Iterable[Diagnostic], schema_of: Callable[
         answer.Error = "; ".join(f"{each.summary}: {each.detail}" for each in diagnostics)
         return
     try:
-        kind: Type = schema_of(request).type
+        kind = schema_of(request).type
     except Exception:  # noqa: BLE001 - there is no such type, or no provider at all: the diagnostics say so already
         kind = _NO_SCHEMA.type
     answer.diagnostics.extend(diagnostic_message(each, kind) for each in diagnostics)

@@ -1,40 +1,27 @@
 """Values on the wire: MessagePack as Terraform writes it, JSON as a state file holds it.
 
-In Python a value is ``None``, ``str``, ``bool``, a number, a ``list`` (also a set), a ``dict`` (an object or a map), or
+In Python a value is ``None``, ``str``, ``bool``, a number, a ``list``, a ``dict`` (an object or a map), or
 :data:`UNKNOWN` for what only the apply will tell. A decoded number is an ``int``, or a ``Decimal`` where it has a
 fraction, so that no digit is lost; a number to encode may be a ``float`` too and then means its shortest spelling.
+
+A plan decodes and encodes thousands of values of a few types: how is worked out once a type, in a :class:`Codec`.
 """
 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped] # it has no stubs
 
 from hikube_kafka.plugin.diagnostics import Path
-from hikube_kafka.plugin.schema import (
-    DYNAMIC,
-    NUMBER,
-    STRING,
-    List,
-    Map,
-    Object,
-    Primitive,
-    Set,
-    Tuple,
-    Type,
-    type_from_json,
-)
+from hikube_kafka.plugin.schema import List, Map, Object, Primitive, Type
 
 _EXTENSION_UNKNOWN = 0
 _EXTENSION_REFINED = 12
-_REFINEMENTS = {1: "is_null", 2: "prefix", 3: "minimum", 4: "maximum", 5: "shortest", 6: "longest"}
-_REFINEMENT_KEYS = {name: key for key, name in _REFINEMENTS.items()}
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,10000}(\.[0-9]{1,10000})?([eE][+-]?[0-9]{1,6})?", re.ASCII)
 _LONGEST_INTEGER = 1000  # digits; a greater number stays a Decimal, whose exponent costs no memory
 _INT64 = range(-(2**63), 2**63)
@@ -49,9 +36,16 @@ class ValueMismatchError(ValueError):
     """
 
     def __init__(self, problem: str, path: Path = ()) -> None:
-        super().__init__(f"{spell(path)}: {problem}" if path else problem)
+        super().__init__(problem, path)
         self.problem = problem
         self.path = path
+
+    def __str__(self) -> str:
+        return f"{spell(self.path)}: {self.problem}" if self.path else self.problem
+
+    def put_inside(self, step: str | int) -> None:
+        """Say that all of it happened inside of this attribute, element or key."""
+        self.path = (step, *self.path)
 
 
 class DecodeError(ValueMismatchError):
@@ -76,142 +70,78 @@ def spell(path: Path) -> str:
 
 
 class Unknown:
-    """A value that only the apply will tell.
+    """The type of :data:`UNKNOWN`, a value that only the apply will tell. What Terraform knows of it is passed over."""
 
-    Attributes:
-        refinements: What is known of it all the same: ``is_null`` (False: it will not be null), ``prefix`` of a
-            string, ``minimum`` and ``maximum`` of a number as ``[bound, inclusive]``, ``shortest`` and ``longest``
-            collection. Resources never see these: the servicer hands them :data:`UNKNOWN` itself, so that
-            ``value is UNKNOWN`` is the test to write.
-    """
-
-    __slots__ = ("refinements",)
-
-    def __init__(self, refinements: Mapping[str, Any] | None = None) -> None:
-        self.refinements = dict(refinements or {})
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Unknown) and self.refinements == other.refinements
-
-    def __hash__(self) -> int:
-        return hash(tuple(sorted(self.refinements)))
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"Unknown({self.refinements})" if self.refinements else "UNKNOWN"
+        return "UNKNOWN"
 
     def __bool__(self) -> bool:
         raise TypeError("an unknown value is neither true nor false: ask `value is UNKNOWN` first")
 
 
 UNKNOWN = Unknown()
+"""There is one: ``value is UNKNOWN`` is the test to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dynamic:
-    """A value that brought its own type, where the schema says ``DYNAMIC``.
-
-    Attributes:
-        type: The type it has.
-        value: The value, as values of that type are.
-    """
-
-    type: Type
-    value: Any
-
-
-def decode(data: bytes, kind: Type) -> Any:
-    """The value that Terraform sent.
-
-    A set becomes a list in an order of its own, the same for the same elements, so that ``==`` compares sets.
+class Codec:
+    """Values of one type, from the wire and to it.
 
     Args:
-        data: MessagePack.
-        kind: The type of the value, as the schema has it.
-
-    Raises:
-        DecodeError: ``data`` is no MessagePack, or holds something of another type. Nothing else is ever raised.
+        kind: The type, as the schema has it.
     """
-    try:
-        raw = msgpack.unpackb(data, ext_hook=_extension)
-        return _from_wire(raw, kind, ())
-    except DecodeError:
-        raise
-    except RecursionError:
-        raise DecodeError("nested too deeply") from None
-    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as problem:
-        raise DecodeError(f"no MessagePack that Terraform writes ({type(problem).__name__})") from None
 
+    def __init__(self, kind: Type) -> None:
+        self._read = _reader(kind, exact=True)
+        self._read_document = _reader(kind, exact=False)
+        self._write = _writer(kind)
 
-def encode(value: Any, kind: Type) -> bytes:
-    """The value as Terraform reads it; two values are the same to Terraform exactly if they encode to the same bytes.
+    def decode(self, data: bytes) -> Any:
+        """The value that Terraform sent.
 
-    Args:
-        value: A value; an object with all of its attributes.
-        kind: The type of the value, as the schema has it.
+        Args:
+            data: MessagePack.
 
-    Raises:
-        EncodeError: The value is not of that type.
-    """
-    try:
-        return _pack(_to_wire(value, kind, ()))
-    except EncodeError:
-        raise
-    except UnicodeEncodeError:
-        raise EncodeError("text that cannot be written as UTF-8") from None
+        Raises:
+            DecodeError: ``data`` is not MessagePack, or holds something of another type. Nothing else is ever raised.
+        """
+        try:
+            return self._read(msgpack.unpackb(data, ext_hook=_extension))
+        except DecodeError:
+            raise
+        except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as problem:
+            raise DecodeError(f"not MessagePack as Terraform writes it ({type(problem).__name__})") from None
 
+    def encode(self, value: Any) -> bytes:
+        """The value as Terraform reads it.
 
-def same(one: Any, other: Any, kind: Type) -> bool:
-    """Whether two values are the same to Terraform: sets in any order, ``1`` and ``1.0``, any two unknowns."""
-    return encode(unrefined(one), kind) == encode(unrefined(other), kind)
+        Args:
+            value: A value; an object with all of its attributes.
 
+        Raises:
+            EncodeError: The value is not of the type.
+        """
+        try:
+            packed: bytes = msgpack.packb(self._write(value))
+        except UnicodeEncodeError:
+            raise EncodeError("text that cannot be written as UTF-8") from None
+        return packed
 
-def from_json(document: str | bytes, kind: Type) -> Any:
-    """The value that a state file holds. Attributes the type does not have are dropped, missing ones are null.
+    def from_json(self, document: str | bytes) -> Any:
+        """The value that a state file holds. Attributes the type does not have are dropped, missing ones are null.
 
-    Raises:
-        DecodeError: It is no JSON, or holds something of another type.
-    """
-    return conform(parse_json(document), kind)
-
-
-def parse_json(document: str | bytes) -> Any:
-    """A JSON document, with no digit of its numbers lost.
-
-    Raises:
-        DecodeError: It is no JSON.
-    """
-    try:
-        return json.loads(document, parse_float=Decimal)
-    except RecursionError:
-        raise DecodeError("nested too deeply") from None
-    except ValueError as problem:
-        raise DecodeError(f"no JSON ({type(problem).__name__})") from None
-
-
-def conform(parsed: Any, kind: Type) -> Any:
-    """A parsed JSON document as a value of a type. Attributes the type does not have are dropped, missing ones null.
-
-    Raises:
-        DecodeError: It holds something of another type.
-    """
-    try:
-        return _from_json(parsed, kind, ())
-    except RecursionError:
-        raise DecodeError("nested too deeply") from None
-
-
-def unrefined(value: Any) -> Any:
-    """The value with :data:`UNKNOWN` itself for every unknown in it, whatever is known of that."""
-    match value:
-        case Unknown():
-            return UNKNOWN
-        case list():
-            return [unrefined(element) for element in value]
-        case dict():
-            return {name: unrefined(element) for name, element in value.items()}
-        case Dynamic():
-            return Dynamic(value.type, unrefined(value.value))
-    return value
+        Raises:
+            DecodeError: It is not JSON, or holds something of another type.
+        """
+        try:
+            return self._read_document(json.loads(document, parse_float=Decimal))
+        except DecodeError:
+            raise
+        except RecursionError:
+            raise DecodeError("nested too deeply") from None
+        except ValueError as problem:
+            raise DecodeError(f"not JSON ({type(problem).__name__})") from None
 
 
 def unknowns(value: Any, path: Path = ()) -> Iterator[Path]:
@@ -219,94 +149,134 @@ def unknowns(value: Any, path: Path = ()) -> Iterator[Path]:
     match value:
         case Unknown():
             yield path
-        case list() | tuple() | set() | frozenset():
+        case list() | tuple():
             for index, element in enumerate(value):
                 yield from unknowns(element, (*path, index))
         case dict():
             for name, element in value.items():
                 yield from unknowns(element, (*path, name))
-        case Dynamic():
-            yield from unknowns(value.value, path)
 
 
-# ---- MessagePack ---------------------------------------------------------------------------------------------------
+def is_known(value: Any) -> bool:
+    """Whether nothing in a value is unknown."""
+    if type(value) is dict:
+        return all(map(is_known, value.values()))
+    return not any(True for _ in unknowns(value))
 
 
-def _pack(wire: Any) -> bytes:
-    packed: bytes = msgpack.packb(wire)
-    return packed
+# ---- From the wire --------------------------------------------------------------------------------------------------
+
+_Reader = Callable[[Any], Any]
 
 
-def _extension(code: int, data: bytes) -> Unknown:
-    if code == _EXTENSION_UNKNOWN:
-        return UNKNOWN
-    if code != _EXTENSION_REFINED:
+def _extension(code: int, _data: bytes) -> Unknown:
+    if code not in {_EXTENSION_UNKNOWN, _EXTENSION_REFINED}:
         raise DecodeError(f"a MessagePack extension of type {code}, which Terraform does not use")
-    known = msgpack.unpackb(data, strict_map_key=False)
-    if not isinstance(known, dict):
-        raise DecodeError("what is known of an unknown value should be a map")
-    # A later Terraform may know more: what we have no name for does not change that the value is unknown.
-    return Unknown({_REFINEMENTS[key]: one for key, one in known.items() if key in _REFINEMENTS})
+    return UNKNOWN
 
 
-def _from_wire(raw: Any, kind: Type, path: Path) -> Any:  # noqa: PLR0911 - one case a type
-    if raw is None or isinstance(raw, Unknown):
-        return raw
+def _reader(kind: Type, *, exact: bool) -> _Reader:
+    """How a value of a type is read.
+
+    Args:
+        kind: The type.
+        exact: Whether an object must have all its attributes and no others.
+    """
     match kind:
-        case Primitive("dynamic"):
-            return _dynamic_from_wire(raw, path)
+        case Primitive("string"):
+            read = _plain(str, kind)
+        case Primitive("bool"):
+            read = _plain(bool, kind)
         case Primitive():
-            return _primitive(raw, kind, path)
-        case List(element) if isinstance(raw, list):
-            return [_from_wire(one, element, (*path, index)) for index, one in enumerate(raw)]
-        case Set(element) if isinstance(raw, list):
-            found = [_from_wire(one, element, (*path, index)) for index, one in enumerate(raw)]
-            return [one for _, one in _ordered(found, element, path)]
-        case Map(element) if isinstance(raw, dict):
-            return {_key(name, path): _from_wire(one, element, (*path, name)) for name, one in raw.items()}
-        case Object(attributes) if isinstance(raw, dict):
-            if raw.keys() != attributes.keys():
-                raise DecodeError(f"an object should have exactly the attributes {', '.join(sorted(attributes))}", path)
-            return {name: _from_wire(raw[name], each, (*path, name)) for name, each in attributes.items()}
-        case Tuple(elements) if isinstance(raw, list) and len(raw) == len(elements):
-            return [_from_wire(one, each, (*path, i)) for i, (one, each) in enumerate(zip(raw, elements, strict=True))]
-    raise DecodeError(f"should be {describe(kind)}, is {_describe_raw(raw)}", path)
+            read = _number_reader(kind)
+        case List(element):
+            read = _list_reader(kind, _reader(element, exact=exact))
+        case Map(element):
+            read = _map_reader(kind, _reader(element, exact=exact))
+        case Object(attributes):
+            readers = {name: _reader(each, exact=exact) for name, each in attributes.items()}
+            read = _object_reader(kind, readers, exact=exact)
+    return read
 
 
-def _dynamic_from_wire(raw: Any, path: Path) -> Dynamic:
-    match raw:
-        case [bytes() | str() as spelled, value]:
+def _otherwise(raw: Any, kind: Type) -> Any:
+    """What every type has beside its own values: null, and what is not known yet."""
+    if raw is None or raw is UNKNOWN:
+        return raw
+    raise DecodeError(f"should be {describe(kind)}, is {_describe_raw(raw)}")
+
+
+def _plain(python: type, kind: Type) -> _Reader:
+    return lambda raw: raw if type(raw) is python else _otherwise(raw, kind)
+
+
+def _number_reader(kind: Type) -> _Reader:
+    def read(raw: Any) -> Any:
+        if type(raw) is int:
+            return raw
+        number = _number(raw) if isinstance(raw, float | str | Decimal) else None
+        return _otherwise(raw, kind) if number is None else number
+
+    return read
+
+
+def _list_reader(kind: Type, element: _Reader) -> _Reader:
+    def read(raw: Any) -> Any:
+        if type(raw) is not list:
+            return _otherwise(raw, kind)
+        values = []
+        try:
+            for each in raw:
+                values.append(element(each))  # noqa: PERF401 - how far it came is where an error is
+        except DecodeError as error:
+            error.put_inside(len(values))
+            raise
+        return values
+
+    return read
+
+
+def _map_reader(kind: Type, element: _Reader) -> _Reader:
+    def read(raw: Any) -> Any:
+        if type(raw) is not dict:
+            return _otherwise(raw, kind)
+        values = {}
+        for name, each in raw.items():
+            if type(name) is not str:
+                raise DecodeError("a map key should be text")
             try:
-                kind = type_from_json(json.loads(spelled))
-            except ValueError:
-                raise DecodeError("a value that names no Terraform type as its own", path) from None
-            return Dynamic(kind, _from_wire(value, kind, path))
-    raise DecodeError(f"should be a type and a value, is {_describe_raw(raw)}", path)
+                values[name] = element(each)
+            except DecodeError as error:
+                error.put_inside(name)
+                raise
+        return values
+
+    return read
 
 
-def _key(name: Any, path: Path) -> str:
-    if not isinstance(name, str):
-        raise DecodeError("a map key should be text", path)
-    return name
+def _object_reader(kind: Type, readers: Mapping[str, _Reader], *, exact: bool) -> _Reader:
+    names = readers.keys()
+    of_each = tuple(readers.items())
 
+    def read(raw: Any) -> Any:
+        if type(raw) is not dict:
+            return _otherwise(raw, kind)
+        if exact and raw.keys() != names:
+            raise DecodeError(f"an object should have exactly the attributes {', '.join(sorted(names))}")
+        values = {}
+        try:
+            for name, attribute in of_each:
+                values[name] = attribute(raw.get(name))
+        except DecodeError as error:
+            error.put_inside(name)
+            raise
+        return values
 
-def _primitive(raw: Any, kind: Primitive, path: Path) -> str | bool | int | float | Decimal:
-    match kind.name:
-        case "string" if isinstance(raw, str):
-            return raw
-        case "bool" if isinstance(raw, bool):
-            return raw
-        case "number" if isinstance(raw, int | float | str | Decimal) and not isinstance(raw, bool):
-            number = _number(raw)
-            if number is not None:
-                return number
-    raise DecodeError(f"should be {describe(kind)}, is {_describe_raw(raw)}", path)
+    return read
 
 
 def _number(raw: float | str | Decimal) -> int | Decimal | None:
     """A number without its loss: an ``int`` if it is whole, else a ``Decimal``; ``None`` if it is none."""
-    if isinstance(raw, int):
-        return raw
     if isinstance(raw, str):
         if not _DECIMAL.fullmatch(raw):
             return None
@@ -319,76 +289,116 @@ def _number(raw: float | str | Decimal) -> int | Decimal | None:
     return number
 
 
-def _ordered(elements: list[Any], kind: Type, path: Path) -> list[tuple[Any, Any]]:
-    """The elements of a set, each with how it is written: each known one once, in the order of that."""
-    written = [(_to_wire(one, kind, (*path, index)), one) for index, one in enumerate(elements)]
-    sorted_ = sorted(((_pack(wire), wire, one) for wire, one in written), key=itemgetter(0))
-    distinct: list[tuple[Any, Any]] = []
-    last = None
-    for packed, wire, one in sorted_:
-        # Two unknowns look alike, and may yet become two different elements.
-        if packed != last or any(True for _ in unknowns(one)):
-            distinct.append((wire, one))
-        last = packed
-    return distinct
+# ---- To the wire ----------------------------------------------------------------------------------------------------
+
+_Writer = Callable[[Any], Any]
+_UNKNOWN_ON_THE_WIRE = msgpack.ExtType(_EXTENSION_UNKNOWN, b"\0")
 
 
-def _to_wire(value: Any, kind: Type, path: Path) -> Any:  # noqa: C901, PLR0911 - one case a type
+def _writer(kind: Type) -> _Writer:
+    """How a value of a type is written."""
+    match kind:
+        case Primitive("string"):
+            write: _Writer = lambda value: value if type(value) is str else _otherwise_written(value, kind)  # noqa: E731
+        case Primitive("bool"):
+            write = lambda value: value if type(value) is bool else _otherwise_written(value, kind)  # noqa: E731
+        case Primitive():
+            write = _number_writer(kind)
+        case List(element):
+            write = _list_writer(kind, _writer(element))
+        case Map(element):
+            write = _map_writer(kind, _writer(element))
+        case Object(attributes):
+            write = _object_writer(kind, {name: _writer(attributes[name]) for name in sorted(attributes)})
+    return write
+
+
+def _otherwise_written(value: Any, kind: Type) -> Any:
     if value is None:
         return None
-    if isinstance(value, Unknown):
-        return _unknown_to_wire(value, path)
-    match kind:
-        case Primitive("dynamic"):
-            own = value if isinstance(value, Dynamic) else Dynamic(_inferred(value, path), value)
-            return [json.dumps(own.type.to_json(), separators=(",", ":")).encode(), _to_wire(own.value, own.type, path)]
-        case Primitive("string") if isinstance(value, str):
-            return value
-        case Primitive("bool") if isinstance(value, bool):
-            return value
-        case Primitive("number") if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-            return _number_to_wire(value, path)
-        case List(element) if isinstance(value, list | tuple):
-            return [_to_wire(one, element, (*path, index)) for index, one in enumerate(value)]
-        case Set(element) if isinstance(value, list | tuple | set | frozenset):
-            return [wire for wire, _ in _ordered(list(value), element, path)]
-        case Map(element) if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-            return {name: _to_wire(value[name], element, (*path, name)) for name in sorted(value)}
-        case Object(attributes) if isinstance(value, Mapping):
-            if value.keys() != attributes.keys():
-                raise EncodeError(_wrong_attributes(value, attributes), path)
-            return {name: _to_wire(value[name], attributes[name], (*path, name)) for name in sorted(attributes)}
-        case Tuple(elements) if isinstance(value, list | tuple) and len(value) == len(elements):
-            return [_to_wire(one, each, (*path, i)) for i, (one, each) in enumerate(zip(value, elements, strict=True))]
-    raise EncodeError(f"should be {describe(kind)}, is {type(value).__name__}", path)
+    if value is UNKNOWN:
+        return _UNKNOWN_ON_THE_WIRE
+    raise EncodeError(f"should be {describe(kind)}, is {type(value).__name__}")
 
 
-def _wrong_attributes(value: Mapping[str, Any], attributes: Mapping[str, Type]) -> str:
-    missing = ", ".join(sorted(attributes.keys() - value.keys()))
-    foreign = ", ".join(sorted(str(name) for name in value.keys() - attributes.keys()))
+def _number_writer(kind: Type) -> _Writer:
+    def write(value: Any) -> Any:
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            return _number_to_wire(value)
+        return _otherwise_written(value, kind)
+
+    return write
+
+
+def _list_writer(kind: Type, element: _Writer) -> _Writer:
+    def write(value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return _otherwise_written(value, kind)
+        written = []
+        try:
+            for each in value:
+                written.append(element(each))  # noqa: PERF401 - how far it came is where an error is
+        except EncodeError as error:
+            error.put_inside(len(written))
+            raise
+        return written
+
+    return write
+
+
+def _map_writer(kind: Type, element: _Writer) -> _Writer:
+    def write(value: Any) -> Any:
+        if not (isinstance(value, Mapping) and all(isinstance(name, str) for name in value)):
+            return _otherwise_written(value, kind)
+        written = {}
+        for name in sorted(value):
+            try:
+                written[name] = element(value[name])
+            except EncodeError as error:
+                error.put_inside(name)
+                raise
+        return written
+
+    return write
+
+
+def _object_writer(kind: Type, writers: Mapping[str, _Writer]) -> _Writer:
+    names = writers.keys()
+    of_each = tuple(writers.items())
+
+    def write(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return _otherwise_written(value, kind)
+        if value.keys() != names:
+            raise EncodeError(_wrong_attributes(value, names))
+        written = {}
+        try:
+            for name, attribute in of_each:
+                written[name] = attribute(value[name])
+        except EncodeError as error:
+            error.put_inside(name)
+            raise
+        return written
+
+    return write
+
+
+def _wrong_attributes(value: Mapping[str, Any], names: AbstractSet[str]) -> str:
+    missing = ", ".join(sorted(names - value.keys()))
+    foreign = ", ".join(sorted(str(name) for name in value.keys() - names))
     found = [f"misses {missing}"] if missing else []
     found += [f"has {foreign}, which the schema does not"] if foreign else []
     return f"the object {' and '.join(found)}"
 
 
-def _unknown_to_wire(value: Unknown, path: Path) -> msgpack.ExtType:
-    if not value.refinements:
-        return msgpack.ExtType(_EXTENSION_UNKNOWN, b"\0")
-    foreign = value.refinements.keys() - _REFINEMENT_KEYS.keys()
-    if foreign:
-        raise EncodeError(f"an unknown value has no refinement {', '.join(sorted(foreign))}", path)
-    known = {_REFINEMENT_KEYS[name]: one for name, one in value.refinements.items()}
-    return msgpack.ExtType(_EXTENSION_REFINED, _pack(dict(sorted(known.items()))))
-
-
-def _number_to_wire(value: float | Decimal, path: Path) -> int | float | str:
+def _number_to_wire(value: float | Decimal) -> int | float | str:
     """The one way to write a number: 64 bits if they hold it exactly, else decimal text."""
     if isinstance(value, int) and value in _INT64:
         return value
     # The shortest spelling of a float is what its author means by it: 0.1 should equal the 0.1 of a configuration.
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if number.is_nan():
-        raise EncodeError("should be a number, is not a number (NaN)", path)
+        raise EncodeError("should be a number, is not a number (NaN)")
     if number.is_infinite():
         return math.inf if number > 0 else -math.inf
     whole = _number(number)
@@ -402,83 +412,20 @@ def _number_to_wire(value: float | Decimal, path: Path) -> int | float | str:
     return f"{'-' if sign else ''}{shortest}e{int(exponent) + len(text) - len(shortest)}"
 
 
-def _inferred(value: Any, path: Path) -> Type:
-    """The type that a plain Python value has where any is allowed."""
-    match value:
-        case bool():
-            return Primitive("bool")
-        case str():
-            return STRING
-        case int() | float() | Decimal():
-            return NUMBER
-        case list() | tuple():
-            return Tuple(tuple(_inferred_element(one, (*path, index)) for index, one in enumerate(value)))
-        case dict():
-            return Object({name: _inferred_element(one, (*path, name)) for name, one in value.items()})
-    raise EncodeError(f"no Terraform type fits a {type(value).__name__}", path)
+# ---- Words for errors -----------------------------------------------------------------------------------------------
 
 
-def _inferred_element(value: Any, path: Path) -> Type:
-    return DYNAMIC if value is None or isinstance(value, Unknown) else _inferred(value, path)
-
-
-# ---- JSON ----------------------------------------------------------------------------------------------------------
-
-
-def _from_json(parsed: Any, kind: Type, path: Path) -> Any:  # noqa: C901, PLR0911 - one case a type
-    if parsed is None:
-        return None
-    match kind:
-        case Primitive("dynamic"):
-            match parsed:
-                case {"type": spelled, "value": value}:
-                    try:
-                        own = type_from_json(spelled)
-                    except ValueError:
-                        raise DecodeError("a value that names no Terraform type as its own", path) from None
-                    return Dynamic(own, _from_json(value, own, path))
-        case Primitive():
-            return _primitive(parsed, kind, path)
-        case List(element) if isinstance(parsed, list):
-            return [_from_json(one, element, (*path, index)) for index, one in enumerate(parsed)]
-        case Set(element) if isinstance(parsed, list):
-            found = [_from_json(one, element, (*path, index)) for index, one in enumerate(parsed)]
-            return [one for _, one in _ordered(found, element, path)]
-        case Map(element) if isinstance(parsed, dict):
-            return {name: _from_json(one, element, (*path, name)) for name, one in parsed.items()}
-        case Object(attributes) if isinstance(parsed, dict):
-            return {name: _from_json(parsed.get(name), each, (*path, name)) for name, each in attributes.items()}
-        case Tuple(elements) if isinstance(parsed, list) and len(parsed) == len(elements):
-            return [
-                _from_json(one, each, (*path, i)) for i, (one, each) in enumerate(zip(parsed, elements, strict=True))
-            ]
-    raise DecodeError(f"should be {describe(kind)}, is {_describe_raw(parsed)}", path)
-
-
-# ---- Words for errors ----------------------------------------------------------------------------------------------
-
-
-def describe(kind: Type) -> str:  # noqa: PLR0911 - one case a type
+def describe(kind: Type) -> str:
     """A type in words."""
     match kind:
-        case Primitive("string"):
-            return "text"
-        case Primitive("number"):
-            return "a number"
-        case Primitive("bool"):
-            return "true or false"
-        case Primitive():
-            return "a value of any type"
+        case Primitive(name):
+            return {"string": "text", "number": "a number", "bool": "true or false"}[name]
         case List():
             return "a list"
-        case Set():
-            return "a set"
         case Map():
             return "a map"
         case Object():
             return "an object"
-        case Tuple(elements):
-            return f"a tuple of {len(elements)}"
 
 
 def _describe_raw(raw: Any) -> str:

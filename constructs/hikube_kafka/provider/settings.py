@@ -63,7 +63,6 @@ SCHEMA = Schema(
     },
     blocks={
         "kubernetes": Block(
-            "single",
             description="Reach a cluster in Kubernetes with nothing but a kubeconfig: the provider opens "
             "port-forwards itself, for as long as it runs.",
             attributes={

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.plugin.resource import Plan, PlanRequest
+from hikube_kafka.plugin.resource import Plan, PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.resources.brokers import BrokersResource
 from hikube_kafka.provider.session import Session
@@ -34,8 +34,8 @@ def planned(resource: BrokersResource, prior: dict[str, Any] | None, wanted: dic
 
 @pytest.mark.parametrize("number", [0, -1, 1.5])
 def test_a_cluster_has_a_whole_number_of_brokers(brokers: BrokersResource, number: float) -> None:
-    assert [fault.path for fault in brokers.validate(declared(number))] == [("brokers",)]
-    assert not list(brokers.validate(declared(UNKNOWN)))
+    assert [fault.path for fault in configuration_faults(brokers, declared(number))] == [("brokers",)]
+    assert not list(configuration_faults(brokers, declared(UNKNOWN)))
 
 
 def test_more_brokers_count_for_what_is_planned_after_them(brokers: BrokersResource, session: Session) -> None:

@@ -18,7 +18,7 @@ from hikube_kafka.ensemble import (
     StartFailedError,
 )
 from hikube_kafka.plugin.diagnostics import Refusal
-from hikube_kafka.plugin.resource import PlanRequest
+from hikube_kafka.plugin.resource import PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.session import Session
@@ -181,8 +181,8 @@ def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) ->
     assert planned is not None
     assert planned["processes"] is UNKNOWN
     assert planned["bootstrap_servers"] is UNKNOWN
-    assert list(ensembles.validate(wanted)) == []
-    assert list(ensembles.validate(config(name=UNKNOWN, zookeeper=[UNKNOWN]))) == []
+    assert list(configuration_faults(ensembles, wanted)) == []
+    assert list(configuration_faults(ensembles, config(name=UNKNOWN, zookeeper=[UNKNOWN]))) == []
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) ->
         ({"brokers": []}, "brokers is empty"),
         ({"zookeeper": []}, "zookeeper is empty"),
         ({"brokers": [broker(0), broker(0)]}, "id 0 twice"),
-        ({"zookeeper": [zookeeper(0)]}, "id 0 is not a whole number of at least 1"),
-        ({"brokers": [{**broker(0), "id": 1.5}]}, "id 1.5 is not a whole number of at least 0"),
+        ({"zookeeper": [zookeeper(0)]}, "id must be a whole number of at least 1"),
+        ({"brokers": [{**broker(0), "id": 1.5}]}, "id must be a whole number of at least 0"),
         ({"brokers": [{**broker(0), "heap": "512 MB"}]}, "is not a size"),
         ({"brokers": [{**broker(0), "properties": {"log.dirs": "data"}}]}, "listeners is missing"),
         ({"zookeeper": [{**zookeeper(1), "properties": {"dataDir": "data"}}]}, "clientPort is missing"),
@@ -202,11 +202,11 @@ def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) ->
 def test_a_server_that_could_not_be_started_is_refused(
     ensembles: LocalEnsembleResource, values: dict[str, Any], said: str
 ) -> None:
-    assert any(said in fault.summary for fault in ensembles.validate(config(**values)))
+    assert any(said in fault.summary for fault in configuration_faults(ensembles, config(**values)))
 
 
 def test_a_sound_ensemble_is_taken(ensembles: LocalEnsembleResource) -> None:
-    assert list(ensembles.validate(config())) == []
+    assert list(configuration_faults(ensembles, config())) == []
 
 
 # ---- what becomes of a failure ---------------------------------------------------------------------------------------

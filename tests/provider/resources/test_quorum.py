@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.plugin.diagnostics import Refusal
+from hikube_kafka.plugin.resource import configuration_faults
 from hikube_kafka.probe.observation import (
     BrokerRegistration,
     BrokerSeen,
@@ -99,7 +100,7 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Look:
         session.configure(settings)
         source = QuorumDataSource(session)
         config = dict.fromkeys(source.schema.attributes) | expected
-        assert list(source.validate(config)) == []
+        assert list(configuration_faults(source, config)) == []
         return source.read(config)
 
     return read
@@ -218,7 +219,7 @@ def test_a_provider_without_any_address_is_told_what_to_set(look: Look) -> None:
 @pytest.mark.parametrize("number", [0, 1.5])
 def test_an_expected_number_is_a_count(name: str, number: float) -> None:
     source = QuorumDataSource(Session())
-    found = list(source.validate(dict.fromkeys(source.schema.attributes) | {name: number}))
+    found = list(configuration_faults(source, dict.fromkeys(source.schema.attributes) | {name: number}))
     assert [(fault.summary, fault.path) for fault in found] == [
         (f"{name} must be a whole number of at least 1", (name,))
     ]

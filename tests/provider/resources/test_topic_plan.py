@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.plugin.resource import PlanRequest
+from hikube_kafka.plugin.resource import PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.resources.topic import TopicResource, _state
 from hikube_kafka.provider.session import Session
@@ -61,12 +61,14 @@ def test_protection_is_on_unless_it_is_given_up(topics: TopicResource) -> None:
     "name", ["", "a b", "a/b", ".", "..", "ä", "x" * 250, "orders\n"], ids=["empty", *map(str, range(7))]
 )
 def test_an_illegal_name_is_refused(topics: TopicResource, name: str) -> None:
-    assert "Kafka does not allow this name [topic-name]" in summaries(topics.validate(config(name=name)))[0]
+    assert (
+        "Kafka does not allow this name [topic-name]" in summaries(configuration_faults(topics, config(name=name)))[0]
+    )
 
 
 @pytest.mark.parametrize("name", ["orders", "a.b_c-D9", "x" * 249, "__consumer_offsets"])
 def test_a_legal_name_is_taken(topics: TopicResource, name: str) -> None:
-    assert list(topics.validate(config(name=name))) == []
+    assert list(configuration_faults(topics, config(name=name))) == []
 
 
 @pytest.mark.parametrize(
@@ -84,17 +86,17 @@ def test_a_legal_name_is_taken(topics: TopicResource, name: str) -> None:
 def test_what_kafka_would_refuse_is_found_before_it_is_asked(
     topics: TopicResource, values: dict[str, Any], said: str
 ) -> None:
-    found = list(topics.validate(config(**values)))
+    found = list(configuration_faults(topics, config(**values)))
     assert any(said in fault.summary for fault in found)
     assert all(fault.path for fault in found)
 
 
 def test_unknown_values_are_no_faults(topics: TopicResource) -> None:
     every = config(name=UNKNOWN, partitions=UNKNOWN, replication_factor=UNKNOWN, config=UNKNOWN)
-    assert list(topics.validate(every)) == []
-    assert list(topics.validate(config(config={"retention.ms": UNKNOWN}))) == []
+    assert list(configuration_faults(topics, every)) == []
+    assert list(configuration_faults(topics, config(config={"retention.ms": UNKNOWN}))) == []
     one = config(config={"min.insync.replicas": "1"}, replication_factor=1)
-    assert list(topics.validate(one)) == []
+    assert list(configuration_faults(topics, one)) == []
 
 
 def test_numbers_that_only_the_apply_will_tell_leave_the_plan_open(topics: TopicResource) -> None:

@@ -31,7 +31,10 @@ class BrokersResource(Resource):
         "count on brokers that are added: more brokers and a topic with more copies pass in one plan.",
         attributes={
             "brokers": Attribute(
-                NUMBER, required=True, description="Number of brokers; their ids are 0 to one less than it."
+                NUMBER,
+                required=True,
+                minimum=1,
+                description="Number of brokers; their ids are 0 to one less than it.",
             ),
             "drain": Attribute(
                 BOOL,
@@ -47,12 +50,6 @@ class BrokersResource(Resource):
         self._session = session
 
     # ---- before the cluster ----------------------------------------------------------------------------------------
-
-    def validate(self, config: State) -> Iterator[Diagnostic]:
-        """A cluster has a broker at least."""
-        number = config["brokers"]
-        if number is not None and number is not UNKNOWN and (not isinstance(number, int) or number < 1):
-            yield Diagnostic("brokers must be a whole number of at least 1", f"It is {number}.", path=("brokers",))
 
     def plan(self, request: PlanRequest) -> Plan:
         """Whether the brokers that go may go."""

@@ -29,12 +29,12 @@ _NEEDED = {
 }
 
 
-def _servers(what: str, ids: str, file: str) -> Attribute:
+def _servers(what: str, ids: str, least: int, file: str) -> Attribute:
     return Attribute(
         nested=Nested(
             "list",
             {
-                "id": Attribute(NUMBER, required=True, description=ids),
+                "id": Attribute(NUMBER, required=True, minimum=least, description=ids),
                 "properties": Attribute(
                     Map(STRING),
                     required=True,
@@ -69,12 +69,13 @@ class LocalEnsembleResource(Resource):
                 "Another folder is another ensemble.",
             ),
             "zookeeper": _servers(
-                "The ZooKeeper servers. Their set cannot change in place.", "`myid`, from 1.", "zoo.cfg"
+                "The ZooKeeper servers. Their set cannot change in place.", "`myid`, from 1.", 1, "zoo.cfg"
             ),
             "brokers": _servers(
                 "The brokers. They can be added; one that holds replicas cannot be removed. A changed configuration is "
                 "a rolling restart, each broker back in sync before the next.",
                 "`broker.id`, from 0.",
+                0,
                 "server.properties",
             ),
             "kafka_home": Attribute(
@@ -119,7 +120,7 @@ class LocalEnsembleResource(Resource):
                 "It names a folder: use letters, digits, dots, underscores and hyphens, with a letter or digit first.",
                 path=("name",),
             )
-        for attribute, kind, least in (("zookeeper", "zookeeper", 1), ("brokers", "broker", 0)):
+        for attribute, kind in (("zookeeper", "zookeeper"), ("brokers", "broker")):
             servers = config[attribute]
             if servers is None or servers is UNKNOWN:
                 continue
@@ -127,7 +128,7 @@ class LocalEnsembleResource(Resource):
                 yield Diagnostic(f"{attribute} is empty", "Declare at least one server.", path=(attribute,))
             for index, server in enumerate(servers):
                 if server is not UNKNOWN:
-                    yield from _server_faults(server, kind, least, (attribute, index))
+                    yield from _server_faults(server, kind, (attribute, index))
             ids = [server["id"] for server in servers if server is not UNKNOWN and server["id"] is not UNKNOWN]
             for twice in sorted(each for each, times in Counter(ids).items() if times > 1):
                 yield Diagnostic(
@@ -234,12 +235,8 @@ class LocalEnsembleResource(Resource):
 # ---- the declaration ------------------------------------------------------------------------------------------------
 
 
-def _server_faults(
-    server: Mapping[str, Any], kind: str, least: int, path: tuple[str | int, ...]
-) -> Iterator[Diagnostic]:
+def _server_faults(server: Mapping[str, Any], kind: str, path: tuple[str | int, ...]) -> Iterator[Diagnostic]:
     number, heap, properties = server["id"], server["heap"], server["properties"]
-    if number is not UNKNOWN and (not isinstance(number, int) or number < least):
-        yield Diagnostic(f"id {number} is not a whole number of at least {least}", path=(*path, "id"))
     if isinstance(heap, str) and not _HEAP.fullmatch(heap):
         yield Diagnostic(f"heap {heap!r} is not a size", 'Write it as Java does: "512m", "2g".', path=(*path, "heap"))
     if isinstance(properties, Mapping):

@@ -7,7 +7,6 @@ from hikube_kafka.kafka.errors import Denied, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.resource import DataSource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
-from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.session import Session
 
 if TYPE_CHECKING:
@@ -30,10 +29,13 @@ class QuorumDataSource(DataSource):
         "starts the servers.",
         attributes={
             "expected_brokers": Attribute(
-                NUMBER, optional=True, description="How many brokers there should be; fewer or more is a reason."
+                NUMBER,
+                optional=True,
+                minimum=1,
+                description="How many brokers there should be; fewer or more is a reason.",
             ),
             "expected_zookeeper_servers": Attribute(
-                NUMBER, optional=True, description="How many ZooKeeper servers should serve."
+                NUMBER, optional=True, minimum=1, description="How many ZooKeeper servers should serve."
             ),
             "healthy": Attribute(BOOL, computed=True, description="Whether `reasons` is empty."),
             "reasons": Attribute(List(STRING), computed=True, description="Everything that is not as it should be."),
@@ -70,13 +72,6 @@ class QuorumDataSource(DataSource):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-
-    def validate(self, config: State) -> Iterator[Diagnostic]:
-        """Expected numbers are counts."""
-        for name in ("expected_brokers", "expected_zookeeper_servers"):
-            number = config[name]
-            if number is not None and number is not UNKNOWN and (not isinstance(number, int) or number < 1):
-                yield Diagnostic(f"{name} must be a whole number of at least 1", f"It is {number}.", path=(name,))
 
     def read(self, config: State) -> State:
         """Look at every server and every broker by itself."""

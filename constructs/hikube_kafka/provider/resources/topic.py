@@ -39,12 +39,14 @@ class TopicResource(Resource):
             "partitions": Attribute(
                 NUMBER,
                 required=True,
+                minimum=1,
                 description="Number of partitions. It can grow in place, never shrink; growth changes the partition "
                 "that a key belongs to.",
             ),
             "replication_factor": Attribute(
                 NUMBER,
                 required=True,
+                minimum=1,
                 description="Copies of each partition, each on another broker. A change moves replicas, spread over "
                 "racks and brokers, and is waited for; `TF_LOG=info` shows the progress.",
             ),
@@ -72,18 +74,10 @@ class TopicResource(Resource):
     # ---- before the cluster ----------------------------------------------------------------------------------------
 
     def validate(self, config: State) -> Iterator[Diagnostic]:
-        """Illegal names and numbers, keys that Kafka does not have, values that it does not take."""
+        """Illegal names, keys that Kafka does not have, values that it does not take."""
         name, factor = config["name"], config["replication_factor"]
         if isinstance(name, str):
             yield from told(name_problems(name))
-        for attribute in ("partitions", "replication_factor"):
-            number = config[attribute]
-            if number is not None and number is not UNKNOWN and (not isinstance(number, int) or number < 1):
-                yield Diagnostic(
-                    f"{attribute} must be a whole number of at least 1",
-                    f"It is {number}.",
-                    path=(attribute,),
-                )
         entries = _known(config["config"])
         where = f"topic {name}" if isinstance(name, str) else "a topic"
         yield from told(topic_config_problems(where, entries))
