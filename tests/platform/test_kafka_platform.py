@@ -141,6 +141,25 @@ def test_a_topic_is_reached_by_kafkas_name_of_it(stack: TerraformStack, synthesi
     assert topic["lifecycle"] == {"prevent_destroy": True}
 
 
+def test_an_override_of_what_the_contract_promises_is_warned_of(stack: TerraformStack, synthesized: Synthesize) -> None:
+    platform = KafkaPlatform(stack, "events", target=LocalTarget(), topics=[Topic("orders", partitions=6)])
+    orders = platform.topics["orders"]
+    orders.add_override("partitions", 6)  # what was declared
+    orders.add_override("deletion_protection", value=False)  # nothing that the contract speaks of
+    synthesized(stack)
+    assert annotations(platform, "warn") == []
+    orders.add_override("partitions", 12)
+    orders.add_override("config", {"retention.ms": "1"})
+    platform.node.find_child("ensemble").add_override("brokers.0.heap", "2g")
+    topic = synthesized(stack)["resource"]["hikube_kafka_topic"]["events_orders"]
+    assert (topic["partitions"], topic["config"]) == (12, {"retention.ms": "1"})
+    synthesized(stack)
+    warnings = annotations(platform, "warn")
+    assert len(warnings) == 3
+    assert "stack/events/topics/orders: add_override('partitions', 12)" in "".join(warnings)
+    assert all("Declare it instead. [override-of-contract]" in warning for warning in warnings)
+
+
 def test_a_topic_waits_for_the_servers_and_goes_before_them(stack: TerraformStack, synthesized: Synthesize) -> None:
     KafkaPlatform(stack, "events", target=LocalTarget(), topics=[Topic("orders", partitions=1)])
     topic = synthesized(stack)["resource"]["hikube_kafka_topic"]["events_orders"]

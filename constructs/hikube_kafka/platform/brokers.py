@@ -20,6 +20,8 @@ class KafkaBrokers(HikubeResource):
         depends_on: what must be applied before.
     """
 
+    promised = frozenset({"brokers"})
+
     def __init__(
         self,
         scope: Construct,

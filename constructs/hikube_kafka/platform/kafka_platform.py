@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.cdk import Annotations, Construct, IValidation, TerraformOutput, TerraformStack, implements
+from hikube_kafka.platform.provider import HikubeResource
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.spec import sizing
@@ -70,6 +71,7 @@ class KafkaPlatform(Construct):
         self._errors = [problem for problem in problems if problem.severity == "error"]
         self.node.add_validation(_Validation(self))
         self._names: set[str] = set()
+        self._warned: set[str] = set()
         if not self._errors:
             self._delivery = target.deliver(self, self.declaration)
             self._topics = self._declare_topics(self._delivery)
@@ -139,8 +141,23 @@ class KafkaPlatform(Construct):
         if self._errors:
             raise DeclarationError(self._errors)
 
+    def _warn_of_overrides(self) -> None:
+        """What is applied then differs from what the rules saw and the contract promises."""
+        for construct in self.node.find_all():
+            if isinstance(construct, HikubeResource):
+                for path, value in construct.broken_promises().items():
+                    warning = (
+                        f"{construct.node.path}: add_override({path!r}, {value!r}) changes what is applied, and the "
+                        "contract still promises what was declared: the smoke tests will fail. Declare it instead. "
+                        "[override-of-contract]"
+                    )
+                    if warning not in self._warned:
+                        self._warned.add(warning)
+                        Annotations.of(self).add_warning(warning)
+
     def _faults(self) -> list[str]:
         """Every reason against a synth of this platform."""
+        self._warn_of_overrides()
         others = (
             other
             for other in TerraformStack.of(self).node.find_all()

@@ -26,6 +26,8 @@ class LocalEnsemble(HikubeResource):
         depends_on: what must be applied before.
     """
 
+    promised = frozenset({"zookeeper", "brokers"})
+
     def __init__(
         self,
         scope: Construct,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hikube_kafka import __version__
 from hikube_kafka.platform.cdk import (
@@ -113,6 +113,9 @@ class HikubeProvider(TerraformProvider):
 class HikubeResource(TerraformResource):
     """A resource of the provider: its type, and the attributes that were declared of it."""
 
+    promised: ClassVar[frozenset[str]] = frozenset()
+    """Attributes whose values the contract of a platform promises, or follows from."""
+
     def __init__(
         self,
         scope: Construct,
@@ -132,6 +135,26 @@ class HikubeResource(TerraformResource):
             depends_on=depends_on,
         )
         self._attributes = attributes
+        self._overridden: dict[str, object] = {}
+
+    def add_override(self, path: str, value: Any) -> None:
+        """Change what is synthesized, as the CDK's own does; :meth:`broken_promises` knows of it.
+
+        Args:
+            path: where, with dots between the parts.
+            value: what it becomes; None removes it.
+        """
+        super().add_override(path, value)
+        self._overridden[path] = value
+
+    def broken_promises(self) -> dict[str, object]:
+        """Overrides of what the contract promises, by path, but for those that change nothing."""
+        return {
+            path: value
+            for path, value in self._overridden.items()
+            if path.partition(".")[0] in self.promised
+            and (path not in self._attributes or self._attributes[path] != value)
+        }
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes

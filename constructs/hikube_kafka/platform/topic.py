@@ -21,6 +21,8 @@ class KafkaTopic(HikubeResource):
         depends_on: what must be applied before.
     """
 
+    promised = frozenset({"name", "partitions", "replication_factor", "config"})
+
     def __init__(
         self,
         scope: Construct,
