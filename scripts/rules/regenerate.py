@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
+from string import Formatter
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -102,8 +103,10 @@ def _of_rule(rule: Rule) -> Entry:
 
 def _with_names(template: str) -> str:
     """The text with each fact as its name in italics, in a mark that no text has until it is escaped."""
-    names = {name: f"\0{name.replace('_', ' ')}\0" for name in re.findall(r"(?<!\{)\{(\w+)\}", template)}
-    return template.format(**names)
+    return "".join(
+        text + (f"\0{fact.replace('_', ' ')}\0" if fact else "")
+        for text, fact, _format, _conversion in Formatter().parse(template)
+    )
 
 
 def generated() -> dict[Path, str]:

@@ -10,11 +10,13 @@ from hikube_kafka.spec.definitions import (
     Definition,
     Fault,
     Mismatch,
+    broker_config_problems,
     broker_definition,
     broker_definitions,
     canonical,
     check_broker_config,
     check_topic_config,
+    topic_config_problems,
     topic_definitions,
 )
 
@@ -495,6 +497,9 @@ def test_a_check_never_fails_on_what_somebody_declares(config: dict[str, object]
     for fault in (*check_topic_config(config), *check_broker_config(config)):
         assert fault.key in config
         assert fault.message.endswith(".")
+    for problem in (*topic_config_problems("topic t", config), *broker_config_problems("kafka.config", config)):
+        assert problem.path[1] in config
+        assert problem.rule.startswith(f"{'topic' if problem.where == 'topic t' else 'broker'}-config-")
 
 
 def test_a_listeners_key_has_the_definition_of_its_base() -> None:

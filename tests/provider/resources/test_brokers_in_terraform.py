@@ -61,7 +61,7 @@ def test_a_broker_goes_once_it_is_drained_and_no_message_is_lost(
 
     write(workspace, four_brokers.bootstrap, {"brokers": 3}, **topics)
     said = workspace.refused("plan")
-    assert "Broker 3: it cannot go: it holds replicas" in said
+    assert "Broker 3: it cannot be removed: it holds replicas" in said
     assert "kafka-reassign-partitions.sh" in said
     assert workspace.state("hikube_kafka_brokers.this")["brokers"] == 4
 

@@ -73,7 +73,7 @@ def test_a_broker_that_holds_replicas_cannot_go_and_the_cluster_is_asked(
     for prior in (declared(4), None):
         (fault,) = planned(brokers, prior, declared(3)).diagnostics
         assert fault.severity == "error"
-        assert fault.summary == "Broker 3: it cannot go: it holds replicas [broker-holds-replicas]"
+        assert fault.summary == "Broker 3: it cannot be removed: it holds replicas [broker-holds-replicas]"
         assert "--bootstrap-server 127.0.0.1:9 --topics-to-move-json-file topics.json" in fault.detail
         assert fault.path == ("brokers",)
     (warning,) = planned(brokers, declared(4), declared(3, drain=True)).diagnostics

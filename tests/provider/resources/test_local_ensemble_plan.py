@@ -161,7 +161,7 @@ def test_a_broker_that_holds_replicas_stays_and_one_that_holds_none_may_go(
 
     assert not told(0, 1)
     (fault,) = told(0, 2)
-    assert fault.summary == "Broker 1: it cannot go: it holds replicas [local-broker-holds-replicas]"
+    assert fault.summary == "Broker 1: it cannot be removed: it holds replicas [local-broker-holds-replicas]"
     assert (
         "broker 1 holds 7 (1 of topic-0, 1 of topic-1, 1 of topic-2, 1 of topic-3, 1 of topic-4 and 2 more topics)"
         in fault.detail
@@ -313,6 +313,6 @@ def test_an_ensemble_that_cannot_be_looked_at_is_not_gone(
 
     monkeypatch.setattr("hikube_kafka.ensemble.observe", fail)
     refusal = refusal_of(ensembles.read, state())
-    assert refusal.diagnostics[0].summary == "Ensemble demo cannot be looked at"
+    assert refusal.diagnostics[0].summary == "Ensemble demo cannot be read"
     assert str(problem) in refusal.diagnostics[0].detail
     assert "/nowhere/demo" in refusal.diagnostics[0].detail

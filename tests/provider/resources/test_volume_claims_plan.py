@@ -245,12 +245,12 @@ def test_a_template_that_comes_or_goes_is_refused_while_claims_are_there(
     living(found)
     plan = planned(claims, state("10Gi"), config(data=template(), log=template()))
     assert of("error", plan.diagnostics) == [
-        "StatefulSet events-kafka: it cannot get a further claim template log [claim-template-added]"
+        "StatefulSet events-kafka: claim template log cannot be added [claim-template-added]"
     ]
     plan = planned(claims, state("10Gi"), config(other=template()))
     assert of("error", plan.diagnostics) == [
-        "StatefulSet events-kafka: it cannot get a further claim template other [claim-template-added]",
-        "StatefulSet events-kafka: it cannot give up its claim template data [claim-template-removed]",
+        "StatefulSet events-kafka: claim template other cannot be added [claim-template-added]",
+        "StatefulSet events-kafka: claim template data cannot be removed [claim-template-removed]",
     ]
 
 

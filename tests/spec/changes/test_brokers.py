@@ -37,12 +37,12 @@ def test_a_change_that_loses_no_replica_raises_nothing(prior: Any, planned: Any,
 def test_a_broker_that_holds_replicas_cannot_go_and_the_command_that_moves_them_is_told() -> None:
     (problem,) = problems(declared(4), declared(3), known(orders=((0, 1), (1, 3), (3, 2)), other=((0, 1),)))
     assert (problem.rule, problem.severity, problem.where) == ("broker-holds-replicas", "error", "broker 3")
-    assert problem.message == "it cannot go: it holds replicas."
+    assert problem.message == "it cannot be removed: it holds replicas."
     assert "broker 3 holds 2 (2 of orders)" in problem.why
     assert '{"version": 1, "topics": [{"topic": "orders"}]}' in problem.remedy
     assert "--bootstrap-server there:9092 --topics-to-move-json-file topics.json --broker-list 0,1,2" in problem.remedy
     (problem,) = problems(declared(4), declared(2), known(orders=((2, 3),)))
-    assert (problem.where, problem.message) == ("brokers 2, 3", "they cannot go: they hold replicas.")
+    assert (problem.where, problem.message) == ("brokers 2, 3", "they cannot be removed: they hold replicas.")
 
 
 def test_a_first_declaration_lets_no_broker_beyond_it_go_either() -> None:

@@ -311,7 +311,7 @@ def _as_it_is(state: State) -> State:
         seen = ensemble.observe(declaration)
     except (ensemble.EnsembleError, OSError) as problem:
         raise Refusal(
-            Diagnostic(f"Ensemble {state['name']} cannot be looked at", f"{problem} Directory: {state['directory']}.")
+            Diagnostic(f"Ensemble {state['name']} cannot be read", f"{problem} Directory: {state['directory']}.")
         ) from None
     return {
         **state,

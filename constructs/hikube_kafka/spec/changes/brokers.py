@@ -11,10 +11,10 @@ from hikube_kafka.spec.problem import Problem, Rule
 HOLDS_REPLICAS = Rule(
     id="broker-holds-replicas",
     severity="error",
-    message="{they} cannot go: {they} {hold} replicas.",
+    message="{they} cannot be removed: {they} {hold} replicas.",
     why="Partitions would lose a copy, or all of them: {replicas}.",
     remedy="Set drain = true, and the apply moves them first. To move them by hand:\n\n{commands}",
-    message_in_general="it cannot go: it holds replicas.",
+    message_in_general="it cannot be removed: it holds replicas.",
     remedy_in_general="Set drain = true, and the apply moves them first; or move them with kafka-reassign-partitions.",
 )
 DRAINED = Rule(

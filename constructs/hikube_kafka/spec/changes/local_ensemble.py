@@ -18,7 +18,7 @@ ZOOKEEPER_CHANGES = Rule(
 HOLDS_REPLICAS = Rule(
     id="local-broker-holds-replicas",
     severity="error",
-    message="it cannot go: it holds replicas.",
+    message="it cannot be removed: it holds replicas.",
     why="Partitions would lose a copy, or all of them: {replicas}.",
     remedy="Declare it again; or move its replicas first: lower the replication_factor of these topics, or delete them "
     "(internal ones: kafka-reassign-partitions).",

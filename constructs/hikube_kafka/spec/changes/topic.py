@@ -13,8 +13,8 @@ PROTECTED = Rule(
     message_in_general="it is protected from deletion, and the plan would delete or replace it.",
     message="it is protected from deletion, and the plan would delete it{instead}.",
     why="Its messages would be lost; Kafka cannot rename a topic.",
-    remedy="To have that, set deletion_protection = false, apply, and repeat this change. To keep the topic and let go "
-    "of it in Terraform only, use terraform state rm.",
+    remedy="To delete it, set deletion_protection = false, apply, and repeat this change. To keep the topic and remove "
+    "it from Terraform alone, use terraform state rm.",
 )
 SHRINKS = Rule(
     id="topic-partitions-shrink",
@@ -28,13 +28,13 @@ GROWN_ELSEWHERE = Rule(
     severity="error",
     message="it was grown outside Terraform: set partitions = {live}.",
     why="It has {live} partitions; {wanted} are declared here and were applied. Kafka cannot remove partitions.",
-    remedy="With partitions = {live} the declaration says what is, and nothing changes.",
+    remedy="With partitions = {live} the declaration matches the topic, and nothing changes.",
 )
 EXISTS = Rule(
     id="topic-exists",
     severity="error",
     message="it exists already, made by somebody else.",
-    why="It is not taken over silently: its partitions, copies and configuration may differ from the declared ones.",
+    why="No topic is taken over silently: its partitions, copies and configuration may differ from the declared ones.",
     remedy="To manage it from here, import it, with the address of this resource in place of "
     "hikube_kafka_topic.this:\n\n"
     "  terraform import hikube_kafka_topic.this {name}\n\n"

@@ -44,20 +44,20 @@ CLASS_DIFFERS = Rule(
     severity="warning",
     message="it is {has}, not {wanted}.",
     why="The class of a claim cannot be changed. It was made outside of this declaration, and stays as it is.",
-    remedy="To have the declaration say what is, set storage_class = {present}.",
+    remedy="To have the declaration match the claim, set storage_class = {present}.",
 )
 TEMPLATE_ADDED = Rule(
     id="claim-template-added",
     severity="error",
-    message="it cannot get a further claim template {template}.",
-    why="It lives with {present}. Its pods would look in an empty volume for what they have written elsewhere.",
-    remedy="Take {template} out; a platform that has it from its first apply can take over.",
+    message="claim template {template} cannot be added.",
+    why="It has {present}. Its pods would find an empty volume in place of what they have written.",
+    remedy="Remove {template} from the declaration: only a platform that has it from its first apply can use it.",
 )
 TEMPLATE_REMOVED = Rule(
     id="claim-template-removed",
     severity="error",
-    message="it cannot give up its claim template {template}.",
-    why="Its pods have written there what they would then look for elsewhere.",
+    message="claim template {template} cannot be removed.",
+    why="Its pods have written there what they would then look for in another volume.",
     remedy="Declare {template} as before.",
 )
 RECREATED = Rule(
@@ -65,7 +65,7 @@ RECREATED = Rule(
     severity="warning",
     message="it will be deleted without its pods.",
     why="The sizes in it cannot be changed. Its pods go on running.",
-    remedy="Apply the release after this, in the same apply: it makes the StatefulSet anew around them.",
+    remedy="Apply the release after this, in the same apply: it creates the StatefulSet again around them.",
 )
 KEPT = Rule(
     id="claims-kept",
@@ -73,7 +73,7 @@ KEPT = Rule(
     message="its claims stay.",
     why="They hold messages, and nothing here deletes them: {claims}. A StatefulSet of the same name takes them up "
     "again.",
-    remedy="To be rid of them and of all messages: kubectl delete pvc.",
+    remedy="To delete them, and all messages: kubectl delete pvc.",
 )
 
 
@@ -265,7 +265,7 @@ def _growth(claim: Claim, wanted: str, known: Known) -> Iterator[Problem]:
         instead = f"Keep size = {claim.size}; or, if the storage behind it can grow, allow it in the class"
     elif claim.capacity is None:
         reason = "it has no volume yet, and nothing is in it"
-        instead = "Find out what it waits for (kubectl describe pvc), or delete it, and its pod makes it anew"
+        instead = "Find out what it waits for (kubectl describe pvc), or delete it, and its pod makes a new one"
     else:
         return
     yield CANNOT_GROW(

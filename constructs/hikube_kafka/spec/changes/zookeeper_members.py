@@ -12,7 +12,7 @@ QUORUM_LOST = Rule(
     severity="error",
     message="{they} cannot be taken out now: {reason}.",
     why="The quorum could be lost.",
-    remedy="Bring every server that stays back first.",
+    remedy="First start every server that stays.",
     message_in_general="it cannot be taken out now: a server that stays does not serve, or none that stays votes.",
 )
 
