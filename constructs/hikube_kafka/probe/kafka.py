@@ -1,6 +1,5 @@
 """Reading Kafka through librdkafka: each broker by itself, for what one of them believes may be stale or wrong."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +14,7 @@ from hikube_kafka.kafka.connection import Connection, dial_any
 from hikube_kafka.kafka.errors import Denied, Unreachable, explain
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 from hikube_kafka.probe.observation import BrokerSeen, KafkaSeen, Metadata, Partition, TopicConfig, Unreadable
+from hikube_kafka.waiting import until
 
 _FROM_BOOTSTRAP = -1
 """librdkafka's id of the address it was given, for as long as it does not know which broker that is."""
@@ -106,15 +106,19 @@ def _own_metadata(
     connection: Connection, answer: ClusterMetadata, id_: int, address: str, timeout: float
 ) -> Metadata | Unreadable:
     """Ask until the broker itself has answered: librdkafka picks one of its connections at random, and says which."""
-    deadline = time.monotonic() + timeout
-    while answer.orig_broker_id not in {id_, _FROM_BOOTSTRAP}:
-        if time.monotonic() > deadline:
-            return Unreadable(f"metadata of the broker at {address}", "other brokers answered in its place")
-        try:
+    what = f"metadata of the broker at {address}"
+
+    def is_own() -> bool:
+        nonlocal answer
+        if answer.orig_broker_id not in {id_, _FROM_BOOTSTRAP}:
             answer = connection.metadata(timeout)
-        except (Unreachable, Denied) as problem:
-            return Unreadable(f"metadata of the broker at {address}", problem.reason)
-    return _metadata(answer)
+        return answer.orig_broker_id in {id_, _FROM_BOOTSTRAP}
+
+    try:
+        in_time = until(is_own, timeout, every=0)
+    except (Unreachable, Denied) as problem:
+        return Unreadable(what, problem.reason)
+    return _metadata(answer) if in_time else Unreadable(what, f"for {timeout:g} s, others answered in its place")
 
 
 def _unreadable_broker(address: str, reason: str) -> BrokerSeen:

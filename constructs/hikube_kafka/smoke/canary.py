@@ -24,6 +24,7 @@ from hikube_kafka.kafka.errors import Denied, explain
 from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.spec.contract import Contract
+from hikube_kafka.waiting import until
 
 PREFIX = "hikube-kafka-canary-"
 """Of the topic's and the consumer group's name: what a listener with authorization must allow."""
@@ -126,14 +127,14 @@ def _make(admin: AdminClient, contract: Contract, topic: str, timeout: float) ->
 
 def _led(admin: AdminClient, topic: str, partitions: int, timeout: float) -> None:
     """Wait until every partition has a leader and all its replicas in sync; what does not come shows in the flight."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+
+    def is_led() -> bool:
         content = _partitions(admin, topic, timeout)
-        if len(content) == partitions and all(
+        return len(content) == partitions and all(
             partition.leader >= 0 and len(partition.isrs) == len(partition.replicas) for partition in content.values()
-        ):
-            return
-        time.sleep(0.05)
+        )
+
+    until(is_led, timeout, every=0.05)
 
 
 def _leaders(admin: AdminClient, topic: str, partitions: int, timeout: float) -> Mapping[int, int | None] | Unreadable:
@@ -249,12 +250,13 @@ class _Flight:
             self.refused[error.str()] += 1
 
     def _read_until(self, done: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + self._timeout
-        while not done():
-            if time.monotonic() > deadline:
-                return False
+        def read_on() -> bool:
+            if done():
+                return True
             self._read(0.05)
-        return True
+            return False
+
+        return until(read_on, self._timeout, every=0)
 
     def _read(self, seconds: float) -> None:
         self._producer.poll(0)
@@ -283,16 +285,17 @@ class _Flight:
         """Commit as a consumer group does, which needs __consumer_offsets to work, and read it back."""
         what = "committed offsets"
         partitions = [TopicPartition(self._topic, number, offset) for number, offset in self._next_offset.items()]
-        deadline = time.monotonic() + self._timeout
-        while None not in self._commits:
-            if time.monotonic() > deadline:
-                return Unreadable(what, explain(KafkaException(self._commits[-1])) if self._commits else "timed out")
-            if self._commits:
-                # The first group of a cluster has Kafka make __consumer_offsets: so long it answers "not available".
-                time.sleep(0.1)
+
+        def is_committed() -> bool:
+            # The first group of a cluster has Kafka make __consumer_offsets: so long it answers "not available".
             self._commits.clear()
             self._consumer.commit(offsets=partitions, asynchronous=True)
             self._read_until(lambda: bool(self._commits))
+            return None in self._commits
+
+        if not until(is_committed, self._timeout, every=0.1):
+            nobody = f"no broker has answered within {self._timeout:g} s"
+            return Unreadable(what, explain(KafkaException(self._commits[-1])) if self._commits else nobody)
         try:
             committed = self._consumer.committed(partitions, timeout=self._timeout)
         except KafkaException as error:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from hikube_kafka.kafka.errors import MissingCredentialError
@@ -17,6 +17,7 @@ from hikube_kafka.smoke.checks import CANARY, observed
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.report import Latency, Report, Stage
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
+from hikube_kafka.waiting import until
 
 _IN_A_ROW = 3
 """Rounds in a row that a check must pass: a single one may be luck."""
@@ -123,44 +124,73 @@ def _settle(
     progress: Callable[[str], None],
 ) -> tuple[Observation, list[Finding], int]:
     """Read repeatedly until every check has passed several times in a row, or the patience is over."""
-    begin = time.monotonic()
-    well_since: dict[str, float] = {}
-    in_a_row: dict[str, int] = {}
-    last_fault: dict[str, Finding] = {}
-    looks = 0
     progress("checking every server")
-    while True:
-        at = time.monotonic() - begin if looks else 0.0
+    rounds = _Rounds(patience, progress)
+
+    def is_over() -> bool:
         observation = observe(contract, credentials, timeout=timeout, route=route)
-        looks += 1
-        findings = [check(contract, observation) for check in observed(contract)]
+        return rounds.add(observation, [check(contract, observation) for check in observed(contract)])
+
+    until(is_over, None, every=_PAUSE)
+    return rounds.observation, rounds.findings(), rounds.number
+
+
+class _Rounds:
+    """Rounds of all checks, and how often in a row each has passed.
+
+    Args:
+        patience: Seconds that the checks have to pass; a few rounds are made even if that is over.
+        progress: Told what is waited for.
+    """
+
+    def __init__(self, patience: float, progress: Callable[[str], None]) -> None:
+        self.number = 0
+        self.observation = Observation()
+        self._patience = patience
+        self._progress = progress
+        self._begin = time.monotonic()
+        self._began_round = 0.0
+        self._latest: Sequence[Finding] = ()
+        self._well_since: dict[str, float] = {}
+        self._in_a_row: dict[str, int] = {}
+        self._last_fault: dict[str, Finding] = {}
+
+    def add(self, observation: Observation, findings: Sequence[Finding]) -> bool:
+        """Take a round; answers whether it was the last: every check is settled, or the patience is over."""
+        self.number += 1
+        self.observation, self._latest = observation, findings
         for finding in findings:
             if finding.is_fault:
-                last_fault[finding.check] = finding
-                in_a_row[finding.check] = 0
+                self._last_fault[finding.check] = finding
+                self._in_a_row[finding.check] = 0
             else:
-                if not in_a_row.get(finding.check):
-                    well_since[finding.check] = at
-                in_a_row[finding.check] = in_a_row.get(finding.check, 0) + 1
-        unsettled = [check for check, times in in_a_row.items() if times < _IN_A_ROW]
-        if not unsettled or (looks >= _IN_A_ROW and time.monotonic() - begin >= patience):
-            break
-        if faulty := [check for check in unsettled if not in_a_row[check]]:
-            progress(f"waiting for {', '.join(faulty)} ({patience - at:.0f} s left)")
-        time.sleep(_PAUSE)
-    settled = []
-    for finding in findings:
-        times = in_a_row[finding.check]
-        if times >= _IN_A_ROW:
-            settled.append(dataclasses.replace(finding, settled_after=well_since[finding.check]))
-        elif times == 0:
-            settled.append(finding)
-        else:
-            # Well at last, but not for long enough: what was wrong before is what there is to tell.
-            fault = last_fault[finding.check]
-            unsteady = f"passed in the last {times} of {looks} rounds, but {_IN_A_ROW} in a row are required"
-            settled.append(dataclasses.replace(fault, seen=(*fault.seen, unsteady)))
-    return observation, settled, looks
+                if not self._in_a_row.get(finding.check):
+                    self._well_since[finding.check] = self._began_round
+                self._in_a_row[finding.check] = self._in_a_row.get(finding.check, 0) + 1
+        unsettled = [check for check, times in self._in_a_row.items() if times < _IN_A_ROW]
+        elapsed = time.monotonic() - self._begin
+        if not unsettled or (self.number >= _IN_A_ROW and elapsed >= self._patience):
+            return True
+        if faulty := [check for check in unsettled if not self._in_a_row[check]]:
+            self._progress(f"waiting for {', '.join(faulty)} ({self._patience - elapsed:.0f} s left)")
+        self._began_round = elapsed + _PAUSE
+        return False
+
+    def findings(self) -> list[Finding]:
+        """What each check has found in the end."""
+        settled = []
+        for finding in self._latest:
+            times = self._in_a_row[finding.check]
+            if times >= _IN_A_ROW:
+                settled.append(dataclasses.replace(finding, settled_after=self._well_since[finding.check]))
+            elif times == 0:
+                settled.append(finding)
+            else:
+                # Well at last, but not for long enough: what was wrong before is what there is to tell.
+                fault = self._last_fault[finding.check]
+                unsteady = f"passed in the last {times} of {self.number} rounds, but {_IN_A_ROW} in a row are required"
+                settled.append(dataclasses.replace(fault, seen=(*fault.seen, unsteady)))
+        return settled
 
 
 def _canary(contract: Contract, credentials: Credentials, observation: Observation) -> CanaryRun | Unreadable:
