@@ -61,6 +61,13 @@ def test_the_user_s_wish_ends_it_before_and_after_a_pause(wait: Until) -> None:
         wait(answers(""), 10, answers("", "stop"), every=0)
 
 
+def test_whatever_is_awaitable_is_awaited() -> None:
+    async def later(answer: str) -> str:
+        return answer
+
+    assert asyncio.run(until_async(lambda: later("here"), 10)) == "here"
+
+
 def test_what_the_condition_raises_ends_it(wait: Until) -> None:
     def broken() -> bool:
         raise KeyError("broken")

@@ -74,7 +74,10 @@ async def until_async(
         await asyncio.sleep(length)
         _stop(stopped)
 
-    return await AsyncRetrying(sleep=pause, **_manner(seconds, every))(condition)
+    async def asked() -> Answer:  # tenacity awaits the answers of coroutine functions alone
+        return await condition()
+
+    return await AsyncRetrying(sleep=pause, **_manner(seconds, every))(asked)
 
 
 def _stop(stopped: Callable[[], bool]) -> None:

@@ -9,18 +9,23 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from hikube_kafka.kubernetes.client import PodState
 from hikube_kafka.kubernetes.errors import (
     ApiServerError,
     ContextUnknownError,
     KubeconfigError,
     KubernetesError,
     LocalPortInUseError,
+    PodsUnreachableError,
+    StreamError,
 )
 from hikube_kafka.kubernetes.port_forward import PodPort, _Standing, forward
 
@@ -205,6 +210,67 @@ def test_a_client_that_connects_while_a_forward_closes_is_not_carried(
     assert "closed" not in carried
 
 
+def test_a_port_that_is_given_back_is_taken() -> None:
+    async def bind_while_it_is_given_back() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = int(taken.getsockname()[1])
+            waits = standing(port_wait_seconds=30)._bound(PodPort(pod="kafka-0", port=19092, local_port=port))
+            bound = asyncio.create_task(waits)
+            await asyncio.sleep(0)
+        with await bound as listener:
+            assert listener.getsockname()[1] == port
+
+    asyncio.run(bind_while_it_is_given_back())
+
+
+class Pods:
+    """An API server; pod kafka-0 runs, every other pod runs once it has been asked for so often."""
+
+    def __init__(self, **runs_at: int) -> None:
+        self.runs_at = {"kafka-0": 1, **runs_at}
+        self.asked: Counter[str] = Counter()
+
+    async def pod(self, name: str) -> PodState:
+        self.asked[name] += 1
+        running = self.asked[name] >= self.runs_at.get(name, 1000)
+        return PodState(uid="1", running=running, summary="Running" if running else "Pending")
+
+    @contextlib.asynccontextmanager
+    async def stream(self, pod: str, port: int) -> AsyncIterator[None]:
+        if (pod, port) == ("kafka-0", 1):
+            raise StreamError(pod, port, "connection refused")
+        yield
+
+
+def reached(pods: Pods, *ports: PodPort, **declared: Any) -> dict[str, str]:
+    """Why pods were not reached, once those that were required are."""
+    forwards = standing(ports=ports or PORTS, pod_wait_seconds=30, **declared)
+    asyncio.run(forwards._reached(pods))  # type: ignore[arg-type]
+    return forwards._troubles
+
+
+def test_all_pods_are_waited_for_where_all_are_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hikube_kafka.kubernetes.port_forward._RETRY_SECONDS", 0.001)
+    pods = Pods(**{"zookeeper-0": 3})
+    assert reached(pods, require="all") == {}
+    assert pods.asked == {"kafka-0": 1, "zookeeper-0": 3}
+
+
+def test_one_pod_is_enough_where_any_is_required_and_the_others_say_why() -> None:
+    pods = Pods()
+    assert reached(pods, require="any") == {"zookeeper-0": "Pending"}
+    assert pods.asked == {"kafka-0": 1, "zookeeper-0": 1}
+
+
+def test_pods_that_do_not_come_in_time_are_named_with_the_last_reason() -> None:
+    with pytest.raises(PodsUnreachableError) as caught:
+        asyncio.run(
+            standing(ports=(PodPort(pod="kafka-0", port=1), PORTS[1]))._reached(Pods()),  # type: ignore[arg-type]
+        )
+    assert caught.value.pods == {"kafka-0": "connection refused", "zookeeper-0": "Pending"}
+    assert "describe pod kafka-0" in str(caught.value)
+
+
 def test_a_refusal_leaves_no_thread(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     refused(kubeconfig=kubeconfig(tmp_path))
@@ -213,10 +279,12 @@ def test_a_refusal_leaves_no_thread(tmp_path: Path) -> None:
         assert not thread.is_alive(), thread
 
 
-def test_importing_costs_nothing_of_kubernetes() -> None:
+def test_importing_costs_nothing_of_kubernetes_and_the_room_knows_nothing_of_a_platform() -> None:
     program = (
-        "import sys, hikube_kafka.kubernetes.port_forward\n"
-        "print(*sorted({'kr8s', 'httpx', 'anyio', 'wsproto', 'psutil'} & {name.split('.')[0] for name in sys.modules}))"
+        "import sys, hikube_kafka.kubernetes.port_forward, hikube_kafka.kubernetes.stateful_set\n"
+        "foreign = {'kr8s', 'httpx', 'anyio', 'wsproto', 'psutil'} & {name.split('.')[0] for name in sys.modules}\n"
+        "ours = {name.split('.')[1] for name in sys.modules if name.startswith('hikube_kafka.')}\n"
+        "print(sorted(foreign), sorted(ours))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    assert done.stdout.strip() == "[] ['kubernetes', 'waiting']"

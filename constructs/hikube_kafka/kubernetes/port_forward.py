@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import socket
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -13,6 +12,7 @@ from typing import Literal
 from hikube_kafka.kubernetes.client import ApiServer
 from hikube_kafka.kubernetes.errors import KubernetesError, LocalPortInUseError, PodsUnreachableError, StreamError
 from hikube_kafka.kubernetes.stream import PodStream
+from hikube_kafka.waiting import until_async
 
 _HOST = "127.0.0.1"
 _RETRY_SECONDS = 0.25
@@ -131,24 +131,24 @@ class _Standing:
 
     async def _reached(self, api: ApiServer) -> None:
         """Wait until a stream opens to every pod: its container runs, its node answers, and we are allowed to."""
-        deadline = time.monotonic() + self.pod_wait_seconds
         reached: set[PodPort] = set()
 
+        async def opens(target: PodPort) -> bool:
+            """Whether this one needs no more waiting."""
+            try:
+                state = await api.pod(target.pod)
+                if state.running:
+                    async with api.stream(target.pod, target.port):
+                        self._troubles.pop(target.pod, None)
+                        reached.add(target)
+                        return True
+                self._troubles[target.pod] = state.summary
+            except StreamError as error:
+                self._troubles[target.pod] = error.reason
+            return self.require == "any" and bool(reached)
+
         async def wait_for(target: PodPort) -> None:
-            while True:
-                try:
-                    state = await api.pod(target.pod)
-                    if state.running:
-                        async with api.stream(target.pod, target.port):
-                            self._troubles.pop(target.pod, None)
-                            reached.add(target)
-                            return
-                    self._troubles[target.pod] = state.summary
-                except StreamError as error:
-                    self._troubles[target.pod] = error.reason
-                if time.monotonic() >= deadline or (self.require == "any" and reached):
-                    return
-                await asyncio.sleep(_RETRY_SECONDS)
+            await until_async(lambda: opens(target), self.pod_wait_seconds, every=_RETRY_SECONDS)
 
         waits = [asyncio.create_task(wait_for(target)) for target in self.ports]
         try:
@@ -190,17 +190,20 @@ class _Standing:
     async def _bound(self, target: PodPort) -> socket.socket:
         if target.local_port is None:
             return socket.create_server((_HOST, 0))
-        deadline = time.monotonic() + self.port_wait_seconds
-        while True:
+        port = target.local_port
+
+        async def listening() -> socket.socket | None:
             try:
-                return socket.create_server((_HOST, target.local_port))
+                return socket.create_server((_HOST, port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
-            if time.monotonic() >= deadline:
-                holder = _holder_of(target.local_port)
-                raise LocalPortInUseError(target.local_port, target.pod, holder, self.port_wait_seconds)
-            await asyncio.sleep(_RETRY_SECONDS)
+            return None
+
+        listener = await until_async(listening, self.port_wait_seconds, every=_RETRY_SECONDS)
+        if listener is None:
+            raise LocalPortInUseError(port, target.pod, _holder_of(port), self.port_wait_seconds)
+        return listener
 
     async def _carry(
         self, api: ApiServer, target: PodPort, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
