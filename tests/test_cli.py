@@ -59,7 +59,7 @@ def test_size_for_programs_is_what_a_declaration_takes(run: Any) -> None:
 
 def test_size_names_every_option_that_it_cannot_read(run: Any) -> None:
     result = run("size", "--write", "25", "--retention", "long", "--disk-use", "2")
-    assert result.exit_code == Exit.BLIND
+    assert result.exit_code == Exit.UNCHECKED
     assert "--write: '25' is not a throughput" in result.output
     assert "--retention: 'long' is not a duration" in result.output
     assert "--disk-use:" in result.output
@@ -68,14 +68,14 @@ def test_size_names_every_option_that_it_cannot_read(run: Any) -> None:
 @pytest.mark.parametrize("words", [("status",), ("logs", "broker-0"), ("stop",), ("kafka", "topics", "--list")])
 def test_without_an_ensemble_there_is_nothing_to_look_at(run: Any, tmp_path: Path, words: tuple[str, ...]) -> None:
     result = run("local", *words)
-    assert result.exit_code == Exit.BLIND
+    assert result.exit_code == Exit.UNCHECKED
     assert f"there is no ensemble in {tmp_path}/.local/share/hikube-kafka" in result.output
 
 
 @pytest.mark.parametrize("words", [("status",), ("kafka", "topics")])
 def test_an_ensemble_that_is_not_there_is_named(run: Any, words: tuple[str, ...]) -> None:
     result = run("local", words[0], "-e", "gone", *words[1:])
-    assert result.exit_code == Exit.BLIND
+    assert result.exit_code == Exit.UNCHECKED
     assert "/.local/share/hikube-kafka/gone" in result.output
 
 
@@ -107,7 +107,7 @@ def test_a_living_ensemble_is_shown(living_ensemble: Any) -> None:
     ]
     lines = command("local", "logs", "broker-1", "-e", directory, "-n", 3).stdout.splitlines()
     assert len(lines) == 3
-    assert command("local", "logs", "broker-9", "-e", directory).returncode == Exit.BLIND
+    assert command("local", "logs", "broker-9", "-e", directory).returncode == Exit.UNCHECKED
 
 
 @pytest.mark.ensemble
@@ -126,5 +126,5 @@ def test_kafkas_own_tools_reach_a_living_ensemble(living_ensemble: Any) -> None:
     finally:
         assert tool("topics", "--delete", "--topic", "of-the-command").returncode == 0
     unknown = tool("mirror-maker")
-    assert unknown.returncode == Exit.BLIND
+    assert unknown.returncode == Exit.UNCHECKED
     assert all(name in unknown.stderr for name in TOOLS)

@@ -1,8 +1,8 @@
-"""One thin command over the rooms: ``hikube-kafka``.
+"""The command ``hikube-kafka``.
 
 Exit codes of every command: 0 all well; 1 checked, and something is wrong; 2 could not check, or was misused.
 
-Each command imports its room when it runs: ``--help`` waits for none of them.
+Each command imports what it needs when it runs, so that ``--help`` is quick.
 """
 
 import json
@@ -27,7 +27,7 @@ class Exit(IntEnum):
 
     WELL = 0
     WRONG = 1
-    BLIND = 2
+    UNCHECKED = 2
 
 
 app = typer.Typer(
@@ -47,7 +47,7 @@ Ensemble = Annotated[
     str | None,
     typer.Option("--ensemble", "-e", help="Name of the ensemble, or its directory. Not needed when there is only one."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
@@ -89,13 +89,13 @@ def size(
     write: Annotated[str, typer.Option(help="What all producers together send, on average: 25MB/s.")],
     retention: Annotated[str, typer.Option(help="How long messages are kept: 7d.")],
     fan_out: Annotated[float, typer.Option(help="How many times each message is read.")] = 1,
-    peak: Annotated[float, typer.Option(help="The busiest minute over the average.")] = 2,
+    peak: Annotated[float, typer.Option(help="Ratio of the busiest minute to the average.")] = 2,
     replication_factor: Annotated[int, typer.Option(help="Copies of each message.")] = 3,
     message_size: Annotated[str, typer.Option(help="Average message, after compression: 1Ki.")] = "1Ki",
-    disk_use: Annotated[float, typer.Option(help="Part of each disk that may fill.")] = 0.7,
+    disk_use: Annotated[float, typer.Option(help="Fraction of each disk that may be used.")] = 0.7,
     as_json: AsJson = False,
 ) -> None:
-    """From a workload to brokers, partitions, memory and disk, with the reasoning."""
+    """Size a cluster from a workload: brokers, partitions, memory and disk, with the reasoning."""
     from pydantic import ValidationError
 
     from hikube_kafka.spec import sizing
@@ -117,7 +117,7 @@ def size(
             f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg'].removeprefix('Value error, ')}"
             for each in error.errors()
         )
-        _fail(Exit.BLIND, "\n".join(wrong))
+        _fail(Exit.UNCHECKED, "\n".join(wrong))
     if as_json:
         _print_json(
             {
@@ -149,7 +149,8 @@ def _directories(ensemble: str | None) -> list[Path]:
         found = ensembles()
         if not found:
             _fail(
-                Exit.BLIND, f"there is no ensemble in {default_directory('x').parent}: deploy one, or name it with -e."
+                Exit.UNCHECKED,
+                f"there is no ensemble in {default_directory('x').parent}: deploy one, or name it with -e.",
             )
         return found
     return [Path(ensemble).expanduser() if os.sep in ensemble else default_directory(ensemble)]
@@ -159,7 +160,8 @@ def _directory(ensemble: str | None) -> Path:
     found = _directories(ensemble)
     if len(found) > 1:
         _fail(
-            Exit.BLIND, f"there are {len(found)} ensembles: choose one with -e {' or -e '.join(d.name for d in found)}."
+            Exit.UNCHECKED,
+            f"there are {len(found)} ensembles: choose one with -e {' or -e '.join(d.name for d in found)}.",
         )
     return found[0]
 
@@ -169,13 +171,13 @@ def _look(directory: Path) -> "EnsembleObservation":
 
     observation = status(directory)
     if observation is None:
-        _fail(Exit.BLIND, f"there is no ensemble in {directory}.")
+        _fail(Exit.UNCHECKED, f"there is no ensemble in {directory}.")
     return observation
 
 
 @local.command("status")
 def local_status(ensemble: Ensemble = None, *, as_json: AsJson = False) -> None:
-    """What runs on this machine. Exit code 1 if a server is not as it was declared."""
+    """Show the servers on this machine. Exit code 1: a server is not as declared."""
     observations = [_look(directory) for directory in _directories(ensemble)]
     if as_json:
         _print_json([asdict(observation) | {"is_healthy": observation.is_healthy} for observation in observations])
@@ -214,13 +216,13 @@ def _duration(seconds: float) -> str:
 
 @local.command("logs")
 def local_logs(
-    server: Annotated[str, typer.Argument(help="Its name: broker-0, zookeeper-1.")],
+    server: Annotated[str, typer.Argument(help="Name of the server: broker-0, zookeeper-1.")],
     ensemble: Ensemble = None,
     *,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for further lines, until Ctrl-C.")] = False,
 ) -> None:
-    """The log of a server."""
+    """Show the log of a server."""
     from hikube_kafka.ensemble import logs
 
     directory = _directory(ensemble)
@@ -228,7 +230,7 @@ def local_logs(
         for line in logs(directory, server, lines=lines, follow=follow):
             typer.echo(line)
     except FileNotFoundError:
-        _fail(Exit.BLIND, f"{server} never ran in {directory}: hikube-kafka local status names the servers.")
+        _fail(Exit.UNCHECKED, f"{server} has no log in {directory}: hikube-kafka local status names the servers.")
     except KeyboardInterrupt:
         return
 
@@ -243,13 +245,13 @@ def local_stop(ensemble: Ensemble = None) -> None:
             stopped = stop(directory, progress=typer.echo)
         except EnsembleError as error:
             _fail(Exit.WRONG, error)
-        typer.echo(f"{directory.name}: stopped {', '.join(stopped) if stopped else 'nothing, for nothing ran'}.")
+        typer.echo(f"{directory.name}: {'stopped ' + ', '.join(stopped) if stopped else 'nothing was running'}.")
 
 
 @local.command("kafka", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def local_kafka(
     tool: Annotated[str, typer.Argument(help="As in kafka-TOOL.sh: topics, console-producer, console-consumer, ...")],
-    arguments: Annotated[list[str] | None, typer.Argument(help="The tool's own: --topic orders.")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(help="Arguments of the tool: --topic orders.")] = None,
     ensemble: Ensemble = None,
 ) -> None:
     """Run one of Kafka's own tools against the brokers on this machine."""
@@ -259,14 +261,14 @@ def local_kafka(
     try:
         words = command(_directory(ensemble), tool, arguments or [])
     except EnsembleError as error:
-        _fail(Exit.BLIND, error)
+        _fail(Exit.UNCHECKED, error)
     sys.stdout.flush()
     os.execv(words[0], words)  # noqa: S606 - the tool takes our place: its input, its Ctrl-C and its exit code
 
 
 @local.command("jars")
 def local_jars() -> None:
-    """Bring the jars of Kafka and ZooKeeper into the cache, unless they are there."""
+    """Download the jars of Kafka and ZooKeeper into the cache, unless they are there already."""
     from hikube_kafka.ensemble import EnsembleError, Patience
     from hikube_kafka.ensemble.conduct import Conduct
     from hikube_kafka.ensemble.jars import provide
@@ -274,7 +276,7 @@ def local_jars() -> None:
     try:
         folder = provide(None, Conduct(progress=typer.echo, cancelled=lambda: False, patience=Patience()))
     except EnsembleError as error:
-        _fail(Exit.BLIND, error)
+        _fail(Exit.UNCHECKED, error)
     typer.echo(f"Kafka's jars are in {folder}.")
 
 
@@ -283,7 +285,7 @@ def local_jars() -> None:
 
 @provider.command("install")
 def provider_install() -> None:
-    """Put the provider where Terraform finds it: a small script that starts this Python."""
+    """Install the provider where Terraform finds it: a small script that starts this Python environment."""
     from hikube_kafka.provider.install import install
 
     typer.echo(install())

@@ -262,7 +262,7 @@ def test_a_refusal_is_read_without_the_machinery_that_carried_it(
         app.synth()
     assert ended.value.code == 1
     assert capsys.readouterr().err == (
-        "What was declared cannot be:\n"
+        "The declaration is not valid:\n"
         "  [stack/events] zookeeper.servers: 2 servers need 2 for a quorum and survive the loss of 0, as 1 would. "
         "Declare 1 or 3. [zookeeper-even]\n"
     )

@@ -27,5 +27,5 @@ class App(cdk.App):
                 raise
             # The CDK's last paragraph tells how to ignore the reasons: nothing would be deployed of a refused platform.
             listed, _, _ = reasons.strip("\n").partition("\n\n")
-            sys.stderr.write(f"What was declared cannot be:\n{listed}\n")
+            sys.stderr.write(f"The declaration is not valid:\n{listed}\n")
             raise SystemExit(1) from None
