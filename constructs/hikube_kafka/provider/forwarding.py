@@ -15,8 +15,6 @@ _POD_SECONDS = 3.0
 _PORT_SECONDS = 30.0
 """For a port: the provider's process before this one may just be ending."""
 
-__all__ = ["Forwarding", "KubernetesError", "is_final"]
-
 
 class Forwarding:
     """Port-forwards to the brokers of one release, and to the ZooKeeper servers of another.

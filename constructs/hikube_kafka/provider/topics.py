@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hikube_kafka.kafka.connection import Connection, answering_broker, dial_any
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
+from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.provider.gathering import Gathering
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.waiting import until
@@ -271,11 +272,7 @@ class KafkaCluster:
         return opened
 
     def _through(self, do: "Callable[[Forwarding], Made]") -> "Made":
-        from hikube_kafka.provider.forwarding import (  # noqa: PLC0415 - the Kubernetes client is slow to load
-            Forwarding,
-            KubernetesError,
-            is_final,
-        )
+        from hikube_kafka.provider.forwarding import Forwarding, is_final  # noqa: PLC0415 - the client is slow to load
 
         reach = self.settings.kubernetes
         if reach is None:
