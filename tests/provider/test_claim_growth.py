@@ -61,7 +61,7 @@ WAITS: dict[str, Callable[[Any, threading.Event], Any]] = {
     ("what", "said"),
     [
         ("volumes", "data-events-kafka-0 have not grown within 0.1 s. data-events-kafka-0: the cloud says no"),
-        ("pods", "StatefulSet events-kafka is not deleted after 0.1 s"),
+        ("pods", "StatefulSet events-kafka is not deleted yet: The provider waited 0.1 s."),
     ],
 )
 def test_a_wait_in_vain_says_for_what_and_how_long(what: str, said: str) -> None:

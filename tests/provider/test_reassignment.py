@@ -85,4 +85,4 @@ def test_ctrl_c_ends_the_wait_and_says_how_much_is_left(monkeypatch: pytest.Monk
     with pytest.raises(Refusal) as refusal:
         reassign(cluster, "orders", WANTED)
     assert refusal.value.diagnostics[0].summary == "Stopped while replicas of topic orders were being moved"
-    assert refusal.value.diagnostics[0].detail.startswith("2 of 2 partitions were not done.")
+    assert refusal.value.diagnostics[0].detail.startswith("2 of 2 partitions have not moved yet.")

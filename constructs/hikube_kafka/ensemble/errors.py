@@ -79,7 +79,7 @@ class NotInSyncError(EnsembleError):
         self.missing = tuple(missing)
         super().__init__(
             f"{doing} {server}: not in sync after {seconds:.0f} s: {shortened(self.missing)}. It is left running, and "
-            "nothing after it was touched; look into its log, and apply again once it has caught up."
+            "no server after it was changed. Check its log, and apply again once it has caught up."
         )
 
 
@@ -97,7 +97,7 @@ class StaleRegistrationError(EnsembleError):
         super().__init__(
             f"{server} cannot start: ZooKeeper still shows a registration of broker {broker} after {seconds:.0f} s, "
             "longer than a session outlives its process, so another broker of the same id is connected to these "
-            "ZooKeeper servers. End it, or give one of them another id."
+            "ZooKeeper servers. Stop it, or give one of them another id."
         )
 
 
@@ -141,7 +141,7 @@ class QuorumChangeError(EnsembleError):
 
 
 class ApplyInterruptedError(EnsembleError):
-    """A wait was cancelled; what runs keeps running, and the next apply goes on from there.
+    """A wait was cancelled; what runs keeps running, and the next apply continues from there.
 
     Attributes:
         running: names of the servers that run.
@@ -150,7 +150,7 @@ class ApplyInterruptedError(EnsembleError):
     def __init__(self, running: Sequence[str] = ()) -> None:
         self.running = tuple(running)
         super().__init__(
-            f"Interrupted. Running: {', '.join(self.running) or 'nothing'}. Nothing is lost; the next apply goes on."
+            f"Interrupted. Running: {', '.join(self.running) or 'nothing'}. Nothing is lost; the next apply continues."
         )
 
 

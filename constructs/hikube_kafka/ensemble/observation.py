@@ -172,7 +172,7 @@ def _seen(directory: Path, name: str, state: State, detail: str, running: Runnin
             memory = int(running.process.memory_info().rss)
             uptime = time.time() - float(running.process.create_time())
         except psutil.NoSuchProcess:
-            state, detail, running = "stopped", "ended while it was looked at", None
+            state, detail, running = "stopped", "ended while it was being checked", None
     return ServerObservation(
         name=name,
         kind=kind,

@@ -153,19 +153,11 @@ async def _orphan(api: ApiServer, stateful_set: str, uid: str, stopped: threadin
     async def gone() -> bool:
         return await api.find(path) is None
 
+    left_to_do = "It is marked for deletion, and its pods stay. The next apply continues from here."
     try:
         in_time = await until_async(gone, _ORPHAN_SECONDS, stopped.is_set, every=_POLL_SECONDS)
     except Stopped:
-        raise Refusal(
-            Diagnostic(
-                f"Stopped before StatefulSet {stateful_set} was deleted",
-                "It is marked for deletion, and its pods stay. The next apply continues from here.",
-            )
-        ) from None
+        raise Refusal(Diagnostic(f"Stopped before StatefulSet {stateful_set} was deleted", left_to_do)) from None
     if not in_time:
-        raise Refusal(
-            Diagnostic(
-                f"StatefulSet {stateful_set} is not deleted after {_ORPHAN_SECONDS:g} s",
-                "It is marked for deletion, and its pods stay. The next apply continues from here.",
-            )
-        )
+        waited = f"The provider waited {_ORPHAN_SECONDS:g} s."
+        raise Refusal(Diagnostic(f"StatefulSet {stateful_set} is not deleted yet", f"{waited} {left_to_do}"))

@@ -30,7 +30,7 @@ def reassign(cluster: KafkaCluster, topic: str, wanted: Mapping[int, Replicas]) 
 
     Raises:
         KafkaRefused: Kafka refuses the move of a partition.
-        Refusal: Ctrl-C; Kafka goes on with what was begun.
+        Refusal: Ctrl-C; Kafka continues with what was begun.
     """
     present = cluster.layout(fresh=True).replicas[topic]
     moving = {partition: replicas for partition, replicas in wanted.items() if present.get(partition) != replicas}
@@ -51,8 +51,8 @@ def reassign(cluster: KafkaCluster, topic: str, wanted: Mapping[int, Replicas]) 
         raise Refusal(
             Diagnostic(
                 f"Stopped while replicas of topic {topic} were being moved",
-                f"{left} of {len(wanted)} partitions were not done. Kafka goes on with them by itself; the next "
-                "apply picks up what is left.",
+                f"{left} of {len(wanted)} partitions have not moved yet. Kafka continues by itself; the next apply "
+                "completes what is left.",
             )
         ) from None
 

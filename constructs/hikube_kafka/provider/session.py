@@ -111,7 +111,7 @@ def not_reached(problem: Unreachable | Denied | Stopped, *, doing: str) -> Diagn
     """
     if isinstance(problem, Stopped):
         return Diagnostic(
-            "Stopped", f"Interrupted before the provider could {doing}. The next apply goes on from here."
+            "Stopped", f"Interrupted before the provider could {doing}. The next apply continues from here."
         )
     if isinstance(problem, Denied):
         return Diagnostic(

@@ -213,7 +213,7 @@ def _authentication(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
         if protocol in {"PLAINTEXT", "SSL"} and config[name] is not None:
             yield Diagnostic(
                 f"{name} would have no effect",
-                f"With security_protocol = {protocol!r} nobody logs in. "
+                f"With security_protocol = {protocol!r} the provider does not log in. "
                 'Set security_protocol = "SASL_SSL" (or "SASL_PLAINTEXT"), or remove it.',
                 path=(name,),
             )
@@ -244,4 +244,4 @@ def _certificates(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
 
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> Iterator[Diagnostic]:
     if isinstance(value, str) and value not in choices:
-        yield Diagnostic(f"{name} has no such value", f"{value!r} is none of {', '.join(choices)}.", path=(name,))
+        yield Diagnostic(f"{name} cannot be {value!r}", f"Set it to one of {', '.join(choices)}.", path=(name,))

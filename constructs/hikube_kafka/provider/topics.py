@@ -255,7 +255,7 @@ class KafkaCluster:
         """Where ZooKeeper servers in Kubernetes are to be dialled, by the name of their pod and its port.
 
         Raises:
-            Unreachable: None of their pods is within reach.
+            Unreachable: None of their pods can be reached.
             Denied: The kubeconfig is at fault.
         """
         return self._through(lambda forwarding: forwarding.zookeeper(servers))
