@@ -1,4 +1,4 @@
-"""A thousand topics: how long a plan and a creation take, and how many Kafka requests a refresh costs.
+"""A thousand topics: how long a plan, a creation and a destroy take, and how many Kafka requests a refresh costs.
 
     .venv/bin/python benchmarks/topics.py [--topics 1000] [--runs 5]
 
@@ -187,10 +187,12 @@ def measure(folder: Path, shim: Path, *, count: int, runs: int) -> None:
         theirs.append(timed(lambda: empty.terraform("plan")))
     compare(f"plan of {count} topics", ours, f"plan of {count} terraform_data", theirs)
 
-    topics.terraform("destroy", "-auto-approve")
+    PROGRESS.print(f"destroying {count} topics")
+    ours = [timed(lambda: topics.terraform("destroy", "-auto-approve"))]
+    theirs = [timed(lambda: empty.terraform("destroy", "-auto-approve"))]
+    compare(f"destroy of {count} topics", ours, f"destroy of {count} terraform_data", theirs)
     PROGRESS.print(f"creating {count} topics, one by one")
     alone = timed(lambda: topics.terraform("apply", "-auto-approve", "-parallelism=1"))
-    empty.terraform("destroy", "-auto-approve")
     terraforms_own_alone = timed(lambda: empty.terraform("apply", "-auto-approve", "-parallelism=1"))
     compare(f"apply that creates {count} topics, gathered", [gathered], "the same, one by one", [alone])
     row(f"apply that creates {count} terraform_data", [terraforms_own.clock])

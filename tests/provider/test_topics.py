@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import MethodType
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -618,3 +618,56 @@ def test_a_move_interrupted_by_ctrl_c_is_recorded_as_not_done_and_completed_late
     topics._session.stopped.clear()
     assert topics.update(before, wanted, b"") == wanted
     assert topics.read(wanted, b"") == wanted
+
+
+class Slow(Scripted):
+    """Each look at the metadata lasts until the test lets it end."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__(*answers)
+        self.looking = threading.Semaphore(0)
+        self.may_end = threading.Semaphore(0)
+
+    def _read_layout(self) -> Layout:
+        self.looking.release()
+        assert self.may_end.acquire(timeout=30)
+        return super()._read_layout()
+
+
+def test_deletions_that_wait_at_the_same_time_share_a_look_that_began_after_them() -> None:
+    names = [f"topic-{number}" for number in range(10)]
+    cluster = Slow(layout(*names), layout("other"))
+    first = threading.Thread(target=cluster.layout)
+    first.start()
+    assert cluster.looking.acquire(timeout=30)
+    with ThreadPoolExecutor(10) as pool:
+        # All of them ask while a look is under way that began before, and shows their topics.
+        asked = threading.Barrier(11)
+
+        def wait(name: str) -> bool:
+            asked.wait(timeout=30)
+            return cluster.disappears(name, seconds=30)
+
+        gone = [pool.submit(wait, name) for name in names]
+        asked.wait(timeout=30)
+        cluster.may_end.release(20)
+        assert all(each.result(timeout=30) for each in gone)
+    first.join(timeout=30)
+    assert 2 <= cluster.asked < len(names)
+
+
+def test_a_deletion_leaves_the_metadata_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Scripted(layout("orders"), layout("payments"))
+    monkeypatch.setattr(cluster, "delete", lambda _name: None)
+    topics = topics_of(cluster)
+    topics.delete({**_state("orders", partitions=1), "deletion_protection": False}, b"")
+    asked = cluster.asked
+    assert cluster.layout() == layout("payments")
+    assert cluster.asked == asked == 2
+
+
+def test_a_deletion_is_over_only_once_the_brokers_have_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Scripted(layout("orders"), layout("orders"), layout("orders"), layout())
+    monkeypatch.setattr(cluster, "delete", lambda _name: None)
+    topics_of(cluster).delete({**_state("orders", partitions=1), "deletion_protection": False}, b"")
+    assert cluster.asked == 4

@@ -34,6 +34,8 @@ _RETURN_SECONDS = 5.0
 _JOIN_SECONDS = 3.0
 """For brokers that are just registering to be told to all others."""
 _POLL_SECONDS = 0.25
+_LETTING_GO_POLL_SECONDS = 0.05
+"""Brokers learn of a deletion within milliseconds of each other, and all that wait for one share each look."""
 
 _CREATING_CONNECTIONS = 8
 """Connections that share the creation of topics.
@@ -116,6 +118,7 @@ class KafkaCluster:
         self._creators: list[Connection] = []
         self._forwarding: Forwarding | None = None
         self._layout: Layout | None = None
+        self._looks = 0
         self._answering: int | None = None
         self._confirmed_missing = False
         self._failure: Unreachable | Denied | None = None
@@ -133,14 +136,18 @@ class KafkaCluster:
     def layout(self, *, fresh: bool = False) -> Layout:
         """The metadata, read once per process unless it must be fresh.
 
+        What is fresh was read after it was asked for: all that wait while one reads are answered by the next read.
+
         Raises:
             Unreachable: No broker answers; remembered, so that a dead cluster costs seconds once and not per topic.
             Denied: The client is not let in; remembered likewise.
         """
+        begun = self._looks
         with self._lock:
             if self._failure is not None:
                 raise self._failure
-            if self._layout is None or fresh:
+            if self._layout is None or (fresh and self._looks == begun):
+                self._looks += 1
                 try:
                     self._layout = self._read_layout()
                 except (Unreachable, Denied) as failure:
@@ -367,6 +374,22 @@ class KafkaCluster:
             node.id: node.rack
             for node in self._admin().describe_cluster(request_timeout=_ANSWER_SECONDS).result().nodes
         }
+
+    def disappears(self, name: str, *, seconds: float) -> bool:
+        """Whether the brokers let go of a deleted topic in time; what was known of it is forgotten.
+
+        Raises:
+            Unreachable: No broker answers.
+            Denied: The client is not let in.
+            Stopped: Ctrl-C.
+        """
+        self._configs.pop(name, None)
+        return until(
+            lambda: name not in self.layout(fresh=True).replicas,
+            seconds,
+            self._stopped.is_set,
+            every=_LETTING_GO_POLL_SECONDS,
+        )
 
     def forget(self, name: str) -> None:
         """Read a topic anew when it is next asked for, and the metadata with it."""

@@ -273,11 +273,9 @@ class TopicResource(Resource):
             if problem.code != "UNKNOWN_TOPIC_OR_PART":
                 raise Refusal(refused(problem, doing=doing)) from None
         try:
-            gone = self._await(cluster, name, present=False)
+            gone = cluster.disappears(name, seconds=_SETTLE_SECONDS)
         except (Unreachable, Denied, Stopped) as problem:
             raise Refusal(not_reached(problem, doing=f"see topic {name} disappear")) from None
-        finally:
-            self._forget(name)
         if not gone:
             raise Refusal(
                 Diagnostic(
@@ -314,13 +312,9 @@ class TopicResource(Resource):
         It is this one's doing: the name was free when it was planned, and Kafka says so when it is not.
         """
         try:
-            return self._await(cluster, name, present=True)
+            return cluster.eventually(lambda layout: name in layout.replicas, seconds=_SETTLE_SECONDS)
         except (Unreachable, Denied, Stopped):
             return False
-
-    @staticmethod
-    def _await(cluster: KafkaCluster, name: str, *, present: bool) -> bool:
-        return cluster.eventually(lambda layout: (name in layout.replicas) == present, seconds=_SETTLE_SECONDS)
 
     def _move(self, cluster: KafkaCluster, planned: State) -> None:
         from hikube_kafka.provider import placement, reassignment  # noqa: PLC0415 - rare, and slow to load
