@@ -1,12 +1,15 @@
 """Either family of the CDK works, chosen whole."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 STACK = """
 import json
@@ -20,6 +23,19 @@ content = json.loads(Testing.synth(stack))
 content.pop("//", None)
 content["terraform"].pop("backend", None)
 print(json.dumps(content, sort_keys=True))
+"""
+
+
+APP = """
+import json
+from hikube_kafka.platform import App
+from stacks.kubernetes import KubernetesPlatform
+from stacks.local import LocalPlatform
+
+app = App(outdir="out")
+LocalPlatform(app, "local")
+KubernetesPlatform(app, "events", environment="staging")
+app.synth()
 """
 
 
@@ -59,3 +75,41 @@ def test_both_families_write_the_same_terraform(tmp_path: Path) -> None:
     written = {family: run(family, tmp_path).stdout for family in ("cdktf", "cdktn")}
     assert written["cdktf"]
     assert written["cdktf"] == written["cdktn"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cdktn") is None, reason="cdktn is not installed")
+def test_both_families_give_every_resource_of_the_stacks_its_address(tmp_path: Path) -> None:
+    """A platform that was deployed with one of them is the same platform with the other."""
+    addresses: dict[str, set[str]] = {}
+    for family in ("cdktf", "cdktn"):
+        folder = tmp_path / family
+        folder.mkdir()
+        written = run(family, folder, f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{APP}")
+        assert written.returncode == 0, written.stderr
+        addresses[family] = {
+            f"{stack}: {kind}.{name}"
+            for stack in ("local", "events")
+            for kind, resources in json.loads((folder / "out" / "stacks" / stack / "cdk.tf.json").read_text("utf-8"))[
+                "resource"
+            ].items()
+            for name in resources
+        }
+    assert "events: kubernetes_namespace_v1.events" in addresses["cdktf"]
+    assert "local: hikube_local_ensemble.events" in addresses["cdktf"]
+    assert addresses["cdktf"] == addresses["cdktn"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cdktn") is None, reason="cdktn is not installed")
+@pytest.mark.parametrize(
+    "part", ["KafkaPlatform(stack, 'events', target=LocalTarget())", "HikubeProvider(stack, 'there')"]
+)
+def test_a_stack_of_the_family_that_is_not_chosen_is_refused_with_the_variable_to_set(
+    part: str, tmp_path: Path
+) -> None:
+    code = (
+        "from cdktn import App, TerraformStack; from hikube_kafka.platform import *;"
+        f"stack = TerraformStack(App(outdir='out'), 'stack'); {part}"
+    )
+    refused = run(None, tmp_path, code)
+    assert refused.returncode == 1
+    assert "stack is a construct of cdktn, and cdktf is chosen: set HIKUBE_KAFKA_CDK=cdktn" in refused.stderr

@@ -62,6 +62,21 @@ else:
     Testing = _family.Testing
     Token = _family.Token
 
+
+def require_family(scope: IConstruct) -> None:
+    """Refuse a scope of the other family: the CDK itself ends in an error that names neither of the two.
+
+    Raises:
+        TypeError: the scope, or what holds it, is of the family that is not chosen.
+    """
+    of = {base.__module__.partition(".")[0] for each in scope.node.scopes for base in type(each).__mro__}
+    for other in of & _BINDINGS.keys() - {FAMILY}:
+        raise TypeError(
+            f"{scope.node.path or 'the app'} is a construct of {other}, and {FAMILY} is chosen: set "
+            f"HIKUBE_KAFKA_CDK={other}, or import the CDK's classes from hikube_kafka.platform.cdk."
+        )
+
+
 _BINDINGS = {"cdktf": "cdktf_cdktf_provider_", "cdktn": "cdktn_provider_"}
 
 
@@ -99,4 +114,5 @@ __all__ = [
     "Token",
     "bindings",
     "implements",
+    "require_family",
 ]

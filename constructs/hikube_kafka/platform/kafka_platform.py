@@ -4,7 +4,15 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from hikube_kafka.platform import terraform
-from hikube_kafka.platform.cdk import Annotations, Construct, IValidation, TerraformOutput, TerraformStack, implements
+from hikube_kafka.platform.cdk import (
+    Annotations,
+    Construct,
+    IValidation,
+    TerraformOutput,
+    TerraformStack,
+    implements,
+    require_family,
+)
 from hikube_kafka.platform.provider import HikubeResource
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
@@ -54,6 +62,7 @@ class KafkaPlatform(Construct):
         workload: sizing.Workload | None = None,
         name: str | None = None,
     ) -> None:
+        require_family(scope)
         super().__init__(scope, id)
         sized = sizing.size(workload) if workload else None
         self.declaration = Platform(

@@ -11,6 +11,7 @@ from hikube_kafka.platform.cdk import (
     TerraformProvider,
     TerraformProviderGeneratorMetadata,
     TerraformResource,
+    require_family,
 )
 
 SOURCE = "terraform.local/hikube/hikube"
@@ -75,6 +76,7 @@ class HikubeProvider(TerraformProvider):
         client_key: str | None = None,
         kubernetes: ThroughKubernetes | None = None,
     ) -> None:
+        require_family(scope)
         super().__init__(
             scope,
             id,

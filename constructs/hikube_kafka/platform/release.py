@@ -18,6 +18,7 @@ from hikube_kafka.platform.cdk import (
     TerraformProvider,
     TerraformResource,
     bindings,
+    require_family,
 )
 from hikube_kafka.spec.quantities import Duration
 
@@ -89,6 +90,7 @@ class HelmRelease(Construct):
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
+        require_family(scope)
         super().__init__(scope, id)
         self.name = name
         self.namespace = namespace
