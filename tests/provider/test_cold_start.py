@@ -19,6 +19,7 @@ SLOW = (
     "psutil",
     "pydantic",
     "rich",
+    "tenacity",
     "typer",
     "wsproto",
     "yaml",
