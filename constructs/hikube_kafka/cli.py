@@ -1,6 +1,7 @@
 """The command ``hikube-kafka``.
 
-Exit codes of every command: 0 all well; 1 checked, and something is wrong; 2 could not check, or was misused.
+Exit codes of every command: 0, all is well; 1, something is wrong; 2, nothing could be checked, or the
+command was misused.
 
 Each command imports what it needs when it runs, so that ``--help`` is quick.
 """
@@ -237,7 +238,7 @@ def local_logs(
 
 @local.command("stop")
 def local_stop(ensemble: Ensemble = None) -> None:
-    """Stop the servers, brokers first. Their data stay, and the next deploy starts them again."""
+    """Stop the servers, brokers first. Their data is kept, and the next deploy starts them again."""
     from hikube_kafka.ensemble import EnsembleError, stop
 
     for directory in _directories(ensemble):

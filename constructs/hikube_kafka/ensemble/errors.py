@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class EnsembleError(Exception):
-    """Any refusal or failure of this room."""
+    """Any refusal or failure of a local ensemble."""
 
 
 class PreflightError(EnsembleError):

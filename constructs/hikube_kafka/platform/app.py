@@ -1,4 +1,4 @@
-"""An app whose refusals can be read."""
+"""An app that shows why a declaration is refused, and no traceback."""
 
 import sys
 
@@ -8,16 +8,16 @@ _REFUSAL = "Error: Validation failed with the following errors:"
 
 
 class App(cdk.App):
-    """The CDK's own, but for this: when constructs refuse a declaration, the user reads why, and no traceback.
+    """The CDK's own app, except that a refused declaration is reported without a traceback.
 
-    The CDK shows the reasons twice within forty lines of the machinery that carried them.
+    The CDK shows the reasons twice, within forty lines of its own calls.
     """
 
     def synth(self) -> None:
         """Write the Terraform of every stack.
 
         Raises:
-            SystemExit: a construct refuses what was declared; every reason has been written to stderr.
+            SystemExit: a construct refuses the declaration; every reason has been written to stderr.
         """
         try:
             super().synth()

@@ -7,15 +7,15 @@ from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 
 
 class KafkaBrokers(HikubeResource):
-    """How many brokers there are to be: none goes while it holds replicas, and a plan counts on those that come.
+    """The number of brokers: none is removed while it holds replicas, and a plan counts on those that are added.
 
-    It starts and stops none. Whatever does, a release mostly, must depend on it, and the topics on that.
+    It starts and stops none. What does, usually a release, must depend on it, and the topics on that.
 
     Args:
         scope: the construct that holds it.
         id: its id within the scope.
-        brokers: number of brokers: those with the ids 0 to one less than it stay.
-        drain: move the replicas of brokers that go, and wait for it. None means false: such a plan is refused.
+        brokers: number of brokers; their ids are 0 to one less than it.
+        drain: move the replicas of brokers that are removed, and wait for it. None means false: such a plan is refused.
         provider: the block whose cluster has them; None means the stack's default.
         depends_on: what must be applied before.
     """

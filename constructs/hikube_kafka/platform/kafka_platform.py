@@ -29,18 +29,18 @@ from hikube_kafka.spec.zookeeper import ZooKeeper
 class KafkaPlatform(Construct):
     """ZooKeeper servers, brokers and topics, delivered to a target, with the contract as an output.
 
-    A declaration that breaks rules brings nothing into the stack, and the synth then shows every problem at once;
-    warnings and notices stop nothing. The outputs are ``<id>_bootstrap_servers``, ``<id>_zookeeper_servers`` and
+    A declaration that breaks rules adds nothing to the stack, and the synth reports every problem at once; warnings
+    and notices stop nothing. The outputs are ``<id>_bootstrap_servers``, ``<id>_zookeeper_servers`` and
     ``<id>_contract``; a topic is ``hikube_kafka_topic.<id>_<name>``.
 
     Args:
         scope: the stack, or a construct in it.
-        id: its id within the scope: it leads every name in Terraform, so a new id is a new platform.
+        id: its id within the scope: the first part of every name in Terraform, so another id is another platform.
         target: where it is delivered.
         zookeeper: the ZooKeeper servers. None means those of the workload, or the defaults.
         kafka: the brokers. None means those of the workload, or the defaults.
         topics: the topics.
-        workload: what it will carry, in place of numbers: see :func:`hikube_kafka.spec.sizing.size`.
+        workload: the expected load, in place of numbers: see :func:`hikube_kafka.spec.sizing.size`.
         name: name of the platform. None means the id.
 
     Attributes:
@@ -165,7 +165,7 @@ class KafkaPlatform(Construct):
                         Annotations.of(self).add_warning(warning)
 
     def _faults(self) -> list[str]:
-        """Every reason against a synth of this platform."""
+        """Everything that keeps this platform from being synthesized."""
         self._warn_of_overrides()
         others = (
             other
@@ -173,7 +173,7 @@ class KafkaPlatform(Construct):
             if isinstance(other, KafkaPlatform) and other is not self
         )
         return [str(error) for error in self._errors] + [
-            # The CDK would merge the two into one, without a word.
+            # The CDK would silently merge the two into one.
             f"{self.node.path}: the name {name} in Terraform belongs to {other.node.path} as well. Give one of the two "
             "platforms another id."
             for other in others

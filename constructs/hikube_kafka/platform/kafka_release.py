@@ -11,12 +11,12 @@ from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 
 
 class KafkaRelease(HelmRelease):
-    """A release of the chart ``kafka``: part of a platform, or brokers beside a ZooKeeper that is there already.
+    """A release of the chart ``kafka``: part of a platform, or brokers for a ZooKeeper ensemble that already exists.
 
     Args:
         scope: the construct that holds it.
         id: its id within the scope.
-        platform: the declaration; its brokers are what counts here, and its name leads the release's.
+        platform: the declaration; only its brokers matter here; its name is the first part of the release's.
         layout: where it goes.
         connect: ``zookeeper.connect`` of the ensemble, chroot included. None means that of the platform's own release.
         charts: where the chart comes from. None means the installed package.

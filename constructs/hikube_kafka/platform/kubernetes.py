@@ -37,7 +37,7 @@ CHARTS: tuple[Chart, ...] = get_args(Chart)
 
 _LABELS = {
     "app.kubernetes.io/part-of": "hikube-kafka",
-    # The charts' pods keep to the strictest of the Pod Security Standards: nothing laxer is let in beside them.
+    # The charts' pods meet the strictest of the Pod Security Standards: no pod that does not may run beside them.
     "pod-security.kubernetes.io/enforce": "restricted",
 }
 
@@ -48,13 +48,13 @@ class KubernetesTarget(Target):
     Args:
         kubeconfig: path of the kubeconfig, for Helm, for Kubernetes and for the provider alike; ``~`` is the user's
             home. A reference to a variable keeps it out of the stack.
-        create_namespace: whether the namespace belongs to the stack. It then holds whatever holds messages, so no plan
-            deletes it. False means that it is there already.
-        zookeeper: an ensemble of this stack that serves several platforms, each below a chroot of its own. None means
+        create_namespace: whether the namespace belongs to the stack. No plan deletes it then, because it contains
+            the messages. False means that it already exists.
+        zookeeper: an ensemble of this stack that serves several platforms, each below its own chroot. None means
             that the platform has its own.
         charts: where the charts come from. None means the installed package.
-        drain: whether an apply with fewer brokers moves the replicas of those that go, and waits for it. Otherwise such
-            a plan is refused while they hold any.
+        drain: whether an apply with fewer brokers moves the replicas of those that are removed, and waits. Otherwise
+            such a plan is refused while they hold any.
         patience: how long Helm waits for the pods of each release.
         layout: fields of :class:`~hikube_kafka.spec.targets.kubernetes.KubernetesLayout`: ``namespace``, ``context``,
             images, external access, pods, options of the JVM, times.
@@ -98,7 +98,7 @@ class KubernetesTarget(Target):
         return kubernetes_rules.check(platform, self.layout, self._shared)
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
-        """Bring in the providers, the namespace, and each part: what is done before its release, that, and after it."""
+        """Add the providers, the namespace, and each part: what is done before its release, that, and after it."""
         scope.node.add_validation(_ForwardPorts(scope, self.layout, platform))
         place = self._place(scope, platform)
         zookeeper = self._zookeeper or _delivered(_ZooKeeper(place))
@@ -221,7 +221,7 @@ def _delivered(part: _Part[Release_co]) -> Release_co:
 
 
 class _ZooKeeper:
-    """The ensemble: servers are taken out before their pods go, and brought in after their pods have come."""
+    """The ensemble: servers leave before their pods are removed, and join after their pods have started."""
 
     def __init__(self, place: _Place) -> None:
         self._place = place
@@ -269,7 +269,7 @@ class _ZooKeeper:
 
 
 class _Kafka:
-    """The brokers: none goes while it holds replicas."""
+    """The brokers: none is removed while it holds replicas."""
 
     def __init__(self, place: _Place, *, zookeeper: ZooKeeperRelease, drain: bool) -> None:
         self._place = place

@@ -16,8 +16,8 @@ from hikube_kafka.spec.targets.local import LocalLayout
 class LocalTarget(Target):
     """This machine: processes on 127.0.0.1, without a cluster, an account or a container.
 
-    The memory of the declaration is kept as heap; sizes and classes of storage say nothing here: the servers share the
-    disk of the machine.
+    The declared memory sets the heap. Sizes and classes of storage have no effect: the servers share the disk of the
+    machine.
 
     Args:
         layout: the ports.
@@ -45,7 +45,7 @@ class LocalTarget(Target):
         return local.check(platform, self.layout)
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
-        """Bring in the provider, pointed at this machine, and the ensemble."""
+        """Add the provider, configured for this machine, and the ensemble."""
         contract = self.layout.contract(platform)
         provider = HikubeProvider(
             scope,

@@ -15,7 +15,7 @@ from hikube_kafka.platform.cdk import (
 )
 
 SOURCE = "terraform.local/hikube/hikube"
-"""Where Terraform looks for it: a name that no registry has, so that only an installed provider is ever taken."""
+"""Where Terraform looks for it: a name that no registry has, so that only an installed provider is ever used."""
 
 METADATA = TerraformProviderGeneratorMetadata(provider_name="hikube", provider_version=__version__)
 
@@ -98,7 +98,7 @@ class HikubeProvider(TerraformProvider):
             "kubernetes": asdict(kubernetes) if kubernetes else None,
         }
 
-    # The CDK's own property ignores what it is given: every binding is to bring its own.
+    # The CDK's own property ignores what is assigned to it: each binding has to define it.
     @property
     def alias(self) -> str | None:
         """Name by which resources choose this block."""

@@ -1,4 +1,4 @@
-"""What ZooKeeper and Kafka say of themselves, as a construct: the data source ``hikube_kafka_quorum``."""
+"""What ZooKeeper and Kafka report, as a construct: the data source ``hikube_kafka_quorum``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -25,8 +25,9 @@ from hikube_kafka.spec.quantities import Duration
 Chart = Literal["zookeeper", "kafka"]
 
 PATIENCE = Duration("1h")
-"""How long Helm waits for the pods of a release. A roll takes the brokers one by one, each back in sync before the
-next, and one with a big disk may take minutes: a wait that ends too early reports a failure where there is none."""
+"""How long Helm waits for the pods of a release. A rolling update restarts the brokers one by one, each back in
+sync before the next, and one with a large disk may take minutes: a wait that is too short reports a failure that
+is none."""
 
 _REVISIONS = 10
 """Revisions that Helm keeps, each as a Secret; for ``helm rollback`` after an apply that was killed."""
@@ -53,10 +54,10 @@ class ChartRepository:
 class HelmRelease(Construct):
     """One release of a chart, with explicit values, which all follow from the declaration.
 
-    The chart travels with the stack, under a path that holds a hash of its content: the plan is the same from every
-    machine, and shows when the chart itself has changed. Neither ``atomic`` nor ``cleanup_on_fail``: the one would roll
-    the brokers a second time because the first was slow, the other would uninstall what holds messages. An install that
-    was cut short is taken up again by the next apply.
+    The chart is copied into the stack, under a path that contains a hash of its content: the plan is the same from
+    every machine, and shows when the chart itself has changed. ``atomic`` is off, because it would restart the brokers
+    a second time when the first time was slow, and so is ``cleanup_on_fail``, which would uninstall what holds
+    messages. An install that was interrupted is continued by the next apply.
 
     Args:
         scope: the construct that holds it.
@@ -168,6 +169,6 @@ def _content_hash(folder: Path) -> str:
 
 
 def _yaml(values: Mapping[str, Any]) -> str:
-    """One value a line, in the order given: the difference of two plans is then what was changed."""
+    """One value per line, in the order given, so that the difference of two plans is what was changed."""
     text: str = yaml.safe_dump(terraform.literal(dict(values)), sort_keys=False, width=10_000, allow_unicode=True)
     return text

@@ -1,7 +1,7 @@
-"""Where a platform is delivered: the seam between one declaration and every place that can run it.
+"""Where a platform is delivered: the interface between a declaration and the places that can run it.
 
-A target is one module of its own. It is given a valid declaration, brings its servers into the stack, and hands back
-what the platform needs for the rest: the same for all. A new target changes none of the others.
+Each target is a module of its own. It is given a valid declaration, adds its servers to the stack, and returns what the
+platform needs for the rest, the same for every target. A new target changes none of the others.
 """
 
 from abc import ABC, abstractmethod
@@ -18,26 +18,26 @@ from hikube_kafka.spec.rules import check
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """What a target hands back."""
+    """What a target returns."""
 
     contract: Contract
     """What must be true after the apply."""
     provider: HikubeProvider
     """The block through which the topics are made."""
     servers: Sequence[ITerraformDependable]
-    """What runs the servers: topics wait for it, and go before it."""
+    """What runs the servers: topics are created after it and deleted before it."""
 
 
 class Target(ABC):
     """Where a platform is delivered."""
 
     def check(self, platform: Platform) -> Iterable[Problem]:
-        """Every problem of the declaration at this target; by default what is one everywhere."""
+        """Every problem of the declaration at this target; by default those that are problems everywhere."""
         return check(platform)
 
     @abstractmethod
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
-        """Bring the platform's servers into the stack.
+        """Add the platform's servers to the stack.
 
         Args:
             scope: the platform's construct; the ids ``topics`` and those of the outputs are taken in it.

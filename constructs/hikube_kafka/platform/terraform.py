@@ -9,7 +9,7 @@ Element = TypeVar("Element", bound=TerraformElement)
 
 
 def named(element: Element, name: str) -> Element:
-    """Give the element its name in Terraform: the CDK's own ends in a hash, and drops dots without a word."""
+    """Give the element its name in Terraform: the CDK's own ends in a hash, and silently drops dots."""
     element.override_logical_id(name)
     return element
 

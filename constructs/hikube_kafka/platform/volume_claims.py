@@ -12,7 +12,7 @@ class ClaimTemplate:
     """One claim template of a StatefulSet, exactly as its release has it."""
 
     size: str
-    """What each claim asks for: ``10Gi``. It can grow, never shrink."""
+    """What each claim requests: ``10Gi``. It can grow, never shrink."""
     storage_class: str | None = None
     """None means the cluster's default class."""
 
@@ -20,8 +20,8 @@ class ClaimTemplate:
 class VolumeClaims(HikubeResource):
     """The claims of a StatefulSet, which grow under running pods and are never deleted.
 
-    Whatever has the StatefulSet, a release mostly, must depend on it: a growth deletes the StatefulSet without its
-    pods, and the release makes it anew around them.
+    What creates the StatefulSet, usually a release, must depend on it: growth deletes the StatefulSet without its pods,
+    and the release recreates it around them.
 
     Args:
         scope: the construct that holds it.
@@ -56,5 +56,5 @@ class VolumeClaims(HikubeResource):
 
     @property
     def claims(self) -> Mapping[str, str]:
-        """The claims that are there, each by name with the size it asks for: a reference."""
+        """The existing claims by name, each with the size that it requests: a reference."""
         return self.get_string_map_attribute("claims")

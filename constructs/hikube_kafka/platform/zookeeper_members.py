@@ -8,14 +8,14 @@ from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 
 
 class ZooKeeperMembers(HikubeResource):
-    """The voters of an ensemble: one of them before the release, which takes out, and one after it, which brings in.
+    """The voters of an ensemble: one before the release, where servers leave, and one after it, where servers join.
 
     Args:
         scope: the construct that holds it.
         id: its id within the scope.
         stateful_set: name of the servers' StatefulSet: server 1 is its pod 0.
         servers: those that are to vote, by ``myid``, each as ZooKeeper lists it:
-            ``host:2888:3888:participant;2181``. Their number is odd.
+            ``host:2888:3888:participant;2181``. An odd number.
         secret: name of the Secret whose ``password`` is that of ZooKeeper's user ``super``.
         applied: before or after the release.
         provider: the block whose cluster has them; None means the stack's default.

@@ -16,7 +16,7 @@ class ZooKeeperRelease(HelmRelease):
     Args:
         scope: the construct that holds it.
         id: its id within the scope.
-        platform: the declaration; its ZooKeeper servers are what counts here, and its name leads the release's.
+        platform: the declaration; only its ZooKeeper servers matter here; its name is the first part of the release's.
         layout: where it goes.
         charts: where the chart comes from. None means the installed package.
         patience: how long Helm waits for the servers.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hikube_kafka.spec.topic import Topic
     from hikube_kafka.spec.zookeeper import ZooKeeper
 
-_ROOMS = {
+_MODULES = {
     "contract": ("Contract",),
     "kafka": ("Kafka", "Listener"),
     "targets.kubernetes": (
@@ -53,7 +53,7 @@ _ROOMS = {
     "topic": ("Topic",),
     "zookeeper": ("ZooKeeper",),
 }
-_HOME = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
+_HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "ClaimRetention",

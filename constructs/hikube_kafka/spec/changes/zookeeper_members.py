@@ -28,7 +28,7 @@ class Known:
 
 
 def problems(
-    prior: Mapping[str, Any] | None,  # noqa: ARG001 - every module of this room is asked alike
+    prior: Mapping[str, Any] | None,  # noqa: ARG001 - every module of this package is asked alike
     planned: Mapping[str, Any] | None,
     known: Known | None = None,
 ) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """Kafka's own configuration definitions, and what they say about an entry of a declaration.
 
 The definitions are data, read from Kafka 3.9's jars by ``scripts/definitions/regenerate.py``. No pydantic here: the
-provider imports this room each time it starts.
+provider imports this package each time it starts.
 """
 
 from hikube_kafka.spec.definitions.catalog import broker_definition, broker_definitions, topic_definitions
