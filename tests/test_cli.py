@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from hikube_kafka import __version__
 from hikube_kafka.cli import Exit, app
 from hikube_kafka.ensemble.tools import TOOLS
+from tests.support.ensemble import LivingEnsemble
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def command(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.ensemble
-def test_a_living_ensemble_is_shown(living_ensemble: Any) -> None:
+def test_a_living_ensemble_is_shown(living_ensemble: LivingEnsemble) -> None:
     directory = living_ensemble.declaration.directory
     shown = command("local", "status", "-e", directory)
     assert shown.returncode == Exit.WELL, shown.stdout
@@ -111,7 +112,7 @@ def test_a_living_ensemble_is_shown(living_ensemble: Any) -> None:
 
 
 @pytest.mark.ensemble
-def test_kafkas_own_tools_reach_a_living_ensemble(living_ensemble: Any) -> None:
+def test_kafkas_own_tools_reach_a_living_ensemble(living_ensemble: LivingEnsemble) -> None:
     def tool(*words: object) -> subprocess.CompletedProcess[str]:
         return command("local", "kafka", "-e", living_ensemble.declaration.directory, *words)
 

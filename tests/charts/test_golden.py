@@ -4,7 +4,7 @@ import base64
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -17,9 +17,7 @@ from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.targets.kubernetes import ClientPods, ExternalAccess, Image, KubernetesLayout, Pods, Toleration
 from hikube_kafka.spec.versions import KAFKA_VERSION
 from hikube_kafka.spec.zookeeper import ZooKeeper
-
-if TYPE_CHECKING:
-    from conftest import Manifest, Render
+from tests.support.kubernetes import Manifest, Render
 
 DECLARED = {
     "one_and_one_for_development": (
@@ -72,7 +70,7 @@ DECLARED = {
 }
 
 
-def reviewed(manifest: "Manifest") -> "Manifest":
+def reviewed(manifest: Manifest) -> Manifest:
     """Without what is the same in each, and what is made anew each time."""
     if manifest["kind"] == "ConfigMap":
         kept = {name: text for name, text in manifest["data"].items() if name.endswith((".cfg", "server.properties"))}
@@ -101,7 +99,7 @@ _Readable.add_representer(str, _text)
 
 
 @pytest.mark.parametrize("declared", DECLARED)
-def test_a_declaration_renders_into_what_was_reviewed(declared: str, render: "Render") -> None:
+def test_a_declaration_renders_into_what_was_reviewed(declared: str, render: Render) -> None:
     platform, layout = DECLARED[declared]
     manifests = [
         reviewed(manifest)

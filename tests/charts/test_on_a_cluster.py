@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -18,9 +18,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
-
-if TYPE_CHECKING:
-    from conftest import Helm, Kubectl
+from tests.support.kubernetes import Helm, Kubectl
+from tests.support.load import Load, new_topic
 
 _LOG = logging.getLogger(__name__)
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
@@ -51,7 +50,7 @@ def eventually(condition: Callable[[], None], seconds: float = 120) -> None:
 
 
 @pytest.fixture(scope="module")
-def installed(release: Release, helm: "Helm", namespace: str) -> Iterator[None]:
+def installed(release: Release, helm: Helm, namespace: str) -> Iterator[None]:
     # Both at once: brokers wait for ZooKeeper.
     release("zookeeper", "zookeeper", SMALL, wait=False)
     release("kafka", "kafka", SMALL_BROKER)
@@ -72,7 +71,7 @@ def bootstrap(request: pytest.FixtureRequest, namespace: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def pods(kubectl: "Kubectl", namespace: str) -> Callable[[str], dict[str, dict[str, Any]]]:
+def pods(kubectl: Kubectl, namespace: str) -> Callable[[str], dict[str, dict[str, Any]]]:
     """The pods of a release, by their names."""
 
     def read(release: str) -> dict[str, dict[str, Any]]:
@@ -136,7 +135,7 @@ def test_every_pod_is_ready_under_the_restricted_standard_on_a_node_of_its_own(
 
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("name", ["zookeeper", "kafka"])
-def test_one_pod_may_be_evicted_and_no_second(name: str, kubectl: "Kubectl", namespace: str) -> None:
+def test_one_pod_may_be_evicted_and_no_second(name: str, kubectl: Kubectl, namespace: str) -> None:
     def one_allowed() -> None:
         budget = json.loads(kubectl("-n", namespace, "get", f"pdb/{name}", "-o", "json"))
         assert (budget["status"]["disruptionsAllowed"], budget["status"]["desiredHealthy"]) == (1, 2)
@@ -145,19 +144,19 @@ def test_one_pod_may_be_evicted_and_no_second(name: str, kubectl: "Kubectl", nam
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.yaml")), ids=lambda file: file.stem)
-def test_the_api_server_accepts_what_was_reviewed(file: Path, kubectl: "Kubectl", namespace: str) -> None:
+def test_the_api_server_accepts_what_was_reviewed(file: Path, kubectl: Kubectl, namespace: str) -> None:
     said = kubectl("-n", namespace, "apply", "--dry-run=server", "-f", str(file))
     assert "statefulset.apps/" in said
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_server_is_the_first_process_of_its_container(kubectl: "Kubectl", namespace: str) -> None:
+def test_a_server_is_the_first_process_of_its_container(kubectl: Kubectl, namespace: str) -> None:
     for pod in ("zookeeper-0", "kafka-0"):
         assert "java" in kubectl("-n", namespace, "exec", pod, "--", "cat", "/proc/1/comm")
 
 
 @pytest.fixture
-def taken(kubectl: "Kubectl", namespace: str) -> Callable[[set[str]], dict[str, datetime]]:
+def taken(kubectl: Kubectl, namespace: str) -> Callable[[set[str]], dict[str, datetime]]:
     """When Kubernetes began to stop pods, of those with these uids, by the pods' names, the first one first."""
 
     def read(uids: set[str]) -> dict[str, datetime]:
@@ -177,11 +176,10 @@ def test_a_changed_configuration_takes_one_broker_at_a_time_and_loses_nothing(
     release: Release,
     pods: Callable[[str], dict[str, dict[str, Any]]],
     taken: Callable[[set[str]], dict[str, datetime]],
-    traffic: Any,
 ) -> None:
-    traffic.new_topic(bootstrap, "rolled")
+    new_topic(bootstrap, "rolled")
     before = {name: pod["metadata"]["uid"] for name, pod in pods("kafka").items()}
-    with watched(bootstrap) as looks, traffic.Load(bootstrap, "rolled", 6) as load:
+    with watched(bootstrap) as looks, Load(bootstrap, "rolled", 6) as load:
         release("kafka", "kafka", ZONED)
     assert all(pod["metadata"]["uid"] != before[name] for name, pod in pods("kafka").items())
     assert {frozenset(look.missing) for look in looks} == {frozenset(), *(frozenset({broker}) for broker in range(3))}
@@ -198,7 +196,7 @@ def test_a_changed_configuration_takes_one_broker_at_a_time_and_loses_nothing(
 
 
 def test_a_broker_is_in_the_rack_that_its_node_has_as_its_zone(
-    bootstrap: str, kubectl: "Kubectl", release: Release, pods: Callable[[str], dict[str, dict[str, Any]]]
+    bootstrap: str, kubectl: Kubectl, release: Release, pods: Callable[[str], dict[str, dict[str, Any]]]
 ) -> None:
     release("kafka", "kafka", ZONED)
     nodes = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
@@ -211,10 +209,10 @@ def test_a_broker_is_in_the_rack_that_its_node_has_as_its_zone(
 
 
 def test_a_broker_that_is_told_to_stop_waits_for_another_that_is_behind(
-    bootstrap: str, kubectl: "Kubectl", namespace: str, traffic: Any
+    bootstrap: str, kubectl: Kubectl, namespace: str
 ) -> None:
-    traffic.new_topic(bootstrap, "stopped")
-    with watched(bootstrap) as looks, traffic.Load(bootstrap, "stopped", 6) as load:
+    new_topic(bootstrap, "stopped")
+    with watched(bootstrap) as looks, Load(bootstrap, "stopped", 6) as load:
         kubectl("-n", namespace, "delete", "pod", "kafka-2", "--wait=false")
 
         def second_is_behind() -> None:
@@ -230,7 +228,7 @@ def test_a_broker_that_is_told_to_stop_waits_for_another_that_is_behind(
 
 
 def test_a_single_zookeeper_server_grows_to_three_without_losing_what_it_holds(
-    release: Release, kubectl: "Kubectl", namespace: str
+    release: Release, kubectl: Kubectl, namespace: str
 ) -> None:
     release("grown", "zookeeper", SMALL | {"replicas": 1})
     reach = ReachByPortForward(namespace=namespace, kafka_pods="", zookeeper_pods="grown")

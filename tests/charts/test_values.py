@@ -1,16 +1,14 @@
 """Every value of a chart moves what is rendered; a wrong one is refused with its path."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
 from hikube_kafka.spec.chart_values import KafkaValues, ZooKeeperValues
-
-if TYPE_CHECKING:
-    from conftest import Helm
+from tests.support.kubernetes import Template
 
 OUTSIDE = {"listeners": [{"name": "client", "port": 9092}, {"name": "outside", "port": 9094}]}
 LOAD_BALANCER = {"type": "LoadBalancer", "listener": "outside", "host": "kafka-<ordinal>.example.com"}
@@ -110,7 +108,7 @@ def test_no_value_is_without_its_test(chart: str, model: type[BaseModel]) -> Non
 
 
 @pytest.mark.parametrize(("chart", "path"), [(chart, path) for chart, cases in CASES.items() for path in cases])
-def test_a_value_moves_what_is_rendered(chart: str, path: str, template: "Helm") -> None:
+def test_a_value_moves_what_is_rendered(chart: str, path: str, template: Template) -> None:
     value, expected, others = CASES[chart][path]
     before, after = template(chart, others), template(chart, at(path, value, others))
     assert (before.returncode, after.returncode) == (0, 0), before.stderr + after.stderr
@@ -120,24 +118,24 @@ def test_a_value_moves_what_is_rendered(chart: str, path: str, template: "Helm")
 
 
 @pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
-def test_a_network_policy_can_be_left_out(chart: str, template: "Helm") -> None:
+def test_a_network_policy_can_be_left_out(chart: str, template: Template) -> None:
     ((path, (value, gone, _)),) = GONE.items()
     assert gone in template(chart, {}).stdout
     assert gone not in template(chart, at(path, value, {})).stdout
 
 
-def test_a_single_server_needs_no_node_of_its_own(template: "Helm") -> None:
+def test_a_single_server_needs_no_node_of_its_own(template: Template) -> None:
     for chart in ("zookeeper", "kafka"):
         assert "podAntiAffinity" in template(chart, {"replicas": 2}).stdout
         assert "podAntiAffinity" not in template(chart, {"replicas": 1}).stdout
 
 
-def test_a_membership_secret_of_the_users_own_is_not_made(template: "Helm") -> None:
+def test_a_membership_secret_of_the_users_own_is_not_made(template: Template) -> None:
     assert "kind: Secret" in template("zookeeper", {}).stdout
     assert "kind: Secret" not in template("zookeeper", {"membershipSecret": "own"}).stdout
 
 
-def test_text_survives_the_way_into_a_properties_file(template: "Helm") -> None:
+def test_text_survives_the_way_into_a_properties_file(template: Template) -> None:
     done = template("kafka", {"config": {"a": "one\ntwo", "b": 'C:\\x "quoted"', "c": "<ordinal> & co"}})
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert "a=one\\ntwo" in lines
@@ -163,25 +161,25 @@ def test_text_survives_the_way_into_a_properties_file(template: "Helm") -> None:
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path(
-    chart: str, values: dict[str, Any], path: str, template: "Helm"
+    chart: str, values: dict[str, Any], path: str, template: Template
 ) -> None:
     done = template(chart, values)
     assert done.returncode != 0
     assert path in done.stderr
 
 
-def test_external_access_to_a_listener_that_is_not_there_is_refused(template: "Helm") -> None:
+def test_external_access_to_a_listener_that_is_not_there_is_refused(template: Template) -> None:
     done = template("kafka", {"external": NODE_PORT})
     assert done.returncode != 0
     assert 'external.listener: "outside" is not among the listeners' in done.stderr
 
 
-def test_a_gate_that_outlasts_the_grace_is_refused(template: "Helm") -> None:
+def test_a_gate_that_outlasts_the_grace_is_refused(template: Template) -> None:
     done = template("kafka", {"shutdownGateSeconds": 300})
     assert done.returncode != 0
     assert "shutdownGateSeconds: it must end before terminationGraceSeconds" in done.stderr
 
 
 @pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
-def test_a_containing_chart_may_hand_down_its_globals(chart: str, template: "Helm") -> None:
+def test_a_containing_chart_may_hand_down_its_globals(chart: str, template: Template) -> None:
     assert template(chart, {"global": {"own": 1}}).returncode == 0

@@ -5,9 +5,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.support.terraform import Workspace
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(folder for folder in (ROOT / "examples").iterdir() if folder.is_dir())
@@ -28,7 +29,7 @@ def formatted(text: str) -> str:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example.name))
-def test_an_example_is_valid(example: Path, new_workspace: Callable[[str], Any]) -> None:
+def test_an_example_is_valid(example: Path, new_workspace: Callable[[str], Workspace]) -> None:
     workspace = new_workspace(example.name)
     for file in example.glob("*.tf"):
         shutil.copy(file, workspace.directory)
@@ -38,7 +39,7 @@ def test_an_example_is_valid(example: Path, new_workspace: Callable[[str], Any])
     assert "Warning" not in done.stdout
 
 
-def test_what_is_not_valid_is_found(new_workspace: Callable[[str], Any]) -> None:
+def test_what_is_not_valid_is_found(new_workspace: Callable[[str], Workspace]) -> None:
     workspace = new_workspace("wrong")
     text = (ROOT / "examples" / "topics" / "main.tf").read_text("utf-8")
     (workspace.directory / "main.tf").write_text(text.replace("partitions  ", "partition  "), "utf-8")

@@ -3,9 +3,7 @@
 import dataclasses
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +18,7 @@ from hikube_kafka.ensemble.configuration import (
 )
 from hikube_kafka.ensemble.java import java_command
 from hikube_kafka.spec.versions import KAFKA_VERSION
+from tests.support.ensemble import small_ensemble
 
 AWKWARD = {
     "plain": "value",
@@ -72,10 +71,8 @@ def _text(shown: str) -> str:
     return bytes.fromhex(shown.removeprefix("x")).decode()
 
 
-def test_a_server_s_folder_has_its_file_its_myid_and_no_path_of_the_machine(
-    declare_ensemble: Callable[..., Any], tmp_path: Path
-) -> None:
-    server = declare_ensemble(tmp_path).declaration.zookeeper[1]
+def test_a_server_s_folder_has_its_file_its_myid_and_no_path_of_the_machine(tmp_path: Path) -> None:
+    server = small_ensemble(tmp_path).declaration.zookeeper[1]
 
     write_server(tmp_path, server)
 
@@ -84,8 +81,8 @@ def test_a_server_s_folder_has_its_file_its_myid_and_no_path_of_the_machine(
     assert str(tmp_path) not in (tmp_path / "zoo.cfg").read_text() + (tmp_path / "log4j.properties").read_text()
 
 
-def test_only_what_takes_a_restart_changes_the_digest(declare_ensemble: Callable[..., Any], tmp_path: Path) -> None:
-    declaration = declare_ensemble(tmp_path).declaration
+def test_only_what_takes_a_restart_changes_the_digest(tmp_path: Path) -> None:
+    declaration = small_ensemble(tmp_path).declaration
     broker = declaration.brokers[0]
     known = digest(declaration, broker)
 
@@ -98,8 +95,8 @@ def test_only_what_takes_a_restart_changes_the_digest(declare_ensemble: Callable
     assert digest(dataclasses.replace(declaration, kafka_home="/opt/kafka"), broker) != known
 
 
-def test_a_declaration_comes_back_as_it_was_written(declare_ensemble: Callable[..., Any], tmp_path: Path) -> None:
-    declaration = declare_ensemble(tmp_path).declaration
+def test_a_declaration_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    declaration = small_ensemble(tmp_path).declaration
 
     write_declaration(tmp_path, declaration)
 

@@ -1,19 +1,18 @@
 """What a destroy leaves of an ensemble that does not run. Of one that runs: test_lifecycle.py."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from hikube_kafka.ensemble import destroy, status
 from hikube_kafka.ensemble.configuration import write_declaration
+from tests.support.ensemble import small_ensemble
 
 
-def test_messages_stay_unless_told_otherwise(declare_ensemble: Callable[..., Any], tmp_path: Path) -> None:
+def test_messages_stay_unless_told_otherwise(tmp_path: Path) -> None:
     directory = tmp_path / "ensemble"
     messages = directory / "broker-0" / "data" / "orders-0" / "00000000000000000000.log"
     messages.parent.mkdir(parents=True)
     messages.touch()
-    write_declaration(directory, declare_ensemble(directory).declaration)
+    write_declaration(directory, small_ensemble(directory).declaration)
 
     destroy(directory)
     assert messages.exists()

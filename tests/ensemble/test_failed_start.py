@@ -2,9 +2,8 @@
 
 import dataclasses
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,18 +22,17 @@ from hikube_kafka.ensemble import (
 )
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration
+from tests.support.ensemble import small_ensemble
 
 pytestmark = pytest.mark.ensemble
 
 
 @pytest.fixture
-def declaration(
-    declare_ensemble: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[EnsembleDeclaration]:
+def declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EnsembleDeclaration]:
     """One server of each kind, under the default root."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     directory = default_directory("single")
-    declared: EnsembleDeclaration = declare_ensemble(directory, name="single", brokers=1, servers=1).declaration
+    declared: EnsembleDeclaration = small_ensemble(directory, name="single", brokers=1, servers=1).declaration
     try:
         yield declared
     finally:

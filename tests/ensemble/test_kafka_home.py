@@ -1,23 +1,22 @@
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from hikube_kafka.ensemble import Patience, apply, destroy, jars
 from hikube_kafka.ensemble.conduct import Conduct
+from tests.support.ensemble import small_ensemble
 
 
 @pytest.mark.ensemble
-def test_an_ensemble_runs_from_an_unpacked_distribution(declare_ensemble: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_ensemble_runs_from_an_unpacked_distribution(tmp_path: Path) -> None:
     cached = jars.provide(None, Conduct(progress=print, cancelled=lambda: False, patience=Patience()))
     home = tmp_path / "kafka_2.13-3.9.2"
     (home / "libs").mkdir(parents=True)
     for jar in cached.glob("*.jar"):
         (home / "libs" / jar.name).symlink_to(jar)
-    small = declare_ensemble(tmp_path / "servers", brokers=1, servers=1)
+    small = small_ensemble(tmp_path / "servers", brokers=1, servers=1)
     declaration = dataclasses.replace(small.declaration, kafka_home=str(home))
     try:
         seen = apply(declaration)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from hikube_kafka.ensemble import (
 )
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
+from tests.support.ensemble import small_ensemble
+from tests.support.load import Load, new_topic, read_all
 
 pytestmark = pytest.mark.ensemble
 
@@ -34,27 +36,23 @@ PARTITIONS = 6
 class Subject:
     """The ensemble under test, and how to declare it otherwise."""
 
-    def __init__(self, declare: Callable[..., Any], directory: Path) -> None:
-        first = declare(directory)
-        self._declare = declare
+    def __init__(self, directory: Path) -> None:
+        first = small_ensemble(directory)
         self._directory = directory
         self.layout = first.layout
-        self.bootstrap: str = first.bootstrap
-        self.declaration: EnsembleDeclaration = first.declaration
+        self.bootstrap = first.bootstrap
+        self.declaration = first.declaration
 
     def declared(self, **otherwise: Any) -> EnsembleDeclaration:
-        declaration: EnsembleDeclaration = self._declare(
-            self._directory, **{"layout": self.layout, **otherwise}
-        ).declaration
-        return declaration
+        return small_ensemble(self._directory, layout=self.layout, **otherwise).declaration
 
     def pids(self) -> dict[str, int | None]:
         return {server.name: server.pid for server in observe(self.declaration).servers}
 
 
 @pytest.fixture(scope="module")
-def module_subject(declare_ensemble: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
-    subject = Subject(declare_ensemble, tmp_path_factory.mktemp("lifecycle") / "ensemble")
+def module_subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    subject = Subject(tmp_path_factory.mktemp("lifecycle") / "ensemble")
     try:
         yield subject
     finally:
@@ -69,9 +67,9 @@ def subject(module_subject: Subject) -> Subject:
 
 
 @pytest.fixture
-def topic(subject: Subject, traffic: Any, request: pytest.FixtureRequest) -> Iterator[str]:
+def topic(subject: Subject, request: pytest.FixtureRequest) -> Iterator[str]:
     name = f"t{abs(hash(request.node.name))}"
-    traffic.new_topic(subject.bootstrap, name, partitions=PARTITIONS)
+    new_topic(subject.bootstrap, name, partitions=PARTITIONS)
     yield name
     apply(subject.declaration)  # a topic cannot be deleted from a broker that does not run
     admin = AdminClient({"bootstrap.servers": subject.bootstrap, "log_level": 0})
@@ -101,11 +99,12 @@ def test_applying_what_runs_already_restarts_nothing(subject: Subject) -> None:
 
 
 def test_killed_servers_are_named_and_healed_and_no_acknowledged_message_is_lost(
-    subject: Subject, topic: str, traffic: Any
+    subject: Subject,
+    topic: str,
 ) -> None:
     leader = next(server.name for server in observe(subject.declaration).servers if server.detail == "leader")
     before = subject.pids()
-    with traffic.Load(subject.bootstrap, topic, PARTITIONS) as load:
+    with Load(subject.bootstrap, topic, PARTITIONS) as load:
         kill(subject, "broker-1", leader)
         assert states(observe(subject.declaration)).items() >= {"broker-1": "stopped", leader: "stopped"}.items()
         assert apply(subject.declaration).is_healthy
@@ -116,13 +115,14 @@ def test_killed_servers_are_named_and_healed_and_no_acknowledged_message_is_lost
 
 
 def test_a_changed_configuration_rolls_one_at_a_time_with_the_controller_last_and_loses_nothing(
-    subject: Subject, topic: str, traffic: Any
+    subject: Subject,
+    topic: str,
 ) -> None:
     planned = subject.declared(config={"log.cleaner.threads": 2}, zookeeper_config={"maxClientCnxns": 100})
     assert set(states(observe(planned)).values()) == {"configuration differs"}
     roles = {server.detail: server.name for server in observe(subject.declaration).servers}
     told: list[str] = []
-    with traffic.Load(subject.bootstrap, topic, PARTITIONS) as load:
+    with Load(subject.bootstrap, topic, PARTITIONS) as load:
         seen = apply(planned, progress=told.append)
 
     assert seen.is_healthy
@@ -153,8 +153,8 @@ def test_a_file_changed_by_hand_is_drift_and_is_put_right(subject: Subject) -> N
     assert "log.retention.hours" not in file.read_text("latin-1")
 
 
-def test_after_a_reboot_everything_is_started_again_with_its_data(subject: Subject, topic: str, traffic: Any) -> None:
-    with traffic.Load(subject.bootstrap, topic, PARTITIONS) as load:
+def test_after_a_reboot_everything_is_started_again_with_its_data(subject: Subject, topic: str) -> None:
+    with Load(subject.bootstrap, topic, PARTITIONS) as load:
         load.wait_for(500)
     cluster = observe(subject.declaration).cluster_id
     kill(subject, *(server.name for server in subject.declaration.servers))
@@ -211,15 +211,13 @@ def test_another_set_of_zookeeper_servers_is_refused(subject: Subject) -> None:
     assert subject.pids() == before
 
 
-def test_other_ports_are_taken_in_with_the_data(
-    subject: Subject, topic: str, traffic: Any, declare_ensemble: Callable[..., Any]
-) -> None:
-    with traffic.Load(subject.bootstrap, topic, PARTITIONS) as load:
+def test_other_ports_are_taken_in_with_the_data(subject: Subject, topic: str) -> None:
+    with Load(subject.bootstrap, topic, PARTITIONS) as load:
         load.wait_for(100)
-    moved = declare_ensemble(Path(subject.declaration.directory))
+    moved = small_ensemble(Path(subject.declaration.directory))
 
     assert apply(moved.declaration).is_healthy
-    values = traffic.read_all(moved.bootstrap, topic, PARTITIONS)
+    values = read_all(moved.bootstrap, topic, PARTITIONS)
     assert set(load.acknowledged) <= set(values)
 
     assert apply(subject.declaration).is_healthy

@@ -3,9 +3,7 @@
 import dataclasses
 import socket
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -15,6 +13,7 @@ from hikube_kafka.ensemble.configuration import write_declaration
 from hikube_kafka.ensemble.java import heap_bytes
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration
+from tests.support.ensemble import small_ensemble
 
 
 @pytest.fixture
@@ -40,9 +39,9 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def declaration(declare_ensemble: Callable[..., Any], directory: Path, jars_folder: Path) -> EnsembleDeclaration:
+def declaration(directory: Path, jars_folder: Path) -> EnsembleDeclaration:
     assert jars_folder.is_dir()
-    declared: EnsembleDeclaration = declare_ensemble(directory).declaration
+    declared: EnsembleDeclaration = small_ensemble(directory).declaration
     return declared
 
 

@@ -1,22 +1,21 @@
 """The command line of one of Kafka's own tools, and what keeps it from being run."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hikube_kafka.ensemble import EnsembleError
 from hikube_kafka.ensemble.configuration import write_declaration
 from hikube_kafka.ensemble.tools import TOOLS, command
+from tests.support.ensemble import small_ensemble
 
 
 @pytest.fixture
-def directory(declare_ensemble: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HIKUBE_KAFKA_JARS", "/opt/kafka/libs")
     directory = tmp_path / "ensemble"
     directory.mkdir()
-    write_declaration(directory, declare_ensemble(directory, brokers=2).declaration)
+    write_declaration(directory, small_ensemble(directory, brokers=2).declaration)
     return directory
 
 

@@ -7,7 +7,7 @@ kept from answering at the right moment. Real ones: test_lifecycle.py, test_fail
 import dataclasses
 import fcntl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +31,7 @@ from hikube_kafka.ensemble.living import Picture
 from hikube_kafka.ensemble.processes import running_servers, start
 from hikube_kafka.probe.observation import Metadata, Partition
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
+from tests.support.ensemble import small_ensemble
 
 SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=0.5, stop=20)
 IDLE = "import signal; signal.pause()"
@@ -105,8 +106,8 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def declaration(declare_ensemble: Callable[..., Any], directory: Path) -> EnsembleDeclaration:
-    declared: EnsembleDeclaration = declare_ensemble(directory, brokers=2, servers=1).declaration
+def declaration(directory: Path) -> EnsembleDeclaration:
+    declared: EnsembleDeclaration = small_ensemble(directory, brokers=2, servers=1).declaration
     return declared
 
 

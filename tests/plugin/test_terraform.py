@@ -2,16 +2,16 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
+from tests.support.terraform import Terraform
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.terraform
 
@@ -20,54 +20,32 @@ ADDRESS = "terraform.local/test/toy"
 SECRET = "hunter2"
 
 
-class Workspace:
+class Workspace(Terraform):
     """A directory with a configuration, a mirror that holds the toy provider, and a home of its own."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory / "configuration"
-        self.pages = directory / "pages"
-        home, mirror = directory / "home", directory / "mirror"
+    def __init__(self, folder: Path) -> None:
+        self.pages = folder / "pages"
+        mirror = folder / "mirror"
         platform = json.loads(subprocess.run(["terraform", "version", "-json"], capture_output=True, check=True).stdout)
         plugin = mirror / ADDRESS / "1.0.0" / platform["platform"] / "terraform-provider-toy_v1.0.0"
-        for each in (self.directory, self.pages, home, plugin.parent):
+        for each in (folder / "configuration", self.pages, plugin.parent):
             each.mkdir(parents=True)
         plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{TOY}"\n')
         plugin.chmod(0o755)
-        cli = home / "terraform.rc"
-        cli.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "TF_CLI_CONFIG_FILE": str(cli),
-            "TF_IN_AUTOMATION": "1",
-            "CHECKPOINT_DISABLE": "1",
-            "TOY_DIRECTORY": str(self.pages),
-        }
+        super().__init__(folder / "configuration", folder / "home", mirror)
+        self.environment["TOY_DIRECTORY"] = str(self.pages)
 
     def write(self, configuration: str) -> None:
         requirements = f'terraform {{\n  required_providers {{\n    toy = {{ source = "{ADDRESS}" }}\n  }}\n}}\n'
         (self.directory / "main.tf").write_text(requirements + configuration)
 
-    def run(self, *command: str, exit_code: int = 0) -> str:
-        ended = subprocess.run(
-            ["terraform", *command, "-no-color"],
-            cwd=self.directory,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        shown = ended.stdout + ended.stderr
-        assert ended.returncode == exit_code, shown
-        return " ".join(shown.replace("\u2502", " ").split())
-
-    def apply(self, configuration: str, exit_code: int = 0) -> str:
+    def declare(self, configuration: str, code: int = 0) -> str:
+        """Apply this configuration; it must end with this code."""
         self.write(configuration)
-        return self.run("apply", "-auto-approve", "-input=false", exit_code=exit_code)
+        return self.expect("apply", "-auto-approve", "-input=false", code=code)
 
     def assert_nothing_to_do(self) -> None:
-        self.run("plan", "-detailed-exitcode", "-input=false", exit_code=0)
+        assert self.plan() == "empty"
 
     def state(self) -> dict[str, Any]:
         """The recorded instance of each page, by its name in the configuration."""
@@ -78,17 +56,10 @@ class Workspace:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    if not shutil.which("terraform"):
-        pytest.fail("terraform is not on the PATH: install it, or deselect these tests with -m 'not terraform'")
     workspace = Workspace(tmp_path)
     workspace.write("")
-    workspace.run("init")
+    workspace.expect("init")
     return workspace
-
-
-@retry(retry=retry_if_result(lambda held: not held), stop=stop_after_delay(60), wait=wait_fixed(0.02))
-def become(condition: Callable[[], bool]) -> bool:
-    return condition()
 
 
 FULL = """
@@ -104,7 +75,7 @@ resource "toy_page" "full" {
 
 
 def test_a_page_is_created_read_and_needs_no_further_change(workspace: Workspace) -> None:
-    workspace.apply(FULL)
+    workspace.declare(FULL)
     page = workspace.state()["full"]["attributes"]
     assert (page["id"], page["lines"], page["ratio"]) == ("page-full", 10, 0.1)
     assert page["notes"] == [{"text": "one", "number": 1}, {"text": "two", "number": 2}]
@@ -113,16 +84,16 @@ def test_a_page_is_created_read_and_needs_no_further_change(workspace: Workspace
 
 
 def test_a_change_is_made_in_place(workspace: Workspace) -> None:
-    workspace.apply('resource "toy_page" "a" {\n  name = "a"\n}')
-    shown = workspace.apply('resource "toy_page" "a" {\n  name = "a"\n  lines = 20\n}')
+    workspace.declare('resource "toy_page" "a" {\n  name = "a"\n}')
+    shown = workspace.declare('resource "toy_page" "a" {\n  name = "a"\n  lines = 20\n}')
     assert "0 added, 1 changed, 0 destroyed" in shown
     assert workspace.state()["a"]["attributes"]["lines"] == 20
     workspace.assert_nothing_to_do()
 
 
 def test_a_change_that_cannot_be_made_in_place_replaces(workspace: Workspace) -> None:
-    workspace.apply('resource "toy_page" "a" {\n  name = "a"\n}')
-    shown = workspace.apply('resource "toy_page" "a" {\n  name = "b"\n}')
+    workspace.declare('resource "toy_page" "a" {\n  name = "a"\n}')
+    shown = workspace.declare('resource "toy_page" "a" {\n  name = "b"\n}')
     assert "forces replacement" in shown
     assert "1 added, 0 changed, 1 destroyed" in shown
     assert [file.name for file in workspace.pages.iterdir()] == ["b.json"]
@@ -130,7 +101,7 @@ def test_a_change_that_cannot_be_made_in_place_replaces(workspace: Workspace) ->
 
 
 def test_a_value_that_another_resource_tells_at_apply_is_unknown_at_plan(workspace: Workspace) -> None:
-    workspace.apply(
+    workspace.declare(
         'resource "terraform_data" "x" {}\n'
         'resource "toy_page" "a" {\n  name = "page"\n  labels = { x = "id-${terraform_data.x.id}" }\n}\n'
     )
@@ -139,7 +110,7 @@ def test_a_value_that_another_resource_tells_at_apply_is_unknown_at_plan(workspa
 
 
 def test_unknown_settings_do_not_stop_a_plan(workspace: Workspace) -> None:
-    workspace.apply(
+    workspace.declare(
         'resource "terraform_data" "x" {}\nprovider "toy" {\n  token = terraform_data.x.id\n}\n'
         'resource "toy_page" "a" {\n  name = "a"\n}\n'
     )
@@ -147,62 +118,60 @@ def test_unknown_settings_do_not_stop_a_plan(workspace: Workspace) -> None:
 
 
 def test_refused_settings_are_shown_with_their_line(workspace: Workspace) -> None:
-    shown = workspace.apply(
-        'provider "toy" {\n  token = ""\n}\nresource "toy_page" "a" {\n  name = "a"\n}\n', exit_code=1
-    )
+    shown = workspace.declare('provider "toy" {\n  token = ""\n}\nresource "toy_page" "a" {\n  name = "a"\n}\n', code=1)
     assert "The token is empty" in shown
     assert 'token = ""' in shown
 
 
 def test_a_page_that_vanished_is_planned_anew(workspace: Workspace) -> None:
-    workspace.apply('resource "toy_page" "a" {\n  name = "a"\n}')
+    workspace.declare('resource "toy_page" "a" {\n  name = "a"\n}')
     (workspace.pages / "a.json").unlink()
-    workspace.run("plan", "-detailed-exitcode", exit_code=2)
-    assert "1 added" in workspace.apply('resource "toy_page" "a" {\n  name = "a"\n}')
+    workspace.expect("plan", "-detailed-exitcode", code=2)
+    assert "1 added" in workspace.declare('resource "toy_page" "a" {\n  name = "a"\n}')
     assert (workspace.pages / "a.json").exists()
 
 
 def test_a_change_made_elsewhere_shows_as_drift(workspace: Workspace) -> None:
-    workspace.apply('resource "toy_page" "a" {\n  name = "a"\n  lines = 1\n}')
+    workspace.declare('resource "toy_page" "a" {\n  name = "a"\n  lines = 1\n}')
     file = workspace.pages / "a.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"lines": 99}))
-    shown = workspace.run("plan", "-detailed-exitcode", exit_code=2)
+    shown = workspace.expect("plan", "-detailed-exitcode", code=2)
     assert "99 -> 1" in shown
 
 
 def test_a_refused_destroy_is_refused_at_plan_and_names_the_line(workspace: Workspace) -> None:
-    workspace.apply('resource "toy_page" "a" {\n  name = "a"\n  protected = true\n}')
+    workspace.declare('resource "toy_page" "a" {\n  name = "a"\n  protected = true\n}')
     for command in (("plan", "-destroy"), ("destroy", "-auto-approve")):
-        assert "The page is protected" in workspace.run(*command, exit_code=1)
-    assert "The page is protected" in workspace.apply("", exit_code=1)
-    renamed = workspace.apply('resource "toy_page" "a" {\n  name = "b"\n  protected = true\n}', exit_code=1)
+        assert "The page is protected" in workspace.expect(*command, code=1)
+    assert "The page is protected" in workspace.declare("", code=1)
+    renamed = workspace.declare('resource "toy_page" "a" {\n  name = "b"\n  protected = true\n}', code=1)
     assert "The page is protected" in renamed
     assert (workspace.pages / "a.json").exists()
 
 
 def test_a_destroy_leaves_nothing(workspace: Workspace) -> None:
-    workspace.apply('resource "toy_page" "a" {\n  name = "a"\n}')
-    workspace.run("destroy", "-auto-approve")
+    workspace.declare('resource "toy_page" "a" {\n  name = "a"\n}')
+    workspace.expect("destroy", "-auto-approve")
     assert workspace.state() == {}
     assert list(workspace.pages.iterdir()) == []
 
 
 def test_an_import_takes_over_what_exists(workspace: Workspace) -> None:
-    workspace.apply('resource "toy_page" "a" {\n  name = "a"\n}')
-    workspace.run("state", "rm", "toy_page.a")
-    workspace.run("import", "toy_page.a", "a")
+    workspace.declare('resource "toy_page" "a" {\n  name = "a"\n}')
+    workspace.expect("state", "rm", "toy_page.a")
+    workspace.expect("import", "toy_page.a", "a")
     assert workspace.state()["a"]["attributes"]["id"] == "page-a"
     workspace.assert_nothing_to_do()
 
 
 def test_importing_what_does_not_exist_fails(workspace: Workspace) -> None:
     workspace.write('resource "toy_page" "a" {\n  name = "a"\n}')
-    assert "non-existent" in workspace.run("import", "toy_page.a", "nothing", exit_code=1)
+    assert "non-existent" in workspace.expect("import", "toy_page.a", "nothing", code=1)
 
 
 def test_the_log_tells_what_was_done_and_no_value(workspace: Workspace) -> None:
     workspace.environment["TF_LOG_PROVIDER"] = "debug"
-    shown = workspace.apply(f'resource "toy_page" "a" {{\n  name = "a"\n  secret = "{SECRET}"\n}}')
+    shown = workspace.declare(f'resource "toy_page" "a" {{\n  name = "a"\n  secret = "{SECRET}"\n}}')
     assert "[DEBUG] provider.terraform-provider-toy_v1.0.0: answered" in shown
     assert 'call="ApplyResourceChange for toy_page"' in shown
     assert SECRET not in shown
@@ -210,21 +179,21 @@ def test_the_log_tells_what_was_done_and_no_value(workspace: Workspace) -> None:
 
 def test_a_data_source_is_read(workspace: Workspace) -> None:
     (workspace.pages / "found.json").write_text("{}")
-    workspace.apply('data "toy_pages" "all" {}\noutput "names" {\n  value = data.toy_pages.all.names\n}\n')
-    assert json.loads(workspace.run("output", "-json", "names")) == ["found"]
+    workspace.declare('data "toy_pages" "all" {}\noutput "names" {\n  value = data.toy_pages.all.names\n}\n')
+    assert json.loads(workspace.expect("output", "-json", "names")) == ["found"]
 
 
 def test_what_a_failed_creation_made_is_recorded_as_tainted(workspace: Workspace) -> None:
-    shown = workspace.apply('resource "toy_page" "a" {\n  name = "a"\n  fails = "refusal"\n}', exit_code=1)
+    shown = workspace.declare('resource "toy_page" "a" {\n  name = "a"\n  fails = "refusal"\n}', code=1)
     assert "The ink ran out" in shown
     assert workspace.state()["a"]["status"] == "tainted"
-    assert "1 added, 0 changed, 1 destroyed" in workspace.apply('resource "toy_page" "a" {\n  name = "a"\n}')
+    assert "1 added, 0 changed, 1 destroyed" in workspace.declare('resource "toy_page" "a" {\n  name = "a"\n}')
 
 
 def test_a_failed_change_keeps_the_page_in_the_state(workspace: Workspace) -> None:
-    workspace.apply('resource "toy_page" "a" {\n  name = "a"\n}')
+    workspace.declare('resource "toy_page" "a" {\n  name = "a"\n}')
     failing = f'resource "toy_page" "a" {{\n  name = "a"\n  fails = "exception"\n  secret = "{SECRET}"\n}}'
-    shown = workspace.apply(failing, exit_code=1)
+    shown = workspace.declare(failing, code=1)
     assert "LookupError" in shown
     assert "bug in the provider" in shown
     assert SECRET not in shown
@@ -245,9 +214,9 @@ def test_an_interrupted_apply_records_what_it_made(workspace: Workspace) -> None
         text=True,
         process_group=0,
     )
-    become(lambda: all((workspace.pages / f"{name}.held").exists() for name in ("a", "b")))
+    until(lambda: all((workspace.pages / f"{name}.held").exists() for name in ("a", "b")), "both pages are held")
     os.killpg(apply.pid, signal.SIGINT)
-    become((workspace.pages / "stopped").exists)
+    until((workspace.pages / "stopped").exists, "the provider is told to stop")
     for name in ("a", "b"):
         (workspace.pages / f"{name}.hold").unlink()
     shown, _ = apply.communicate(timeout=120)
@@ -259,6 +228,6 @@ def test_an_interrupted_apply_records_what_it_made(workspace: Workspace) -> None
 
 
 def test_many_pages_pass_many_at_once(workspace: Workspace) -> None:
-    shown = workspace.apply('resource "toy_page" "many" {\n  count = 100\n  name = "page-${count.index}"\n}')
+    shown = workspace.declare('resource "toy_page" "many" {\n  count = 100\n  name = "page-${count.index}"\n}')
     assert "100 added" in shown
     workspace.assert_nothing_to_do()

@@ -16,12 +16,13 @@ from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import KafkaRegistry, Metadata, ServerStatus, Unreadable, VotingView
 from hikube_kafka.probe.zookeeper import exchange_writes, observe_zookeeper
 from hikube_kafka.spec.contract import Contract
+from tests.support.ensemble import LivingEnsemble
 
 pytestmark = pytest.mark.ensemble
 
 
 @pytest.fixture(scope="module")
-def promised(living_ensemble: Any) -> Contract:
+def promised(living_ensemble: LivingEnsemble) -> Contract:
     contract: Contract = living_ensemble.layout.contract(living_ensemble.platform)
     return contract
 
@@ -124,7 +125,9 @@ def test_an_address_that_is_not_advertised_belongs_to_no_broker(promised: Contra
     assert f"no broker advertises localhost:{port}" in broker.settings.reason
 
 
-def test_a_frozen_broker_is_unreadable_and_the_others_are_not(promised: Contract, living_ensemble: Any) -> None:
+def test_a_frozen_broker_is_unreadable_and_the_others_are_not(
+    promised: Contract, living_ensemble: LivingEnsemble
+) -> None:
     with frozen(living_ensemble, "broker-1"):
         seen = observe(promised, timeout=5).kafka
 
@@ -134,7 +137,7 @@ def test_a_frozen_broker_is_unreadable_and_the_others_are_not(promised: Contract
 
 
 def test_a_frozen_zookeeper_server_is_unreadable_and_the_others_are_not(
-    promised: Contract, living_ensemble: Any
+    promised: Contract, living_ensemble: LivingEnsemble
 ) -> None:
     servers = observe_zookeeper(addresses(promised)).servers
     follower = next(

@@ -2,14 +2,12 @@
 
 import base64
 import hashlib
-import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import pytest
 from kazoo.client import KazooClient
@@ -19,6 +17,8 @@ from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.provider.membership import Ensemble, Membership, look
 from hikube_kafka.spec.targets.local import LocalLayout
+from tests.support.ensemble import small_ensemble
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
 
@@ -85,19 +85,21 @@ class Servers:
         return {server: self.members[server] for server in servers}
 
     def until(self, holds: Callable[[Membership], bool]) -> Membership:
-        deadline = time.monotonic() + 90
-        while not holds(seen := self.look()):
-            assert time.monotonic() < deadline, seen
-            time.sleep(0.2)
-        return seen
+        seen: list[Membership] = []
+
+        def asked() -> Membership | None:
+            seen.append(self.look())
+            return seen[-1] if holds(seen[-1]) else None
+
+        found = until(asked, lambda: f"the membership is another: {seen[-1]}", 90, every=0.2)
+        assert found is not None
+        return found
 
 
 @pytest.fixture
-def servers(tmp_path: Path, declare_ensemble: Callable[..., Any]) -> Iterator[Servers]:
+def servers(tmp_path: Path) -> Iterator[Servers]:
     """Three servers that serve; two more may come."""
-    if not shutil.which("java"):
-        pytest.skip("java is not on PATH")
-    servers = Servers(tmp_path, declare_ensemble(tmp_path).layout)
+    servers = Servers(tmp_path, small_ensemble(tmp_path).layout)
     try:
         servers.start(1, 2, 3)
         servers.until(lambda seen: seen.is_settled(frozenset({1, 2, 3})))
@@ -117,8 +119,7 @@ class Writer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        while not self.acknowledged:
-            time.sleep(0.01)
+        until(lambda: self.acknowledged, "ZooKeeper acknowledges a write")
         return self
 
     def __exit__(

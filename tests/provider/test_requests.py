@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,7 @@ from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster, NewTopic
+from tests.support.ensemble import small_ensemble
 
 pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
 
@@ -55,9 +56,9 @@ class Counted:
 
 
 @pytest.fixture(scope="module")
-def bootstrap(declare_ensemble: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker with a thousand topics."""
-    living = declare_ensemble(tmp_path_factory.mktemp("thousand"), servers=1, brokers=1)
+    living = small_ensemble(tmp_path_factory.mktemp("thousand"), servers=1, brokers=1)
     try:
         apply(living.declaration)
         cluster = KafkaCluster(Settings(bootstrap_servers=living.bootstrap), threading.Event())

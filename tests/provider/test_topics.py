@@ -23,6 +23,7 @@ from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout, NewTopic
 from hikube_kafka.waiting import Stopped
+from tests.support.ensemble import LivingEnsemble
 
 Answer = Layout | Exception
 
@@ -563,7 +564,7 @@ def test_a_plan_that_may_not_look_says_so_and_one_before_the_cluster_exists_is_s
 
 
 @pytest.fixture
-def real(living_ensemble: Any) -> Iterator[tuple[TopicResource, str]]:
+def real(living_ensemble: LivingEnsemble) -> Iterator[tuple[TopicResource, str]]:
     """Topics of a living cluster, and one that was made there."""
     session = Session()
     session.configure(Settings(bootstrap_servers=living_ensemble.bootstrap))

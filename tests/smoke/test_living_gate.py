@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,24 +19,26 @@ from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.gate import run
 from hikube_kafka.smoke.report import ExitCode, Report
 from hikube_kafka.spec.contract import Contract, TopicExpected
+from tests.support.ensemble import LivingEnsemble
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.ensemble
 
 
 @pytest.fixture(scope="module")
-def promised(living_ensemble: Any) -> Contract:
+def promised(living_ensemble: LivingEnsemble) -> Contract:
     """The contract of the shared ensemble."""
     contract: Contract = living_ensemble.layout.contract(living_ensemble.platform)
     return contract
 
 
 @pytest.fixture(scope="module")
-def admin(living_ensemble: Any) -> AdminClient:
+def admin(living_ensemble: LivingEnsemble) -> AdminClient:
     return AdminClient({"bootstrap.servers": living_ensemble.bootstrap})
 
 
 @pytest.fixture
-def healed(living_ensemble: Any) -> Iterator[None]:
+def healed(living_ensemble: LivingEnsemble) -> Iterator[None]:
     """Leave the shared ensemble as it was found."""
     yield
     apply(living_ensemble.declaration)
@@ -72,10 +73,11 @@ def kill(living: Any, name: str) -> None:
 
 def canaries_are(wanted: list[str], admin: AdminClient) -> None:
     """These canary topics are left: the broker that is asked may hear of a deletion a moment later."""
-    deadline = time.monotonic() + 30
-    while (left := [name for name in admin.list_topics(timeout=10).topics if name.startswith(PREFIX)]) != wanted:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
+
+    def left() -> list[str]:
+        return [name for name in admin.list_topics(timeout=10).topics if name.startswith(PREFIX)]
+
+    until(lambda: left() == wanted, lambda: f"the canaries {wanted} are left: {left()}", 30)
 
 
 def test_a_healthy_ensemble_passes_every_check(declared: Contract) -> None:
@@ -157,7 +159,7 @@ def test_a_setting_that_is_not_in_force_is_named_on_every_broker(promised: Contr
 
 
 @pytest.mark.usefixtures("healed")
-def test_a_killed_broker_is_named_and_no_other(declared: Contract, living_ensemble: Any) -> None:
+def test_a_killed_broker_is_named_and_no_other(declared: Contract, living_ensemble: LivingEnsemble) -> None:
     kill(living_ensemble, "broker-1")
 
     report = run(declared, patience=0, canary=False)
@@ -171,7 +173,9 @@ def test_a_killed_broker_is_named_and_no_other(declared: Contract, living_ensemb
 
 
 @pytest.mark.usefixtures("healed")
-def test_a_killed_zookeeper_leader_is_named_and_its_successor_found(promised: Contract, living_ensemble: Any) -> None:
+def test_a_killed_zookeeper_leader_is_named_and_its_successor_found(
+    promised: Contract, living_ensemble: LivingEnsemble
+) -> None:
     addresses = {server.address: server.id for server in promised.zookeeper.servers}
     leader = next(
         addresses[server.address]

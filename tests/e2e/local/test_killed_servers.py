@@ -2,20 +2,19 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pytest
 
 from hikube_kafka import ensemble
-
-if TYPE_CHECKING:
-    from conftest import Delivery
+from tests.support.delivery import LocalDelivery
+from tests.support.load import Load
 
 pytestmark = [pytest.mark.ensemble, pytest.mark.terraform, pytest.mark.timeout(600)]
 
 
-def kill(delivery: "Delivery", name: str) -> None:
+def kill(delivery: LocalDelivery, name: str) -> None:
     seen = ensemble.status(delivery.directory)
     assert seen is not None
     process = psutil.Process(next(server.pid for server in seen.servers if server.name == name))
@@ -35,52 +34,52 @@ def named(report: dict[str, Any], check: str, kind: str) -> set[int]:
     return {int(number) for number in re.findall(rf"{kind} (\d+)", "\n".join(finding["seen"]))}
 
 
-def test_killed_servers_are_named_healed_and_lose_nothing(deliver: "Delivery", traffic: Any) -> None:
-    deliver.apply()
-    healthy = deliver.smoke(expected=0)
-    with traffic.Load(deliver.bootstrap, "orders", 6) as load:
+def test_killed_servers_are_named_healed_and_lose_nothing(delivery: LocalDelivery) -> None:
+    delivery.apply()
+    healthy = delivery.smoke(expected=0)
+    with Load(delivery.bootstrap, "orders", 6) as load:
         chosen = leader(healthy)
-        kill(deliver, "broker-1")
-        kill(deliver, f"zookeeper-{chosen}")
+        kill(delivery, "broker-1")
+        kill(delivery, f"zookeeper-{chosen}")
 
-        broken = deliver.smoke(expected=1, patience=2)
+        broken = delivery.smoke(expected=1, patience=2)
         assert named(broken, "zookeeper-servers-answer", "server") == {chosen}
         assert named(broken, "brokers-answer", "broker") == {1}
 
         load.wait_for(100)
-        plan = deliver.terraform("plan", "-input=false")
+        plan = delivery.terraform.plan()
         assert '"broker-1"' in plan
         assert f'"zookeeper-{chosen}"' in plan
-        deliver.apply()
-        assert deliver.plan_code() == 0
+        delivery.apply()
+        assert delivery.terraform.plan() == "empty"
         load.wait_for(100)
-    deliver.smoke(expected=0)
+    delivery.smoke(expected=0)
 
     assert load.lost_and_duplicated() == (set(), set())
 
 
-def test_an_ensemble_that_is_down_altogether_is_seen_planned_and_healed(deliver: "Delivery", traffic: Any) -> None:
-    deliver.apply()
-    with traffic.Load(deliver.bootstrap, "orders", 6) as load:
+def test_an_ensemble_that_is_down_altogether_is_seen_planned_and_healed(delivery: LocalDelivery) -> None:
+    delivery.apply()
+    with Load(delivery.bootstrap, "orders", 6) as load:
         pass
     for name in [f"broker-{broker}" for broker in range(3)] + [f"zookeeper-{server}" for server in (1, 2, 3)]:
-        kill(deliver, name)
+        kill(delivery, name)
 
-    report = deliver.smoke(expected=2, patience=1)
+    report = delivery.smoke(expected=2, patience=1)
     assert all(each["status"] != "passed" for each in report["findings"])
-    assert deliver.plan_code() == 2
-    deliver.apply()
-    assert deliver.plan_code() == 0
-    deliver.smoke(expected=0)
+    assert delivery.terraform.plan() != "empty"
+    delivery.apply()
+    assert delivery.terraform.plan() == "empty"
+    delivery.smoke(expected=0)
     assert load.lost_and_duplicated() == (set(), set())
 
 
-def test_a_destroyed_platform_leaves_no_process_and_no_data(deliver: "Delivery") -> None:
-    deliver.apply()
-    assert len(mentioning(deliver.directory)) == 6
-    deliver.terraform("destroy", "-auto-approve", "-input=false")
-    assert mentioning(deliver.directory) == []
-    assert not deliver.directory.exists()
+def test_a_destroyed_platform_leaves_no_process_and_no_data(delivery: LocalDelivery) -> None:
+    delivery.apply()
+    assert len(mentioning(delivery.directory)) == 6
+    delivery.terraform.expect("destroy", "-auto-approve", "-input=false")
+    assert mentioning(delivery.directory) == []
+    assert not delivery.directory.exists()
 
 
 def mentioning(directory: Path) -> list[str]:

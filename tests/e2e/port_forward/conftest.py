@@ -1,9 +1,6 @@
 """Three ZooKeeper servers and three brokers in a namespace that lives as long as these tests."""
 
 import json
-import os
-import shutil
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,40 +19,24 @@ from hikube_kafka.spec.contract import (
     ZooKeeperServerExpected,
 )
 from hikube_kafka.spec.quantities import Quantity
-
-Kubectl = Callable[..., str]
+from tests.support.kubernetes import Kubectl, new_namespace
+from tests.support.kubernetes import kubectl as run_kubectl
 
 
 @pytest.fixture(scope="session")
 def kubectl() -> Kubectl:
-    if not os.environ.get("KUBECONFIG"):
-        pytest.skip(
-            "KUBECONFIG is not set: these tests need a Kubernetes cluster with apache/kafka and zookeeper images"
-        )
-    if not shutil.which("kubectl"):
-        pytest.skip("kubectl is not on PATH")
-
-    def run(*arguments: str, stdin: str | None = None) -> str:
-        done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
+    return run_kubectl
 
 
 @pytest.fixture(scope="session")
-def reach(kubectl: Kubectl) -> Iterator[ReachByPortForward]:
-    namespace = f"port-forward-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", namespace)
-    try:
-        kubectl("-n", namespace, "apply", "-f", str(Path(__file__).with_name("three_and_three.yaml")))
+def reach() -> Iterator[ReachByPortForward]:
+    with new_namespace("port-forward") as namespace:
+        run_kubectl("-n", namespace, "apply", "-f", str(Path(__file__).with_name("three_and_three.yaml")))
         for name in ("zookeeper", "kafka"):
-            kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=600s")
+            run_kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=600s")
         yield ReachByPortForward(
             namespace=namespace, kafka_pods="kafka", zookeeper_pods="zookeeper", forward_port=19392
         )
-    finally:
-        kubectl("delete", "namespace", namespace, "--timeout=120s")
 
 
 @pytest.fixture(scope="session")

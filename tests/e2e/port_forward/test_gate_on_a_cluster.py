@@ -1,18 +1,15 @@
 """The gate from outside, with nothing but a kubeconfig: well, and with one thing broken for real."""
 
-import contextlib
 import json
 import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from hikube_kafka.kubernetes.errors import KubeconfigError
@@ -24,6 +21,8 @@ from hikube_kafka.smoke.gate import run
 from hikube_kafka.smoke.report import ExitCode, Report
 from hikube_kafka.spec.contract import ClaimExpected, Contract, ReachByPortForward, TopicExpected
 from hikube_kafka.spec.quantities import Quantity
+from tests.support.load import knows
+from tests.support.waiting import until
 
 MANIFEST = Path(__file__).with_name("three_and_three.yaml")
 SLOW = 30.0
@@ -33,21 +32,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 Kubectl = Callable[..., str]
 
 
-def knows_all(admin: AdminClient, contract: Contract) -> bool:
-    """A broker that has only just started may not know of any other, nor of itself."""
-    with contextlib.suppress(KafkaException):
-        return len(admin.list_topics(timeout=60).brokers) == len(contract.kafka.brokers)
-    return False
-
-
 @pytest.fixture(scope="module")
 def declared(contract: Contract, reach: ReachByPortForward) -> Contract:
     """The contract with a topic, which exists."""
     topic = TopicExpected(name="orders", partitions=3, replication_factor=3, config={"retention.ms": "60000"})
     with forwarded(reach, brokers=[0, 1, 2], zookeeper=[]) as forwards:
-        admin = AdminClient({"bootstrap.servers": ",".join(forwards.brokers.values())})
-        while not knows_all(admin, contract):
-            time.sleep(0.5)
+        bootstrap = ",".join(forwards.brokers.values())
+        until(lambda: knows(bootstrap, len(contract.kafka.brokers)), "every broker is known")
+        admin = AdminClient({"bootstrap.servers": bootstrap})
         made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=topic.config)
         admin.create_topics([made], operation_timeout=30)[topic.name].result(30)
     return contract.model_copy(update={"topics": (topic,)})
@@ -248,12 +240,9 @@ def test_a_pod_s_own_service_account_serves_where_there_is_no_kubeconfig(
         pass
 
 
+@pytest.mark.by_hand
 def test_inside_the_cluster_its_own_addresses_are_dialled(declared: Contract, tmp_path: Path) -> None:
-    prefix = os.environ.get("IN_CLUSTER")
-    if not prefix:
-        pytest.skip("IN_CLUSTER is not set: it names the command that runs another one on the cluster's own network")
-
-    done = smoke(declared, tmp_path / "contract.json", "--in-cluster", prefix=prefix)
+    done = smoke(declared, tmp_path / "contract.json", "--in-cluster", prefix=os.environ["IN_CLUSTER"])
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "brokers-answer" in done.stdout

@@ -1,7 +1,6 @@
 import asyncio
 import contextlib
 import json
-import logging
 import signal
 import socket
 import subprocess
@@ -9,16 +8,13 @@ import sys
 import tempfile
 import textwrap
 import threading
-import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import KafkaError, Producer
 from kazoo.client import KazooClient
 from wsproto.events import Event, Ping
 
@@ -32,29 +28,18 @@ from hikube_kafka.kubernetes.port_forward import PodPort, _Standing
 from hikube_kafka.kubernetes.stream import PodStream
 from hikube_kafka.probe.forwards import BrokerPortInUseError, Forwards, forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
+from tests.support.load import Load, knows, new_topic, read_partitions
+from tests.support.waiting import until
 
+PARTITIONS = 6
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 Kubectl = Callable[..., str]
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"timed out waiting until {what}"
-        time.sleep(0.1)
-
-
 def dial(address: str) -> socket.socket:
     host, port = address.split(":")
     return socket.create_connection((host, int(port)), timeout=60)
-
-
-def knows_the_cluster(broker: AdminClient) -> bool:
-    """It takes connections before its controller has told it of any broker or topic."""
-    with contextlib.suppress(KafkaException):
-        return bool(broker.list_topics(timeout=60).brokers)
-    return False
 
 
 def ask(connection: socket.socket, four_letters: str = "srvr") -> str:
@@ -74,94 +59,29 @@ def forwards(reach: ReachByPortForward) -> Iterator[Forwards]:
 @pytest.fixture
 def topic(forwards: Forwards) -> str:
     name = f"t-{uuid.uuid4().hex[:8]}"
-    admin = AdminClient({"bootstrap.servers": ",".join(forwards.brokers.values())})
-    admin.create_topics([NewTopic(name, 6, 3)], operation_timeout=30)[name].result(30)
+    new_topic(bootstrap(forwards), name, partitions=PARTITIONS)
     return name
 
 
-class Load:
-    """Numbered messages, and which of them the brokers acknowledged."""
-
-    def __init__(self, forwards: Forwards, topic: str) -> None:
-        self.topic = topic
-        self.acknowledged: set[int] = set()
-        self.failed: list[KafkaError] = []
-        self.next = 0
-        self._bootstrap = ",".join(forwards.brokers.values())
-        self._producer = Producer(
-            {
-                "bootstrap.servers": self._bootstrap,
-                "enable.idempotence": True,
-                "max.in.flight.requests.per.connection": 1,  # as in tests/conftest.py: no duplicate of the client's
-                "linger.ms": 5,
-                "acks": "all",
-            },
-            logger=_silent(),
-        )
-
-    def send(self, count: int) -> None:
-        for _ in range(count):
-            self._producer.produce(self.topic, str(self.next).encode(), on_delivery=self._told)
-            self.next += 1
-        self._producer.poll(0)
-
-    def flush(self) -> None:
-        assert self._producer.flush(120) == 0
-
-    def _told(self, error: KafkaError | None, message: Message) -> None:
-        if error:
-            self.failed.append(error)
-        else:
-            self.acknowledged.add(int(message.value() or b""))
-
-    def consumed(self) -> dict[int, list[int]]:
-        """Everything in the topic, by partition."""
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._bootstrap,
-                "group.id": self.topic,
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-            },
-            logger=_silent(),
-        )
-        consumer.subscribe([self.topic])
-        seen: dict[int, list[int]] = defaultdict(list)
-        ended: set[int] = set()
-
-        def all_read() -> bool:
-            for message in consumer.consume(5000, 1):
-                partition = message.partition() or 0
-                if message.error() is None:
-                    ended.discard(partition)
-                    seen[partition].append(int(message.value() or b""))
-                elif message.error().code() == KafkaError._PARTITION_EOF:
-                    ended.add(partition)
-            return len(ended) == 6
-
-        try:
-            until(all_read, "every partition is read to its end", seconds=120)
-        finally:
-            consumer.close()
-        return seen
-
-
-def _silent() -> logging.Logger:
-    logger = logging.getLogger("the-client")
-    logger.setLevel(logging.CRITICAL)
-    return logger
+def bootstrap(forwards: Forwards) -> str:
+    return ",".join(forwards.brokers.values())
 
 
 def test_a_complete_kafka_client_works_through_the_forwards(forwards: Forwards, topic: str) -> None:
-    load = Load(forwards, topic)
-    load.send(20_000)
-    load.flush()
+    refused: list[KafkaError] = []
+    producer = Producer({"bootstrap.servers": bootstrap(forwards), "enable.idempotence": True, "linger.ms": 5})
+    for number in range(20_000):
+        producer.produce(
+            topic, str(number).encode(), on_delivery=lambda error, _: refused.append(error) if error else None
+        )
+        producer.poll(0)
+    assert producer.flush(120) == 0
 
-    seen = load.consumed()
+    seen = [[int(value) for value in values] for values in read_partitions(bootstrap(forwards), topic, PARTITIONS)]
 
-    assert not load.failed
-    assert sorted(number for numbers in seen.values() for number in numbers) == list(range(20_000))
-    assert all(numbers == sorted(numbers) for numbers in seen.values()), "reordered"
+    assert refused == []
+    assert sorted(number for numbers in seen for number in numbers) == list(range(20_000))
+    assert all(numbers == sorted(numbers) for numbers in seen), "reordered"
     assert forwards.brokers == {0: "127.0.0.1:19392", 1: "127.0.0.1:19393", 2: "127.0.0.1:19394"}
 
 
@@ -229,28 +149,14 @@ def test_a_pod_deleted_under_load_costs_no_acknowledged_message(
         return kubectl(*found, "jsonpath={.metadata.uid}{.status.containerStatuses[0].ready}")
 
     before = uid()
-    load = Load(forwards, topic)
-    load.send(200)
-    load.flush()
-    kubectl("-n", reach.namespace, "delete", "pod", "kafka-1", "--wait=false")
+    with Load(bootstrap(forwards), topic, PARTITIONS) as load:
+        kubectl("-n", reach.namespace, "delete", "pod", "kafka-1", "--wait=false")
+        until(lambda: (now := uid()).endswith("true") and now != before, "the pod has been replaced", 120)
 
-    def replaced() -> bool:
-        load.send(50)
-        now = uid()
-        return now.endswith("true") and now != before
-
-    until(replaced, "the pod has been replaced", seconds=120)
-    load.send(200)
-    load.flush()
-    seen = [number for numbers in load.consumed().values() for number in numbers]
-
-    assert not load.failed
-    assert len(load.acknowledged) == load.next
-    assert load.acknowledged <= set(seen), "lost"
-    assert len(seen) == len(set(seen)), "duplicated"
+    assert load.given_up == []
+    assert load.lost_and_duplicated() == (set(), set())
     # and the same forward leads to the new pod
-    admin = AdminClient({"bootstrap.servers": forwards.brokers[1]}, logger=_silent())
-    until(lambda: knows_the_cluster(admin), "the new broker knows the cluster")
+    until(lambda: knows(forwards.brokers[1], 3), "the new broker knows the cluster")
     assert "kafka-1" not in forwards.troubles
 
 
@@ -498,6 +404,7 @@ def test_credentials_that_expire_while_the_forwards_stand_are_read_anew(
         assert "Mode: " in ask(connection)
 
 
+@pytest.mark.by_hand
 def test_a_connection_to_a_node_that_was_unplugged_ends_and_the_forward_stands_again_afterwards(
     reach: ReachByPortForward, kubectl: Kubectl, testbed: Callable[..., None]
 ) -> None:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
+from tests.support.terraform import Workspace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.terraform, pytest.mark.timeout(900)]
 
@@ -27,7 +28,7 @@ def name(reach: ReachByPortForward) -> Iterator[str]:
 
 
 @pytest.fixture
-def declare(workspace: Any, reach: ReachByPortForward, name: str) -> Declare:
+def declare(workspace: Workspace, reach: ReachByPortForward, name: str) -> Declare:
     def write(kubernetes: dict[str, Any] | None = None, **topic: Any) -> None:
         block = {
             "kubeconfig": os.environ["KUBECONFIG"],
@@ -48,7 +49,7 @@ def declare(workspace: Any, reach: ReachByPortForward, name: str) -> Declare:
 
 
 def test_topics_are_made_changed_moved_and_deleted_and_the_quorum_is_read(
-    workspace: Any, declare: Declare, reach: ReachByPortForward
+    workspace: Workspace, declare: Declare, reach: ReachByPortForward
 ) -> None:
     declare()
     workspace.apply()
@@ -66,7 +67,7 @@ def test_topics_are_made_changed_moved_and_deleted_and_the_quorum_is_read(
         pass
 
 
-def test_a_release_that_is_not_there_is_named_with_its_namespace(workspace: Any, declare: Declare) -> None:
+def test_a_release_that_is_not_there_is_named_with_its_namespace(workspace: Workspace, declare: Declare) -> None:
     declare()
     workspace.apply()
     declare(kubernetes={"release": "another", "zookeeper_release": "another"})
@@ -78,6 +79,6 @@ def test_a_release_that_is_not_there_is_named_with_its_namespace(workspace: Any,
     workspace.run("destroy", "-auto-approve")
 
 
-def test_a_context_that_is_not_there_is_refused(workspace: Any, declare: Declare) -> None:
+def test_a_context_that_is_not_there_is_refused(workspace: Workspace, declare: Declare) -> None:
     declare(kubernetes={"context": "elsewhere"})
     assert "no context 'elsewhere'" in workspace.refused("plan")

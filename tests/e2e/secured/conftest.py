@@ -1,11 +1,10 @@
 """Two brokers that ask their clients who they are, by certificate and by password, on listeners of their own."""
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka.admin import (
@@ -23,6 +22,7 @@ from hikube_kafka.ensemble import apply, destroy
 from hikube_kafka.spec.contract import BrokerExpected, Contract
 from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.security import ClientSecurity
+from tests.support.ensemble import small_ensemble
 
 USER, PASSWORD = "alice", "alice-s3cret"
 BROKERS = (0, 1)
@@ -97,7 +97,7 @@ class Secured:
 
 
 @pytest.fixture(scope="module")
-def secured(declare_ensemble: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     files = tmp_path_factory.mktemp("certificates")
     authority, stranger = Authority("authority", files), Authority("stranger", files)
     certificate, key = authority.issue("broker")
@@ -106,7 +106,7 @@ def secured(declare_ensemble: Callable[..., Any], tmp_path_factory: pytest.TempP
     tls = {"certificate_file": str(client), "key_file": str(client_key), "ca_file": str(authority.certificate)}
     login = {"username": USER, "password": PASSWORD}
 
-    living = declare_ensemble(tmp_path_factory.mktemp("secured"), brokers=len(BROKERS), servers=1)
+    living = small_ensemble(tmp_path_factory.mktemp("secured"), brokers=len(BROKERS), servers=1)
     base = living.layout.broker_port
     # The ports that were found free are five from the base, and five a hundred further.
     opened: dict[str, tuple[str, str | None, int, dict[str, str]]] = {

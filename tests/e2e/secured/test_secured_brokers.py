@@ -13,6 +13,7 @@ import pytest
 from hikube_kafka.ensemble import tools
 from hikube_kafka.ensemble.configuration import render_properties
 from hikube_kafka.kafka.security import Credentials
+from tests.support.terraform import Workspace
 
 DOORS = ("TLS", "SCRAM", "PLAIN")
 SECRETS = ("alice-s3cret", "mallory-s3cret", "PRIVATE KEY")
@@ -133,7 +134,7 @@ def provider(door: Any, key: Mapping[str, str]) -> dict[str, Any]:
 @pytest.mark.terraform
 @pytest.mark.parametrize("name", DOORS)
 def test_terraform_makes_changes_moves_and_deletes_a_topic_with_the_right_key(
-    secured: Any, name: str, workspace: Any
+    secured: Any, name: str, workspace: Workspace
 ) -> None:
     door = secured.doors[name]
     workspace.environment |= {"TF_VAR_password": door.key.get("password", ""), "TF_LOG": "TRACE"}
@@ -158,7 +159,7 @@ def test_terraform_makes_changes_moves_and_deletes_a_topic_with_the_right_key(
 
 @pytest.mark.terraform
 @pytest.mark.parametrize("wrong", WRONG)
-def test_terraform_says_why_the_provider_is_not_let_in(secured: Any, wrong: str, workspace: Any) -> None:
+def test_terraform_says_why_the_provider_is_not_let_in(secured: Any, wrong: str, workspace: Workspace) -> None:
     name, key, says = wrong_keys(secured)[wrong]
     workspace.environment["TF_VAR_password"] = key.get("password", "")
     topic = {"name": "orders", "partitions": 1, "replication_factor": 1}

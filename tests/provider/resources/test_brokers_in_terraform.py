@@ -1,21 +1,24 @@
 """Brokers that come and go, through the real Terraform, on a real cluster."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from hikube_kafka.ensemble import apply, destroy
+from tests.support.ensemble import LivingEnsemble, small_ensemble
+from tests.support.load import Load
+from tests.support.terraform import Workspace
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
-def four_brokers(declare_ensemble: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def four_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One ZooKeeper server and four brokers."""
-    living = declare_ensemble(tmp_path_factory.mktemp("four"), name="four", brokers=4, servers=1)
+    living = small_ensemble(tmp_path_factory.mktemp("four"), name="four", brokers=4, servers=1)
     try:
         apply(living.declaration)
         yield living
@@ -23,7 +26,7 @@ def four_brokers(declare_ensemble: Callable[..., Any], tmp_path_factory: pytest.
         destroy(living.declaration.directory, keep_data=False)
 
 
-def write(workspace: Any, bootstrap: str, brokers: dict[str, Any], **topics: dict[str, Any]) -> None:
+def write(workspace: Workspace, bootstrap: str, brokers: dict[str, Any], **topics: dict[str, Any]) -> None:
     resources: dict[str, Any] = {"hikube_kafka_brokers": {"this": brokers}}
     if topics:
         after = {"depends_on": ["hikube_kafka_brokers.this"], "deletion_protection": False}
@@ -47,7 +50,8 @@ def is_in_sync_on(kafka: AdminClient, topic: str, brokers: list[int]) -> bool:
 
 
 def test_a_broker_goes_once_it_is_drained_and_no_message_is_lost(
-    workspace: Any, four_brokers: Any, traffic: Any
+    workspace: Workspace,
+    four_brokers: LivingEnsemble,
 ) -> None:
     kafka = AdminClient({"bootstrap.servers": four_brokers.bootstrap})
     topics = {
@@ -67,18 +71,21 @@ def test_a_broker_goes_once_it_is_drained_and_no_message_is_lost(
 
     write(workspace, four_brokers.bootstrap, {"brokers": 3, "drain": True}, **topics)
     assert "Broker 3: it will be drained first" in workspace.plan()
-    with traffic.Load(four_brokers.bootstrap, "drained", 12) as load:
+    with Load(four_brokers.bootstrap, "drained", 12) as load:
         workspace.apply()
     # The broker that answers may hear of the last move a moment after the one that the apply asked.
-    deadline = time.monotonic() + 30
-    while replicas_of(kafka, 3) or not is_in_sync_on(kafka, "drained", [0, 1, 2]):
-        assert time.monotonic() < deadline, replicas_of(kafka, 3)
-        time.sleep(0.1)
+    until(
+        lambda: not replicas_of(kafka, 3) and is_in_sync_on(kafka, "drained", [0, 1, 2]),
+        lambda: f"broker 3 is drained: {replicas_of(kafka, 3)}",
+        30,
+    )
     assert load.lost_and_duplicated() == (set(), set())
     assert workspace.plan() == "empty"
 
 
-def test_a_topic_wider_than_the_brokers_that_stay_keeps_them_all(workspace: Any, four_brokers: Any) -> None:
+def test_a_topic_wider_than_the_brokers_that_stay_keeps_them_all(
+    workspace: Workspace, four_brokers: LivingEnsemble
+) -> None:
     wide = {"partitions": 1, "replication_factor": 4}
     write(workspace, four_brokers.bootstrap, {"brokers": 4}, wide=wide)
     workspace.apply()
@@ -91,7 +98,7 @@ def test_a_topic_wider_than_the_brokers_that_stay_keeps_them_all(workspace: Any,
     assert "a replication factor of 4 needs 4 brokers" in workspace.refused("plan")
 
 
-def test_more_brokers_and_more_copies_pass_in_one_plan(workspace: Any, living_ensemble: Any) -> None:
+def test_more_brokers_and_more_copies_pass_in_one_plan(workspace: Workspace, living_ensemble: LivingEnsemble) -> None:
     topic = {"partitions": 1, "replication_factor": 3}
     write(workspace, living_ensemble.bootstrap, {"brokers": 3}, copied=topic)
     workspace.apply()

@@ -1,6 +1,5 @@
 """Topics through the real Terraform, on a real cluster."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -16,13 +15,17 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from tests.support.ensemble import LivingEnsemble
+from tests.support.terraform import Workspace
+from tests.support.waiting import until
+
 pytestmark = [pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(400)]
 
 ADDRESS = "hikube_kafka_topic.this"
 
 
 @pytest.fixture
-def kafka(living_ensemble: Any) -> AdminClient:
+def kafka(living_ensemble: LivingEnsemble) -> AdminClient:
     return AdminClient({"bootstrap.servers": living_ensemble.bootstrap})
 
 
@@ -38,7 +41,7 @@ def name(kafka: AdminClient) -> Iterator[str]:
 
 
 @pytest.fixture
-def declare(workspace: Any, living_ensemble: Any, name: str) -> Callable[..., None]:
+def declare(workspace: Workspace, living_ensemble: LivingEnsemble, name: str) -> Callable[..., None]:
     """Write a configuration with one topic."""
 
     def write(**attributes: Any) -> None:
@@ -62,7 +65,7 @@ def live(kafka: AdminClient, name: str, partitions: int = 1) -> Any:
         topic = kafka.list_topics(timeout=10).topics.get(name)
         return topic is not None and len(topic.partitions) >= partitions
 
-    until(known)
+    until(known, f"{name} is known with {partitions} partitions")
     return kafka.list_topics(timeout=10).topics[name]
 
 
@@ -76,7 +79,7 @@ def holds_entries(kafka: AdminClient, name: str, wanted: dict[str, str]) -> None
         (answer,) = kafka.describe_configs([ConfigResource(ResourceType.TOPIC, name)]).values()
         return {key: entry.value for key, entry in answer.result().items() if entry.source == 1} == wanted
 
-    until(read)
+    until(read, f"{name} has {wanted}")
 
 
 def alter(kafka: AdminClient, name: str, **entries: str | None) -> None:
@@ -93,15 +96,8 @@ def alter(kafka: AdminClient, name: str, **entries: str | None) -> None:
         answer.result()
 
 
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.1)
-
-
 def test_a_topic_is_made_as_declared_and_the_next_plan_is_empty(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare(config={"retention.ms": " 86400000 ", "cleanup.policy": "compact , delete", "preallocate": "True"})
     workspace.apply()
@@ -125,7 +121,7 @@ def test_a_topic_is_made_as_declared_and_the_next_plan_is_empty(
 
 
 def test_entries_change_in_place_and_an_entry_removed_here_is_removed_there(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare(config={"retention.ms": "1000000", "segment.bytes": "1048576"})
     workspace.apply()
@@ -139,7 +135,7 @@ def test_entries_change_in_place_and_an_entry_removed_here_is_removed_there(
 
 
 def test_partitions_are_added_in_place_and_never_removed(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare(partitions=2)
     workspace.apply()
@@ -153,7 +149,7 @@ def test_partitions_are_added_in_place_and_never_removed(
 
 
 def test_a_topic_grown_outside_is_told_apart_and_the_way_out_works(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare(partitions=2)
     workspace.apply()
@@ -166,7 +162,7 @@ def test_a_topic_grown_outside_is_told_apart_and_the_way_out_works(
 
 
 def test_a_change_made_outside_is_shown_and_undone(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare(config={"retention.ms": "1000000"})
     workspace.apply()
@@ -179,19 +175,19 @@ def test_a_change_made_outside_is_shown_and_undone(
 
 
 def test_a_topic_that_vanished_is_planned_anew(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare()
     workspace.apply()
     kafka.delete_topics([name])[name].result()
-    until(lambda: not exists(kafka, name))
+    until(lambda: not exists(kafka, name), f"{name} is gone")
     assert "1 to add" in workspace.plan()
     workspace.apply()
     assert live(kafka, name) is not None
 
 
 def test_a_topic_of_somebody_else_is_not_taken_over_until_it_is_imported(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     kafka.create_topics([NewTopic(name, 3, 2, config={"retention.ms": "7000000"})])[name].result()
     live(kafka, name)
@@ -208,14 +204,14 @@ def test_a_topic_of_somebody_else_is_not_taken_over_until_it_is_imported(
 
 
 def test_importing_a_topic_that_is_not_there_is_an_error(
-    workspace: Any, declare: Callable[..., None], name: str
+    workspace: Workspace, declare: Callable[..., None], name: str
 ) -> None:
     declare()
     assert "Cannot import non-existent remote object" in workspace.refused("import", ADDRESS, name)
 
 
 def test_a_topic_that_appeared_after_the_plan_is_not_taken_over_either(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare()
     assert workspace.run("plan", "-out=p").returncode == 0
@@ -225,7 +221,7 @@ def test_a_topic_that_appeared_after_the_plan_is_not_taken_over_either(
 
 
 def test_a_protected_topic_survives_destroy_rename_and_replace(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare()
     workspace.apply()
@@ -246,10 +242,10 @@ def test_a_protected_topic_survives_destroy_rename_and_replace(
     assert live(kafka, f"{name}-renamed") is not None
     assert "1 added, 0 changed, 1 destroyed" in workspace.apply(f"-replace={ADDRESS}")
     assert "1 destroyed" in workspace.run("destroy", "-auto-approve").stdout
-    until(lambda: not exists(kafka, f"{name}-renamed"))
+    until(lambda: not exists(kafka, f"{name}-renamed"), f"{name}-renamed is gone")
 
 
-def test_more_copies_than_live_brokers_are_refused_at_plan(workspace: Any, declare: Callable[..., None]) -> None:
+def test_more_copies_than_live_brokers_are_refused_at_plan(workspace: Workspace, declare: Callable[..., None]) -> None:
     declare(replication_factor=4)
     said = workspace.refused("plan")
     assert "a replication factor of 4 needs 4 brokers" in said
@@ -257,7 +253,7 @@ def test_more_copies_than_live_brokers_are_refused_at_plan(workspace: Any, decla
 
 
 def test_a_replication_factor_changes_by_a_move_that_is_waited_for(
-    workspace: Any, declare: Callable[..., None], kafka: AdminClient, name: str
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
 ) -> None:
     declare(partitions=6, replication_factor=1)
     workspace.apply()
@@ -266,12 +262,18 @@ def test_a_replication_factor_changes_by_a_move_that_is_waited_for(
     topic = live(kafka, name, 9)
     assert len(topic.partitions) == 9
     # The broker that answers may hear of the last partition a moment after the one that the apply asked.
-    until(lambda: all(sorted(its.isrs) == [0, 1, 2] for its in live(kafka, name, 9).partitions.values()))
+    until(
+        lambda: all(sorted(its.isrs) == [0, 1, 2] for its in live(kafka, name, 9).partitions.values()),
+        "every copy is in sync",
+    )
     declare(partitions=9, replication_factor=4)
     assert "needs 4 brokers" in workspace.refused("plan")
     declare(partitions=9, replication_factor=2)
     workspace.apply()
-    until(lambda: all(len(its.replicas) == 2 for its in live(kafka, name, 9).partitions.values()))
+    until(
+        lambda: all(len(its.replicas) == 2 for its in live(kafka, name, 9).partitions.values()),
+        "two copies of each partition are left",
+    )
     replicas = [tuple(its.replicas) for its in live(kafka, name, 9).partitions.values()]
     held = [sum(broker in each for each in replicas) for broker in (0, 1, 2)]
     assert sum(held) == 18
@@ -279,7 +281,7 @@ def test_a_replication_factor_changes_by_a_move_that_is_waited_for(
     assert workspace.plan() == "empty"
 
 
-def test_wrong_entries_and_numbers_are_found_by_validate(workspace: Any, declare: Callable[..., None]) -> None:
+def test_wrong_entries_and_numbers_are_found_by_validate(workspace: Workspace, declare: Callable[..., None]) -> None:
     declare(
         name="bad name",
         partitions=0,
@@ -295,7 +297,7 @@ def test_wrong_entries_and_numbers_are_found_by_validate(workspace: Any, declare
 
 
 def test_settings_unknown_at_plan_put_the_checks_off_until_the_apply(
-    workspace: Any, living_ensemble: Any, kafka: AdminClient, name: str
+    workspace: Workspace, living_ensemble: LivingEnsemble, kafka: AdminClient, name: str
 ) -> None:
     topic = {"name": name, "partitions": 1, "replication_factor": 1, "deletion_protection": False}
     workspace.write(
@@ -314,7 +316,7 @@ def test_settings_unknown_at_plan_put_the_checks_off_until_the_apply(
 
 
 def test_one_topic_that_kafka_refuses_takes_no_other_with_it(
-    workspace: Any, living_ensemble: Any, kafka: AdminClient, name: str
+    workspace: Workspace, living_ensemble: LivingEnsemble, kafka: AdminClient, name: str
 ) -> None:
     """The odd one appears after the plan; all of them go to Kafka in one request."""
     topics = {
@@ -332,7 +334,7 @@ def test_one_topic_that_kafka_refuses_takes_no_other_with_it(
 
 
 def test_an_unreachable_cluster_keeps_the_topics_in_the_state_and_says_so_once(
-    workspace: Any, living_ensemble: Any, name: str
+    workspace: Workspace, living_ensemble: LivingEnsemble, name: str
 ) -> None:
     topics = {f"t{number}": {"name": f"{name}-{number}", "partitions": 1, "replication_factor": 1} for number in (1, 2)}
     workspace.write(
@@ -346,7 +348,7 @@ def test_an_unreachable_cluster_keeps_the_topics_in_the_state_and_says_so_once(
     assert "connection refused" in done.stdout
 
 
-def test_a_plan_before_the_cluster_exists_succeeds(workspace: Any, name: str) -> None:
+def test_a_plan_before_the_cluster_exists_succeeds(workspace: Workspace, name: str) -> None:
     workspace.write(
         provider={"hikube": {"bootstrap_servers": "127.0.0.1:9"}},
         resource={"hikube_kafka_topic": {"this": {"name": name, "partitions": 1, "replication_factor": 3}}},
@@ -354,7 +356,7 @@ def test_a_plan_before_the_cluster_exists_succeeds(workspace: Any, name: str) ->
     assert "1 to add" in workspace.plan()
 
 
-def test_a_missing_address_is_told_with_the_setting_to_add(workspace: Any, name: str) -> None:
+def test_a_missing_address_is_told_with_the_setting_to_add(workspace: Workspace, name: str) -> None:
     workspace.write(
         provider={"hikube": {}},
         resource={"hikube_kafka_topic": {"this": {"name": name, "partitions": 1, "replication_factor": 1}}},
@@ -362,9 +364,9 @@ def test_a_missing_address_is_told_with_the_setting_to_add(workspace: Any, name:
     assert "does not know where the cluster is" in workspace.refused("plan")
 
 
-@pytest.mark.parametrize("after", [0.3, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("at", [": Creating...", "Creation complete", "t59: Creating..."])
 def test_an_interrupted_apply_loses_sight_of_no_topic_and_the_next_one_ends_well(
-    workspace: Any, living_ensemble: Any, kafka: AdminClient, name: str, after: float
+    workspace: Workspace, living_ensemble: LivingEnsemble, kafka: AdminClient, name: str, at: str
 ) -> None:
     """Ctrl-C reaches Terraform and the provider alike, as from a terminal, at several moments of the apply."""
     topics = {
@@ -373,9 +375,13 @@ def test_an_interrupted_apply_loses_sight_of_no_topic_and_the_next_one_ends_well
     workspace.write(
         provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}}, resource={"hikube_kafka_topic": topics}
     )
-    workspace.apply_interrupted(after)
+    workspace.apply_interrupted(at)
+
+    def made() -> set[str]:
+        return {topic for topic in kafka.list_topics(timeout=10).topics if topic.startswith(name)}
+
     recorded = {resource["values"]["name"] for resource in workspace.resources()}
-    until(lambda: {topic for topic in kafka.list_topics(timeout=10).topics if topic.startswith(name)} == recorded)
+    until(lambda: made() == recorded, lambda: f"what is recorded is what was made: {made() ^ recorded}", 30)
     workspace.apply()
-    until(lambda: len([topic for topic in kafka.list_topics(timeout=10).topics if topic.startswith(name)]) == 60)
+    until(lambda: len(made()) == 60, "all 60 topics are there", 30)
     assert workspace.plan() == "empty"

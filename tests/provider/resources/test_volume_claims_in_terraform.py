@@ -4,41 +4,26 @@ The pods only sleep: what grows is theirs, whatever runs in them. Where a releas
 """
 
 import json
-import os
-import shutil
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.kubernetes import Kubectl, new_namespace
+from tests.support.kubernetes import kubectl as run_kubectl
+from tests.support.terraform import Workspace
+
 pytestmark = [pytest.mark.cluster, pytest.mark.terraform, pytest.mark.timeout(400)]
 
 ADDRESS = "hikube_volume_claims.this"
-Kubectl = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
 def kubectl() -> Iterator[Kubectl]:
     """kubectl in a namespace that lives as long as these tests."""
-    if not os.environ.get("KUBECONFIG"):
-        pytest.skip("KUBECONFIG is not set: these tests need a cluster whose classes standard and fixed-size differ")
-    if not shutil.which("kubectl"):
-        pytest.skip("kubectl is not on PATH")
-    namespace = f"claims-{uuid.uuid4().hex[:8]}"
-
-    def run(*arguments: str, stdin: str | None = None) -> str:
-        command = ["kubectl", "-n", namespace, *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=150)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    run("create", "namespace", namespace)
-    try:
-        yield run
-    finally:
-        run("delete", "namespace", namespace, "--timeout=120s")
+    with new_namespace("claims") as namespace:
+        yield lambda *arguments, stdin=None: run_kubectl("-n", namespace, *arguments, stdin=stdin).strip()
 
 
 @pytest.fixture
@@ -79,7 +64,7 @@ def stateful_set(name: str, size: str, storage_class: str | None) -> dict[str, A
 
 
 @pytest.fixture
-def declare(workspace: Any, kubectl: Kubectl, name: str) -> Callable[..., None]:
+def declare(workspace: Workspace, kubectl: Kubectl, name: str) -> Callable[..., None]:
     """Write a configuration: the claims, and after them what has the StatefulSet."""
     namespace = json.loads(kubectl("get", "serviceaccount", "default", "-o", "json"))["metadata"]["namespace"]
 
@@ -104,7 +89,7 @@ def declare(workspace: Any, kubectl: Kubectl, name: str) -> Callable[..., None]:
 
 
 @pytest.fixture
-def deployed(workspace: Any, declare: Callable[..., None], kubectl: Kubectl, name: str) -> Callable[..., None]:
+def deployed(workspace: Workspace, declare: Callable[..., None], kubectl: Kubectl, name: str) -> Callable[..., None]:
     """Apply it, and wait until the pods run."""
 
     def apply(size: str, storage_class: str | None = "standard") -> None:
@@ -139,7 +124,7 @@ def template_size(kubectl: Kubectl, name: str) -> str:
 
 
 def test_claims_grow_while_their_pods_run_on(
-    workspace: Any, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
+    workspace: Workspace, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
 ) -> None:
     deployed("1Gi")
     assert workspace.plan() == "empty"
@@ -165,7 +150,7 @@ def test_claims_grow_while_their_pods_run_on(
 
 
 def test_the_class_refuses_at_plan_time_and_nothing_has_been_touched(
-    workspace: Any, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
+    workspace: Workspace, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
 ) -> None:
     deployed("1Gi", "fixed-size")
     declare("2Gi", "fixed-size")
@@ -181,7 +166,7 @@ def test_the_class_refuses_at_plan_time_and_nothing_has_been_touched(
 
 
 def test_shrinking_is_refused_and_a_claim_grown_by_hand_is_shown(
-    workspace: Any, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
+    workspace: Workspace, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
 ) -> None:
     deployed("2Gi")
     declare("1Gi")
@@ -200,7 +185,7 @@ def test_shrinking_is_refused_and_a_claim_grown_by_hand_is_shown(
 
 
 def test_a_growth_that_was_broken_off_is_finished_by_the_next_apply(
-    workspace: Any, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
+    workspace: Workspace, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
 ) -> None:
     """As it is left by a Ctrl-C between any two steps: one claim patched, the StatefulSet gone, nothing recorded."""
     deployed("1Gi")
@@ -219,12 +204,12 @@ def test_a_growth_that_was_broken_off_is_finished_by_the_next_apply(
 
 
 def test_an_interrupted_growth_is_recorded_and_goes_on(
-    workspace: Any, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
+    workspace: Workspace, declare: Callable[..., None], deployed: Callable[..., None], kubectl: Kubectl, name: str
 ) -> None:
     deployed("1Gi")
     before = pods(kubectl, name)
     declare("2Gi")
-    workspace.apply_interrupted(2.5)
+    workspace.apply_interrupted(f"{ADDRESS}: Modifying...")
     assert ADDRESS in {each["address"] for each in workspace.resources()}
     workspace.apply()
     kubectl("rollout", "status", f"statefulset/{name}", "--timeout=120s")
@@ -233,7 +218,7 @@ def test_an_interrupted_growth_is_recorded_and_goes_on(
 
 
 def test_a_missing_claim_is_told_and_a_destroy_keeps_all_of_them(
-    workspace: Any, deployed: Callable[..., None], kubectl: Kubectl, name: str
+    workspace: Workspace, deployed: Callable[..., None], kubectl: Kubectl, name: str
 ) -> None:
     deployed("1Gi")
     kubectl("scale", "statefulset", name, "--replicas=3")
@@ -252,7 +237,7 @@ def test_a_missing_claim_is_told_and_a_destroy_keeps_all_of_them(
 
 
 def test_a_cluster_that_does_not_answer_has_not_lost_the_claims(
-    workspace: Any, deployed: Callable[..., None], kubectl: Kubectl, name: str
+    workspace: Workspace, deployed: Callable[..., None], kubectl: Kubectl, name: str
 ) -> None:
     deployed("1Gi")
     workspace.apply("-refresh-only")
