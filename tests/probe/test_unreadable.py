@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from hikube_kafka.kafka.address import split
 from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import Unreadable
@@ -152,10 +151,6 @@ def test_an_address_without_host_or_port_is_unreadable(address: str) -> None:
     (broker,) = observe_kafka([address], timeout=0.3).brokers
 
     assert reasons(broker.metadata) == {f"{address!r} is not host:port"}
-
-
-def test_brackets_of_an_address_are_no_part_of_the_host() -> None:
-    assert split("[::1]:9092") == ("::1", 9092)
 
 
 def test_nothing_asked_for_is_nothing_seen() -> None:

@@ -29,4 +29,9 @@ def reason(error: BaseException) -> str:
     """Say in one line why something failed: many exceptions of the network have no text of their own."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(str(error)) or type(error).__name__
+
+
+def one_line(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())

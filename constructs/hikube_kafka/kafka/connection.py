@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from hikube_kafka.kafka.address import dial, reason
-from hikube_kafka.kafka.errors import Denied, Unreachable, explain, one_line
+from hikube_kafka.kafka.address import dial, one_line, reason
+from hikube_kafka.kafka.errors import Denied, Unreachable, explain
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 
 if TYPE_CHECKING:

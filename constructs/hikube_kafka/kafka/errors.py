@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hikube_kafka.kafka.address import reason as system_reason
+from hikube_kafka.kafka.address import one_line, reason
 
 
 class Unreachable(Exception):  # noqa: N818 - a state of the world, not a fault of the program
@@ -80,9 +80,4 @@ def explain(error: BaseException, complaints: Sequence[str] = ()) -> str:
             # A broker that has not heard from its controller yet lists nobody: that no topic is there is not said.
             return "the broker that answers does not know the cluster yet"
         return one_line(error.args[0].str())
-    return system_reason(error)
-
-
-def one_line(text: str) -> str:
-    """A text without its line breaks."""
-    return " ".join(text.split())
+    return reason(error)
