@@ -129,8 +129,8 @@ class Ensemble:
 
     def _request(self, seen: Membership, voters: frozenset[int], joining: str | None, leaving: str | None) -> str:
         """Ask for the change by a server that stays; answers why it did not come about yet."""
-        from kazoo.client import KazooClient  # noqa: PLC0415 - loaded where a membership changes
-        from kazoo.exceptions import NoAuthError, ReconfigDisabledError  # noqa: PLC0415
+        from kazoo.client import KazooClient
+        from kazoo.exceptions import NoAuthError, ReconfigDisabledError
 
         through = min((voters & seen.modes.keys()) - {seen.leader}, default=seen.leader)
         client = KazooClient(

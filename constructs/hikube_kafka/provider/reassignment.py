@@ -67,8 +67,8 @@ def _unsettled(layout: Layout, topic: str, wanted: Mapping[int, Replicas]) -> in
 
 
 def _submit(cluster: KafkaCluster, topic: str, moving: Mapping[int, Replicas]) -> None:
-    from kafka import KafkaAdminClient, TopicPartition  # noqa: PLC0415 - used here alone
-    from kafka.errors import KafkaError  # noqa: PLC0415
+    from kafka import KafkaAdminClient, TopicPartition
+    from kafka.errors import KafkaError
 
     client = None
     try:

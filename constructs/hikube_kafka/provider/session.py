@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Iterable
+from typing import TypeVar
 
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.waiting import Stopped
+
+Found = TypeVar("Found")
 
 
 class Session:
@@ -47,6 +50,22 @@ class Session:
                     )
                 self._cluster = KafkaCluster(self.settings, self.stopped)
             return self._cluster
+
+    def require(self, found: Found | None, problem: str) -> Found:
+        """What :meth:`cluster` or :meth:`kubernetes` answered, where an apply cannot do without it.
+
+        Args:
+            found: Their answer.
+            problem: What cannot be done without it, as the error's first line.
+
+        Raises:
+            Refusal: It is None: the settings are still unknown.
+        """
+        if found is None:
+            unknown = ", ".join(self.settings.unknown)
+            detail = f"Settings of the provider are still unknown during the apply: {unknown}."
+            raise Refusal(Diagnostic(problem, f"{detail} Set them to values that are known before the apply."))
+        return found
 
     def kubernetes(self, *, needed_by: str) -> KubernetesReach | None:
         """The namespace in Kubernetes; None while settings are unknown, which is normal in the plan of a first apply.

@@ -279,7 +279,7 @@ class KafkaCluster:
         return opened
 
     def _through(self, do: "Callable[[Forwarding], Made]") -> "Made":
-        from hikube_kafka.provider.forwarding import Forwarding, is_final  # noqa: PLC0415 - the client is slow to load
+        from hikube_kafka.provider.forwarding import Forwarding, is_final
 
         reach = self.settings.kubernetes
         if reach is None:
@@ -308,8 +308,8 @@ class KafkaCluster:
         return Connection(self.addresses, self.settings.security, settings)
 
     def _read_configs(self, names: list[str]) -> None:
-        from confluent_kafka import KafkaException  # noqa: PLC0415
-        from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType  # type: ignore[attr-defined]  # noqa: PLC0415
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType  # type: ignore[attr-defined]
 
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
         for start in range(0, len(names), _CONFIGS_PER_REQUEST):
@@ -410,7 +410,7 @@ class KafkaCluster:
             self._look_ups = 0
 
     def _create(self, topics: Mapping[str, NewTopic]) -> Mapping[str, Future[None]]:
-        from confluent_kafka.admin import NewTopic as Wanted  # type: ignore[attr-defined]  # noqa: PLC0415
+        from confluent_kafka.admin import NewTopic as Wanted  # type: ignore[attr-defined]
 
         wanted = [
             Wanted(name, topic.partitions, topic.replication_factor, config=dict(topic.config))
@@ -434,7 +434,7 @@ class KafkaCluster:
             return self._creators[:needed]
 
     def _grow(self, topics: Mapping[str, int]) -> Mapping[str, Future[None]]:
-        from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]  # noqa: PLC0415
+        from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
 
         wanted = [NewPartitions(name, partitions) for name, partitions in topics.items()]
         return _refusals(
@@ -444,7 +444,7 @@ class KafkaCluster:
         )
 
     def _alter(self, topics: Mapping[str, Mapping[str, str | None]]) -> Mapping[str, Future[None]]:
-        from confluent_kafka.admin import (  # type: ignore[attr-defined]  # noqa: PLC0415
+        from confluent_kafka.admin import (  # type: ignore[attr-defined]
             AlterConfigOpType,
             ConfigEntry,
             ConfigResource,
@@ -479,7 +479,7 @@ class KafkaCluster:
 
 def _refusals(answers: Mapping[str, "Future[Any]"]) -> dict[str, Future[None]]:
     """The answers of Kafka's client, with its exceptions as ours."""
-    from confluent_kafka import KafkaException  # noqa: PLC0415
+    from confluent_kafka import KafkaException
 
     settled: dict[str, Future[None]] = {}
     for name, answer in answers.items():

@@ -102,14 +102,7 @@ class BrokersResource(Resource):
         """Before brokers go, drain them or see that they are empty."""
         if planned["brokers"] < prior["brokers"]:
             doing = "let brokers go"
-            cluster = self._session.cluster()
-            if cluster is None:
-                unknown = ", ".join(self._session.settings.unknown)
-                raise Refusal(
-                    Diagnostic(
-                        f"The provider cannot {doing}", f"Its settings are still unknown during the apply: {unknown}."
-                    )
-                )
+            cluster = self._session.require(self._session.cluster(), f"The provider cannot {doing}")
             try:
                 cluster.await_answer()
                 self._empty(cluster, planned)
@@ -158,7 +151,7 @@ def _drain(cluster: KafkaCluster, topic: str, brokers: int) -> None:
     Raises:
         Refusal: Kafka refuses, or Ctrl-C.
     """
-    from hikube_kafka.provider import placement, reassignment  # noqa: PLC0415 - rare, and slow to load
+    from hikube_kafka.provider import placement, reassignment
 
     layout = cluster.layout(fresh=True)
     racks = {broker: rack for broker, rack in cluster.racks().items() if broker < brokers}

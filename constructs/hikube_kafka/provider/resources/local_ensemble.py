@@ -188,7 +188,7 @@ class LocalEnsembleResource(Resource):
         return self._apply(planned, prior=prior)
 
     def _apply(self, planned: State, prior: State | None) -> State:
-        from hikube_kafka import ensemble  # noqa: PLC0415 - loaded where there is an ensemble
+        from hikube_kafka import ensemble
 
         unchanged = (
             ensemble.PreflightError,
@@ -215,7 +215,7 @@ class LocalEnsembleResource(Resource):
 
     def delete(self, prior: State, private: bytes) -> None:  # noqa: ARG002 - the protocol's signature
         """Stop all servers; the data stays unless `keep_data` is false."""
-        from hikube_kafka import ensemble  # noqa: PLC0415 - loaded where there is an ensemble
+        from hikube_kafka import ensemble
 
         keep = prior["keep_data"] is not False
         try:
@@ -258,7 +258,7 @@ def _directory(config: State) -> Any:
         return config["directory"]
     if config["name"] is UNKNOWN:
         return UNKNOWN
-    from hikube_kafka.ensemble import default_directory  # noqa: PLC0415 - loaded where there is an ensemble
+    from hikube_kafka.ensemble import default_directory
 
     return str(default_directory(config["name"]))
 
@@ -304,7 +304,7 @@ def _brokers_run(state: State, declaration: EnsembleDeclaration) -> bool:
 
 
 def _as_it_is(state: State) -> State:
-    from hikube_kafka import ensemble  # noqa: PLC0415 - loaded where there is an ensemble
+    from hikube_kafka import ensemble
 
     declaration = _declaration(state)
     try:

@@ -81,7 +81,7 @@ class QuorumDataSource(DataSource):
                 f"not read yet: the provider's settings are unknown before the apply ({', '.join(settings.unknown)})"
             )
             return {**_answer(None, None), **_expectations(config), "healthy": False, "reasons": [reason]}
-        from hikube_kafka.probe.kafka import observe_kafka  # noqa: PLC0415 - loaded where a cluster is read
+        from hikube_kafka.probe.kafka import observe_kafka
 
         unread: list[str] = []
         kafka = None
@@ -114,7 +114,7 @@ class QuorumDataSource(DataSource):
             Unreachable: It is in Kubernetes, and none of its pods can be reached.
             Denied: It is in Kubernetes, and the kubeconfig is at fault.
         """
-        from hikube_kafka.probe.zookeeper import observe_zookeeper  # noqa: PLC0415 - loaded where a cluster is read
+        from hikube_kafka.probe.zookeeper import observe_zookeeper
 
         settings = self._session.settings
         if settings.zookeeper_servers:

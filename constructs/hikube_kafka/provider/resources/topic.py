@@ -287,14 +287,7 @@ class TopicResource(Resource):
 
     def _answering(self, doing: str, *, starting: bool = True) -> KafkaCluster:
         """The cluster, waited for: it may have been made by this very apply."""
-        cluster = self._session.cluster()
-        if cluster is None:
-            unknown = ", ".join(self._session.settings.unknown)
-            raise Refusal(
-                Diagnostic(
-                    f"The provider cannot {doing}", f"Its settings are still unknown during the apply: {unknown}."
-                )
-            )
+        cluster = self._session.require(self._session.cluster(), f"The provider cannot {doing}")
         try:
             cluster.await_answer(starting=starting)
         except (Unreachable, Denied, Stopped) as problem:
@@ -317,7 +310,7 @@ class TopicResource(Resource):
             return False
 
     def _move(self, cluster: KafkaCluster, planned: State) -> None:
-        from hikube_kafka.provider import placement, reassignment  # noqa: PLC0415 - rare, and slow to load
+        from hikube_kafka.provider import placement, reassignment
 
         name, factor = planned["name"], planned["replication_factor"]
         if not self._all_partitions_known(cluster, name, planned["partitions"]):

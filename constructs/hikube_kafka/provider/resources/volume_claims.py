@@ -118,7 +118,7 @@ class VolumeClaimsResource(Resource):
         reach = self._reach()
         if reach is None:
             return []
-        from hikube_kafka.provider.claim_growth import survey  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.claim_growth import survey
 
         try:
             found = survey(reach, planned["stateful_set"])
@@ -138,7 +138,7 @@ class VolumeClaimsResource(Resource):
         reach = self._reach()
         if reach is None:
             return state
-        from hikube_kafka.provider.claim_growth import survey  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.claim_growth import survey
 
         try:
             found = survey(reach, state["stateful_set"])
@@ -171,18 +171,10 @@ class VolumeClaimsResource(Resource):
         return self._grow(prior, planned)
 
     def _grow(self, prior: State | None, planned: State) -> State:
-        from hikube_kafka.provider.claim_growth import grow, survey  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.claim_growth import grow, survey
 
         name = planned["stateful_set"]
-        reach = self._reach()
-        if reach is None:
-            unknown = ", ".join(self._session.settings.unknown)
-            raise Refusal(
-                Diagnostic(
-                    f"The claims of StatefulSet {name} cannot be seen to",
-                    f"The provider's settings are still unknown during the apply: {unknown}.",
-                )
-            )
+        reach = self._session.require(self._reach(), f"The claims of StatefulSet {name} cannot be changed")
         found = None
         try:
             found = survey(reach, name)
@@ -219,7 +211,7 @@ def _is_size(text: str) -> bool:
 
 
 def _declared(state: State) -> "dict[str, TemplateSeen]":
-    from hikube_kafka.kubernetes.stateful_set import TemplateSeen  # noqa: PLC0415 - slow to load
+    from hikube_kafka.kubernetes.stateful_set import TemplateSeen
 
     return {
         name: TemplateSeen(size=template["size"], storage_class=template["storage_class"])

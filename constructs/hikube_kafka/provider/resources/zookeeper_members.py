@@ -147,7 +147,7 @@ class ZooKeeperMembersResource(Resource):
         reach = self._reach()
         if reach is None:
             return None
-        from hikube_kafka.provider.membership import look  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.membership import look
 
         try:
             with _met(reach, state["stateful_set"], servers) as addresses:
@@ -177,15 +177,8 @@ class ZooKeeperMembersResource(Resource):
         return self._change(planned, voters)
 
     def _change(self, planned: State, voters: frozenset[int]) -> State:
-        reach = self._reach()
-        if reach is None:
-            unknown = ", ".join(self._session.settings.unknown)
-            raise Refusal(
-                Diagnostic(
-                    f"The voters of ZooKeeper {planned['stateful_set']} cannot be changed",
-                    f"The provider's settings are still unknown during the apply: {unknown}.",
-                )
-            )
+        problem = f"The voters of ZooKeeper {planned['stateful_set']} cannot be changed"
+        reach = self._session.require(self._reach(), problem)
         try:
             with self._ensemble(reach, planned, _ids(planned) | voters) as ensemble:
                 if planned["applied"] == BEFORE:
@@ -198,7 +191,7 @@ class ZooKeeperMembersResource(Resource):
 
     @contextmanager
     def _ensemble(self, reach: KubernetesReach, planned: State, servers: frozenset[int]) -> "Iterator[Ensemble]":
-        from hikube_kafka.provider.membership import Ensemble  # noqa: PLC0415 - slow to load
+        from hikube_kafka.provider.membership import Ensemble
 
         password = _password(reach, planned["secret"])
         with _met(reach, planned["stateful_set"], servers) as addresses:
@@ -218,8 +211,8 @@ def _ids(state: State) -> frozenset[int]:
 @contextmanager
 def _met(reach: KubernetesReach, stateful_set: str, servers: Iterable[int]) -> Iterator[Mapping[int, str]]:
     """Where each server is met from here, for as long as the context lasts."""
-    from hikube_kafka.probe.forwards import forwarded  # noqa: PLC0415 - slow to load
-    from hikube_kafka.spec.contract import ReachByPortForward  # noqa: PLC0415
+    from hikube_kafka.probe.forwards import forwarded
+    from hikube_kafka.spec.contract import ReachByPortForward
 
     with forwarded(
         ReachByPortForward(
@@ -235,7 +228,7 @@ def _met(reach: KubernetesReach, stateful_set: str, servers: Iterable[int]) -> I
 
 
 def _password(reach: KubernetesReach, secret: str) -> str:
-    from hikube_kafka.kubernetes.client import ApiServer, ask  # noqa: PLC0415 - slow to load
+    from hikube_kafka.kubernetes.client import ApiServer, ask
 
     async def find(api: ApiServer) -> dict[str, Any] | None:
         return await api.find(f"/api/v1/namespaces/{api.namespace}/secrets/{secret}")
