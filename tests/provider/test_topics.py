@@ -358,6 +358,7 @@ def test_a_deletion_that_brokers_keep_pending_is_an_error_that_says_so(monkeypat
     monkeypatch.setattr(topic, "_SETTLE_SECONDS", 0.05)
     refusal = refusal_of(topics_of(Refusing("", answers=(layout("orders"),))).delete, _state("orders"))
     assert "is marked for deletion" in refusal.diagnostics[0].summary
+    assert "The provider waited 0.05 s." in refusal.diagnostics[0].detail
 
 
 def test_a_protected_topic_is_not_deleted_even_if_no_plan_refused() -> None:

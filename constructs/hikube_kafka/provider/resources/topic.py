@@ -280,8 +280,8 @@ class TopicResource(Resource):
             raise Refusal(
                 Diagnostic(
                     f"Topic {name} is marked for deletion, and still there",
-                    "Kafka deletes a topic once every broker that holds a replica of it is back. Start those brokers, "
-                    "then apply again.",
+                    f"The provider waited {_SETTLE_SECONDS:g} s. Kafka deletes a topic once every broker that holds a "
+                    "replica of it is back: start those brokers, then apply again.",
                 )
             )
 
@@ -314,7 +314,13 @@ class TopicResource(Resource):
 
         name, factor = planned["name"], planned["replication_factor"]
         if not self._all_partitions_known(cluster, name, planned["partitions"]):
-            raise Refusal(Diagnostic(f"The new partitions of topic {name} do not appear", "Apply again."))
+            raise Refusal(
+                Diagnostic(
+                    f"The new partitions of topic {name} do not appear",
+                    f"Kafka has accepted them, and after {_SETTLE_SECONDS:g} s the brokers' metadata does not show all "
+                    f"{planned['partitions']}. Check that every broker runs, then apply again.",
+                )
+            )
         layout = cluster.layout(fresh=True)
         racks = cluster.racks()
         if factor > len(racks):
