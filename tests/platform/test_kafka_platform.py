@@ -155,9 +155,16 @@ def test_an_override_of_what_the_contract_promises_is_warned_of(stack: Terraform
     assert (topic["partitions"], topic["config"]) == (12, {"retention.ms": "1"})
     synthesized(stack)
     warnings = annotations(platform, "warn")
-    assert len(warnings) == 3
-    assert "stack/events/topics/orders: add_override('partitions', 12)" in "".join(warnings)
-    assert all("Declare it instead. [override-of-contract]" in warning for warning in warnings)
+    assert warnings == [
+        (
+            "stack/events/ensemble: add_override changes brokers.0.heap, and the contract promises what was declared. "
+            "Declare it instead. [contract-override]"
+        ),
+        (
+            "stack/events/topics/orders: add_override changes partitions, config, and the contract promises what was "
+            "declared. Declare it instead. [contract-override]"
+        ),
+    ]
 
 
 def test_a_topic_waits_for_the_servers_and_goes_before_them(stack: TerraformStack, synthesized: Synthesize) -> None:

@@ -127,6 +127,26 @@ def test_values_beside_the_declaration_are_refused_with_the_word_for_each(chart:
         KubernetesTarget(namespace="events", **{f"{chart}_values": {"image": {"tag": "4.0.0"}, "replicas": 7}})
 
 
+def test_chart_values_that_are_overridden_are_warned_of(stack: TerraformStack, synthesized: Synthesize) -> None:
+    platform = KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events"))
+    kafka, zookeeper = (platform.node.find_child(part) for part in ("kafka", "zookeeper"))
+    kafka.resource.add_override("lifecycle.prevent_destroy", value=True)
+    synthesized(stack)
+    assert overrides_of(platform) == []
+    kafka.resource.add_override("values", ["replicas: 7"])
+    zookeeper.resource.add_override("set", [{"name": "replicas", "value": "7"}])
+    synthesized(stack)
+    assert overrides_of(platform) == [
+        "stack/events/zookeeper: add_override changes set",
+        "stack/events/kafka: add_override changes values",
+    ]
+
+
+def overrides_of(platform: KafkaPlatform) -> list[str]:
+    warnings = (entry.data for entry in platform.node.metadata if entry.type == "@cdktf/warn")
+    return [text.partition(",")[0] for text in warnings if "[contract-override]" in text]
+
+
 def test_charts_come_from_a_repository_by_version(stack: TerraformStack, synthesized: Synthesize) -> None:
     KafkaPlatform(
         stack,

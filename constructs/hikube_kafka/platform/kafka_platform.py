@@ -14,6 +14,7 @@ from hikube_kafka.platform.cdk import (
     require_family,
 )
 from hikube_kafka.platform.provider import HikubeResource
+from hikube_kafka.platform.release import HelmRelease
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.spec import sizing
@@ -22,6 +23,7 @@ from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import DeclarationError
 from hikube_kafka.spec.properties import topic_config
+from hikube_kafka.spec.rules.platform import CONTRACT_OVERRIDE
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -153,16 +155,11 @@ class KafkaPlatform(Construct):
     def _warn_of_overrides(self) -> None:
         """What is applied then differs from what the rules saw and the contract promises."""
         for construct in self.node.find_all():
-            if isinstance(construct, HikubeResource):
-                for path, value in construct.broken_promises().items():
-                    warning = (
-                        f"{construct.node.path}: add_override({path!r}, {value!r}) changes what is applied, and the "
-                        "contract still promises what was declared: the smoke tests will fail. Declare it instead. "
-                        "[override-of-contract]"
-                    )
-                    if warning not in self._warned:
-                        self._warned.add(warning)
-                        Annotations.of(self).add_warning(warning)
+            if isinstance(construct, HikubeResource | HelmRelease) and (changed := construct.broken_promises()):
+                warning = str(CONTRACT_OVERRIDE(construct.node.path, attributes=", ".join(changed)))
+                if warning not in self._warned:
+                    self._warned.add(warning)
+                    Annotations.of(self).add_warning(warning)
 
     def _faults(self) -> list[str]:
         """Everything that keeps this platform from being synthesized."""

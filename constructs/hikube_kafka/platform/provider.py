@@ -149,14 +149,14 @@ class HikubeResource(TerraformResource):
         super().add_override(path, value)
         self._overridden[path] = value
 
-    def broken_promises(self) -> dict[str, object]:
-        """Overrides of what the contract promises, by path, but for those that change nothing."""
-        return {
-            path: value
+    def broken_promises(self) -> list[str]:
+        """What was overridden of what the contract promises, by path, but for what stayed the same."""
+        return [
+            path
             for path, value in self._overridden.items()
             if path.partition(".")[0] in self.promised
             and (path not in self._attributes or self._attributes[path] != value)
-        }
+        ]
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes

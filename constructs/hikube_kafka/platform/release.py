@@ -41,6 +41,10 @@ _SAME_RENDERING = {
 stays, so that a plan of a deployed platform is empty; with the next change of the chart the entry goes."""
 
 
+_CHART_VALUES = ("values", "set", "set_list", "set_sensitive", "set_wo")
+"""Attributes of ``helm_release`` through which a chart gets values."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChartRepository:
     """Where the charts are taken from, in place of the installed package."""
@@ -95,6 +99,7 @@ class HelmRelease(Construct):
         super().__init__(scope, id)
         self.name = name
         self.namespace = namespace
+        self._values = _yaml(values)
         where = (
             {"chart": chart, "repository": charts.url, "version": charts.version}
             if charts
@@ -107,7 +112,7 @@ class HelmRelease(Construct):
                 **where,
                 name=name,
                 namespace=namespace,
-                values=[_yaml(values)],
+                values=[self._values],
                 wait=True,
                 timeout=patience.milliseconds // 1000,
                 atomic=False,
@@ -119,6 +124,13 @@ class HelmRelease(Construct):
             ),
             terraform.name(self),
         )
+
+    def broken_promises(self) -> list[str]:
+        """By which of its attributes the release gives the chart other values than those that were declared."""
+        (resources,) = self.resource.to_terraform()["resource"].values()
+        (release,) = resources.values()
+        declared = {"values": [self._values]}
+        return [attribute for attribute in _CHART_VALUES if release.get(attribute) != declared.get(attribute)]
 
 
 def helm_provider(

@@ -25,6 +25,14 @@ OVERRIDE = Rule(
     remedy="Drop it to return to the computed value.",
 )
 
+CONTRACT_OVERRIDE = Rule(
+    id="contract-override",
+    severity="warning",
+    message="add_override changes {attributes}, and the contract promises what was declared.",
+    why="What is applied then differs from what the rules saw, and the smoke tests fail.",
+    remedy="Declare it instead.",
+)
+
 
 def name_is_a_label(platform: Platform) -> Iterator[Problem]:
     """A name of other characters, or too many."""
