@@ -68,11 +68,11 @@ class Picture:
 
     def behind(self, broker: int) -> list[str]:
         """Partitions that the broker holds without being in their in-sync replicas."""
-        return self._named(lambda each: broker in set(each.replicas) - set(each.in_sync))
+        return self._named(lambda each: broker in each.behind)
 
     def short(self, broker: int) -> list[str]:
         """Partitions that the broker holds and that lack any in-sync replica: it must not stop now."""
-        return self._named(lambda each: broker in each.replicas and not set(each.replicas) <= set(each.in_sync))
+        return self._named(lambda each: broker in each.replicas and bool(each.behind))
 
     def _named(self, chosen: Callable[[Partition], bool]) -> list[str]:
         untold = {
@@ -84,9 +84,7 @@ class Picture:
         found = {
             f"{topic}-{number}"
             for view in self.views.values()
-            for topic, partitions in view.topics.items()
-            if not isinstance(partitions, Unreadable)
-            for number, partition in partitions.items()
+            for topic, number, partition in view.partitions
             if chosen(partition)
         }
         return sorted(untold | found)
