@@ -70,8 +70,8 @@ class ApiServer:
         # The official client is no better (one thread per connection that polls, SPDY-era errors) and a large import.
         # Hence: credentials from kr8s, requests and streams by the libraries beneath it (httpx, wsproto). Its
         # KubeAuth is taken directly because kr8s.asyncio.api() caches by thread and loop identity, both of which come
-        # again, and forgets which contexts a kubeconfig has when the declared one is missing.
-        from kr8s._auth import KubeAuth  # noqa: PLC0415 - half a second that only a user of port-forwards pays
+        # again, and forgets which contexts a kubeconfig has when the declared one is missing. Half a second to load.
+        from kr8s._auth import KubeAuth
 
         self._paths = tuple(paths)
         self._context = context
@@ -201,7 +201,7 @@ class ApiServer:
             ForbiddenError: The verbs on pods/portforward are missing.
             StreamError: It did not open in time, or the node refused it.
         """
-        import httpx  # noqa: PLC0415 - as above
+        import httpx
 
         async with contextlib.AsyncExitStack() as stack:
             try:
@@ -244,7 +244,7 @@ class ApiServer:
     async def _request(
         self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] = MappingProxyType({})
     ) -> "httpx.Response":
-        import httpx  # noqa: PLC0415 - as above
+        import httpx
 
         async def answer() -> "httpx.Response":
             return await self._client.request(method, path, content=content, headers={**headers, **self._bearer()})
@@ -265,7 +265,7 @@ class ApiServer:
 
     async def _renew(self) -> None:
         """Read the credentials (anew) and talk with them from now on; streams that are open stay open."""
-        import httpx  # noqa: PLC0415 - as above
+        import httpx
 
         async with self._renewing:
             verify = await self._credentials()
@@ -380,7 +380,7 @@ def summary(pod: Mapping[str, Any]) -> str:
 
 def _answer(response: "httpx.Response") -> str:
     """What the API server said: the message of its Status object, where it sent one."""
-    import httpx  # noqa: PLC0415 - as above
+    import httpx
 
     try:
         return str(response.json()["message"])

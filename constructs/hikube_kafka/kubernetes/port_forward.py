@@ -81,7 +81,7 @@ def forward(
     Raises:
         KubernetesError: The cluster, a pod or a local port cannot be used; each reason is an error of its own.
     """
-    from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 - only users of port-forwards pay for it
+    from anyio.from_thread import start_blocking_portal
 
     standing = _Standing(
         ports=ports,
@@ -281,7 +281,7 @@ async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 def _holder_of(port: int) -> str | None:
     """The process of this machine that listens on the port, as far as the system lets us see."""
-    import psutil  # noqa: PLC0415 - only an error pays for it
+    import psutil
 
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):

@@ -25,10 +25,7 @@ class PodStream:
     """A stream of bytes to one port of one pod: one websocket to the node's kubelet, through the API server."""
 
     def __init__(self, pod: str, port: int, network: "httpcore.AsyncNetworkStream") -> None:
-        from wsproto.connection import (  # noqa: PLC0415 - the provider's cold start must not pay for Kubernetes
-            Connection,
-            ConnectionType,
-        )
+        from wsproto.connection import Connection, ConnectionType
 
         self._pod = pod
         self._port = port
@@ -45,7 +42,7 @@ class PodStream:
 
     async def send(self, data: bytes) -> None:
         """Send bytes; waits while the other end takes none."""
-        import wsproto.events  # noqa: PLC0415 - as above
+        import wsproto.events
 
         await self._write(wsproto.events.BytesMessage(data=b"\0" + data))
 
@@ -55,7 +52,7 @@ class PodStream:
         Raises:
             StreamError: Nothing in the pod listens on the port, or the connection to the API server broke.
         """
-        import httpcore  # noqa: PLC0415 - as above
+        import httpcore
 
         while not self._arrived and not self._ended:
             self._listening = True
@@ -81,7 +78,7 @@ class PodStream:
             StreamError: Nothing came for two intervals, although a ping asked for it. Either the node is gone, or the
                 ping waits behind data that the pod does not take.
         """
-        import wsproto.events  # noqa: PLC0415 - as above
+        import wsproto.events
 
         while True:
             await asyncio.sleep(PING_INTERVAL_SECONDS)
@@ -97,7 +94,7 @@ class PodStream:
                 raise StreamError(self._pod, self._port, reason) from None
 
     async def _digest(self, raw: bytes) -> None:
-        import wsproto.events  # noqa: PLC0415 - as above
+        import wsproto.events
 
         self._frames.receive_data(raw or None)
         for event in self._frames.events():
@@ -125,8 +122,8 @@ class PodStream:
             self._arrived.append(data)
 
     async def _write(self, event: "wsproto.events.Event") -> None:
-        import httpcore  # noqa: PLC0415 - as above
-        import wsproto.utilities  # noqa: PLC0415
+        import httpcore
+        import wsproto.utilities
 
         async with self._sending:
             try:
