@@ -1,6 +1,7 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
 from collections.abc import Container, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
@@ -13,10 +14,18 @@ from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session, not_reached, refused
 from hikube_kafka.provider.topics import KafkaCluster, LiveTopic, NewTopic
 from hikube_kafka.spec.changes import topic as changes
-from hikube_kafka.spec.definitions import Mismatch, canonical, topic_config_problems, topic_definitions
+from hikube_kafka.spec.definitions import (
+    Mismatch,
+    canonical,
+    check_topic_config,
+    topic_config_problems,
+    topic_definitions,
+)
 from hikube_kafka.spec.topic_limits import min_insync_problems, name_problems
 from hikube_kafka.waiting import Stopped
 
+_REMEMBERED = 4096
+"""Entries of topics whose check and spelling are remembered: a thousand topics have a few configurations."""
 _SETTLE_SECONDS = 60.0
 """For brokers to let go of a deleted topic, or to know of a new one."""
 
@@ -80,7 +89,8 @@ class TopicResource(Resource):
             yield from told(name_problems(name))
         entries = _known(config["config"])
         where = f"topic {name}" if isinstance(name, str) else "a topic"
-        yield from told(topic_config_problems(where, entries))
+        if not _are_sound(frozenset(entries.items())):
+            yield from told(topic_config_problems(where, entries))
         if isinstance(factor, int):
             least = entries.get("min.insync.replicas", "").strip()
             yield from told(min_insync_problems(where, least, factor, instead="raise replication_factor"))
@@ -363,6 +373,12 @@ def _known(entries: Any) -> dict[str, str]:
     return {key: value for key, value in entries.items() if value is not UNKNOWN and value is not None}
 
 
+@lru_cache(_REMEMBERED)
+def _are_sound(entries: frozenset[tuple[str, str]]) -> bool:
+    return not check_topic_config(dict(entries))
+
+
+@lru_cache(_REMEMBERED)
 def _spelling(key: str, value: str) -> str:
     """The text in which Kafka keeps a value; of a key that this version does not know, the text itself."""
     definition = topic_definitions().get(key)
@@ -382,6 +398,8 @@ def _same_entries(one: Any, other: Any) -> bool:
     """Whether two configurations are the same to Kafka, however they are spelled."""
     if UNKNOWN in (one, other) or UNKNOWN in (other or {}).values():
         return False
+    if one == other:
+        return True
     return bool(one) == bool(other) and _canonical(one) == _canonical(other) and (one is None) == (other is None)
 
 
