@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.spec import rules
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import cluster_settings, overrides, topic_config
@@ -88,9 +89,15 @@ def test_a_users_own_entry_wins_and_is_shown_to_have_won() -> None:
     declared = platform(config={"num.partitions": 12}, zookeeper={"config": {"tickTime": 3000}})
     assert LAYOUT.broker_processes(declared)[0].properties["num.partitions"] == "12"
     assert LAYOUT.zookeeper_processes(declared)[0].properties["tickTime"] == "3000"
-    assert [str(override) for override in overrides(declared)] == [
-        "kafka.config: num.partitions = 12 is declared and replaces 3, which was computed",
-        "zookeeper.config: tickTime = 3000 is declared and replaces 2000, which was computed",
+    assert [str(problem) for problem in rules.check(declared) if problem.severity == "notice"] == [
+        (
+            "kafka.config: num.partitions = 12 replaces 3, which was computed. Drop it to return to the computed "
+            "value. [config-override]"
+        ),
+        (
+            "zookeeper.config: tickTime = 3000 replaces 2000, which was computed. Drop it to return to the computed "
+            "value. [config-override]"
+        ),
     ]
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from hikube_kafka.spec.model import ChartModel
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.properties import server_properties, zookeeper_settings
+from hikube_kafka.spec.properties import server_properties
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import Resources
 from hikube_kafka.spec.storage import Storage
@@ -25,6 +25,7 @@ from hikube_kafka.spec.targets.kubernetes import (
     kafka_claims,
     zookeeper_claims,
 )
+from hikube_kafka.spec.zoo_cfg import zookeeper_settings
 
 KAFKA_DATA = "/var/lib/kafka/data"
 """Where a broker's claim is mounted; its log segments are in a folder of it, beside what a file system puts there."""
@@ -253,7 +254,7 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
         rack="<rack>" if racked else None,
         listeners=layout.listeners(platform),
         addresses=layout.broker_addresses(platform),
-        connect=connect or layout.zookeeper_connect(platform),
+        coordinator={"zookeeper.connect": connect or layout.zookeeper_connect(platform)},
         data=f"{KAFKA_DATA}/log",
     )
     return KafkaValues(

@@ -1,7 +1,7 @@
-"""The complete ``server.properties`` and ``zoo.cfg`` of each server, and which entries a user's own replaced.
+"""The complete ``server.properties`` of each broker, and which entries a user's own replaced.
 
-Every number that a broker or a ZooKeeper server runs with is computed here, from the declaration: no template and no
-start script adds another.
+Every number that a broker runs with is computed here, from the declaration: no template and no start script adds
+another. :mod:`hikube_kafka.spec.zoo_cfg` has those of its coordinator.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,6 @@ from hikube_kafka.spec.kafka import Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.topic import ConfigValue, Topic
 from hikube_kafka.spec.topic_limits import leaves_no_room, wanted_min_insync
-from hikube_kafka.spec.zookeeper import ZooKeeper
-
-FOUR_LETTER_WORDS = "conf,mntr,ruok,srvr"
-"""What the probes use, and nothing else: ``srvr`` shows the Mode, ``mntr`` the followers, ``conf`` the members."""
 
 
 def text(value: ConfigValue) -> str:
@@ -33,11 +29,6 @@ class Override:
     declared: str
     computed: str
 
-    def __str__(self) -> str:
-        return (
-            f"{self.where}: {self.key} = {self.declared} is declared and replaces {self.computed}, which was computed"
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerAddress:
@@ -47,31 +38,6 @@ class BrokerAddress:
     """``host:port`` to listen on; an empty host means every interface."""
     advertised: str
     """``host:port`` that clients are told to use."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ZooKeeperAddress:
-    """Where one ZooKeeper server is met, and by whom."""
-
-    host: str
-    client_port: int
-    peer_port: int
-    election_port: int
-
-    @property
-    def client(self) -> str:
-        """``host:port`` for clients."""
-        return f"{self.host}:{self.client_port}"
-
-    @property
-    def voter(self) -> str:
-        """As ZooKeeper lists a server that votes: ``host:2888:3888:participant;2181``."""
-        return f"{self.host}:{self.peer_port}:{self.election_port}:participant;{self.client_port}"
-
-
-def zookeeper_connect(platform: Platform, servers: Mapping[int, ZooKeeperAddress]) -> str:
-    """Kafka's ``zookeeper.connect``: these servers, and the chroot once at the end."""
-    return ",".join(servers[server].client for server in sorted(servers)) + platform.zookeeper.chroot
 
 
 def cluster_settings(platform: Platform) -> dict[str, str]:
@@ -108,7 +74,7 @@ def server_properties(
     rack: str | None,
     listeners: tuple[Listener, ...],
     addresses: Mapping[str, BrokerAddress],
-    connect: str,
+    coordinator: Mapping[str, str],
     data: str,
 ) -> dict[str, str]:
     """The complete ``server.properties`` of one broker, or of all with what differs left to fill in.
@@ -119,13 +85,13 @@ def server_properties(
         rack: its rack; None means none.
         listeners: its doors; the brokers use the first among themselves.
         addresses: where each listener is met, by the listener's name.
-        connect: ``zookeeper.connect``.
+        coordinator: the entries that lead to what coordinates the brokers: ``zookeeper.connect``.
         data: the folder of the log segments, absolute or relative to the process's own folder.
     """
     own = {
         "broker.id": broker,
         "log.dirs": data,
-        "zookeeper.connect": connect,
+        **coordinator,
         "listeners": ",".join(f"{each.kafka_name}://{addresses[each.name].bind}" for each in listeners),
         "advertised.listeners": ",".join(
             f"{each.kafka_name}://{addresses[each.name].advertised}" for each in listeners
@@ -145,65 +111,6 @@ def _sasl(listeners: tuple[Listener, ...]) -> dict[str, str]:
     return {"sasl.enabled.mechanisms": ",".join(mechanisms)} | (
         {"sasl.mechanism.inter.broker.protocol": str(between_brokers)} if between_brokers else {}
     )
-
-
-def zoo_cfg(platform: Platform, server: int, *, addresses: Mapping[int, ZooKeeperAddress], data: str) -> dict[str, str]:
-    """The complete ``zoo.cfg`` of one ZooKeeper server.
-
-    Args:
-        platform: the declaration.
-        server: the server's ``myid``.
-        addresses: where every server of the ensemble is met, by its id.
-        data: the folder of snapshots and transaction log, absolute or relative to the process's own folder.
-    """
-    own = {
-        "dataDir": data,
-        "clientPort": str(addresses[server].client_port),
-        "clientPortAddress": addresses[server].host,
-    }
-    members = {
-        f"server.{each}": f"{address.host}:{address.peer_port}:{address.election_port}"
-        for each, address in addresses.items()
-    }
-    return dict(
-        sorted((zookeeper_settings(platform.zookeeper) | own | (members if len(addresses) > 1 else {})).items())
-    )
-
-
-def zookeeper_settings(zookeeper: ZooKeeper) -> dict[str, str]:
-    """Entries of ``zoo.cfg`` that are the same on every server: what was computed, with the user's own on top."""
-    return _computed_zoo_cfg() | {key: text(value) for key, value in zookeeper.config.items()}
-
-
-def _computed_zoo_cfg() -> dict[str, str]:
-    return {
-        "4lw.commands.whitelist": FOUR_LETTER_WORDS,
-        # The admin server opens a port (8080) that nothing here uses.
-        "admin.enableServer": "false",
-        # ZooKeeper's own default keeps every snapshot for ever: the disk fills, and the quorum is lost.
-        "autopurge.purgeInterval": "1",
-        "autopurge.snapRetainCount": "3",
-        # In ticks: 20 s for a follower to load a snapshot, 10 s to fall behind. ZooKeeper's own sample configuration
-        # has 10 and 5.
-        "initLimit": "10",
-        "syncLimit": "5",
-        # Milliseconds; the shortest session is two ticks, so 6 s (above) is within bounds.
-        "tickTime": "2000",
-    }
-
-
-ZOOKEEPER_PLATFORM_KEYS = {
-    "clientPort": "the target",
-    "clientPortAddress": "the target",
-    "dataDir": "zookeeper.storage",
-    "dataLogDir": "zookeeper.log_storage",
-    "dynamicConfigFile": "zookeeper.servers",
-    "quorumListenOnAllIPs": "the target",
-    "reconfigEnabled": "the target",
-    "standaloneEnabled": "the target",
-    "4lw.commands.whitelist": "the probes",
-}
-"""Entries of ``zoo.cfg`` that belong to the platform, with who sets them; ``server.N`` belongs to it as well."""
 
 
 def topic_config(platform: Platform, topic: Topic) -> dict[str, str]:
@@ -228,15 +135,15 @@ def _kafkas_text(key: str, value: ConfigValue) -> str:
         return text(value)  # a rule of the declaration refuses it, in the user's own words
 
 
-def overrides(platform: Platform) -> list[Override]:
-    """Every entry of the user's that replaced a computed one by another value, in a stable order."""
-    pairs = [
-        ("kafka.config", platform.kafka.config, _computed_settings(platform)),
-        ("zookeeper.config", platform.zookeeper.config, _computed_zoo_cfg()),
-    ]
+def replaced(where: str, declared: Mapping[str, ConfigValue], computed: Mapping[str, str]) -> list[Override]:
+    """Every declared entry that replaced a computed one by another value, in a stable order."""
     return [
         Override(where=where, key=key, declared=text(declared[key]), computed=computed[key])
-        for where, declared, computed in pairs
         for key in sorted(declared.keys() & computed.keys())
         if text(declared[key]) != computed[key]
     ]
+
+
+def overrides(platform: Platform) -> list[Override]:
+    """Every entry of the user's that replaced a computed one of the brokers."""
+    return replaced("kafka.config", platform.kafka.config, _computed_settings(platform))

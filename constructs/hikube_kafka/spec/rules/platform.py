@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from hikube_kafka.spec import properties, zoo_cfg
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
-from hikube_kafka.spec.properties import overrides
 
 LONGEST_NAME = 40
 """A release ``kafka-<name>`` and its pods' names must stay DNS labels; Hikube refuses more than 47 characters."""
@@ -42,5 +42,5 @@ def name_is_a_label(platform: Platform) -> Iterator[Problem]:
 
 def user_config_wins(platform: Platform) -> Iterator[Problem]:
     """An entry that the user sets and the platform would have computed."""
-    for override in overrides(platform):
+    for override in (*properties.overrides(platform), *zoo_cfg.overrides(platform.zookeeper)):
         yield OVERRIDE(override.where, key=override.key, declared=override.declared, computed=override.computed)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from hikube_kafka.spec import quorum
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
-from hikube_kafka.spec.properties import ZOOKEEPER_PLATFORM_KEYS
 from hikube_kafka.spec.resources import ZOOKEEPER_HEAP
 from hikube_kafka.spec.rules.heap import heap_problems
+from hikube_kafka.spec.zoo_cfg import ZOOKEEPER_PLATFORM_KEYS
 
 SINGLE = Rule(
     id="zookeeper-single",

@@ -14,9 +14,10 @@ from hikube_kafka.spec.contract import (
     ZooKeeperServerExpected,
 )
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.properties import ZooKeeperAddress, cluster_settings, topic_config
+from hikube_kafka.spec.properties import cluster_settings, topic_config
 from hikube_kafka.spec.security import ClientSecurity
 from hikube_kafka.spec.versions import KAFKA_VERSION
+from hikube_kafka.spec.zoo_cfg import ZooKeeperAddress
 
 
 def contract(

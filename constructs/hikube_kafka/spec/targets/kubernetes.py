@@ -20,11 +20,12 @@ from hikube_kafka.spec.contract import (
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.model import ChartModel, Model
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.properties import BrokerAddress, ZooKeeperAddress, zookeeper_connect
+from hikube_kafka.spec.properties import BrokerAddress
 from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.targets import assembly
 from hikube_kafka.spec.versions import KAFKA_VERSION, ZOOKEEPER_VERSION
+from hikube_kafka.spec.zoo_cfg import ZooKeeperAddress, zookeeper_connect
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
 MARKS: Mapping[str, str] = {

@@ -9,16 +9,11 @@ from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.model import Model
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
-from hikube_kafka.spec.properties import (
-    BrokerAddress,
-    ZooKeeperAddress,
-    server_properties,
-    zoo_cfg,
-    zookeeper_connect,
-)
+from hikube_kafka.spec.properties import BrokerAddress, server_properties
 from hikube_kafka.spec.rules.brokers import LISTENER_PLAINTEXT
 from hikube_kafka.spec.security import Protocol
 from hikube_kafka.spec.targets import assembly
+from hikube_kafka.spec.zoo_cfg import ZooKeeperAddress, zoo_cfg, zookeeper_connect
 
 LISTENER_PROTOCOL = Rule(
     id="local-listener-protocol",
@@ -97,7 +92,7 @@ class LocalLayout(Model):
                     rack=platform.kafka.rack(broker),
                     listeners=platform.kafka.listeners,
                     addresses=self.broker_addresses(platform, broker),
-                    connect=connect,
+                    coordinator={"zookeeper.connect": connect},
                     data=_DATA,
                 ),
                 heap=platform.kafka.effective_heap.java,
