@@ -90,7 +90,7 @@ def test_a_topic_wider_than_the_brokers_that_stay_keeps_them_all(
     write(workspace, four_brokers.bootstrap, {"brokers": 4}, wide=wide)
     workspace.apply()
     write(workspace, four_brokers.bootstrap, {"brokers": 3, "drain": True}, wide=wide)
-    assert "Topic wide has 4 copies, and 3 live brokers would stay" in workspace.refused("plan")
+    assert "Topic wide: it has 4 copies, and 3 live brokers would stay" in workspace.refused("plan")
     # Nor is a new topic planned on a broker that the same plan lets go.
     write(workspace, four_brokers.bootstrap, {"brokers": 4})
     workspace.apply()
@@ -108,6 +108,6 @@ def test_more_brokers_and_more_copies_pass_in_one_plan(workspace: Workspace, liv
     write(workspace, living_ensemble.bootstrap, {"brokers": 4}, copied=more)
     assert "2 to change" in workspace.plan()
     write(workspace, living_ensemble.bootstrap, {"brokers": 5}, copied={**more, "replication_factor": 6})
-    assert "The cluster will have 5" in workspace.refused("plan")
+    assert "the cluster will have 5" in workspace.refused("plan")
     write(workspace, living_ensemble.bootstrap, {"brokers": 3}, copied=topic)
     assert "2 destroyed" in workspace.run("destroy", "-auto-approve").stdout

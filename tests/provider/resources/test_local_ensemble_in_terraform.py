@@ -165,7 +165,7 @@ def test_changed_configuration_is_rolled_brokers_are_added_and_those_with_replic
     stage.write(topics={"orders": topic("orders", replication_factor=2)})
     said = stage.workspace.refused("plan")
     assert "Broker 2: it cannot be removed: it holds replicas" in said
-    assert "Of orders." in said
+    assert " of orders)" in said
     stage.declare(brokers=3, servers=3, config={"log.cleaner.threads": 2})
     stage.write(topics={"orders": topic("orders", replication_factor=3)})
     assert "cannot change from 1 to 1, 2, 3" in stage.workspace.refused("plan")

@@ -289,7 +289,7 @@ def test_wrong_entries_and_numbers_are_found_by_validate(workspace: Workspace, d
         config={"retentionMs": "5", "segment.bytes": "1", "min.insync.replicas": "3"},
     )
     said = workspace.refused("validate")
-    assert "cannot be the name of a topic" in said
+    assert "Kafka does not allow this name" in said
     assert "partitions must be a whole number of at least 1" in said
     assert "retention.ms" in said
     assert "segment.bytes" in said

@@ -156,11 +156,11 @@ def test_the_class_refuses_at_plan_time_and_nothing_has_been_touched(
     declare("2Gi", "fixed-size")
     said = workspace.refused("plan")
     assert f"Claim data-{name}-0: it cannot grow from 1Gi to 2Gi" in said
-    assert "Storage class fixed-size does not allow it" in said
+    assert "storage class fixed-size does not allow it" in said
     assert template_size(kubectl, name) == "1Gi"
     declare("1Gi", "standard")
     said = workspace.refused("plan")
-    assert f"Claim data-{name}-0 is of storage class fixed-size, not standard" in said
+    assert f"Claim data-{name}-0: it is of storage class fixed-size, not standard" in said
     declare("1Gi", "fixed-size")
     assert workspace.plan() == "empty"
 
@@ -176,7 +176,7 @@ def test_shrinking_is_refused_and_a_claim_grown_by_hand_is_shown(
     kubectl("patch", "pvc", f"data-{name}-1", "-p", json.dumps(patch))
     done = workspace.run("plan", "-detailed-exitcode")
     assert done.returncode == 0, done.stdout
-    assert f"Claim data-{name}-1 was grown outside Terraform" in done.stdout
+    assert f"Claim data-{name}-1: it was grown outside Terraform" in done.stdout
     assert "set size = 3Gi" in done.stdout
     before = pods(kubectl, name)
     deployed("3Gi")
@@ -227,7 +227,7 @@ def test_a_missing_claim_is_told_and_a_destroy_keeps_all_of_them(
     kubectl("patch", "pvc", f"data-{name}-2", "-p", '{"metadata": {"finalizers": null}}')  # a pod uses it
     assert f"Claim data-{name}-2 is missing" in workspace.run("plan").stdout
     said = workspace.run("destroy", "-auto-approve").stdout
-    assert f"The claims of StatefulSet {name} stay" in said
+    assert f"StatefulSet {name}: its claims stay" in said
     assert f"data-{name}-0" in capacities(kubectl, name)
     # Declared anew, what is there is taken up, and may grow without any pod.
     kubectl("scale", "statefulset", name, "--replicas=0")

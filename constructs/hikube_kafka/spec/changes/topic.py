@@ -118,7 +118,7 @@ def _copies(prior: Mapping[str, Any] | None, planned: Mapping[str, Any], known: 
         yield FACTOR_ABOVE_BROKERS(
             _where(planned),
             path=("replication_factor",),
-            declared=f"a replication factor of {factor} needs {factor} brokers",
+            declared=f"a replication factor of {factor} needs {factor} broker{'s' if factor > 1 else ''}",
             brokers=brokers,
             most=max(live, known.coming),
             instead="bring in more brokers first",
