@@ -1,9 +1,12 @@
-# make demo    a whole platform on this machine: set up, deployed, proven
-# make down    destroys it again, messages included
-# make test    everything that is checked before a change is merged
-# make setup   what the others do first; quick when there is nothing to do
-# make generate    all generated files: charts' values, definitions, protocol, contract, docs/provider.md
-# make lock    writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
+# make demo      a whole platform on this machine: set up, deployed, proven
+# make down      destroys it again, messages included
+# make test      what is checked before a change is merged, in a few minutes
+# make test-all  the same, with the journeys and the packaging
+# make cluster   a Kubernetes cluster of three nodes with kind, for make test-cluster; needs Docker and kind
+# make test-cluster  what needs a cluster: the one in KUBECONFIG, whichever that is
+# make setup     what the others do first; quick when there is nothing to do
+# make generate  all generated files: charts' values, definitions, protocol, contract, docs/provider.md
+# make lock      writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
 
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
@@ -26,7 +29,7 @@ export DISABLE_VERSION_CHECK := 1
 export CI := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup demo down test lock prerequisites provider jars
+.PHONY: help setup check demo down test test-all test-cluster cluster generate lock prerequisites provider jars
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -77,12 +80,27 @@ down: $(LOCAL)
 		[ $$code -ne 1 ] || $(STAGE) 'Start what was stopped' $(CDKTF) deploy local --auto-approve --skip-provider-lock
 	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve --skip-provider-lock
 
-test: setup
+check: setup
 	@$(STAGE) 'ruff' .venv/bin/ruff check
 	@$(STAGE) 'ruff format' .venv/bin/ruff format --check
 	@$(STAGE) 'mypy' .venv/bin/mypy
 	@$(STAGE) 'import-linter' .venv/bin/lint-imports --no-cache
-	@$(STAGE) 'pytest' .venv/bin/pytest -m 'not cluster' $(PYTEST)
+
+# Two workers, each with ports of its own; a file stays with one of them.
+PARALLEL := .venv/bin/pytest -n 2 --dist loadfile --durations=25
+
+test: check
+	@$(STAGE) 'pytest' $(PARALLEL) -m 'not cluster and not journey and not packaging' $(PYTEST)
+
+test-all: check
+	@$(STAGE) 'pytest' $(PARALLEL) -m 'not cluster' $(PYTEST)
+
+# Whatever is named by hand breaks the cluster: only who asks for it gets it.
+test-cluster: setup
+	@$(STAGE) 'pytest' .venv/bin/pytest --durations=25 -m 'cluster and not by_hand' $(PYTEST)
+
+cluster: prerequisites
+	@$(STAGE) 'The cluster' scripts/cluster
 
 generate: .build/python
 	@.venv/bin/python -m scripts.generate

@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+pytestmark = pytest.mark.packaging
+
 STACK = """
 from hikube_kafka.platform import App, KafkaPlatform, LocalTarget
 from hikube_kafka.platform.cdk import LocalBackend, TerraformStack

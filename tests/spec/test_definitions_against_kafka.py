@@ -2,8 +2,6 @@
 
 import base64
 import importlib.util
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hikube_kafka.ensemble.jars import cache_folder, named_folder
 from hikube_kafka.spec.definitions import (
     PLATFORM_KEYS,
     Definition,
@@ -30,12 +29,9 @@ SCRIPTS = Path(__file__).parents[2] / "scripts/definitions"
 
 @pytest.fixture(scope="module")
 def jars() -> Path:
-    folder = os.environ.get("HIKUBE_KAFKA_JARS", "")
-    if not folder or not any(Path(folder).glob("kafka-clients-3.9.*.jar")):
-        pytest.skip("HIKUBE_KAFKA_JARS names no folder with the jars of Kafka 3.9")
-    if shutil.which("java") is None:
-        pytest.skip("there is no java on the PATH")
-    return Path(folder)
+    folder = named_folder(None) or cache_folder()
+    assert any(folder.glob("kafka-clients-3.9.*.jar")), f"no jars of Kafka 3.9 in {folder}: make setup brings them"
+    return folder
 
 
 def test_the_committed_definitions_are_those_of_the_jars(jars: Path) -> None:

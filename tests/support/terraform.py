@@ -34,6 +34,8 @@ class Terraform:
         self.environment = {
             **kept,
             "HOME": str(home),
+            # The jars that are there already; everything else of a home is this one's own.
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
             "TF_CLI_CONFIG_FILE": str(settings_file(home, *mirrors)),
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",

@@ -11,7 +11,7 @@ from hikube_kafka import ensemble
 from tests.support.delivery import LocalDelivery
 from tests.support.load import Load
 
-pytestmark = [pytest.mark.ensemble, pytest.mark.terraform, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.journey, pytest.mark.ensemble, pytest.mark.terraform, pytest.mark.timeout(600)]
 
 
 def kill(delivery: LocalDelivery, name: str) -> None:
