@@ -2,7 +2,7 @@
 
 import dataclasses
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -104,6 +104,7 @@ def test_an_ensemble_is_listed_looked_at_and_stopped_without_terraform(declarati
     assert seen is not None
     assert seen.is_healthy
     follower = logs(directory, "zookeeper-1", lines=1, follow=True)
+    assert isinstance(follower, Generator)
     assert next(follower)
     follower.close()
 

@@ -133,7 +133,7 @@ def pem_of_somebody(folder: Path) -> tuple[Path, Path]:
 def test_kafka_python_gets_a_context_that_trusts_and_proves(kept_in: type[Any], tmp_path: Path) -> None:
     certificate, key = pem_of_somebody(tmp_path)
     own = [part if kept_in is Path else part.read_text() for part in (certificate, key)]
-    pem = {"authorities": own[0], "certificate": own[0], "key": own[1], "key_password": "k3y"}
+    pem: dict[str, Any] = {"authorities": own[0], "certificate": own[0], "key": own[1], "key_password": "k3y"}
     told = Credentials(protocol="SASL_SSL", **LOGIN, **pem).kafka_python()
 
     context = told.pop("ssl_context")
@@ -149,7 +149,7 @@ def test_kafka_python_gets_a_context_that_trusts_and_proves(kept_in: type[Any], 
 
 
 def test_java_gets_texts_wherever_they_are_kept(tmp_path: Path) -> None:
-    files = {name: tmp_path / name for name in TEXTS}
+    files: dict[str, Any] = {name: tmp_path / name for name in TEXTS}
     for name, text in TEXTS.items():
         files[name].write_text(text)
     entries = {

@@ -52,7 +52,7 @@ class Api:
 
     def __init__(self, *claims: str, stateful_set: bool = True) -> None:
         template = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "3Gi"}}}}
-        self.objects = {
+        self.objects: dict[str, dict[str, Any]] = {
             "/api/v1/namespaces/platform/persistentvolumeclaims": {"items": [claim(name) for name in claims]}
         }
         if stateful_set:

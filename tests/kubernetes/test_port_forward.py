@@ -187,6 +187,7 @@ def test_a_client_that_connects_while_a_forward_closes_is_not_carried(
 ) -> None:
     """The event loop tells of a connection turns after it has taken it: by then the cluster may be closed."""
     carried: list[str] = []
+    closed = False
 
     async def carry(*_: object) -> None:
         carried.append("closed" if closed else "open")
@@ -203,7 +204,6 @@ def test_a_client_that_connects_while_a_forward_closes_is_not_carried(
                 for _ in range(10):
                     await asyncio.sleep(0)
 
-    closed = False
     monkeypatch.setattr(_Standing, "_carry", carry)
     asyncio.run(connect_and_close())
     gc.collect()  # here, and not in another test

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack, Testing
+from hikube_kafka.platform.cdk import LocalBackend, TerraformStack, Testing
 
 os.environ["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "20"
 
@@ -22,10 +22,10 @@ def stack() -> TerraformStack:
 
 
 @pytest.fixture
-def synthesized() -> Callable[[Construct], dict[str, Any]]:
+def synthesized() -> Callable[[TerraformStack], dict[str, Any]]:
     """Gives the Terraform JSON of a stack, validations included."""
 
-    def synthesize(stack: Construct) -> dict[str, Any]:
+    def synthesize(stack: TerraformStack) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(Testing.synth(stack, True))  # noqa: FBT003 - runs the validations
         return content
 

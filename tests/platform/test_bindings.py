@@ -17,16 +17,20 @@ from hikube_kafka.platform import (
     VolumeClaims,
     ZooKeeperMembers,
 )
-from hikube_kafka.platform.cdk import Construct, TerraformStack
+from hikube_kafka.platform.cdk import TerraformStack
 from hikube_kafka.platform.provider import SOURCE
+from hikube_kafka.plugin.resource import DataSource, Resource
 from hikube_kafka.plugin.schema import Schema
 from hikube_kafka.provider import install, settings
 from hikube_kafka.provider.hikube import HikubePlugin
 from hikube_kafka.spec.ensemble import ServerProcess
 
-Synthesize = Callable[[Construct], dict[str, Any]]
+Synthesize = Callable[[TerraformStack], dict[str, Any]]
 OF_THE_CDK = {"self", "scope", "id", "provider", "depends_on", "alias"}
-PARTS = {part.type_name: part for part in (*HikubePlugin().resources, *HikubePlugin().data_sources)}
+PARTS: dict[str, Resource | DataSource] = {
+    **{part.type_name: part for part in HikubePlugin().resources},
+    **{part.type_name: part for part in HikubePlugin().data_sources},
+}
 BINDINGS = {
     "hikube_kafka_topic": KafkaTopic,
     "hikube_kafka_brokers": KafkaBrokers,
@@ -38,7 +42,7 @@ BINDINGS = {
 
 
 def taken(binding: type) -> Mapping[str, inspect.Parameter]:
-    parameters = inspect.signature(binding.__init__).parameters
+    parameters = inspect.signature(vars(binding)["__init__"]).parameters
     return {name: parameter for name, parameter in parameters.items() if name not in OF_THE_CDK}
 
 

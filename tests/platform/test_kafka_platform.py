@@ -7,7 +7,7 @@ import pytest
 
 from hikube_kafka import __version__
 from hikube_kafka.platform import App, Delivery, HikubeProvider, KafkaPlatform, LocalTarget, Target
-from hikube_kafka.platform.cdk import Construct, TerraformResource, TerraformStack
+from hikube_kafka.platform.cdk import Construct, TerraformElement, TerraformResource, TerraformStack
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
@@ -17,7 +17,7 @@ from hikube_kafka.spec.targets.local import LocalLayout
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
-Synthesize = Callable[[Construct], dict[str, Any]]
+Synthesize = Callable[[TerraformStack], dict[str, Any]]
 Golden = Callable[[dict[str, Any]], None]
 
 
@@ -150,7 +150,9 @@ def test_an_override_of_what_the_contract_promises_is_warned_of(stack: Terraform
     assert annotations(platform, "warn") == []
     orders.add_override("partitions", 12)
     orders.add_override("config", {"retention.ms": "1"})
-    platform.node.find_child("ensemble").add_override("brokers.0.heap", "2g")
+    ensemble = platform.node.find_child("ensemble")
+    assert isinstance(ensemble, TerraformElement)
+    ensemble.add_override("brokers.0.heap", "2g")
     topic = synthesized(stack)["resource"]["hikube_kafka_topic"]["events_orders"]
     assert (topic["partitions"], topic["config"]) == (12, {"retention.ms": "1"})
     synthesized(stack)

@@ -17,7 +17,7 @@ from hikube_kafka.platform import (
     ZooKeeperRelease,
     helm_provider,
 )
-from hikube_kafka.platform.cdk import Construct, TerraformStack
+from hikube_kafka.platform.cdk import TerraformStack
 from hikube_kafka.platform.release import _content_hash
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
@@ -25,7 +25,7 @@ from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
-Synthesize = Callable[[Construct], dict[str, Any]]
+Synthesize = Callable[[TerraformStack], dict[str, Any]]
 Golden = Callable[[dict[str, Any]], None]
 
 
@@ -123,8 +123,9 @@ def test_brokers_alone_beside_a_zookeeper_that_is_there(stack: TerraformStack, s
 
 @pytest.mark.parametrize("chart", ["kafka", "zookeeper"])
 def test_values_beside_the_declaration_are_refused_with_the_word_for_each(chart: str) -> None:
+    beside: dict[str, Any] = {f"{chart}_values": {"image": {"tag": "4.0.0"}, "replicas": 7}, "namespace": "events"}
     with pytest.raises(TypeError, match=rf"{chart}_values is not taken.*image: {chart}_image; replicas: .*=\.\.\.\)\."):
-        KubernetesTarget(namespace="events", **{f"{chart}_values": {"image": {"tag": "4.0.0"}, "replicas": 7}})
+        KubernetesTarget(**beside)
 
 
 def test_chart_values_that_are_overridden_are_warned_of(stack: TerraformStack, synthesized: Synthesize) -> None:

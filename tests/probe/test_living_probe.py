@@ -31,6 +31,7 @@ def promised(living_ensemble: LivingEnsemble) -> Contract:
 def frozen(living: Any, name: str) -> Iterator[None]:
     """A process that keeps its port and answers nothing; thawed, it is back in sync before the next test."""
     pid = next(server.pid for server in observe_processes(living.declaration).servers if server.name == name)
+    assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

@@ -86,7 +86,7 @@ def test_from_outside_every_address_is_dialled_at_its_port_forward(opened: dict[
 def test_kubernetes_is_looked_at_where_something_is_promised_of_it(opened: dict[str, Any]) -> None:
     promised = CONTRACT.model_copy(update={"kubernetes": KubernetesExpected()})
     with open_route(promised, in_cluster=True) as way:
-        assert (way.dial, way.workloads) == ({}, "look")
+        assert (way.dial, str(way.workloads)) == ({}, "look")
         assert opened == {"workloads": {"namespace": "platform", "kubeconfig": None, "context": "one"}}
     assert opened == {"workloads": {"closed": True}}
 

@@ -20,7 +20,7 @@ SMALL = TemplateClaimSeen(
     size="20Gi",
     capacity="10Gi",
     storage_class="fast",
-    growing=frozenset(),
+    growing=(),
     trouble="the cloud says no",
 )
 

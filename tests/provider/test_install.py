@@ -1,6 +1,7 @@
 """Where the provider is put, and how fast it is there."""
 
 import os
+import platform
 import subprocess
 import sys
 from importlib.util import cache_from_source
@@ -76,7 +77,7 @@ def test_a_module_in_the_working_directory_does_not_stand_in_for_ours(tmp_path: 
 
 @pytest.mark.parametrize(("asked", "answer"), [("machine", "pdp11"), ("system", "plan9")])
 def test_an_unknown_machine_is_refused_by_name(asked: str, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation.platform, asked, lambda: answer)
+    monkeypatch.setattr(platform, asked, lambda: answer)
     with pytest.raises(UnsupportedMachineError, match=answer) as refusal:
         terraform_platform()
     assert answer in refusal.value.machine

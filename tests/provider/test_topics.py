@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import MethodType
@@ -24,6 +23,7 @@ from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout, NewTopic
 from hikube_kafka.waiting import Stopped
 from tests.support.ensemble import LivingEnsemble
+from tests.support.waiting import until
 
 Answer = Layout | Exception
 
@@ -588,10 +588,14 @@ def test_what_was_done_before_a_refusal_is_recorded(real: tuple[TopicResource, s
     assert "INVALID_PARTITIONS" in refusal.value.diagnostics[0].detail
     assert refusal.value.state == {**before, "config": {"retention.ms": "5000"}}
     # A broker reads a topic's configuration from its own ZooKeeper server, which may be a moment behind.
-    deadline = time.monotonic() + 30
-    while topics.read(before, b"") != refusal.value.state:
-        assert time.monotonic() < deadline
-        topics._session.cluster.forget(name)
+    cluster = topics._session.cluster
+    assert isinstance(cluster, KafkaCluster)
+
+    def read_anew() -> dict[str, Any] | None:
+        cluster.forget(name)
+        return topics.read(before, b"")
+
+    until(lambda: read_anew() == refusal.value.state, "the change is read", 30)
 
 
 @pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning")  # kafka-python on Python 3.11

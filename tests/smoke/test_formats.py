@@ -46,9 +46,9 @@ def report() -> Report:
 
 
 def shown(report: Report) -> str:
-    console = Console(width=200, file=StringIO())
-    console.print(formats.terminal(report))
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    file = StringIO()
+    Console(width=200, file=file).print(formats.terminal(report))
+    return file.getvalue()
 
 
 def test_the_terminal_shows_each_check_and_what_to_do_where_one_failed(report: Report) -> None:

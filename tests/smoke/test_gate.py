@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.kafka.security import Credentials
-from hikube_kafka.probe.observation import Observation, Unreadable
+from hikube_kafka.probe.observation import Observation, ServerStatus, Unreadable
 from hikube_kafka.probe.route import Route
 from hikube_kafka.smoke import gate
 from hikube_kafka.smoke.canary import CanaryRun
@@ -45,7 +45,9 @@ def finding(report: Report, check: str) -> Finding:
 def headless(healthy: Observation) -> Observation:
     """The same cluster while it has no ZooKeeper leader."""
     servers = healthy.zookeeper.servers
-    status = replace(servers[2].status, mode="follower")  # type: ignore[type-var]  # it is no Unreadable
+    status = servers[2].status
+    assert isinstance(status, ServerStatus)
+    status = replace(status, mode="follower")
     leaderless = (*servers[:2], replace(servers[2], status=status))
     return replace(healthy, zookeeper=replace(healthy.zookeeper, servers=leaderless))
 

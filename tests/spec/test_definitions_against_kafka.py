@@ -99,7 +99,7 @@ def configurations(definitions: Mapping[str, Definition]) -> st.SearchStrategy[d
 
 WITH_ONE_JVM = settings(
     max_examples=300,
-    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 

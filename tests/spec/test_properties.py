@@ -127,7 +127,11 @@ def test_a_topics_own_min_isr_is_left_alone() -> None:
 
 
 def test_a_topics_values_are_written_as_kafka_answers_them() -> None:
-    config = {"preallocate": True, "cleanup.policy": "compact, delete", "retention.ms": " 86400000 "}
+    config: dict[str, str | bool | int | float] = {
+        "preallocate": True,
+        "cleanup.policy": "compact, delete",
+        "retention.ms": " 86400000 ",
+    }
     assert topic_config(platform(), Topic("a", partitions=1, config=config)) == {
         "cleanup.policy": "compact,delete",
         "preallocate": "true",

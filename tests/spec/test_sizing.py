@@ -86,4 +86,4 @@ def test_the_page_cache_holds_its_seconds_of_writes_beside_the_heap(workload: Wo
 @pytest.mark.parametrize("wrong", [{"peak": 0.5}, {"disk_use": 0}, {"fan_out": -1}, {"replication_factor": 0}])
 def test_an_impossible_workload_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        Workload(**{"write": "1MB/s", "retention": "1d"} | wrong)
+        Workload.model_validate({"write": "1MB/s", "retention": "1d"} | wrong)

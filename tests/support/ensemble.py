@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from hikube_kafka.spec import Kafka, Platform, Resources, ZooKeeper
 from hikube_kafka.spec.ensemble import EnsembleDeclaration
-from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.targets.local import LocalLayout
 
 SERVERS = 5
@@ -71,18 +71,18 @@ def small_ensemble(
     """Declare an ensemble with small heaps on free ports; starts nothing."""
     declared = Platform(
         name=name,
-        zookeeper={
-            "servers": servers,
-            "resources": {"cpu": "250m", "memory": "256Mi"},
-            "heap": "128Mi",
-            "config": zookeeper_config or {},
-        },
-        kafka={
-            "brokers": brokers,
-            "resources": {"cpu": "500m", "memory": "512Mi"},
-            "heap": "256Mi",
-            "config": config or {},
-        },
+        zookeeper=ZooKeeper(
+            servers=servers,
+            resources=Resources(cpu="250m", memory="256Mi"),
+            heap="128Mi",
+            config=zookeeper_config or {},
+        ),
+        kafka=Kafka(
+            brokers=brokers,
+            resources=Resources(cpu="500m", memory="512Mi"),
+            heap="256Mi",
+            config=config or {},
+        ),
         **platform,
     )
     layout = layout or free_layout()

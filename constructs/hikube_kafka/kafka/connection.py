@@ -14,7 +14,7 @@ from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
-    from confluent_kafka.admin import ClusterMetadata, ConfigEntry, ConfigResource  # type: ignore[attr-defined]  # public, not re-exported explicitly
+    from confluent_kafka.admin import ClusterMetadata, ConfigEntry, ConfigResource  # public, not re-exported explicitly
 
 _LIBRDKAFKA = logging.getLogger(f"{__name__}.librdkafka")
 """librdkafka would write to stderr of whoever uses us; what it has to say that matters comes as its complaints."""

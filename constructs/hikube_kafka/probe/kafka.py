@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public names that it does not re-export explicitly
+from confluent_kafka.admin import (  # public names that it does not re-export explicitly
     ClusterMetadata,
     ConfigResource,
     ConfigSource,

@@ -309,7 +309,7 @@ class KafkaCluster:
 
     def _read_configs(self, names: list[str]) -> None:
         from confluent_kafka import KafkaException
-        from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType  # type: ignore[attr-defined]
+        from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType
 
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
         for start in range(0, len(names), _CONFIGS_PER_REQUEST):
@@ -410,7 +410,7 @@ class KafkaCluster:
             self._look_ups = 0
 
     def _create(self, topics: Mapping[str, NewTopic]) -> Mapping[str, Future[None]]:
-        from confluent_kafka.admin import NewTopic as Wanted  # type: ignore[attr-defined]
+        from confluent_kafka.admin import NewTopic as Wanted
 
         wanted = [
             Wanted(name, topic.partitions, topic.replication_factor, config=dict(topic.config))
@@ -434,7 +434,7 @@ class KafkaCluster:
             return self._creators[:needed]
 
     def _grow(self, topics: Mapping[str, int]) -> Mapping[str, Future[None]]:
-        from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
+        from confluent_kafka.admin import NewPartitions
 
         wanted = [NewPartitions(name, partitions) for name, partitions in topics.items()]
         return _refusals(
@@ -444,7 +444,7 @@ class KafkaCluster:
         )
 
     def _alter(self, topics: Mapping[str, Mapping[str, str | None]]) -> Mapping[str, Future[None]]:
-        from confluent_kafka.admin import (  # type: ignore[attr-defined]
+        from confluent_kafka.admin import (
             AlterConfigOpType,
             ConfigEntry,
             ConfigResource,

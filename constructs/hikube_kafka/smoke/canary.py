@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata  # type: ignore[attr-defined]  # public, not re-exported explicitly
+from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata  # public, not re-exported explicitly
 
 from hikube_kafka.kafka.connection import Connection, client_settings
 from hikube_kafka.kafka.errors import Denied, explain

@@ -238,10 +238,10 @@ def test_a_port_that_another_process_is_about_to_give_back_is_waited_for(
         assert other.stdout is not None
         assert other.stdout.readline() == "standing\n"
         assert other.stdin is not None
-        bind = _Standing._bound
+        give_back, bind = other.stdin.close, _Standing._bound
 
         async def bind_while_it_ends(standing: _Standing, target: PodPort) -> socket.socket:
-            asyncio.get_running_loop().call_later(0.5, other.stdin.close)
+            asyncio.get_running_loop().call_later(0.5, give_back)
             return await bind(standing, target)
 
         monkeypatch.setattr(_Standing, "_bound", bind_while_it_ends)

@@ -33,7 +33,7 @@ def members() -> Members:
     return Members()
 
 
-def declared(*servers: int, applied: str = "before", **values: Any) -> dict[str, Any]:
+def declared(*servers: int, applied: object = "before", **values: Any) -> dict[str, Any]:
     return {
         "stateful_set": "zk",
         "servers": {str(server): f"zk-{server - 1}.zk:2888:3888:participant;2181" for server in servers},
