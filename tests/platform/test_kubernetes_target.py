@@ -130,7 +130,9 @@ def test_values_beside_the_declaration_are_refused_with_the_word_for_each(chart:
 
 def test_chart_values_that_are_overridden_are_warned_of(stack: TerraformStack, synthesized: Synthesize) -> None:
     platform = KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events"))
-    kafka, zookeeper = (platform.node.find_child(part) for part in ("kafka", "zookeeper"))
+    kafka, zookeeper = platform.node.find_child("kafka"), platform.node.find_child("zookeeper")
+    assert isinstance(kafka, KafkaRelease)
+    assert isinstance(zookeeper, ZooKeeperRelease)
     kafka.resource.add_override("lifecycle.prevent_destroy", value=True)
     synthesized(stack)
     assert overrides_of(platform) == []
