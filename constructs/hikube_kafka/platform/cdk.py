@@ -114,5 +114,4 @@ __all__ = [
     "Token",
     "bindings",
     "implements",
-    "require_family",
 ]
