@@ -245,18 +245,9 @@ def test_what_no_time_will_mend_is_told_from_a_cluster_that_is_not_there_yet(
         cluster.topic("orders")
 
 
-@pytest.mark.parametrize(
-    ("code", "becomes"),
-    [
-        (KafkaError.UNKNOWN_TOPIC_OR_PART, None),
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, Denied),
-        (KafkaError.CLUSTER_AUTHORIZATION_FAILED, Denied),
-        (KafkaError.REQUEST_TIMED_OUT, Unreachable),
-    ],
-)
-def test_a_configuration_that_is_not_told_is_never_taken_for_an_empty_one(
-    code: int, becomes: type[Exception] | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def without_configurations(code: int, monkeypatch: pytest.MonkeyPatch) -> KafkaCluster:
+    """A cluster with a topic whose configuration is refused with this error."""
+
     class Client:
         def describe_configs(self, resources: list[Any], **_: Any) -> dict[Any, Future[Any]]:
             answers: dict[Any, Future[Any]] = {resource: Future() for resource in resources}
@@ -270,11 +261,27 @@ def test_a_configuration_that_is_not_told_is_never_taken_for_an_empty_one(
     cluster = Scripted(layout("orders"))
     monkeypatch.setattr(cluster, "_read_configs", MethodType(KafkaCluster._read_configs, cluster))
     cluster._connection = connected(Client())
-    if becomes is None:
-        assert cluster.topic("orders") is None
-    else:
-        with pytest.raises(becomes):
-            cluster.topic("orders")
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("code", "becomes"),
+    [
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, Denied),
+        (KafkaError.CLUSTER_AUTHORIZATION_FAILED, Denied),
+        (KafkaError.REQUEST_TIMED_OUT, Unreachable),
+    ],
+)
+def test_a_configuration_that_is_not_told_is_never_taken_for_an_empty_one(
+    code: int, becomes: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = without_configurations(code, monkeypatch)
+    with pytest.raises(becomes):
+        cluster.topic("orders")
+
+
+def test_a_topic_that_is_gone_once_its_configuration_is_asked_for_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert without_configurations(KafkaError.UNKNOWN_TOPIC_OR_PART, monkeypatch).topic("orders") is None
 
 
 def test_a_kubeconfig_that_is_not_there_is_named() -> None:

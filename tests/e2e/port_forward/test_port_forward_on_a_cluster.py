@@ -262,17 +262,21 @@ def test_a_port_that_another_process_keeps_is_an_error_that_names_it(reach: Reac
         assert str(other.pid) in str(caught.value)
 
 
-@pytest.mark.parametrize("moment", ["standing", "waiting for a pod"])
-def test_ctrl_c_closes_everything(reach: ReachByPortForward, moment: str) -> None:
-    if moment != "standing":
-        reach = reach.model_copy(update={"kafka_pods": "no-such-pod"})
-    with another_process(reach) as other:
-        assert other.stdout is not None
+def stands(other: subprocess.Popen[str]) -> bool:
+    return other.stdout is not None and other.stdout.readline() == "standing\n"
+
+
+def waits_for_a_pod(other: subprocess.Popen[str]) -> bool:
+    return connected_to_the_api_server(other.pid)
+
+
+@pytest.mark.parametrize(("moment", "pods"), [(stands, "kafka"), (waits_for_a_pod, "no-such-pod")])
+def test_ctrl_c_closes_everything(
+    reach: ReachByPortForward, moment: Callable[[subprocess.Popen[str]], bool], pods: str
+) -> None:
+    with another_process(reach.model_copy(update={"kafka_pods": pods})) as other:
         assert other.stderr is not None
-        if moment == "standing":
-            assert other.stdout.readline() == "standing\n"
-        else:
-            until(lambda: connected_to_the_api_server(other.pid), "it waits for the pod")
+        until(lambda: moment(other), moment.__name__)
         other.send_signal(signal.SIGINT)
         assert other.wait(30) == -signal.SIGINT
         told = other.stderr.read()
