@@ -91,6 +91,7 @@ def test_a_changed_configuration_rolls_the_brokers_one_at_a_time_and_loses_nothi
     delivery.smoke(expected=0)
 
 
+@pytest.mark.grows
 def test_storage_grows_under_running_pods(delivery: ClusterDelivery, load: Callable[..., PodLoad]) -> None:
     before = delivery.pods("shop-kafka")
     with load() as messages:

@@ -14,7 +14,7 @@ from tests.support.kubernetes import Kubectl, new_namespace
 from tests.support.kubernetes import kubectl as run_kubectl
 from tests.support.terraform import Workspace
 
-pytestmark = [pytest.mark.cluster, pytest.mark.terraform, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.grows, pytest.mark.terraform, pytest.mark.timeout(400)]
 
 ADDRESS = "hikube_volume_claims.this"
 
