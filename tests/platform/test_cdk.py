@@ -56,6 +56,29 @@ def test_an_unknown_family_is_refused_with_those_that_there_are(tmp_path: Path) 
     assert "HIKUBE_KAFKA_CDK = 'cdk8s': choose one of cdktf, cdktn, or unset it." in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("family", "absent", "message"),
+    [
+        ("cdktn", "cdktn", "cdktn is not installed: pip install 'hikube-kafka[cdktn]'."),
+        (
+            "cdktf",
+            "cdktf_cdktf_provider_helm",
+            "cdktf_cdktf_provider_helm is not installed: pip install 'cdktf-cdktf-provider-helm'.",
+        ),
+    ],
+)
+def test_what_is_not_installed_is_named_with_what_installs_it(
+    family: str, absent: str, message: str, tmp_path: Path
+) -> None:
+    code = (
+        f"import sys; sys.modules['{absent}'] = None; from hikube_kafka.platform.cdk import bindings;"
+        "bindings('helm', 'release')"
+    )
+    refused = run(family, tmp_path, code)
+    assert refused.returncode == 1
+    assert message in refused.stderr
+
+
 def test_the_family_is_cdktf_unless_another_is_chosen(tmp_path: Path) -> None:
     code = "import sys; import hikube_kafka.platform; print('cdktf' in sys.modules, 'cdktn' in sys.modules)"
     assert run(None, tmp_path, code).stdout == "True False\n"

@@ -13,6 +13,18 @@ from typing import TYPE_CHECKING
 from constructs import Construct, IConstruct, IValidation
 from jsii import implements
 
+
+def _loaded(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        wanted = "hikube-kafka[cdktn]" if package.startswith("cdktn") else package.replace("_", "-")
+        raise ModuleNotFoundError(f"{package} is not installed: pip install '{wanted}'.", name=package) from error
+
+
 if TYPE_CHECKING:
     from cdktf import (
         Annotations,
@@ -41,7 +53,7 @@ else:
     FAMILY = os.environ.get("HIKUBE_KAFKA_CDK", "cdktf")
     if FAMILY not in FAMILIES:
         raise ImportError(f"HIKUBE_KAFKA_CDK = {FAMILY!r}: choose one of {', '.join(FAMILIES)}, or unset it.")
-    _family = importlib.import_module(FAMILY)
+    _family = _loaded(FAMILY)
 
     Annotations = _family.Annotations
     App = _family.App
@@ -86,7 +98,7 @@ def bindings(provider: str, of: str) -> ModuleType:
     Raises:
         ModuleNotFoundError: they are not installed; the message names the package.
     """
-    return importlib.import_module(f"{_BINDINGS[FAMILY]}{provider}.{of}")
+    return _loaded(f"{_BINDINGS[FAMILY]}{provider}.{of}")
 
 
 __all__ = [

@@ -176,7 +176,9 @@ class Contract(Model):
     @model_validator(mode="after")
     def _pods_have_names(self) -> Self:
         if self.kubernetes is not None and not isinstance(self.reach, ReachByPortForward):
-            raise ValueError("kubernetes promises something of pods, and only a reach by port-forward names them")
+            raise ValueError(
+                f"kubernetes promises pods, and reach.by is {self.reach.by!r}: only a reach by port-forward names them"
+            )
         return self
 
     def from_outside(self) -> Self:
