@@ -45,6 +45,13 @@ def test_a_broker_that_holds_replicas_cannot_go_and_the_command_that_moves_them_
     assert (problem.where, problem.message) == ("brokers 2, 3", "they cannot be removed: they hold replicas.")
 
 
+@pytest.mark.parametrize(("topics", "counted"), [(5, ""), (7, " and 2 more topics")])
+def test_five_topics_are_named_and_the_rest_is_counted(topics: int, counted: str) -> None:
+    held = known(**{f"t{number}": ((3,),) for number in range(topics)})
+    (problem,) = problems(declared(4), declared(3), held)
+    assert f"broker 3 holds {topics} (1 of t0, 1 of t1, 1 of t2, 1 of t3, 1 of t4{counted})." in problem.why
+
+
 def test_a_first_declaration_lets_no_broker_beyond_it_go_either() -> None:
     (problem,) = problems(None, declared(3), known(orders=((3,),)))
     assert problem.rule == "broker-holds-replicas"
@@ -56,7 +63,7 @@ def test_a_drain_is_told_before_it_begins() -> None:
 
 
 def test_a_drain_needs_room_for_every_copy() -> None:
-    found = list(problems(declared(4), declared(3, drain=True), known(wide=((0, 1, 2, 3),))))
+    found = list(problems(declared(4), declared(3, drain=True), known(wide=((0,), (0, 1, 2, 3)))))
     assert [problem.rule for problem in found] == ["topic-copies-above-staying-brokers", "broker-drained"]
     assert (found[0].severity, found[0].where) == ("error", "topic wide")
     assert found[0].message == "it has 4 copies, and 3 live brokers would stay."

@@ -104,3 +104,5 @@ def test_brokers_that_come_with_the_same_plan_count() -> None:
     coming = Known(brokers=frozenset({0, 1, 2}), coming=4)
     assert not list(problems(None, topic(replication_factor=4), coming))
     assert "but the cluster will have 4" in only(None, topic(replication_factor=5), coming).message
+    there = Known(brokers=frozenset({0, 1, 2}), coming=3)
+    assert "but the cluster has 3 live" in only(None, topic(replication_factor=4), there).message

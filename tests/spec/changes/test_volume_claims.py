@@ -59,6 +59,9 @@ def error(prior: Any, planned: Any, seen: Known | None) -> Problem:
         (None, claims(), known(None)),
         (None, claims(), None),
         (claims(), claims(), known()),
+        (claims(), claims(), None),
+        # A class that does not let claims grow is of no matter to those that need not.
+        (claims(), claims(), known(grows=False)),
         (claims(), claims(data=template("10240Mi")), known()),
         (claims(None), claims(), known(None)),
         (claims(data=template(storage_class=None)), claims(), known()),
@@ -116,6 +119,7 @@ def test_a_claim_keeps_its_class() -> None:
     problem = error(claims(), claims(data=template(storage_class="slow")), known())
     assert (problem.rule, problem.path) == ("claim-storage-class-changes", ("templates", "data", "storage_class"))
     assert problem.message == "it is of storage class fast, not slow."
+    assert problem.remedy.startswith("Set storage_class = fast.")
 
 
 def test_a_class_that_was_another_one_before_is_a_warning() -> None:

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hikube_kafka.spec.changes.replicas import Replicas, held, in_words
 from hikube_kafka.spec.problem import Problem, Rule
@@ -34,8 +33,7 @@ NO_ROOM = Rule(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What is known of the cluster."""
 
     brokers: frozenset[int]

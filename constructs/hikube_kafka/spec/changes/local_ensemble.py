@@ -1,8 +1,7 @@
 """Changes of an ensemble on this machine: ``hikube_local_ensemble``."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hikube_kafka.spec.changes.replicas import Replicas, held, in_words
 from hikube_kafka.spec.problem import Problem, Rule
@@ -33,8 +32,7 @@ REPLACED = Rule(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What is known of its cluster."""
 
     replicas: Replicas

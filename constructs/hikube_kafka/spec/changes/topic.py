@@ -1,8 +1,7 @@
 """Changes of a topic: ``hikube_kafka_topic``."""
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.topic_limits import FACTOR_ABOVE_BROKERS
@@ -44,8 +43,7 @@ EXISTS = Rule(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What is known of the cluster."""
 
     topics: Container[str] = ()

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.quantities import Quantity
@@ -77,51 +76,51 @@ KEPT = Rule(
 )
 
 
-class Template(Protocol):
-    """What a StatefulSet makes claims of."""
+if TYPE_CHECKING:  # to make a protocol takes longer than all else here, at each start of the provider
+    from typing import Protocol
 
-    @property
-    def size(self) -> str:
-        """As Kubernetes writes it: ``10Gi``."""
+    class Template(Protocol):
+        """What a StatefulSet makes claims of."""
 
-    @property
-    def storage_class(self) -> str | None:
-        """None: the cluster's default at the moment a claim is made."""
+        @property
+        def size(self) -> str:
+            """As Kubernetes writes it: ``10Gi``."""
+
+        @property
+        def storage_class(self) -> str | None:
+            """None: the cluster's default at the moment a claim is made."""
+
+    class Claim(Template, Protocol):
+        """One claim."""
+
+        @property
+        def name(self) -> str:
+            """``<template>-<StatefulSet>-<ordinal>``."""
+
+        @property
+        def template(self) -> str:
+            """The template that it was made of."""
+
+        @property
+        def capacity(self) -> str | None:
+            """What its volume has; None: it has no volume yet."""
 
 
-class Claim(Template, Protocol):
-    """One claim."""
-
-    @property
-    def name(self) -> str:
-        """``<template>-<StatefulSet>-<ordinal>``."""
-
-    @property
-    def template(self) -> str:
-        """The template that it was made of."""
-
-    @property
-    def capacity(self) -> str | None:
-        """What its volume has; None: it has no volume yet."""
+SomeClaim = TypeVar("SomeClaim", bound="Claim")
 
 
-SomeClaim = TypeVar("SomeClaim", bound=Claim)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What is known of the StatefulSet."""
 
-    templates: Mapping[str, Template]
+    templates: "Mapping[str, Template]"
     """Its claim templates; none: it is not there."""
-    claims: Sequence[Claim]
+    claims: "Sequence[Claim]"
     """Those of its name; they outlive it."""
     grows: Mapping[str, bool | None]
     """Whether claims of a storage class may grow; None: the user may not read it."""
 
 
-@dataclass(frozen=True)
-class _Declared:
+class _Declared(NamedTuple):
     size: str
     storage_class: str | None
 
@@ -159,7 +158,7 @@ def problems(
         yield RECREATED(_where(planned))
 
 
-def too_small(claims: Sequence[SomeClaim], declared: Mapping[str, Template]) -> Iterator[SomeClaim]:
+def too_small(claims: Sequence[SomeClaim], declared: "Mapping[str, Template]") -> Iterator[SomeClaim]:
     """The claims that ask for less than is declared for their template."""
     for claim in claims:
         template = declared.get(claim.template)
@@ -167,7 +166,7 @@ def too_small(claims: Sequence[SomeClaim], declared: Mapping[str, Template]) -> 
             yield claim
 
 
-def differs(living: Mapping[str, Template], declared: Mapping[str, Template]) -> bool:
+def differs(living: "Mapping[str, Template]", declared: "Mapping[str, Template]") -> bool:
     """Whether a StatefulSet of the declared templates makes its claims of another size or class."""
     return any(
         Quantity(living[name].size) != Quantity(template.size) or living[name].storage_class != template.storage_class
@@ -190,7 +189,7 @@ def _names(values: Mapping[str, Any] | None) -> set[str]:
     return set(values["templates"]) if values else set()
 
 
-def _declared(planned: Mapping[str, Any]) -> dict[str, Template] | None:
+def _declared(planned: Mapping[str, Any]) -> "dict[str, Template] | None":
     """The wanted templates; None while one of them is not known."""
     templates = planned.get("templates")
     if templates is None or not all(isinstance(each, Mapping) and each.get("size") for each in templates.values()):
@@ -218,7 +217,7 @@ def _templates(
         yield TEMPLATE_REMOVED(_where(planned), path=("templates",), template=template)
 
 
-def _of_claim(claim: Claim, prior: Mapping[str, Any] | None, declared: Mapping[str, Template]) -> Iterator[Problem]:
+def _of_claim(claim: "Claim", prior: Mapping[str, Any] | None, declared: "Mapping[str, Template]") -> Iterator[Problem]:
     template = declared.get(claim.template)
     if template is None:
         return
@@ -239,7 +238,7 @@ def _of_claim(claim: Claim, prior: Mapping[str, Any] | None, declared: Mapping[s
 
 
 def _remembered(
-    prior: Mapping[str, Any], planned: Mapping[str, Any], declared: Mapping[str, Template]
+    prior: Mapping[str, Any], planned: Mapping[str, Any], declared: "Mapping[str, Template]"
 ) -> Iterator[Problem]:
     """The claims as the state remembers them."""
     for claim, size in (prior.get("claims") or {}).items():
@@ -255,7 +254,7 @@ def _larger(claim: str, size: str, template: str, wanted: str, *, changed: bool)
     return rule(f"claim {claim}", path=("templates", template, "size"), size=size, wanted=wanted)
 
 
-def _growth(claim: Claim, wanted: str, known: Known) -> Iterator[Problem]:
+def _growth(claim: "Claim", wanted: str, known: Known) -> Iterator[Problem]:
     """Why a claim cannot grow; what cannot be read of its class, the API server will say at the apply."""
     if claim.storage_class is None:
         reason = "it has no storage class"

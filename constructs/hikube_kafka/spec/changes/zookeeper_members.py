@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hikube_kafka.spec.problem import Problem, Rule
 
@@ -17,8 +16,7 @@ QUORUM_LOST = Rule(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What the servers say."""
 
     voters: frozenset[int]
