@@ -5,7 +5,7 @@
 # make cluster   a Kubernetes cluster of three nodes with kind, for make test-cluster; needs Docker and kind
 # make test-cluster  what needs a cluster: the one in KUBECONFIG, whichever that is
 # make setup     what the others do first; quick when there is nothing to do
-# make generate  all generated files: charts' values, definitions, protocol, contract, docs/provider.md
+# make generate  all generated files: of the charts, definitions, protocol, contract, docs/provider.md, docs/rules.md
 # make lock      writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
 
 SHELL := bash
