@@ -19,7 +19,7 @@ _SECOND_LISTENERS = 31192
 _BLOCKS = 18
 
 
-def _own_blocks() -> list[int]:
+def own_blocks() -> list[int]:
     """The blocks of this process: workers of one run share none; two runs seldom begin with the same."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -28,7 +28,7 @@ def _own_blocks() -> list[int]:
     return own[first:] + own[:first]
 
 
-_blocks = _own_blocks()
+_blocks = own_blocks()
 _next = count()
 
 
