@@ -109,9 +109,8 @@ class ClusterDelivery(Delivery):
         _LOG.info("ready %.0f s after the synthesis began: %s", time.monotonic() - begin, declared or "all of it")
         self._write_outputs()
 
-    def plan(self, **declared: Any) -> str:
-        """Plan it declared so; gives ``empty``, or what was said of the changes."""
-        self.declared |= declared
+    def plan(self) -> str:
+        """Synthesize once more and plan; gives ``empty``, or what was said of the changes."""
         self._declare()
         return self.terraform.plan()
 

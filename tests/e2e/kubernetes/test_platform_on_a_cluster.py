@@ -62,7 +62,7 @@ def test_a_platform_is_deployed_passes_the_gate_from_outside_and_a_second_plan_i
     report = delivery.smoke(expected=0)
 
     assert {finding["status"] for finding in report["findings"]} <= {"passed", "untested"}
-    assert delivery.terraform.plan() == "empty"
+    assert delivery.plan() == "empty"
 
 
 def test_the_namespace_lets_in_restricted_pods_alone_and_no_plan_deletes_it(delivery: ClusterDelivery) -> None:
@@ -102,7 +102,7 @@ def test_storage_grows_under_running_pods(delivery: ClusterDelivery, load: Calla
     assert {claim["status"]["capacity"]["storage"] for claim in claims["items"]} == {"2Gi"}
     nothing_is_lost(messages, "storage grown")
     delivery.smoke(expected=0)
-    assert delivery.terraform.plan() == "empty"
+    assert delivery.plan() == "empty"
     delivery.plan_refused(storage="1Gi")
 
 
@@ -186,4 +186,4 @@ def test_zookeeper_grows_and_shrinks_while_it_serves(delivery: ClusterDelivery, 
     assert after == before, "no server that stays is restarted, and no broker"
     nothing_is_lost(messages, "three to five to three ZooKeeper servers")
     delivery.smoke(expected=0)
-    assert delivery.terraform.plan() == "empty"
+    assert delivery.plan() == "empty"
