@@ -87,7 +87,7 @@ def test_no_two_keys_of_brokers_or_of_topics_differ_in_spelling_alone() -> None:
 def test_an_unknown_topic_key_names_the_nearest_real_one(wrong: str, real: str) -> None:
     fault = the_fault(check_topic_config({wrong: "1"}))
     assert (fault.rule, fault.severity, fault.nearest[0]) == ("unknown-key", "error", real)
-    assert f"'{wrong}'" in fault.message
+    assert f"'{wrong}'" in fault.problem
     assert f"Write '{real}'" in fault.remedy
 
 
@@ -295,7 +295,7 @@ def test_a_value_that_kafka_would_refuse_is_named_with_its_rule(
 ) -> None:
     fault = the_fault(check_topic_config({key: value}))
     assert (fault.rule, fault.severity, fault.value) == (rule, "error", value)
-    assert f"'{key}' is {value!r}, and must be " in fault.message
+    assert f"'{key}' is {value!r}, and must be " in fault.problem
     assert remedy in fault.remedy
 
 
@@ -359,7 +359,7 @@ def test_all_faults_are_found_at_once() -> None:
 def test_a_contradiction_names_both_entries_and_their_values() -> None:
     fault = the_fault(check_topic_config({"min.compaction.lag.ms": 10, "max.compaction.lag.ms": 5}))
     assert fault.rule == "conflict"
-    assert "'min.compaction.lag.ms' is 10 while 'max.compaction.lag.ms' is 5" in fault.message
+    assert "'min.compaction.lag.ms' is 10 while 'max.compaction.lag.ms' is 5" in fault.problem
 
 
 def test_a_topic_can_contradict_what_it_inherits_from_the_brokers() -> None:
@@ -496,7 +496,8 @@ def test_the_canonical_text_of_a_canonical_text_is_itself(definition: Definition
 def test_a_check_never_fails_on_what_somebody_declares(config: dict[str, object]) -> None:
     for fault in (*check_topic_config(config), *check_broker_config(config)):
         assert fault.key in config
-        assert fault.message.endswith(".")
+        assert fault.problem.endswith(".")
+        assert fault.remedy.endswith(".")
     for problem in (*topic_config_problems("topic t", config), *broker_config_problems("kafka.config", config)):
         assert problem.path[1] in config
         assert problem.rule.startswith(f"{'topic' if problem.where == 'topic t' else 'broker'}-config-")

@@ -41,8 +41,3 @@ class Fault:
     """What to do: a sentence."""
     nearest: tuple[str, ...] = ()
     """Real keys that may have been meant, the nearest first."""
-
-    @property
-    def message(self) -> str:
-        """The problem and the remedy."""
-        return f"{self.problem} {self.remedy}"
