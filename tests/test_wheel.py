@@ -17,7 +17,7 @@ pytestmark = pytest.mark.packaging
 STACK = """
 from hikube_kafka.platform import App, KafkaPlatform, LocalTarget
 from hikube_kafka.platform.cdk import LocalBackend, TerraformStack
-from hikube_kafka.spec.topic import Topic
+from hikube_kafka.spec import Topic
 
 app = App(outdir="out")
 stack = TerraformStack(app, "stack")
