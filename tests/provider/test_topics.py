@@ -647,26 +647,37 @@ class Slow(Scripted):
         return super()._read_layout()
 
 
-def test_deletions_that_wait_at_the_same_time_share_a_look_that_began_after_them() -> None:
+class NotedLock:
+    """A lock that tells when somebody begins to wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.asked = threading.Semaphore(0)
+
+    def __enter__(self) -> None:
+        self.asked.release()
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_deletions_that_wait_at_the_same_time_share_a_look_that_began_after_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     names = [f"topic-{number}" for number in range(10)]
-    cluster = Slow(layout(*names), layout("other"))
-    first = threading.Thread(target=cluster.layout)
-    first.start()
-    assert cluster.looking.acquire(timeout=30)
-    with ThreadPoolExecutor(10) as pool:
-        # All of them ask while a look is under way that began before, and shows their topics.
-        asked = threading.Barrier(11)
-
-        def wait(name: str) -> bool:
-            asked.wait(timeout=30)
-            return cluster.disappears(name, seconds=30)
-
-        gone = [pool.submit(wait, name) for name in names]
-        asked.wait(timeout=30)
+    cluster, lock = Slow(layout(*names), layout("other")), NotedLock()
+    monkeypatch.setattr(cluster, "_lock", lock)
+    with ThreadPoolExecutor(11) as pool:
+        pool.submit(cluster.layout)
+        assert cluster.looking.acquire(timeout=30)
+        gone = [pool.submit(cluster.disappears, name, seconds=30) for name in names]
+        for _ in range(11):
+            assert lock.asked.acquire(timeout=30)
+        # All of them have asked while a look is under way that began before, and shows their topics.
         cluster.may_end.release(20)
         assert all(each.result(timeout=30) for each in gone)
-    first.join(timeout=30)
-    assert 2 <= cluster.asked < len(names)
+    assert cluster.asked == 2
 
 
 def test_a_deletion_leaves_the_metadata_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -684,3 +695,45 @@ def test_a_deletion_is_over_only_once_the_brokers_have_let_go(monkeypatch: pytes
     monkeypatch.setattr(cluster, "delete", lambda _name: None)
     topics_of(cluster).delete({**_state("orders", partitions=1), "deletion_protection": False}, b"")
     assert cluster.asked == 4
+
+
+class Asked(Scripted):
+    """Notes the names of each request for configurations."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__(*answers)
+        self.requests: list[list[str]] = []
+
+    def _read_configs(self, names: list[str]) -> None:
+        self.requests.append(names)
+        super()._read_configs(names)
+
+
+def test_a_thousand_topics_are_read_in_shares_and_those_that_somebody_waits_for_come_first() -> None:
+    names = [f"topic-{number:04}" for number in range(1000)]
+    cluster = Asked(layout(*names))
+    for name in ("topic-0999", "topic-0998"):
+        cluster.topic(name)
+    assert cluster.requests == [["topic-0999"], ["topic-0998"]]
+    cluster._wanted.add("topic-0990")  # as a call does that waits for the lock
+    cluster.topic("topic-0997")
+    third = cluster.requests[2]
+    assert third[:3] == ["topic-0990", "topic-0997", "topic-0000"]
+    assert len(third) == 250
+    for name in names:
+        assert cluster.topic(name) is not None
+    assert len(cluster.requests) == 6
+    assert sorted(name for request in cluster.requests for name in request) == names
+
+
+def test_a_topic_that_is_known_is_answered_while_others_are_read() -> None:
+    cluster = Slow(layout("known", "other"))
+    cluster.may_end.release()
+    assert cluster.topic("known") is not None
+    assert cluster.looking.acquire(timeout=30)
+    reading = threading.Thread(target=lambda: cluster.layout(fresh=True))
+    reading.start()
+    assert cluster.looking.acquire(timeout=30)
+    assert cluster.topic("known") is not None  # would wait for the lock for ever
+    cluster.may_end.release()
+    reading.join(timeout=30)
