@@ -67,6 +67,7 @@ def test_a_drain_needs_room_for_every_copy() -> None:
     assert [problem.rule for problem in found] == ["topic-copies-above-staying-brokers", "broker-drained"]
     assert (found[0].severity, found[0].where) == ("error", "topic wide")
     assert found[0].message == "it has 4 copies, and 3 live brokers would stay."
+    assert "those that stay are 0, 1, 2." in found[0].why
     # A broker that is declared to stay and does not live is no room.
     dead = Known(brokers=frozenset({0, 1, 3}), replicas={"t": {0: (0, 1, 3)}}, addresses="")
     assert [each.severity for each in problems(declared(4), declared(3, drain=True), dead)] == ["error", "warning"]
