@@ -53,10 +53,10 @@ def smoke(
     HIKUBE_KAFKA_KEY_PASSWORD.
     """
     # The clients of Kafka and ZooKeeper are loaded only when something is checked: `--help` and completion stay quick.
-    from hikube_kafka.smoke import formats  # noqa: PLC0415
-    from hikube_kafka.smoke.contract_file import ContractFileError, read_contract  # noqa: PLC0415
-    from hikube_kafka.smoke.gate import CannotCheckError, run  # noqa: PLC0415
-    from hikube_kafka.smoke.report import ExitCode  # noqa: PLC0415
+    from hikube_kafka.smoke import formats
+    from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
+    from hikube_kafka.smoke.gate import CannotCheckError, run
+    from hikube_kafka.smoke.report import ExitCode
 
     file = outputs or contract
     if file is None or (outputs and contract):
