@@ -1,5 +1,6 @@
 """Values on the wire, held to what Terraform writes and reads."""
 
+import copy
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -227,6 +228,10 @@ def test_the_same_number_is_the_same_bytes_however_it_is_spelled() -> None:
     assert encode(Decimal("0.10"), NUMBER) == encode(0.1, NUMBER)
     assert encode(10**30, NUMBER) == encode(Decimal("1e30"), NUMBER)
     assert encode(2**64, NUMBER) != encode(2**64 + 1, NUMBER)
+
+
+def test_a_copy_of_an_unknown_value_is_the_same() -> None:
+    assert copy.deepcopy({"a": [UNKNOWN]})["a"][0] is UNKNOWN
 
 
 def test_an_unknown_is_found_wherever_it_is() -> None:

@@ -195,15 +195,13 @@ class Servicer:
 
     def _plan(self, request: pb.PlanResourceChange.Request, answer: pb.PlanResourceChange.Response) -> Diagnostics:
         known = self._resource(request.type_name)
-        prior, config, proposed = request.prior_state, request.config, request.proposed_new_state
-        plan = known.author.plan(
-            PlanRequest(
-                prior=known.value(prior),
-                proposed=known.value(proposed),
-                config=known.value(config),
-                private=request.prior_private,
-            )
+        asked = PlanRequest(
+            prior=known.value(request.prior_state),
+            proposed=known.value(request.proposed_new_state),
+            config=known.value(request.config),
+            private=request.prior_private,
         )
+        plan = known.author.plan(asked)
         if any(each.severity == "error" for each in plan.diagnostics):
             return plan.diagnostics
         known.put(answer.planned_state, plan.planned)

@@ -77,6 +77,9 @@ class Unknown:
     def __repr__(self) -> str:
         return "UNKNOWN"
 
+    def __reduce__(self) -> str:
+        return "UNKNOWN"  # a copy is the same
+
     def __bool__(self) -> bool:
         raise TypeError("an unknown value is neither true nor false: ask `value is UNKNOWN` first")
 
