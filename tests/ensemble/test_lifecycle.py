@@ -28,7 +28,7 @@ from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from tests.support.ensemble import small_ensemble
 from tests.support.load import Load, new_topic, read_all
 
-pytestmark = pytest.mark.ensemble
+pytestmark = [pytest.mark.journey, pytest.mark.ensemble]
 
 PARTITIONS = 6
 

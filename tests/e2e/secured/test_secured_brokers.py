@@ -17,7 +17,7 @@ from tests.support.terraform import Workspace
 
 DOORS = ("TLS", "SCRAM", "PLAIN")
 SECRETS = ("alice-s3cret", "mallory-s3cret", "PRIVATE KEY")
-pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.journey, pytest.mark.ensemble, pytest.mark.timeout(400)]
 
 
 def wrong_keys(secured: Any) -> dict[str, tuple[str, dict[str, str], str]]:

@@ -16,7 +16,7 @@ from tests.support.ensemble import small_ensemble
 from tests.support.load import read_all
 from tests.support.terraform import Workspace
 
-pytestmark = [pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(580)]
+pytestmark = [pytest.mark.journey, pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(580)]
 
 ADDRESS = "hikube_local_ensemble.this"
 
