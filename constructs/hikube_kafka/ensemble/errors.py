@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hikube_kafka.spec.problem import shortened
+
 
 class EnsembleError(Exception):
     """Any refusal or failure of a local ensemble."""
@@ -78,8 +80,8 @@ class NotInSyncError(EnsembleError):
         self.seconds = seconds
         self.missing = tuple(missing)
         super().__init__(
-            f"{doing} {server}: not in sync after {seconds:.0f} s: {shortened(self.missing)}. It is left running, and "
-            "no server after it was changed. Check its log, and apply again once it has caught up."
+            f"{doing} {server}: not in sync after {seconds:.0f} s: {shortened(self.missing, most=10)}. It is left "
+            "running, and no server after it was changed. Check its log, and apply again once it has caught up."
         )
 
 
@@ -114,9 +116,9 @@ class BrokerHoldsReplicasError(EnsembleError):
         self.partitions = tuple(partitions)
         super().__init__(
             f"broker-{broker} is no longer declared but holds replicas of {len(self.partitions)} partitions "
-            f"({shortened(self.partitions)}): stopping it would leave them short of a replica. Declare it again, move "
-            "its replicas to other brokers (lower the replication factor of the topics or delete them; for internal "
-            "topics such as __consumer_offsets use kafka-reassign-partitions), then remove the broker."
+            f"({shortened(self.partitions, most=10)}): stopping it would leave them short of a replica. Declare it "
+            "again, move its replicas to other brokers (lower the replication factor of the topics or delete them; for "
+            "internal topics such as __consumer_offsets use kafka-reassign-partitions), then remove the broker."
         )
 
 
@@ -152,9 +154,3 @@ class ApplyInterruptedError(EnsembleError):
         super().__init__(
             f"Interrupted. Running: {', '.join(self.running) or 'nothing'}. Nothing is lost; the next apply continues."
         )
-
-
-def shortened(names: Sequence[str], most: int = 10) -> str:
-    """The first names, and how many more there are."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -20,10 +20,10 @@ from hikube_kafka.ensemble.configuration import (
     read_declaration,
     written_properties,
 )
-from hikube_kafka.ensemble.errors import shortened
 from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
 from hikube_kafka.ensemble.processes import RunningServer, running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind
+from hikube_kafka.spec.problem import shortened
 
 State = Literal["running", "stopped", "configuration differs", "not in sync", "not declared"]
 

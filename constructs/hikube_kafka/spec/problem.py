@@ -3,7 +3,7 @@
 No models here: the provider speaks of problems too, and it starts several times in every plan.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,3 +95,9 @@ class Rule:
             why=self.why.format(**facts),
             path=path,
         )
+
+
+def shortened(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are: ``orders, payments and 3 more``."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

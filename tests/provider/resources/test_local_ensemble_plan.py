@@ -163,7 +163,7 @@ def test_a_broker_that_holds_replicas_stays_and_one_that_holds_none_may_go(
     (fault,) = told(0, 2)
     assert fault.summary == "Broker 1: it cannot be removed: it holds replicas [local-broker-holds-replicas]"
     assert (
-        "broker 1 holds 7 (1 of topic-0, 1 of topic-1, 1 of topic-2, 1 of topic-3, 1 of topic-4 and 2 more topics)"
+        "broker 1 holds 7 (1 of topic-0, 1 of topic-1, 1 of topic-2, 1 of topic-3, 1 of topic-4 and 2 more)"
         in fault.detail
     )
 

@@ -45,7 +45,7 @@ def test_a_broker_that_holds_replicas_cannot_go_and_the_command_that_moves_them_
     assert (problem.where, problem.message) == ("brokers 2, 3", "they cannot be removed: they hold replicas.")
 
 
-@pytest.mark.parametrize(("topics", "counted"), [(5, ""), (7, " and 2 more topics")])
+@pytest.mark.parametrize(("topics", "counted"), [(5, ""), (7, " and 2 more")])
 def test_five_topics_are_named_and_the_rest_is_counted(topics: int, counted: str) -> None:
     held = known(**{f"t{number}": ((3,),) for number in range(topics)})
     (problem,) = problems(declared(4), declared(3), held)

@@ -8,15 +8,13 @@ from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.resource import DataSource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
 from hikube_kafka.provider.session import Session
+from hikube_kafka.spec.problem import shortened
 
 if TYPE_CHECKING:
     from hikube_kafka.probe.observation import KafkaSeen, Metadata, ZooKeeperSeen
 
 _FIRST_SERVERS = 3
 """ZooKeeper servers in Kubernetes that are asked first, unless it is known how many there are: each names all."""
-
-_NAMED = 5
-"""Partitions that a reason names before it counts the rest."""
 
 
 class QuorumDataSource(DataSource):
@@ -229,10 +227,10 @@ def _membership_reasons(kafka: "KafkaSeen", zookeeper: "ZooKeeperSeen | None", e
 def _partition_reasons(views: "Sequence[Metadata]") -> Iterator[str]:
     offline = max((_offline(view) for view in views), key=len)
     if offline:
-        yield f"{len(offline)} partitions have no leader: {_first(offline)}"
+        yield f"{len(offline)} partitions have no leader: {shortened(offline)}"
     behind = max((_behind(view) for view in views), key=len)
     if behind:
-        yield f"{len(behind)} partitions are under-replicated: {_first(behind)}"
+        yield f"{len(behind)} partitions are under-replicated: {shortened(behind)}"
 
 
 def _offline(view: "Metadata") -> list[str]:
@@ -245,8 +243,3 @@ def _behind(view: "Metadata") -> list[str]:
 
 def _lists(each: Sequence[tuple[int, ...]]) -> str:
     return " or ".join(str(list(one)) for one in each)
-
-
-def _first(names: Sequence[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -3,11 +3,10 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+from hikube_kafka.spec.problem import shortened
+
 Replicas = Mapping[str, Mapping[int, Sequence[int]]]
 """The brokers that hold each partition of each topic."""
-
-_NAMED = 5
-"""Topics that a message names before it counts the rest."""
 
 
 def held(replicas: Replicas, by: Callable[[int], bool]) -> dict[int, dict[str, int]]:
@@ -26,7 +25,6 @@ def in_words(held: Mapping[int, Mapping[str, int]]) -> str:
 
     def one(broker: int, topics: Mapping[str, int]) -> str:
         named = [f"{count} of {topic}" for topic, count in sorted(topics.items())]
-        more = f" and {len(named) - _NAMED} more topics" if len(named) > _NAMED else ""
-        return f"broker {broker} holds {sum(topics.values())} ({', '.join(named[:_NAMED])}{more})"
+        return f"broker {broker} holds {sum(topics.values())} ({shortened(named)})"
 
     return "; ".join(one(broker, topics) for broker, topics in held.items())
