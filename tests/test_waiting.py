@@ -61,6 +61,20 @@ def test_the_user_s_wish_ends_it_before_and_after_a_pause(wait: Until) -> None:
         wait(answers(""), 10, answers("", "stop"), every=0)
 
 
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_the_user_s_wish_is_told_even_where_the_time_is_over_too(wait: Until, seconds: float) -> None:
+    with pytest.raises(Stopped):
+        wait(lambda: False, seconds, lambda: True)
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_without_any_time_it_is_asked_once(wait: Until, seconds: float) -> None:
+    asked: list[str] = []
+
+    assert wait(lambda: asked.append("once"), seconds) is None
+    assert asked == ["once"]
+
+
 def test_whatever_is_awaitable_is_awaited() -> None:
     async def later(answer: str) -> str:
         return answer

@@ -34,7 +34,8 @@ def until(
     Args:
         condition: What is asked. An exception of it ends the wait.
         seconds: The longest wait; None: it has no end but Ctrl-C.
-        stopped: Whether the user wants to stop; asked after each answer that is not true, and after each pause.
+        stopped: Whether the user wants to stop; asked after each answer that is not true, the last one too, and after
+            each pause.
         every: Seconds of pause between two questions.
 
     Returns:
@@ -50,7 +51,7 @@ def until(
         time.sleep(length)
         _stop(stopped)
 
-    return Retrying(sleep=pause, **_manner(seconds, every))(condition)
+    return Retrying(sleep=pause, **_manner(seconds, stopped, every))(condition)
 
 
 async def until_async(
@@ -77,7 +78,7 @@ async def until_async(
     async def asked() -> Answer:  # tenacity awaits the answers of coroutine functions alone
         return await condition()
 
-    return await AsyncRetrying(sleep=pause, **_manner(seconds, every))(asked)
+    return await AsyncRetrying(sleep=pause, **_manner(seconds, stopped, every))(asked)
 
 
 def _stop(stopped: Callable[[], bool]) -> None:
@@ -85,16 +86,16 @@ def _stop(stopped: Callable[[], bool]) -> None:
         raise Stopped
 
 
-def _manner(seconds: float | None, every: float) -> dict[str, Any]:
+def _manner(seconds: float | None, stopped: Callable[[], bool], every: float) -> dict[str, Any]:
     from tenacity import retry_if_not_result, stop_after_delay, stop_never, wait_fixed
+
+    def last_answer(state: "RetryCallState") -> Any:
+        _stop(stopped)
+        return None if state.outcome is None else state.outcome.result()
 
     return {
         "stop": stop_never if seconds is None else stop_after_delay(seconds),
         "wait": wait_fixed(every),
         "retry": retry_if_not_result(bool),
-        "retry_error_callback": _last_answer,
+        "retry_error_callback": last_answer,
     }
-
-
-def _last_answer(state: "RetryCallState") -> Any:
-    return None if state.outcome is None else state.outcome.result()
