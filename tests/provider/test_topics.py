@@ -77,6 +77,14 @@ def test_an_apply_waits_for_a_cluster_that_is_starting() -> None:
     assert cluster.await_answer() == layout()
 
 
+def test_an_apply_waits_for_a_cluster_that_has_answered_and_then_fell_silent() -> None:
+    cluster = Scripted(layout("orders"), DEAD, DEAD, layout())
+    cluster.layout()
+    with pytest.raises(Unreachable):
+        cluster.layout(fresh=True)
+    assert cluster.await_answer() == layout()
+
+
 def test_an_apply_waits_once_and_not_once_per_topic() -> None:
     cluster = Scripted(DEAD)
     with pytest.raises(Unreachable):

@@ -154,7 +154,7 @@ class KafkaCluster:
                 try:
                     self._layout = self._read_layout()
                 except (Unreachable, Denied) as failure:
-                    self._failure = failure
+                    self._failure, self._layout = failure, None  # whoever asks once it is forgotten reads anew
                     raise
             return self._layout
 
