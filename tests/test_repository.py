@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.skips import NO_CHECKOUT
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "constructs" / "hikube_kafka"
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
@@ -45,7 +47,7 @@ def rooms() -> set[str]:
 def tracked_files() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
-        pytest.skip("not a git checkout")
+        pytest.skip(NO_CHECKOUT)
     return [file for name in listed.stdout.split("\0") if name and (file := ROOT / name).is_file()]
 
 
