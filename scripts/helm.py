@@ -6,6 +6,7 @@ Usage: `scripts/helm.py PROGRAM`, where PROGRAM is the file that it becomes.
 
 import io
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,10 @@ if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
     found = shutil.which("helm")
     if found is None:
         sys.exit("The tests of the charts need the helm command (3.18 or later): install it, then try again.")
-    program.symlink_to(found)
+    program.unlink(missing_ok=True)
+    # Not a link: make would take the age of the command that it leads to.
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(found)} "$@"\n', "utf-8")
+    program.chmod(0o755)
     sys.exit()
 with tempfile.TemporaryDirectory() as folder:
     requirements = Path(folder, "requirements.txt")
