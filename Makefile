@@ -8,8 +8,8 @@
 # make generate  all generated files: of the charts, definitions, protocol, contract, docs/provider.md, docs/rules.md
 # make lock      writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
 
-SHELL := bash
-.SHELLFLAGS := -o pipefail -c
+# Not .SHELLFLAGS, which the make of macOS does not know.
+SHELL := bash -o pipefail
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -66,7 +66,7 @@ provider: .build/python
 
 .build/bin/helm: scripts/helm.py | .build/python
 	@$(STAGE) 'The helm command' .venv/bin/python scripts/helm.py $@
-	@touch -h $@
+	@touch $@
 
 demo: $(LOCAL)
 	@$(STAGE) 'Deploy' $(CDKTF) deploy local --auto-approve --skip-provider-lock --outputs-file $(OUTPUTS) \
