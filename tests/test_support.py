@@ -3,12 +3,14 @@
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from tests.support import skips
+from tests.support import load, skips
 from tests.support.ensemble import own_blocks
 from tests.support.waiting import until
 
@@ -74,3 +76,31 @@ def test_children_hear_ctrl_c_even_where_a_shell_has_ignored_it() -> None:
     )
     told = subprocess.run([sys.executable, "-W", "ignore", "-c", ignoring], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True"]
+
+
+class Nobody:
+    """A producer that nobody answers."""
+
+    def __init__(self, _settings: dict[str, object]) -> None: ...
+
+    def produce(self, *_message: object, **_options: object) -> None: ...
+
+    def poll(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def flush(self, _seconds: float) -> int:
+        return 7
+
+
+def test_a_load_that_cannot_begin_ends_and_says_how_much_was_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_vain(_load: load.Load, _further: int) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(load, "Producer", Nobody)
+    monkeypatch.setattr(load.Load, "wait_for", in_vain)
+    before = set(threading.enumerate())
+    begun = load.Load("nobody:1", "orders", 6)
+    with pytest.raises(AssertionError), begun:
+        pass
+    assert set(threading.enumerate()) <= before
+    assert begun.unanswered == 7

@@ -25,17 +25,28 @@ class Load:
         self._thread = threading.Thread(target=self._produce)
         self.acknowledged: list[bytes] = []
         self.given_up: list[KafkaError] = []
+        self.unanswered = 0
+        """Messages that were neither acknowledged nor given up within a minute after leaving."""
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.wait_for(100)
+        try:
+            self.wait_for(100)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.wait_for(100)
+        try:
+            if error is None:
+                self.wait_for(100)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         self._ended.set()
         self._thread.join()
 
@@ -70,7 +81,7 @@ class Load:
             producer.produce(self._topic, str(number).encode(), partition=number % self._partitions, callback=delivered)
             number += 1
             producer.poll(0.002)
-        producer.flush(60)
+        self.unanswered = producer.flush(60)
 
     def lost_and_duplicated(self) -> tuple[set[bytes], set[bytes]]:
         """Acknowledged messages that are not there, and messages that are there more than once."""
