@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +15,12 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from kazoo.client import KazooClient
 from kazoo.exceptions import NewConfigNoQuorumError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 from tests.support.kubernetes import Helm, Kubectl
 from tests.support.load import Load, new_topic
+from tests.support.waiting import until
 
 _LOG = logging.getLogger(__name__)
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
@@ -36,17 +37,6 @@ SMALL_BROKER = {
     "forwardPort": FORWARD_PORT,
 }
 ZONED = SMALL_BROKER | {"rack.fromZone": True, r"config.broker\.rack": "<rack>"}
-
-
-def eventually(condition: Callable[[], None], seconds: float = 120) -> None:
-    """Wait until the condition raises no AssertionError."""
-    patience = Retrying(
-        stop=stop_after_delay(seconds),
-        wait=wait_fixed(1),
-        retry=retry_if_exception_type(AssertionError),
-        reraise=True,
-    )
-    patience(condition)
 
 
 @pytest.fixture(scope="module")
@@ -136,11 +126,11 @@ def test_every_pod_is_ready_under_the_restricted_standard_on_a_node_of_its_own(
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("name", ["zookeeper", "kafka"])
 def test_one_pod_may_be_evicted_and_no_second(name: str, kubectl: Kubectl, namespace: str) -> None:
-    def one_allowed() -> None:
-        budget = json.loads(kubectl("-n", namespace, "get", f"pdb/{name}", "-o", "json"))
-        assert (budget["status"]["disruptionsAllowed"], budget["status"]["desiredHealthy"]) == (1, 2)
+    def one_allowed() -> bool:
+        status = json.loads(kubectl("-n", namespace, "get", f"pdb/{name}", "-o", "json"))["status"]
+        return (status.get("disruptionsAllowed"), status.get("desiredHealthy")) == (1, 2)
 
-    eventually(one_allowed)
+    until(one_allowed, "one of three pods may be evicted", 120, every=1)
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.yaml")), ids=lambda file: file.stem)
@@ -214,11 +204,7 @@ def test_a_broker_that_is_told_to_stop_waits_for_another_that_is_behind(
     new_topic(bootstrap, "stopped")
     with watched(bootstrap) as looks, Load(bootstrap, "stopped", 6) as load:
         kubectl("-n", namespace, "delete", "pod", "kafka-2", "--wait=false")
-
-        def second_is_behind() -> None:
-            assert looks[-1].missing == {2}
-
-        eventually(second_is_behind)
+        until(lambda: looks and looks[-1].missing == {2}, "broker 2 alone is behind", 120)
         kubectl("-n", namespace, "delete", "pod", "kafka-1", "--wait=true")
         kubectl("-n", namespace, "rollout", "status", "statefulset/kafka", "--timeout=300s")
     missing = [look.missing for look in looks]
@@ -246,11 +232,7 @@ def test_a_single_zookeeper_server_grows_to_three_without_losing_what_it_holds(
             for server in (2, 3):
                 host = f"grown-{server - 1}.grown-headless.{namespace}.svc"
                 joining = f"server.{server}={host}:2888:3888:participant;2181"
-                # Refused until the new server, without which there is no quorum, has caught up with the leader.
-                caught_up = Retrying(
-                    retry=retry_if_exception_type(NewConfigNoQuorumError), stop=stop_after_delay(60), wait=wait_fixed(1)
-                )
-                caught_up(zookeeper.reconfig, joining=joining, leaving="", new_members="")
+                until(partial(join, zookeeper, joining), f"server {server} has joined", every=1)
         for address in forwards.zookeeper.values():
             with client(address) as zookeeper:
                 zookeeper.sync("/kept")
@@ -274,6 +256,14 @@ def client(address: str) -> Iterator[KazooClient]:
     finally:
         zookeeper.stop()
         zookeeper.close()
+
+
+def join(zookeeper: KazooClient, joining: str) -> bool:
+    """Refused until the new server, without which there is no quorum, has caught up with the leader."""
+    with contextlib.suppress(NewConfigNoQuorumError):
+        zookeeper.reconfig(joining=joining, leaving="", new_members="")
+        return True
+    return False
 
 
 def voters(zookeeper: KazooClient) -> list[str]:
