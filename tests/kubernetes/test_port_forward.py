@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from hikube_kafka.kubernetes.client import PodState
+from hikube_kafka.kubernetes.client import ApiServer, PodState
 from hikube_kafka.kubernetes.errors import (
     ApiServerError,
     ContextUnknownError,
@@ -269,6 +269,28 @@ def test_pods_that_do_not_come_in_time_are_named_with_the_last_reason() -> None:
         )
     assert caught.value.pods == {"kafka-0": "connection refused", "zookeeper-0": "Pending"}
     assert "describe pod kafka-0" in str(caught.value)
+
+
+def test_free_ports_are_taken_last_for_they_may_be_those_of_other_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound: list[int | None] = []
+
+    async def bind(_self: _Standing, target: PodPort) -> socket.socket:
+        bound.append(target.local_port)
+        return socket.create_server(("127.0.0.1", 0))
+
+    @contextlib.asynccontextmanager
+    async def connected(*_: object) -> AsyncIterator[Pods]:
+        yield Pods()
+
+    async def stand() -> None:
+        kafka_1 = PodPort(pod="kafka-1", port=19093, local_port=19093)
+        async with standing(ports=(PORTS[1], kafka_1, PORTS[0])):
+            pass
+
+    monkeypatch.setattr(_Standing, "_bound", bind)
+    monkeypatch.setattr(ApiServer, "connected", connected)
+    asyncio.run(stand())
+    assert bound == [19092, 19093, None]
 
 
 def test_a_refusal_leaves_no_thread(tmp_path: Path) -> None:

@@ -118,9 +118,10 @@ class _Standing:
         async with contextlib.AsyncExitStack() as stack:
             api = await stack.enter_async_context(ApiServer.connected(self.kubeconfig, self.context, self.namespace))
             await self._reached(api)
-            # In ascending order, so that two processes that open the same forwards never wait for each other.
-            ascending = sorted(self.ports, key=lambda each: each.local_port or 0)
-            addresses = {each: await self._listen(stack, api, each) for each in ascending}
+            # In ascending order, so that two processes that open the same forwards never wait for each other; any free
+            # port last, for it may be one that another forward must stand on.
+            ordered = sorted(self.ports, key=lambda each: (each.local_port is None, each.local_port or 0))
+            addresses = {each: await self._listen(stack, api, each) for each in ordered}
             self._stack = stack.pop_all()
         return PodForwards(addresses=addresses, troubles=self._troubles)
 
