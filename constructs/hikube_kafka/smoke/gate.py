@@ -172,7 +172,7 @@ class _Rounds:
         if not unsettled or (self.number >= _IN_A_ROW and elapsed >= self._patience):
             return True
         if faulty := [check for check in unsettled if not self._in_a_row[check]]:
-            self._progress(f"waiting for {', '.join(faulty)} ({self._patience - elapsed:.0f} s left)")
+            self._progress(f"waiting for {', '.join(faulty)} ({max(0, self._patience - elapsed):.0f} s left)")
         self._began_round = elapsed + _PAUSE
         return False
 
