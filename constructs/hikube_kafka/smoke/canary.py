@@ -251,12 +251,10 @@ class _Flight:
 
     def _read_until(self, done: Callable[[], bool]) -> bool:
         def read_on() -> bool:
-            if done():
-                return True
             self._read(0.05)
-            return False
+            return done()
 
-        return until(read_on, self._timeout, every=0)
+        return done() or until(read_on, self._timeout, every=0)
 
     def _read(self, seconds: float) -> None:
         self._producer.poll(0)
