@@ -270,12 +270,12 @@ def local_kafka(
 @local.command("jars")
 def local_jars() -> None:
     """Download the jars of Kafka and ZooKeeper into the cache, unless they are there already."""
-    from hikube_kafka.ensemble import EnsembleError, Patience
+    from hikube_kafka.ensemble import EnsembleError
     from hikube_kafka.ensemble.conduct import Conduct
     from hikube_kafka.ensemble.jars import provide
 
     try:
-        folder = provide(None, Conduct(progress=typer.echo, cancelled=lambda: False, patience=Patience()))
+        folder = provide(None, Conduct(progress=typer.echo))
     except EnsembleError as error:
         _fail(Exit.UNCHECKED, error)
     typer.echo(f"Kafka's jars are in {folder}.")

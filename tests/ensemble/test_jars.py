@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from hikube_kafka.ensemble import JarsError, jars
-from hikube_kafka.ensemble.conduct import Conduct, Patience
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.waiting import Stopped
 
-CONDUCT = Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience())
+CONDUCT = Conduct()
 NAMES = ("kafka_2.13-3.9.2", "kafka-clients-3.9.2", "zookeeper-3.8.4", "slf4j-api-1.7.36", "scala-library-2.13.15")
 
 

@@ -4,14 +4,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hikube_kafka.ensemble import Patience, apply, destroy, jars
+from hikube_kafka.ensemble import apply, destroy, jars
 from hikube_kafka.ensemble.conduct import Conduct
 from tests.support.ensemble import small_ensemble
 
 
 @pytest.mark.ensemble
 def test_an_ensemble_runs_from_an_unpacked_distribution(tmp_path: Path) -> None:
-    cached = jars.provide(None, Conduct(progress=print, cancelled=lambda: False, patience=Patience()))
+    cached = jars.provide(None, Conduct(progress=print))
     home = tmp_path / "kafka_2.13-3.9.2"
     (home / "libs").mkdir(parents=True)
     for jar in cached.glob("*.jar"):

@@ -13,7 +13,7 @@ from hikube_kafka.ensemble.configuration import CONSOLE_LOG
 from hikube_kafka.ensemble.processes import RunningServer, running_servers, start, stop
 from hikube_kafka.waiting import Stopped
 
-PATIENT = Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience())
+PATIENT = Conduct()
 OBEDIENT = "import signal; signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ready', 'w'); signal.pause()"
 
@@ -90,7 +90,7 @@ def test_a_server_that_ignores_the_request_to_stop_is_killed_after_the_patience(
 
     stop(
         [running_servers(directory)["broker-0"]],
-        Conduct(progress=told.append, cancelled=lambda: False, patience=Patience(stop=0.3)),
+        Conduct(progress=told.append, patience=Patience(stop=0.3)),
     )
 
     assert running_servers(directory) == {}
@@ -103,6 +103,6 @@ def test_a_cancelled_wait_ends_and_leaves_the_server(directory: Path) -> None:
     found: RunningServer = running_servers(directory)["broker-0"]
 
     with pytest.raises(Stopped):
-        stop([found], Conduct(progress=lambda _: None, cancelled=lambda: True, patience=Patience()))
+        stop([found], Conduct(cancelled=lambda: True))
 
     assert found.is_alive()

@@ -13,7 +13,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from hikube_kafka.ensemble import jars
-from hikube_kafka.ensemble.conduct import Conduct, Patience
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.provider.membership import Ensemble, Membership, look
 from hikube_kafka.spec.targets.local import LocalLayout
@@ -30,7 +30,7 @@ class Servers:
 
     def __init__(self, directory: Path, ports: LocalLayout) -> None:
         self._directory = directory
-        self._jars = jars.provide(None, Conduct(progress=print, cancelled=lambda: False, patience=Patience()))
+        self._jars = jars.provide(None, Conduct(progress=print))
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self.addresses = {server: f"127.0.0.1:{ports.zookeeper_port + server - 1}" for server in range(1, 6)}
         self.members = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hikube_kafka.waiting import until
+from hikube_kafka.waiting import never, until
 
 POLL_SECONDS = 0.1
 
@@ -24,15 +24,19 @@ class Patience:
     """From SIGTERM to SIGKILL."""
 
 
+def silent(_: str) -> None:
+    """Nobody is told."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Conduct:
     """How a long call behaves towards its caller."""
 
-    progress: Callable[[str], None]
+    progress: Callable[[str], None] = silent
     """Told each step, one line."""
-    cancelled: Callable[[], bool]
+    cancelled: Callable[[], bool] = never
     """Asked several times a second; True ends the call."""
-    patience: Patience
+    patience: Patience = Patience()
 
     def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until the condition holds.

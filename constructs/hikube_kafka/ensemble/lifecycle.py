@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hikube_kafka.ensemble import jars, preflight
-from hikube_kafka.ensemble.conduct import Conduct, Patience
+from hikube_kafka.ensemble.conduct import Conduct, Patience, silent
 from hikube_kafka.ensemble.configuration import (
     DECLARATION_FILE,
     digest,
@@ -39,7 +39,7 @@ from hikube_kafka.ensemble.processes import RunningServer, command_line, running
 from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
-from hikube_kafka.waiting import Stopped
+from hikube_kafka.waiting import Stopped, never
 
 _LOCK_FILE = ".lock"
 _STEADY_LOOKS = 3
@@ -47,19 +47,11 @@ _STEADY_LOOKS = 3
 _SESSION_GRACE_SECONDS = 30
 
 
-def _silent(_: str) -> None:
-    return
-
-
-def _never() -> bool:
-    return False
-
-
 def apply(
     declaration: EnsembleDeclaration,
     *,
-    progress: Callable[[str], None] = _silent,
-    cancelled: Callable[[], bool] = _never,
+    progress: Callable[[str], None] = silent,
+    cancelled: Callable[[], bool] = never,
     patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> EnsembleObservation:
     """Bring the ensemble to what is declared: create, heal, grow, reconfigure; nothing to do is a short look.
@@ -95,8 +87,8 @@ def apply(
 def stop(
     directory: str | Path,
     *,
-    progress: Callable[[str], None] = _silent,
-    cancelled: Callable[[], bool] = _never,
+    progress: Callable[[str], None] = silent,
+    cancelled: Callable[[], bool] = never,
     patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> list[str]:
     """Stop every server of the ensemble, brokers first, and keep its data.
@@ -121,8 +113,8 @@ def destroy(
     directory: str | Path,
     *,
     keep_data: bool = True,
-    progress: Callable[[str], None] = _silent,
-    cancelled: Callable[[], bool] = _never,
+    progress: Callable[[str], None] = silent,
+    cancelled: Callable[[], bool] = never,
     patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> None:
     """Stop every server and, unless ``keep_data``, remove their folders.

@@ -9,7 +9,7 @@ from typing import Literal
 
 import psutil
 
-from hikube_kafka.ensemble.conduct import Conduct, Patience
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.configuration import (
     DECLARATION_FILE,
     SERVER_LOG,
@@ -135,12 +135,11 @@ def broker_addresses(directory: Path, names: Iterable[str]) -> dict[int, str]:
 
 
 def _picture(declaration: EnsembleDeclaration, directory: Path, running: Iterable[str]) -> Picture | None:
-    conduct = Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience())
     connect = declaration.brokers[0].properties["zookeeper.connect"] if declaration.brokers else ""
     if not connect:
         return None
     with LivingEnsemble(connect, lambda: broker_addresses(directory, running)) as living:
-        return living.picture() if conduct.until(living.is_connected, _CONNECT_SECONDS) else None
+        return living.picture() if Conduct().until(living.is_connected, _CONNECT_SECONDS) else None
 
 
 def _broker_state(broker: int, picture: Picture | None) -> tuple[State, str]:

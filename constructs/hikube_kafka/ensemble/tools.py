@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hikube_kafka.ensemble.conduct import Conduct, Patience
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.configuration import read_declaration
 from hikube_kafka.ensemble.errors import EnsembleError
 from hikube_kafka.ensemble.jars import provide
@@ -39,10 +39,7 @@ def command(directory: str | Path, tool: str, arguments: Sequence[str]) -> list[
     if java is None:
         raise EnsembleError(" ".join(java_problems()))
     bootstrap = [address for broker in declaration.brokers if (address := plaintext_listener(broker.properties))]
-    jars = provide(
-        declaration.kafka_home,
-        Conduct(progress=lambda _: None, cancelled=lambda: False, patience=Patience()),
-    )
+    jars = provide(declaration.kafka_home, Conduct())
     return [
         java,
         f"-Dlog4j.configuration={_LOGGING.as_uri()}",
