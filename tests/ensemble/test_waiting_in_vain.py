@@ -134,6 +134,15 @@ def test_zookeeper_that_never_serves_is_stopped_again(declaration: EnsembleDecla
     assert running(declaration) == set()
 
 
+def test_zookeeper_that_serves_a_moment_too_late_is_named_too(
+    declaration: EnsembleDeclaration, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes = iter([None])
+    monkeypatch.setattr(lifecycle, "zookeeper_mode", lambda _: next(modes, answers.mode))
+    with pytest.raises(StartFailedError, match="zookeeper-1 does not serve in a quorum"):
+        apply(declaration, patience=dataclasses.replace(SHORT, quorum=0))
+
+
 def test_a_broker_that_never_registers_is_stopped_again_with_everything(
     declaration: EnsembleDeclaration, answers: Answers
 ) -> None:

@@ -308,14 +308,15 @@ class _Application:
 
     def _await_quorum(self) -> None:
         servers = self.declaration.zookeeper
+        missing: list[str] = []
 
-        def looking() -> list[str]:
+        def serving() -> bool:
             self._fail_on_dead(servers)
-            return [server.name for server in servers if zookeeper_mode(server.properties) is None]
+            missing[:] = [server.name for server in servers if zookeeper_mode(server.properties) is None]
+            return not missing
 
-        if not self.conduct.until(lambda: not looking(), self.conduct.patience.quorum):
-            first = looking()[0]
-            raise self._failure(first, f"does not serve in a quorum after {self.conduct.patience.quorum:.0f} s")
+        if not self.conduct.until(serving, self.conduct.patience.quorum):
+            raise self._failure(missing[0], f"does not serve in a quorum after {self.conduct.patience.quorum:.0f} s")
         self.ready.update(server.name for server in servers)
 
     # -- brokers ---------------------------------------------------------------------------------------------------
