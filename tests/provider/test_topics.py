@@ -253,20 +253,25 @@ def test_what_no_time_will_mend_is_told_from_a_cluster_that_is_not_there_yet(
         cluster.topic("orders")
 
 
-def without_configurations(code: int, monkeypatch: pytest.MonkeyPatch) -> KafkaCluster:
-    """A cluster with a topic whose configuration is refused with this error."""
+def without_configurations(
+    code: int, monkeypatch: pytest.MonkeyPatch, *topics: str, refused: str = "orders"
+) -> KafkaCluster:
+    """A cluster with a topic whose configuration is refused with this error, and others that have no entries."""
 
     class Client:
         def describe_configs(self, resources: list[Any], **_: Any) -> dict[Any, Future[Any]]:
             answers: dict[Any, Future[Any]] = {resource: Future() for resource in resources}
-            for answer in answers.values():
-                answer.set_exception(KafkaException(KafkaError(code)))
+            for resource, answer in answers.items():
+                if resource.name == refused:
+                    answer.set_exception(KafkaException(KafkaError(code)))
+                else:
+                    answer.set_result({})
             return answers
 
         def poll(self, _: float) -> None:
             return
 
-    cluster = Scripted(layout("orders"))
+    cluster = Scripted(layout(refused, *topics))
     monkeypatch.setattr(cluster, "_read_configs", MethodType(KafkaCluster._read_configs, cluster))
     cluster._connection = connected(Client())
     return cluster
@@ -286,6 +291,14 @@ def test_a_configuration_that_is_not_told_is_never_taken_for_an_empty_one(
     cluster = without_configurations(code, monkeypatch)
     with pytest.raises(becomes):
         cluster.topic("orders")
+
+
+def test_topics_of_others_whose_configuration_is_hidden_stand_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = [f"topic-{number}" for number in range(5)]
+    cluster = without_configurations(KafkaError.TOPIC_AUTHORIZATION_FAILED, monkeypatch, *ours, refused="another-team")
+    assert None not in [cluster.topic(name) for name in ours]
+    with pytest.raises(Denied):
+        cluster.topic("another-team")
 
 
 def test_a_topic_that_is_gone_once_its_configuration_is_asked_for_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

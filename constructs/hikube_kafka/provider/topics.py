@@ -128,6 +128,7 @@ class KafkaCluster:
         self._waited = 0.0
         self._configs: dict[str, Mapping[str, str]] = {}
         self._wanted: set[str] = set()
+        self._hidden: set[str] = set()  # topics of others whose configuration this client may not read
         self._look_ups = 0
         self._creations: Gathering[NewTopic, None] = Gathering(self._create)
         self._growths: Gathering[int, None] = Gathering(self._grow)
@@ -238,7 +239,7 @@ class KafkaCluster:
             names = sorted(self._wanted & missing)
             if self._look_ups > _LOOK_UPS_BY_NAME:
                 share = max(_SHARE, len(known) // _MOST_SHARES)
-                names += sorted(missing - set(names))[: max(0, share - len(names))]
+                names += sorted(missing - self._hidden - set(names))[: max(0, share - len(names))]
             self._read_configs(names)
         return self._configs.get(name)
 
@@ -337,6 +338,9 @@ class KafkaCluster:
                     if failure.name() == "UNKNOWN_TOPIC_OR_PART":
                         continue
                     if failure.name().endswith("AUTHORIZATION_FAILED"):
+                        if resource.name not in self._wanted:
+                            self._hidden.add(resource.name)
+                            continue
                         raise Denied(self.addresses, failure.str()) from None
                     problem = self._connected().explained(error)
                     self._connection = None  # the next look must not meet the backoff of this one
@@ -418,6 +422,7 @@ class KafkaCluster:
             self._waited = 0.0
             self._confirmed_missing = False
             self._configs.clear()
+            self._hidden.clear()
             self._look_ups = 0
 
     def _create(self, topics: Mapping[str, NewTopic]) -> Mapping[str, Future[None]]:
