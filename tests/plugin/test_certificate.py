@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hikube_kafka.plugin.certificate import fresh_certificate
 
@@ -25,6 +26,10 @@ def test_the_certificate_is_for_localhost_and_valid_now() -> None:
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     # Terraform pins it as the root of its own chain.
     assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.digital_signature, usage.key_cert_sign) == (True, True)
+    purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purposes) == [ExtendedKeyUsageOID.SERVER_AUTH]
     now = datetime.now(UTC)
     assert certificate.not_valid_before_utc < now - timedelta(hours=1)
     assert certificate.not_valid_after_utc > now + timedelta(days=300)

@@ -48,14 +48,13 @@ def fresh_certificate() -> Certificate:
         decipher_only=False,
     )
     certificate = (
-        x509.CertificateBuilder(
-            issuer_name=_LOCALHOST,
-            subject_name=_LOCALHOST,
-            public_key=key.public_key(),
-            serial_number=x509.random_serial_number(),
-            not_valid_before=now - timedelta(days=1),
-            not_valid_after=now + timedelta(days=365),
-        )
+        x509.CertificateBuilder()
+        .issuer_name(_LOCALHOST)
+        .subject_name(_LOCALHOST)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365))
         # An authority: Terraform pins it as the root of its own chain.
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(signs, critical=True)
