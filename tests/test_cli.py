@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from hikube_kafka import __version__
-from hikube_kafka.cli import Exit, app
+from hikube_kafka.cli import app
 from hikube_kafka.ensemble.tools import TOOLS
+from hikube_kafka.exit_code import ExitCode
 from tests.support.ensemble import LivingEnsemble
 
 
@@ -37,12 +38,12 @@ def test_help_loads_no_room() -> None:
 
 def test_the_version_is_printed(run: Any) -> None:
     result = run("--version")
-    assert (result.exit_code, result.output) == (Exit.WELL, f"{__version__}\n")
+    assert (result.exit_code, result.output) == (ExitCode.ALL_WELL, f"{__version__}\n")
 
 
 def test_size_prints_the_reasoning(run: Any) -> None:
     result = run("size", "--write", "25MB/s", "--retention", "1d")
-    assert result.exit_code == Exit.WELL
+    assert result.exit_code == ExitCode.ALL_WELL
     assert "peak write rate" in result.output
 
 
@@ -60,7 +61,7 @@ def test_size_for_programs_is_what_a_declaration_takes(run: Any) -> None:
 
 def test_size_names_every_option_that_it_cannot_read(run: Any) -> None:
     result = run("size", "--write", "25", "--retention", "long", "--disk-use", "2")
-    assert result.exit_code == Exit.UNCHECKED
+    assert result.exit_code == ExitCode.NOTHING_CHECKED
     assert "--write: '25' is not a throughput" in result.output
     assert "--retention: 'long' is not a duration" in result.output
     assert "--disk-use:" in result.output
@@ -69,20 +70,20 @@ def test_size_names_every_option_that_it_cannot_read(run: Any) -> None:
 @pytest.mark.parametrize("words", [("status",), ("logs", "broker-0"), ("stop",), ("kafka", "topics", "--list")])
 def test_without_an_ensemble_there_is_nothing_to_look_at(run: Any, tmp_path: Path, words: tuple[str, ...]) -> None:
     result = run("local", *words)
-    assert result.exit_code == Exit.UNCHECKED
+    assert result.exit_code == ExitCode.NOTHING_CHECKED
     assert f"there is no ensemble in {tmp_path}/.local/share/hikube-kafka" in result.output
 
 
 @pytest.mark.parametrize("words", [("status",), ("kafka", "topics")])
 def test_an_ensemble_that_is_not_there_is_named(run: Any, words: tuple[str, ...]) -> None:
     result = run("local", words[0], "-e", "gone", *words[1:])
-    assert result.exit_code == Exit.UNCHECKED
+    assert result.exit_code == ExitCode.NOTHING_CHECKED
     assert "/.local/share/hikube-kafka/gone" in result.output
 
 
 def test_the_provider_is_installed_once_and_then_found(run: Any, tmp_path: Path) -> None:
     first, second = run("provider", "install"), run("provider", "install")
-    assert (first.exit_code, second.exit_code) == (Exit.WELL, Exit.WELL)
+    assert (first.exit_code, second.exit_code) == (ExitCode.ALL_WELL, ExitCode.ALL_WELL)
     assert f"{__version__} installed: {tmp_path}/.terraform.d/plugins" in first.output
     assert f"{__version__} already installed: {tmp_path}/.terraform.d/plugins" in second.output
 
@@ -98,7 +99,7 @@ def command(*words: object) -> subprocess.CompletedProcess[str]:
 def test_a_living_ensemble_is_shown(living_ensemble: LivingEnsemble) -> None:
     directory = living_ensemble.declaration.directory
     shown = command("local", "status", "-e", directory)
-    assert shown.returncode == Exit.WELL, shown.stdout
+    assert shown.returncode == ExitCode.ALL_WELL, shown.stdout
     assert "broker-2" in shown.stdout
     (seen,) = json.loads(command("local", "status", "-e", directory, "--json").stdout)
     assert seen["is_healthy"] is True
@@ -108,7 +109,7 @@ def test_a_living_ensemble_is_shown(living_ensemble: LivingEnsemble) -> None:
     ]
     lines = command("local", "logs", "broker-1", "-e", directory, "-n", 3).stdout.splitlines()
     assert len(lines) == 3
-    assert command("local", "logs", "broker-9", "-e", directory).returncode == Exit.UNCHECKED
+    assert command("local", "logs", "broker-9", "-e", directory).returncode == ExitCode.NOTHING_CHECKED
 
 
 @pytest.mark.ensemble
@@ -127,5 +128,5 @@ def test_kafkas_own_tools_reach_a_living_ensemble(living_ensemble: LivingEnsembl
     finally:
         assert tool("topics", "--delete", "--topic", "of-the-command").returncode == 0
     unknown = tool("mirror-maker")
-    assert unknown.returncode == Exit.UNCHECKED
+    assert unknown.returncode == ExitCode.NOTHING_CHECKED
     assert all(name in unknown.stderr for name in TOOLS)

@@ -10,25 +10,17 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from hikube_kafka import __version__
+from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.smoke.command import smoke
 
 if TYPE_CHECKING:
     from hikube_kafka.ensemble import EnsembleObservation
-
-
-class Exit(IntEnum):
-    """What a command's exit code says."""
-
-    WELL = 0
-    WRONG = 1
-    UNCHECKED = 2
 
 
 app = typer.Typer(
@@ -72,7 +64,7 @@ def _root(
     pass
 
 
-def _fail(code: Exit, message: object) -> NoReturn:
+def _fail(code: ExitCode, message: object) -> NoReturn:
     typer.echo(f"hikube-kafka: {message}", err=True)
     raise typer.Exit(code)
 
@@ -118,7 +110,7 @@ def size(
             f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg'].removeprefix('Value error, ')}"
             for each in error.errors()
         )
-        _fail(Exit.UNCHECKED, "\n".join(wrong))
+        _fail(ExitCode.NOTHING_CHECKED, "\n".join(wrong))
     if as_json:
         _print_json(
             {
@@ -150,7 +142,7 @@ def _directories(ensemble: str | None) -> list[Path]:
         found = ensembles()
         if not found:
             _fail(
-                Exit.UNCHECKED,
+                ExitCode.NOTHING_CHECKED,
                 f"there is no ensemble in {default_directory('x').parent}: deploy one, or name it with -e.",
             )
         return found
@@ -161,7 +153,7 @@ def _directory(ensemble: str | None) -> Path:
     found = _directories(ensemble)
     if len(found) > 1:
         _fail(
-            Exit.UNCHECKED,
+            ExitCode.NOTHING_CHECKED,
             f"there are {len(found)} ensembles: choose one with -e {' or -e '.join(d.name for d in found)}.",
         )
     return found[0]
@@ -172,7 +164,7 @@ def _look(directory: Path) -> "EnsembleObservation":
 
     observation = status(directory)
     if observation is None:
-        _fail(Exit.UNCHECKED, f"there is no ensemble in {directory}.")
+        _fail(ExitCode.NOTHING_CHECKED, f"there is no ensemble in {directory}.")
     return observation
 
 
@@ -190,7 +182,7 @@ def local_status(ensemble: Ensemble = None, *, as_json: AsJson = False) -> None:
             console.print(_table(observation))
             console.print(f"{observation.directory}, cluster id {observation.cluster_id or 'not known yet'}\n")
     if not all(observation.is_healthy for observation in observations):
-        raise typer.Exit(Exit.WRONG)
+        raise typer.Exit(ExitCode.SOMETHING_WRONG)
 
 
 def _table(observation: "EnsembleObservation") -> Any:
@@ -231,7 +223,10 @@ def local_logs(
         for line in logs(directory, server, lines=lines, follow=follow):
             typer.echo(line)
     except FileNotFoundError:
-        _fail(Exit.UNCHECKED, f"{server} has no log in {directory}: hikube-kafka local status names the servers.")
+        _fail(
+            ExitCode.NOTHING_CHECKED,
+            f"{server} has no log in {directory}: hikube-kafka local status names the servers.",
+        )
     except KeyboardInterrupt:
         return
 
@@ -245,7 +240,7 @@ def local_stop(ensemble: Ensemble = None) -> None:
         try:
             stopped = stop(directory, progress=typer.echo)
         except EnsembleError as error:
-            _fail(Exit.WRONG, error)
+            _fail(ExitCode.SOMETHING_WRONG, error)
         typer.echo(f"{directory.name}: {'stopped ' + ', '.join(stopped) if stopped else 'nothing was running'}.")
 
 
@@ -262,7 +257,7 @@ def local_kafka(
     try:
         words = command(_directory(ensemble), tool, arguments or [])
     except EnsembleError as error:
-        _fail(Exit.UNCHECKED, error)
+        _fail(ExitCode.NOTHING_CHECKED, error)
     sys.stdout.flush()
     os.execv(words[0], words)  # noqa: S606 - the tool takes our place: its input, its Ctrl-C and its exit code
 
@@ -277,7 +272,7 @@ def local_jars() -> None:
     try:
         folder = provide(None, Conduct(progress=typer.echo))
     except EnsembleError as error:
-        _fail(Exit.UNCHECKED, error)
+        _fail(ExitCode.NOTHING_CHECKED, error)
     typer.echo(f"Kafka's jars are in {folder}.")
 
 

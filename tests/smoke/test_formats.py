@@ -8,9 +8,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
+from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.smoke import formats
 from hikube_kafka.smoke.finding import Finding, Status
-from hikube_kafka.smoke.report import ExitCode, Latency, Report, Stage
+from hikube_kafka.smoke.report import Latency, Report, Stage
 
 
 def finding(check: str, status: Status, *seen: str, settled_after: float | None = None) -> Finding:
@@ -163,8 +164,8 @@ def test_an_unknown_format_is_refused_with_the_known_ones(report: Report, tmp_pa
     ("findings", "code", "verdict"),
     [
         ((PASSED, UNTESTED), ExitCode.ALL_WELL, "all well: 1 checks passed, 1 untested"),
-        ((PASSED, WRONG), ExitCode.CHECK_FAILED, "1 of 2 checks failed"),
-        ((PASSED, UNREAD), ExitCode.CHECK_FAILED, "1 of 2 checks failed"),
+        ((PASSED, WRONG), ExitCode.SOMETHING_WRONG, "1 of 2 checks failed"),
+        ((PASSED, UNREAD), ExitCode.SOMETHING_WRONG, "1 of 2 checks failed"),
     ],
 )
 def test_only_faults_fail_the_gate(report: Report, findings: tuple[Finding, ...], code: ExitCode, verdict: str) -> None:
@@ -177,5 +178,5 @@ def test_only_faults_fail_the_gate(report: Report, findings: tuple[Finding, ...]
 def test_nothing_reached_is_no_failed_check(report: Report) -> None:
     outcome = replace(report, findings=(UNREAD,), reached=False)
 
-    assert outcome.exit_code is ExitCode.COULD_NOT_CHECK
+    assert outcome.exit_code is ExitCode.NOTHING_CHECKED
     assert outcome.verdict == "could not check: nothing of orders answers"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.probe.observation import Observation, ServerStatus, Unreadable
 from hikube_kafka.probe.route import Route
@@ -13,7 +14,7 @@ from hikube_kafka.smoke import gate
 from hikube_kafka.smoke.canary import CanaryRun
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.gate import CannotCheckError, run
-from hikube_kafka.smoke.report import ExitCode, Report
+from hikube_kafka.smoke.report import Report
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
 from hikube_kafka.spec.security import ClientSecurity, Mechanism, Protocol
 
@@ -116,7 +117,7 @@ def test_patience_ends(contract: Contract, headless: Observation, show: Show) ->
 
     report = run(contract, patience=0, progress=told.append)
 
-    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert report.exit_code is ExitCode.SOMETHING_WRONG
     assert {each.check for each in report.faults} == {"zookeeper-one-leader", "zookeeper-followers-synced"}
     waits = [text for text in told if text.startswith("waiting for")]
     assert waits == ["waiting for zookeeper-one-leader, zookeeper-followers-synced (0 s left)"] * 2
@@ -141,7 +142,7 @@ def test_a_cluster_of_which_nothing_answers_could_not_be_looked_at(contract: Con
 
     report = run(contract, patience=0)
 
-    assert report.exit_code is ExitCode.COULD_NOT_CHECK
+    assert report.exit_code is ExitCode.NOTHING_CHECKED
     assert finding(report, "canary-nothing-lost").seen == ("canary: no broker answers",)
 
 

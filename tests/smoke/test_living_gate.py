@@ -12,12 +12,13 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from hikube_kafka.ensemble import apply, observe
+from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.probe.observation import ServerStatus
 from hikube_kafka.probe.zookeeper import observe_zookeeper
 from hikube_kafka.smoke.canary import PREFIX
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.gate import run
-from hikube_kafka.smoke.report import ExitCode, Report
+from hikube_kafka.smoke.report import Report
 from hikube_kafka.spec.contract import Contract, TopicExpected
 from tests.support.ensemble import LivingEnsemble
 from tests.support.waiting import until
@@ -119,7 +120,7 @@ def test_a_missing_topic_is_named_and_nothing_else_is_wrong(declared: Contract) 
 
     report = run(contract, patience=0, canary=False)
 
-    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert report.exit_code is ExitCode.SOMETHING_WRONG
     assert {each.check for each in report.faults} == {
         "topics-exist",
         "topics-partitions",
@@ -165,7 +166,7 @@ def test_a_killed_broker_is_named_and_no_other(declared: Contract, living_ensemb
     report = run(declared, patience=0, canary=False)
 
     address = declared.kafka.brokers[1].address
-    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert report.exit_code is ExitCode.SOMETHING_WRONG
     assert finding(report, "brokers-answer").seen == (f"broker 1 ({address}): connection refused",)
     assert not any(each.check.startswith("zookeeper-") for each in report.faults)
     named = " ".join(line for each in report.faults for line in each.seen if "connection refused" in line)
@@ -187,7 +188,7 @@ def test_a_killed_zookeeper_leader_is_named_and_its_successor_found(
     report = run(promised, patience=10, canary=False)
 
     gone = next(server.address for server in promised.zookeeper.servers if server.id == leader)
-    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert report.exit_code is ExitCode.SOMETHING_WRONG
     assert finding(report, "zookeeper-servers-answer").seen == (
         f"ZooKeeper server {leader} ({gone}): connection refused",
     )

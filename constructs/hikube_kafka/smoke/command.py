@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hikube_kafka.exit_code import ExitCode
+
 
 def smoke(
     *,
@@ -56,7 +58,6 @@ def smoke(
     from hikube_kafka.smoke import formats
     from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
     from hikube_kafka.smoke.gate import CannotCheckError, run
-    from hikube_kafka.smoke.report import ExitCode
 
     file = outputs or contract
     if file is None or (outputs and contract):
@@ -80,6 +81,6 @@ def smoke(
             formats.write(findings, path)
     except (ContractFileError, CannotCheckError, ValueError, OSError) as error:
         errors.print(f"could not check: {error}", style="bold red", markup=False, highlight=False)
-        raise typer.Exit(ExitCode.COULD_NOT_CHECK) from error
+        raise typer.Exit(ExitCode.NOTHING_CHECKED) from error
     Console().print(formats.terminal(findings))
     raise typer.Exit(findings.exit_code)

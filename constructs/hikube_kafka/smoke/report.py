@@ -2,18 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 
+from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.smoke.finding import Finding, Status
-
-
-class ExitCode(IntEnum):
-    """How ``hikube-kafka smoke`` ends."""
-
-    ALL_WELL = 0
-    CHECK_FAILED = 1
-    COULD_NOT_CHECK = 2
-    """Nothing was reached at all, or the gate could not begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,16 +54,16 @@ class Report:
     def exit_code(self) -> ExitCode:
         """How the command ends."""
         if not self.reached:
-            return ExitCode.COULD_NOT_CHECK
-        return ExitCode.CHECK_FAILED if self.faults else ExitCode.ALL_WELL
+            return ExitCode.NOTHING_CHECKED
+        return ExitCode.SOMETHING_WRONG if self.faults else ExitCode.ALL_WELL
 
     @property
     def verdict(self) -> str:
         """The outcome in one line."""
         match self.exit_code:
-            case ExitCode.COULD_NOT_CHECK:
+            case ExitCode.NOTHING_CHECKED:
                 return f"could not check: nothing of {self.platform} answers"
-            case ExitCode.CHECK_FAILED:
+            case ExitCode.SOMETHING_WRONG:
                 return f"{len(self.faults)} of {len(self.findings)} checks failed"
             case ExitCode.ALL_WELL:
                 untested = sum(finding.status is Status.UNTESTED for finding in self.findings)

@@ -12,13 +12,14 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.kubernetes.errors import KubeconfigError
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.probe.workloads import workloads
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.gate import run
-from hikube_kafka.smoke.report import ExitCode, Report
+from hikube_kafka.smoke.report import Report
 from hikube_kafka.spec.contract import ClaimExpected, Contract, ReachByPortForward, TopicExpected
 from hikube_kafka.spec.quantities import Quantity
 from tests.support.load import knows
@@ -120,7 +121,7 @@ def test_a_deleted_broker_pod_is_named_and_the_gate_passes_once_it_is_back(
 
     report = run(declared, patience=0, timeout=SLOW, canary=False)
 
-    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert report.exit_code is ExitCode.SOMETHING_WRONG
     assert "pod kafka-1 is missing" in finding(report, "kubernetes-pods").seen
     told = " ".join(finding(report, "brokers-answer").seen)
     assert f"broker 1 ({reach.broker_address(1)}): " in told
@@ -142,7 +143,7 @@ def test_a_killed_zookeeper_leader_is_named(
 
     report = run(declared, patience=0, timeout=SLOW, canary=False)
 
-    assert report.exit_code is ExitCode.CHECK_FAILED
+    assert report.exit_code is ExitCode.SOMETHING_WRONG
     assert f"pod zookeeper-{leader} is missing" in finding(report, "kubernetes-pods").seen
     told = " ".join(finding(report, "zookeeper-servers-answer").seen)
     assert f"ZooKeeper server {leader + 1} (" in told
