@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,11 @@ def test_from_outside_brokers_have_the_addresses_of_their_port_forwards() -> Non
 def test_the_committed_schema_is_the_models() -> None:
     """Regenerate: python -m hikube_kafka.spec.contract > docs/contract.schema.json."""
     assert json.loads(SCHEMA.read_text()) == Contract.model_json_schema()
+
+
+@pytest.mark.parametrize("declare", [Platform.model_validate, lambda fields: Platform(**fields)])
+def test_a_field_that_a_platform_does_not_have_is_refused_by_its_name(
+    declare: Callable[[dict[str, Any]], Platform],
+) -> None:
+    with pytest.raises(ValidationError, match=r"(?s)^1 validation error for Platform\nzoo_keeper\n"):
+        declare({"name": "shop", "zoo_keeper": {}})

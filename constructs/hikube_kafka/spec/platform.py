@@ -1,8 +1,9 @@
 """A platform as a whole: ZooKeeper servers, brokers and topics."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import model_validator
 
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.model import Model
@@ -26,24 +27,26 @@ class Platform(Model):
     kafka: Kafka = Kafka()
     topics: tuple[Topic, ...] = ()
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        coordinator: Coordinator | None = None,
-        zookeeper: ZooKeeper | None = None,
-        kafka: Kafka | None = None,
-        topics: Iterable[Topic] = (),
-    ) -> None:
-        if coordinator is not None and zookeeper is not None:
-            raise ValueError("coordinator and zookeeper are both declared, and are the same: keep one of them.")
-        declared = {"coordinator": coordinator if zookeeper is None else zookeeper, "kafka": kafka}
-        BaseModel.__init__(
+    if TYPE_CHECKING:
+
+        def __init__(
             self,
-            name=name,
-            topics=topics,
-            **{field: value for field, value in declared.items() if value is not None},
-        )
+            *,
+            name: str,
+            coordinator: Coordinator = ...,
+            zookeeper: ZooKeeper = ...,
+            kafka: Kafka = ...,
+            topics: Iterable[Topic] = ...,
+        ) -> None: ...
+
+    @model_validator(mode="before")
+    @classmethod
+    def _declared_by_its_kind(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "zookeeper" not in value:
+            return value
+        if "coordinator" in value:
+            raise ValueError("coordinator and zookeeper are both declared, and are the same: keep one of them.")
+        return {"coordinator" if field == "zookeeper" else field: each for field, each in value.items()}
 
     @property
     def zookeeper(self) -> ZooKeeper:
