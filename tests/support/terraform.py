@@ -83,8 +83,8 @@ class Terraform:
         """Apply; it must succeed."""
         return self.expect("apply", "-auto-approve", "-input=false", *arguments)
 
-    def apply_interrupted(self, at: str, also: Callable[[], bool] = lambda: True) -> str:
-        """Apply, and press Ctrl-C as soon as it has said ``at`` and ``also`` holds. Gives all that it said.
+    def apply_interrupted(self, at: str, also: Callable[[], bool] = lambda: True) -> None:
+        """Apply, and press Ctrl-C as soon as it has said ``at`` and ``also`` holds.
 
         The key reaches Terraform and the provider alike, as from a terminal.
         """
@@ -107,8 +107,7 @@ class Terraform:
             assert at in said, said
             until(also, f"something else after {at!r}", every=0.01)
             os.killpg(running.pid, signal.SIGINT)
-            rest, _ = running.communicate(timeout=_INTERRUPTED_SECONDS)
-        return said + rest
+            running.communicate(timeout=_INTERRUPTED_SECONDS)
 
     def refused(self, *arguments: str) -> str:
         """Run something that must fail; gives what it said."""
