@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.spec.versions import KAFKA_VERSION, ZOOKEEPER_VERSION
 from tests.support.skips import NO_CHECKOUT
 
 ROOT = Path(__file__).parent.parent
@@ -109,6 +110,11 @@ def test_no_file_names_a_registry() -> None:
 def test_no_file_names_a_path_of_this_machine() -> None:
     here = (f"{ROOT}/", f"{Path.home()}/")
     assert [name for name, text in texts().items() if any(path in text for path in here)] == []
+
+
+def test_the_cluster_of_make_cluster_has_the_images_that_the_charts_run() -> None:
+    loaded = f"apache/kafka:{KAFKA_VERSION} zookeeper:{ZOOKEEPER_VERSION};"
+    assert loaded in (ROOT / "scripts" / "cluster").read_text("utf-8")
 
 
 def test_every_room_stands_in_a_layer() -> None:
