@@ -48,7 +48,7 @@ _LOOK_UPS_BY_NAME = 2
 """Requests that ask for the configuration of named topics alone: of a few topics it stays cheap in a cluster of
 thousands. Whoever has more gets a share of all the others with each further request, and is served meanwhile."""
 _SHARE = 250
-"""Topics beyond the named ones that a request asks for: a thousand take four requests, of 50 ms each."""
+"""Topics that such a request asks for, the named ones among them: a thousand take four requests, of 50 ms each."""
 _MOST_SHARES = 10
 """Requests at most for all topics, however many there are."""
 _CONFIGS_PER_REQUEST = 1000
