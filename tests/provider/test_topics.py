@@ -301,6 +301,22 @@ def test_topics_of_others_whose_configuration_is_hidden_stand_in_nobodys_way(mon
         cluster.topic("another-team")
 
 
+def test_racks_that_no_broker_tells_are_an_outage_and_not_a_mistake_of_the_provider() -> None:
+    class Client:
+        def describe_cluster(self, **_: Any) -> Future[Any]:
+            answer: Future[Any] = Future()
+            answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+            return answer
+
+        def poll(self, _: float) -> None:
+            return
+
+    cluster = Scripted(layout("orders"))
+    cluster._connection = connected(Client())
+    with pytest.raises(Unreachable, match="Timed out"):
+        cluster.racks()
+
+
 def test_a_topic_that_is_gone_once_its_configuration_is_asked_for_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert without_configurations(KafkaError.UNKNOWN_TOPIC_OR_PART, monkeypatch).topic("orders") is None
 

@@ -384,11 +384,20 @@ class KafkaCluster:
         self._deletions.submit(name, None)
 
     def racks(self) -> dict[int, str | None]:
-        """The rack of each live broker."""
-        return {
-            node.id: node.rack
-            for node in self._admin().describe_cluster(request_timeout=_ANSWER_SECONDS).result().nodes
-        }
+        """The rack of each live broker.
+
+        Raises:
+            Unreachable: No broker answers.
+            Denied: The client is not let in.
+        """
+        from confluent_kafka import KafkaException
+
+        connection = self._connected()
+        try:
+            nodes = connection.client.describe_cluster(request_timeout=_ANSWER_SECONDS).result().nodes
+        except KafkaException as error:
+            raise connection.explained(error) from None
+        return {node.id: node.rack for node in nodes}
 
     def disappears(self, name: str, *, seconds: float) -> bool:
         """Whether the brokers let go of a deleted topic in time; what was known of it is forgotten.
