@@ -65,7 +65,7 @@ def connected(client: Any) -> Connection:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_ARRIVAL_SECONDS", "_JOIN_SECONDS"):
+    for name in ("_ARRIVAL_SECONDS", "_RETURN_SECONDS", "_JOIN_SECONDS"):
         monkeypatch.setattr(module, name, 0.2)
     monkeypatch.setattr(module, "_POLL_SECONDS", 0.01)
 
@@ -242,8 +242,9 @@ def speaks_no_tls() -> Iterator[str]:
     ("authority", "said"), [(None, "SSL_HANDSHAKE"), ("-----BEGIN nonsense", "the client cannot be set up: ")]
 )
 def test_what_no_time_will_mend_is_told_from_a_cluster_that_is_not_there_yet(
-    speaks_no_tls: str, authority: str | None, said: str
+    speaks_no_tls: str, authority: str | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "_ANSWER_SECONDS", 3.0)  # the client says at once what is wrong, and tries on
     security = Credentials(protocol="SSL", authorities=authority)
     cluster = KafkaCluster(Settings(bootstrap_servers=speaks_no_tls, security=security), threading.Event())
     with pytest.raises(Denied, match=said):
