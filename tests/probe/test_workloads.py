@@ -113,7 +113,7 @@ def test_everything_that_is_promised_is_read() -> None:
 def test_nodes_are_not_asked_for_where_no_zone_is_promised() -> None:
     cluster = Told()
 
-    assert look(cluster, nodes=False).zones == Unreadable("nodes", "it was not read")
+    assert look(cluster, nodes=False).zones == Unreadable("nodes", "not read")
     assert "nodes" not in {resource for resource, _, _ in cluster.asked}
 
 

@@ -220,7 +220,7 @@ SPOILT = [
         "a pair of servers that nobody tried",
         lambda seen: replace(seen, read_backs=seen.read_backs[1:]),
         {"zookeeper-writes-read-everywhere": UNREADABLE},
-        "it was not tried",
+        "not tried",
     ),
     Spoilt(
         "a server that takes no write",

@@ -219,7 +219,7 @@ class ZooKeeperSeen:
         for server in self.servers:
             if server.address == address:
                 return server
-        nobody = Unreadable(f"ZooKeeper server {address}", "it was not read")
+        nobody = Unreadable(f"ZooKeeper server {address}", "not read")
         return ZooKeeperServerSeen(address=address, status=nobody, followers=nobody, voting_view=nobody, kafka=nobody)
 
 
@@ -256,7 +256,7 @@ class KafkaSeen:
         for broker in self.brokers:
             if broker.address == address:
                 return broker
-        nobody = Unreadable(f"broker {address}", "it was not read")
+        nobody = Unreadable(f"broker {address}", "not read")
         return BrokerSeen(address=address, id=None, metadata=nobody, settings=nobody)
 
 
@@ -290,12 +290,12 @@ class BudgetSeen:
 class KubernetesSeen:
     """What Kubernetes has in the platform's namespace."""
 
-    pods: Mapping[str, PodSeen] | Unreadable = Unreadable("pods", "it was not read")
-    claims: Mapping[str, ClaimSeen] | Unreadable = Unreadable("claims", "it was not read")
+    pods: Mapping[str, PodSeen] | Unreadable = Unreadable("pods", "not read")
+    claims: Mapping[str, ClaimSeen] | Unreadable = Unreadable("claims", "not read")
     """By name."""
-    budgets: Mapping[str, tuple[BudgetSeen, ...]] | Unreadable = Unreadable("disruption budgets", "it was not read")
+    budgets: Mapping[str, tuple[BudgetSeen, ...]] | Unreadable = Unreadable("disruption budgets", "not read")
     """By the name of the pod that they count."""
-    zones: Mapping[str, str | None] | Unreadable = Unreadable("nodes", "it was not read")
+    zones: Mapping[str, str | None] | Unreadable = Unreadable("nodes", "not read")
     """Zone of each node by its name; None: it bears no label of a zone."""
 
 

@@ -98,7 +98,7 @@ async def _look(api: ApiServer, nodes: bool, timeout: float) -> KubernetesSeen: 
 
 
 async def _not_asked() -> Unreadable:
-    return Unreadable("nodes", "it was not read")
+    return Unreadable("nodes", "not read")
 
 
 def _pod(pod: Mapping[str, Any]) -> PodSeen:

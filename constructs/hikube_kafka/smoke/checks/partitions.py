@@ -55,7 +55,7 @@ def min_isr(contract: Contract, seen: Observation) -> Outcome:
     partitions, unread = _partitions(contract, seen)
     least: dict[str, int] = {}
     for topic in dict.fromkeys(topic for topic, _, _ in partitions):
-        config = seen.kafka.topic_configs.get(topic, Unreadable(f"configuration of topic {topic}", "it was not read"))
+        config = seen.kafka.topic_configs.get(topic, Unreadable(f"configuration of topic {topic}", "not read"))
         if isinstance(config, Unreadable):
             unread.append(config)
         elif (value := config.in_force.get("min.insync.replicas")) is None:

@@ -186,7 +186,7 @@ def writes_read_everywhere(contract: Contract, seen: Observation) -> Outcome:
         for reader in contract.zookeeper.servers:
             outcome = outcomes.get((writer.address, reader.address))
             if outcome is None:
-                unread.append(Unreadable(f"write on {_name(writer)}, read on {_name(reader)}", "it was not tried"))
+                unread.append(Unreadable(f"write on {_name(writer)}, read on {_name(reader)}", "not tried"))
             elif isinstance(outcome.read, Unreadable):
                 unread.append(outcome.read)
             elif outcome.read != outcome.written:
