@@ -81,6 +81,11 @@ def test_a_partition_is_behind_by_the_replicas_that_are_not_in_sync() -> None:
     assert (OFFLINE.is_online, OFFLINE.behind) == (False, (1,))
 
 
+def test_a_broker_in_sync_that_holds_no_replica_makes_up_for_none() -> None:
+    assert Partition(leader=1, replicas=(1, 2), in_sync=(1, 3)).behind == (2,)
+    assert Partition(leader=1, replicas=(1, 2), in_sync=(3, 2, 1)).behind == ()
+
+
 def test_of_a_topic_that_could_not_be_read_there_are_no_partitions() -> None:
     seen = view(topics={"orders": {0: ONLINE, 1: BEHIND}, "denied": GONE, "events": {0: OFFLINE}})
     assert list(seen.partitions) == [("orders", 0, ONLINE), ("orders", 1, BEHIND), ("events", 0, OFFLINE)]
