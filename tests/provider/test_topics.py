@@ -718,6 +718,19 @@ def test_deletions_that_wait_at_the_same_time_share_a_look_that_began_after_them
     assert cluster.asked == 2
 
 
+def test_what_is_fresh_was_read_after_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, lock = Slow(layout("before"), layout("after")), NotedLock()
+    monkeypatch.setattr(cluster, "_lock", lock)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(cluster.layout)
+        assert cluster.looking.acquire(timeout=30)
+        assert lock.asked.acquire(timeout=30)
+        fresh = pool.submit(cluster.layout, fresh=True)
+        assert lock.asked.acquire(timeout=30)
+        cluster.may_end.release(2)
+        assert fresh.result(timeout=30) == layout("after")
+
+
 def test_a_deletion_leaves_the_metadata_known(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Scripted(layout("orders"), layout("payments"))
     monkeypatch.setattr(cluster, "delete", lambda _name: None)
