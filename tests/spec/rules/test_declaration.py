@@ -251,7 +251,7 @@ def test_an_error_carries_all_problems_as_data_and_shows_them() -> None:
     assert [problem.rule for problem in error.problems] == ["zookeeper-even", "topic-name"]
     assert "2 problems" in str(error)
     assert "zookeeper.servers: 2 servers need 2" in str(error)
-    assert "[topic-name]" in str(error)
+    assert "Declare 1 or 3. [zookeeper-even]" in str(error), "what to do, and the id of the rule"
 
 
 def test_a_topics_entry_that_contradicts_the_brokers_is_refused() -> None:
