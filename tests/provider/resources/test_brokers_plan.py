@@ -1,9 +1,11 @@
 """What a plan of brokers says: whether those that go may go, and that those that come count."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from hikube_kafka.kafka.errors import Unreachable
+from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import Plan, PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.resources.brokers import BrokersResource
@@ -78,3 +80,22 @@ def test_a_broker_that_holds_replicas_cannot_go_and_the_cluster_is_asked(
         assert fault.path == ("brokers",)
     (warning,) = planned(brokers, declared(4), declared(3, drain=True)).diagnostics
     assert (warning.severity, warning.path) == ("warning", ("drain",))
+
+
+def test_a_cluster_that_falls_silent_while_a_first_declaration_drains_it_is_not_one_that_is_yet_to_come(
+    brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_: KafkaCluster) -> NoReturn:
+        raise Unreachable("127.0.0.1:9", "timed out")
+
+    partitions = {"orders": {0: (0, 3)}}
+    living = Layout(brokers=frozenset({0, 1, 2, 3}), replicas=partitions, in_sync=partitions)
+    monkeypatch.setattr(KafkaCluster, "layout", lambda _, **__: living)
+    monkeypatch.setattr(KafkaCluster, "racks", silent)
+    with pytest.raises(Refusal) as refusal:
+        brokers.create(declared(3, drain=True), b"")
+    assert "cannot check the brokers" in refusal.value.diagnostics[0].detail
+
+
+def test_a_first_apply_asks_nothing_of_brokers_that_are_yet_to_come(brokers: BrokersResource) -> None:
+    assert brokers.create(declared(3), b"") == declared(3)

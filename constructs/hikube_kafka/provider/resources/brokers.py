@@ -88,12 +88,10 @@ class BrokersResource(Resource):
         """Of a cluster that is yet to come nothing is asked; of one that is there, the brokers beyond must be empty."""
         try:
             cluster = self._session.cluster()
-            if cluster is not None:
+            if cluster is not None and _is_there(cluster):
                 self._empty(cluster, planned)
-        except Unreachable:
-            pass  # as in every first apply: the brokers come after this
-        except (Denied, Stopped) as problem:
-            raise Refusal(not_reached(problem, doing="look at the brokers")) from None
+        except (Unreachable, Denied, Stopped) as problem:
+            raise Refusal(not_reached(problem, doing="check the brokers")) from None
         finally:
             self._session.changed()  # whoever comes after this waits for the brokers
         return planned
@@ -143,6 +141,15 @@ class BrokersResource(Resource):
 
 def _known(cluster: KafkaCluster, layout: Layout) -> changes.Known:
     return changes.Known(brokers=layout.brokers, replicas=layout.replicas, addresses=cluster.addresses)
+
+
+def _is_there(cluster: KafkaCluster) -> bool:
+    """Whether anybody answers: in every first apply the brokers are yet to come."""
+    try:
+        cluster.layout()
+    except Unreachable:
+        return False
+    return True
 
 
 def _drain(cluster: KafkaCluster, topic: str, brokers: int) -> None:
