@@ -90,6 +90,32 @@ def test_what_the_condition_raises_ends_it(wait: Until) -> None:
         wait(broken, 10)
 
 
+def test_ctrl_c_in_a_condition_ends_it() -> None:
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        until(interrupted, None)
+
+
+@pytest.mark.parametrize("every", [0, 1000])
+def test_a_coroutine_that_waits_can_be_cancelled(every: float) -> None:
+    async def cancelled() -> None:
+        asked = asyncio.Event()
+
+        async def ask() -> None:
+            asked.set()
+            await asyncio.sleep(0)
+
+        waits = asyncio.create_task(until_async(ask, None, every=every))
+        await asked.wait()
+        waits.cancel()
+        await waits
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())
+
+
 def test_a_module_that_can_wait_loads_nothing_for_it() -> None:
     told = subprocess.run(
         [sys.executable, "-c", "import sys, hikube_kafka.waiting; print('tenacity' in sys.modules)"],
