@@ -633,7 +633,7 @@ def test_what_was_done_before_a_refusal_is_recorded(real: tuple[TopicResource, s
     assert "INVALID_PARTITIONS" in refusal.value.diagnostics[0].detail
     assert refusal.value.state == {**before, "config": {"retention.ms": "5000"}}
     # A broker reads a topic's configuration from its own ZooKeeper server, which may be a moment behind.
-    cluster = topics._session.cluster
+    cluster = topics._session.cluster()
     assert isinstance(cluster, KafkaCluster)
 
     def read_anew() -> dict[str, Any] | None:
