@@ -19,6 +19,7 @@ from hikube_kafka.spec.definitions import (
     topic_config_problems,
     topic_definitions,
 )
+from hikube_kafka.spec.definitions.problems import BROKER_CONFIG, TOPIC_CONFIG
 
 DEFINITIONS = [*topic_definitions().values(), *broker_definitions().values()]
 
@@ -253,6 +254,14 @@ def test_a_key_for_brokers_without_zookeeper_is_refused(entry: str) -> None:
 
 def test_a_deprecated_key_is_a_warning() -> None:
     assert the_fault(check_topic_config({"message.format.version": "3.0"})).rule == "deprecated"
+
+
+def test_a_warning_does_not_say_that_kafka_refuses_the_entry() -> None:
+    (problem,) = topic_config_problems("topic orders", {"message.format.version": "3.0"})
+    assert problem.severity == "warning"
+    assert problem.why == "Kafka 3.9 takes it, and a later release may not."
+    taken = [rule for rules in (TOPIC_CONFIG, BROKER_CONFIG) for rule in rules.values() if rule.severity == "warning"]
+    assert [rule.id for rule in taken if "takes it" not in rule.why] == []
     assert the_fault(check_topic_config({"message.format.version": "3.0"})).severity == "warning"
 
 

@@ -40,6 +40,7 @@ MIN_INSYNC_TOO_HIGH = Rule(
     message="{key} = {least} leaves no room in {factor}: acks=all fails as soon as one broker is away.",
     why="With min ISR = RF, the first broker that restarts stops every write.",
     remedy="Declare {wanted}, or {instead}.",
+    remedy_in_general="Declare one less than there are copies, or leave it out: it is computed.",
 )
 
 

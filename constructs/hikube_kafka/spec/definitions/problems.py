@@ -22,17 +22,26 @@ _IN_GENERAL: Mapping[FaultRule, tuple[str, str]] = MappingProxyType(
             "Write it in small letters.",
         ),
         "type": ("the value is not of the key's type.", "Write such a value, or leave the entry out."),
-        "range": ("the value is outside of the key's range.", "Write such a value, or leave the entry out."),
+        "range": ("the value is outside the key's range.", "Write such a value, or leave the entry out."),
         "allowed": ("the value is not one of those that the key takes.", "Write one of them, or leave the entry out."),
         "form": ("the value is not of the form that the key takes.", "Write such a value, or leave the entry out."),
         "conflict": (
             "two entries contradict each other, or the configuration of the brokers.",
             "Change one of the two.",
         ),
-        "deprecated": ("Kafka 4 does not have this key any more.", "Leave it out, unless you know why it is needed."),
+        "deprecated": ("the key is deprecated.", "Leave it out, unless you know why it is needed."),
         "internal": ("the key is meant for tests of Kafka itself.", "Leave it out, unless you know why it is needed."),
     }
 )
+
+
+_TAKEN: Mapping[FaultRule, str] = MappingProxyType(
+    {
+        "deprecated": "Kafka 3.9 takes it, and a later release may not.",
+        "internal": "Kafka takes it, and any release may change what it does.",
+    }
+)
+"""Why to leave out what Kafka does take: these are warnings."""
 
 
 def _rules(scope: str, why: str, *without: FaultRule) -> Mapping[FaultRule, Rule]:
@@ -40,9 +49,9 @@ def _rules(scope: str, why: str, *without: FaultRule) -> Mapping[FaultRule, Rule
         {
             name: Rule(
                 id=f"{scope}-config-{name}",
-                severity="warning" if name in {"deprecated", "internal"} else "error",
+                severity="warning" if name in _TAKEN else "error",
                 message="{problem}",
-                why=why,
+                why=_TAKEN.get(name, why),
                 remedy="{remedy}",
                 message_in_general=message,
                 remedy_in_general=remedy,

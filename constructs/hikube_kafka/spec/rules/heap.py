@@ -17,7 +17,7 @@ EXCEEDS_MEMORY = Rule(
 TOO_SMALL = Rule(
     id="heap-too-small",
     severity="error",
-    message="{memory} of memory leave a heap of {heap}; {least} is the least that works.",
+    message="{memory} of memory leaves a heap of {heap}; {least} is the least that works.",
     why="A server with less runs out of memory.",
     remedy="Declare {needed} of memory or more.",
 )

@@ -21,7 +21,7 @@ OVERRIDE = Rule(
     id="config-override",
     severity="notice",
     message="{key} = {declared} replaces {computed}, which was computed.",
-    why="A user's own entry wins over a computed one, and is shown to.",
+    why="A declared entry wins over a computed one, and the notice says that it does.",
     remedy="Drop it to return to the computed value.",
 )
 
