@@ -181,10 +181,10 @@ WORDS: Mapping[Literal["kafka", "zookeeper"], Mapping[str, str]] = {
 
 def undeclared(chart: Literal["kafka", "zookeeper"], values: Mapping[str, object]) -> str:
     """Why a release takes no values beside the declaration, and where each of these is declared instead."""
-    words = (f"{key}: {WORDS[chart].get(key, 'the chart has no such value')}" for key in values)
+    declared = "; ".join(f"{key}: {WORDS[chart].get(key, 'the chart has no such value')}" for key in values)
     return (
         f"{chart}_values is not taken: it changed the servers and left the contract, the rules and the plan's guards "
-        f"as they were. Declare instead: {'; '.join(words)}."
+        f"as they were. {f'Declare instead: {declared}.' if declared else 'Leave it out.'}"
     )
 
 

@@ -167,6 +167,11 @@ def test_times_are_whole_seconds() -> None:
         KubernetesLayout(namespace="shop", zookeeper_termination_grace=Duration("500ms"))
 
 
+def test_a_zookeeper_server_has_time_to_stop() -> None:
+    with pytest.raises(ValidationError, match=r"(?s)\nzookeeper_termination_grace\n.*declare at least 1s"):
+        KubernetesLayout(namespace="shop", zookeeper_termination_grace=Duration("0s"))
+
+
 def test_a_namespace_is_a_label() -> None:
     with pytest.raises(ValueError, match="namespace"):
         KubernetesLayout(namespace="Shop")
@@ -377,3 +382,4 @@ def test_options_of_the_jvm_come_after_those_that_are_computed() -> None:
 def test_the_values_that_once_went_around_the_declaration_are_refused_by_name() -> None:
     refusal = undeclared("kafka", {"replicas": 7, "prioritClass": 1})
     assert "replicas: Kafka(brokers=...); prioritClass: the chart has no such value" in refusal
+    assert undeclared("kafka", {}).endswith("as they were. Leave it out.")

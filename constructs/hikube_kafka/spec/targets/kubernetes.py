@@ -156,6 +156,12 @@ def _whole_seconds(duration: Duration) -> Duration:
     return duration
 
 
+def _not_zero(duration: Duration) -> Duration:
+    if not duration.seconds:
+        raise ValueError(f"{duration} leaves no time at all: declare at least 1s")
+    return duration
+
+
 JvmOptions = Annotated[tuple[str, ...], AfterValidator(_jvm_options)]
 Seconds = Annotated[Duration, AfterValidator(_whole_seconds)]
 
@@ -193,8 +199,8 @@ class KubernetesLayout(Model):
     """How long a broker waits, before it stops, for the other replicas of its partitions to be in sync."""
     kafka_termination_grace: Seconds = Duration("5m")
     """How long a broker may take to stop in all: the gate, handing over its leaderships, closing its log."""
-    zookeeper_termination_grace: Seconds = Duration("1m")
-    """How long a ZooKeeper server may take to stop."""
+    zookeeper_termination_grace: Annotated[Seconds, AfterValidator(_not_zero)] = Duration("1m")
+    """How long a ZooKeeper server may take to stop: at least a second."""
     zookeeper_membership_secret: str = ""
     """Secret with the ``password`` of ZooKeeper's user ``super``, and with the number of ``firstServers``, which may
     begin without being told who votes. Empty means that the release makes one, ``<release>-membership``, and keeps it.
