@@ -176,7 +176,7 @@ class LocalPortInUseError(KubernetesError):
         super().__init__(
             f"port 127.0.0.1:{port} is in use by {holder or 'another process'} (waited {waited_seconds:g} s for it), "
             f"and the port-forward to pod {pod} must be on exactly this port. Stop that process (another run of "
-            "Terraform or of the smoke gate, a kubectl port-forward), or declare another port."
+            "Terraform or of the smoke tests, a kubectl port-forward), or declare another port."
         )
 
 

@@ -32,7 +32,7 @@ class BrokerPortInUseError(KubernetesError):
         super().__init__(
             f"port 127.0.0.1:{self.port} is in use by {self.holder or 'another process'} (waited "
             f"{self.waited_seconds:g} s for it), and broker {broker} advertises exactly this port to clients that "
-            "connect through a port-forward. Stop that process (another run of Terraform or of the smoke gate, a "
+            "connect through a port-forward. Stop that process (another run of Terraform or of the smoke tests, a "
             "kubectl port-forward), or declare another forward_port for the platform."
         )
 

@@ -1,1 +1,1 @@
-"""The quorum gate: contract and observation become findings, and findings a report."""
+"""The smoke tests: contract and observation become findings, and findings a report."""

@@ -16,7 +16,7 @@ REPORT: "pytest.StashKey[Report]" = pytest.StashKey()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--contract``, ``--patience``, and how a platform in Kubernetes is reached."""
-    group = parser.getgroup("hikube-kafka", "the quorum gate of hikube-kafka")
+    group = parser.getgroup("hikube-kafka", "the smoke tests of hikube-kafka")
     group.addoption(
         "--contract",
         metavar="FILE",
