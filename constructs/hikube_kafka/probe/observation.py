@@ -215,7 +215,7 @@ class ZooKeeperSeen:
         return {each.address: each.kafka for each in self.servers if isinstance(each.kafka, KafkaRegistry)}
 
     def server(self, address: str) -> ZooKeeperServerSeen:
-        """Give the server asked for under an address; a server nobody looked at is unreadable."""
+        """Give the server asked for under an address; one that was not read is unreadable."""
         for server in self.servers:
             if server.address == address:
                 return server
@@ -252,7 +252,7 @@ class KafkaSeen:
         return agreed(view.cluster_id for view in self.views if view.cluster_id)
 
     def broker(self, address: str) -> BrokerSeen:
-        """Give the broker asked for under an address; a broker nobody looked at is unreadable."""
+        """Give the broker asked for under an address; one that was not read is unreadable."""
         for broker in self.brokers:
             if broker.address == address:
                 return broker

@@ -20,7 +20,7 @@ class Route:
     troubles: Mapping[str, str] = field(default_factory=dict)
     """Why the last connection to a pod failed, by the pod's name; kept up to date while the route is open."""
     workloads: Workloads | None = None
-    """How to look at Kubernetes; None: it is not looked at."""
+    """How to read Kubernetes; None: it is not read."""
 
     def trouble(self, address: str) -> str | None:
         """Why an address cannot be reached, as far as the route itself can tell."""

@@ -1,4 +1,4 @@
-"""What the smoke gate says when servers are killed under load, and what the next apply makes of it."""
+"""What the smoke tests say when servers are killed under load, and what the next apply makes of it."""
 
 import re
 from pathlib import Path
