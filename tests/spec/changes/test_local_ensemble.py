@@ -64,6 +64,6 @@ def test_an_ensemble_that_moves_away_from_its_data_says_what_becomes_of_it(chang
     assert (problem.rule, problem.severity, problem.where) == ("local-ensemble-replaced", "warning", "ensemble demo")
     assert "stays there, unused" in problem.why
     (problem,) = problems(ensemble(keep_data=False), ensemble(**change), EMPTY)
-    assert "it is deleted with the old ensemble" in problem.why
+    assert "The data is deleted with the old ensemble, because keep_data is false." in problem.why
     (problem,) = problems(ensemble(), unknown(next(iter(change))), EMPTY)
     assert problem.rule == "local-ensemble-replaced", "a name that only the apply will tell is another one"

@@ -56,7 +56,7 @@ def problems(
         yield REPLACED(
             where,
             directory=prior["directory"],
-            data="stays nowhere: keep_data is false, so it is deleted with the old ensemble"
+            data="is deleted with the old ensemble, because keep_data is false"
             if deleted
             else "stays there, unused by the new one",
         )

@@ -18,7 +18,7 @@ GROWN_ELSEWHERE = Rule(
     id="claim-grown-elsewhere",
     severity="warning",
     message="it was grown outside Terraform.",
-    why="It has {size}, declared are {wanted}. It stays so.",
+    why="It has {size}, and {wanted} is declared. It stays as it is.",
     remedy="To have all claims of that size, set size = {size}.",
 )
 CANNOT_GROW = Rule(
