@@ -306,9 +306,11 @@ class KafkaCluster:
                 raise (Denied if is_final(error) else Unreachable)(where, str(error)) from None
 
     def _connected(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._new_connection()
-        return self._connection
+        # Another thread may drop the connection at any moment: what was there a moment ago is answered.
+        connection = self._connection
+        if connection is None:
+            self._connection = connection = self._new_connection()
+        return connection
 
     def _admin(self) -> "AdminClient":
         return self._connected().client
