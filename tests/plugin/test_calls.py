@@ -335,6 +335,24 @@ def test_a_plan_to_create_leaves_computed_values_to_the_apply(terraform: Terrafo
     assert state_of(answer.planned_state) == DUNE | told_later
 
 
+def test_the_second_question_about_a_replacement_is_told_from_a_creation(
+    terraform: Terraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[PlanRequest] = []
+
+    def plan(request: PlanRequest) -> Plan:
+        asked.append(request)
+        return Plan(request.proposed)
+
+    monkeypatch.setattr(terraform.toy.book, "plan", plan)
+    # Terraform hands on what the first answer has planned to keep, even for a provider that keeps nothing.
+    first = terraform.plan(DUNE, DUNE_CONFIG, DUNE)
+    terraform.plan(None, DUNE_CONFIG, private=first.planned_private)
+    terraform.plan(None, DUNE_CONFIG)
+    assert [(request.replaces, request.private) for request in asked] == [(False, b""), (True, b""), (False, b"")]
+    assert terraform.apply(DUNE, DUNE, private=first.planned_private).private == b""
+
+
 def test_a_plan_without_a_change_is_the_prior_state_and_keeps_the_private_bytes(terraform: Terraform) -> None:
     answer = terraform.plan(DUNE, DUNE_CONFIG, DUNE, private=b"mine")
     assert not answer.diagnostics

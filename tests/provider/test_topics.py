@@ -17,6 +17,7 @@ from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import PlanRequest
 from hikube_kafka.provider import topics as module
+from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
@@ -559,6 +560,7 @@ def test_a_topic_that_may_not_be_read_is_an_error_and_not_gone() -> None:
 
 
 def planned(topics: TopicResource, prior: dict[str, Any] | None, wanted: dict[str, Any]) -> list[str]:
+    topics._session.addresses = Addresses()  # each plan is a run of its own
     plan = topics.plan(PlanRequest(prior=prior, proposed=wanted, config=wanted, private=b""))
     return [fault.summary for fault in plan.diagnostics]
 
@@ -585,7 +587,7 @@ def test_brokers_that_the_same_plan_starts_count_as_there() -> None:
     topics._session.expect(["127.0.0.1:9", *(f"127.0.0.1:{port}" for port in range(10, 13))])
     assert planned(topics, _state("invoices"), _state("invoices", replication_factor=4)) == []
     assert cluster.asked == 0, "nobody waits for brokers that only the apply will start"
-    wanted = _state("invoices", replication_factor=5)
+    wanted = _state("payments", replication_factor=5)
     plan = topics.plan(PlanRequest(prior=None, proposed=wanted, config=wanted, private=b""))
     (fault,) = plan.diagnostics
     assert "but the cluster will have 4 [" in fault.summary
@@ -597,8 +599,9 @@ def test_a_plan_takes_nothing_over_silently() -> None:
         "Topic orders: it exists already, made by somebody else [topic-exists]"
     ]
     # A topic that some state holds is planned anew, for a replacement.
-    topics.plan(PlanRequest(prior=_state("orders"), proposed=None, config=None, private=b""))
-    assert planned(topics, None, _state("orders")) == []
+    free = _state("invoices", deletion_protection=False)
+    assert planned(topics, free, free) == []
+    assert planned(topics, None, free) == []
 
 
 def test_a_plan_that_may_not_look_says_so_and_one_before_the_cluster_exists_is_silent() -> None:

@@ -34,12 +34,15 @@ class PlanRequest:
             silent (null on creation); ``None`` to destroy.
         config: The configuration alone, computed attributes null; ``None`` to destroy. May hold unknowns.
         private: What the provider kept with the resource: its own bytes, invisible to the user.
+        replaces: With no ``prior``: whether this is the second question about a resource that exists and is to be
+            replaced, and not about one that is created. A tainted resource is asked about once, as if it was created.
     """
 
     prior: State | None
     proposed: State | None
     config: State | None
     private: bytes = b""
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

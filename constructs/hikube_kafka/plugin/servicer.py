@@ -24,6 +24,12 @@ SERVICE = "tfplugin6.Provider"
 _CAPABILITIES = pb.ServerCapabilities(plan_destroy=True, get_provider_schema_optional=True)
 _NULL = pb.DynamicValue(msgpack=b"\xc0")
 _NO_SCHEMA = Schema()
+_NOTHING_PRIVATE = b"\0"
+"""Stands for no private bytes in the plan of what exists.
+
+Terraform asks twice about a replacement, the second time as about a creation but with the private bytes that the first
+answer had: by them the two are told apart.
+"""
 
 Diagnostics = Iterable[Diagnostic]
 _Author = TypeVar("_Author", bound=Resource | DataSource | Provider)
@@ -195,17 +201,19 @@ class Servicer:
 
     def _plan(self, request: pb.PlanResourceChange.Request, answer: pb.PlanResourceChange.Response) -> Diagnostics:
         known = self._resource(request.type_name)
+        prior = known.value(request.prior_state)
         asked = PlanRequest(
-            prior=known.value(request.prior_state),
+            prior=prior,
             proposed=known.value(request.proposed_new_state),
             config=known.value(request.config),
-            private=request.prior_private,
+            private=_private(request.prior_private),
+            replaces=prior is None and bool(request.prior_private),
         )
         plan = known.author.plan(asked)
         if any(each.severity == "error" for each in plan.diagnostics):
             return plan.diagnostics
         known.put(answer.planned_state, plan.planned)
-        answer.planned_private = plan.private
+        answer.planned_private = plan.private or (b"" if prior is None else _NOTHING_PRIVATE)
         answer.requires_replace.extend(path_message(path, known.schema.type) for path in plan.replace)
         return plan.diagnostics
 
@@ -213,19 +221,20 @@ class Servicer:
         known = self._resource(request.type_name)
         # What stays recorded if nothing comes of it: the prior state, null for what was to be created.
         answer.new_state.CopyFrom(request.prior_state)
-        answer.private = request.planned_private
+        private = _private(request.planned_private)
+        answer.private = private
         prior, planned = known.value(request.prior_state), known.value(request.planned_state)
         if planned is None:
-            known.author.delete(prior, request.planned_private)
+            known.author.delete(prior, private)
             answer.new_state.CopyFrom(_NULL)
             answer.private = b""
             return ()
         diagnostics: Diagnostics = ()
         try:
             if prior is None:
-                result = known.author.create(planned, request.planned_private)
+                result = known.author.create(planned, private)
             else:
-                result = known.author.update(prior, planned, request.planned_private)
+                result = known.author.update(prior, planned, private)
         except Refusal as refusal:
             if refusal.state is None:
                 raise
@@ -294,6 +303,10 @@ class _All:
         self.provider: _Known[Provider] = _Known(provider)
         self.resources = {each.type_name: _Known(each) for each in provider.resources}
         self.data_sources = {each.type_name: _Known(each) for each in provider.data_sources}
+
+
+def _private(private: bytes) -> bytes:
+    return b"" if private == _NOTHING_PRIVATE else private
 
 
 def _named(type_name: str, among: Mapping[str, _Kind], what: str) -> _Kind:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
+from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.waiting import Stopped
@@ -20,6 +21,7 @@ class Session:
         self.stopped = threading.Event()
         """Set by Ctrl-C."""
         self.settings = Settings()
+        self.addresses = Addresses()
         self._cluster: KafkaCluster | None = None
         self._coming: dict[str, int] = {}
         self._brokers: int | None = None

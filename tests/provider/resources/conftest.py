@@ -1,4 +1,7 @@
-"""Every plan that a test here asks for is held to Terraform's rules, which Terraform calls a bug of the provider."""
+"""Every plan that a test here asks for is held to Terraform's rules, which Terraform calls a bug of the provider.
+
+Each is a run of its own: what several addresses of one run come to is tested in test_addresses.py.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,6 +12,7 @@ from hikube_kafka.plugin.diagnostics import Path
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource
 from hikube_kafka.plugin.schema import Attribute
 from hikube_kafka.plugin.values import UNKNOWN, Codec
+from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.hikube import HikubePlugin
 
 
@@ -30,7 +34,8 @@ def breaches(attributes: Mapping[str, Attribute], prior: Any, config: Any, plann
 @pytest.fixture(autouse=True)
 def plans_keep_terraforms_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     def checked(plan: Callable[[Resource, PlanRequest], Plan]) -> Callable[[Resource, PlanRequest], Plan]:
-        def planned(self: Resource, request: PlanRequest) -> Plan:
+        def planned(self: Any, request: PlanRequest) -> Plan:
+            self._session.addresses = Addresses()
             answer = plan(self, request)
             if any(each.severity == "error" for each in answer.diagnostics):
                 return answer

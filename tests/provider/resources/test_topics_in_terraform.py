@@ -226,7 +226,10 @@ def test_a_protected_topic_survives_destroy_rename_and_replace(
     declare()
     workspace.apply()
     assert "is protected from deletion" in workspace.refused("plan", "-destroy")
-    assert "is protected from deletion" in workspace.refused("apply", "-auto-approve", f"-replace={ADDRESS}")
+    assert "is protected from deletion" in workspace.refused("plan", f"-replace={ADDRESS}")
+    workspace.expect("taint", ADDRESS)
+    assert "terraform untaint" in workspace.refused("plan")
+    workspace.expect("untaint", ADDRESS)
     declare(name=f"{name}-renamed")
     said = workspace.refused("plan")
     assert "is protected from deletion" in said
@@ -243,6 +246,31 @@ def test_a_protected_topic_survives_destroy_rename_and_replace(
     assert "1 added, 0 changed, 1 destroyed" in workspace.apply(f"-replace={ADDRESS}")
     assert "1 destroyed" in workspace.run("destroy", "-auto-approve").stdout
     until(lambda: not exists(kafka, f"{name}-renamed"), f"{name}-renamed is gone")
+
+
+def test_a_topic_whose_address_changes_is_kept_by_the_block_that_the_refusal_shows(
+    workspace: Workspace, living_ensemble: LivingEnsemble, kafka: AdminClient, name: str
+) -> None:
+    def declare(address: str, **blocks: Any) -> None:
+        workspace.write(
+            provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}},
+            resource={"hikube_kafka_topic": {address: topic}},
+            **blocks,
+        )
+
+    topic = {"name": name, "partitions": 1, "replication_factor": 2, "deletion_protection": False}
+    declare("old")
+    workspace.apply()
+    declare("new")
+    said = workspace.refused("plan")
+    assert said.count("Error:") == 1
+    assert "[same-thing-at-another-address]" in said
+    assert "moved { from = hikube_kafka_topic.<old address> to = hikube_kafka_topic.<new address> }" in said
+    declare("new", moved={"from": "hikube_kafka_topic.old", "to": "hikube_kafka_topic.new"})
+    assert "0 added, 0 changed, 0 destroyed" in workspace.apply()
+    assert exists(kafka, name)
+    # A replacement of itself is no second address.
+    assert "1 added, 0 changed, 1 destroyed" in workspace.apply("-replace=hikube_kafka_topic.new")
 
 
 def test_more_copies_than_live_brokers_are_refused_at_plan(workspace: Workspace, declare: Callable[..., None]) -> None:

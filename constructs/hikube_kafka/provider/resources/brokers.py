@@ -15,6 +15,7 @@ from hikube_kafka.provider.session import Session, not_reached, refused
 from hikube_kafka.provider.topics import KafkaCluster, Layout
 from hikube_kafka.spec.changes import brokers as changes
 from hikube_kafka.spec.changes import replicas
+from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.waiting import Stopped
 
 _ROUNDS = 5
@@ -53,6 +54,9 @@ class BrokersResource(Resource):
 
     def plan(self, request: PlanRequest) -> Plan:
         """Whether the brokers that go may go."""
+        return self._session.addresses.checked(request, self._plan(request), _thing)
+
+    def _plan(self, request: PlanRequest) -> Plan:
         prior, planned = request.prior, request.proposed
         if planned is None or planned["brokers"] is UNKNOWN:
             return Plan(planned)
@@ -137,6 +141,15 @@ class BrokersResource(Resource):
 
 
 # ---- replicas -------------------------------------------------------------------------------------------------------
+
+
+def _thing(_state: State) -> Thing:
+    """One provider block has one cluster."""
+    return Thing(
+        "hikube_kafka_brokers",
+        "the number of brokers",
+        loss="what belongs to it at those addresses, such as its release, would be deleted and created as well.",
+    )
 
 
 def _known(cluster: KafkaCluster, layout: Layout) -> changes.Known:

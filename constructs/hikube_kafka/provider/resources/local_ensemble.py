@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from hikube_kafka.kafka.errors import Denied, Unreachable
@@ -16,6 +17,7 @@ from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.spec.changes import local_ensemble as changes
+from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"
@@ -137,6 +139,9 @@ class LocalEnsembleResource(Resource):
 
     def plan(self, request: PlanRequest) -> Plan:
         """What an apply would start, restart and stop; a change that would lose data is refused here."""
+        return self._session.addresses.checked(request, self._plan(request), _thing)
+
+    def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed, config = request.prior, request.proposed, request.config
         if proposed is None or config is None:
             return Plan(None)
@@ -233,6 +238,18 @@ class LocalEnsembleResource(Resource):
 
 
 # ---- the declaration ------------------------------------------------------------------------------------------------
+
+
+def _thing(state: State) -> Thing | None:
+    """The ensemble is its directory."""
+    if state["directory"] is UNKNOWN:
+        return None
+    return Thing(
+        "hikube_local_ensemble",
+        f"the ensemble in {Path(state['directory']).expanduser().resolve()}",
+        loss="its servers would be stopped, and with keep_data = false its data deleted, once the other address has "
+        "taken them over.",
+    )
 
 
 def _server_faults(server: Mapping[str, Any], kind: str, path: tuple[str | int, ...]) -> Iterator[Diagnostic]:

@@ -14,6 +14,7 @@ from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session, not_reached, refused
 from hikube_kafka.provider.topics import KafkaCluster, LiveTopic, NewTopic
 from hikube_kafka.spec.changes import topic as changes
+from hikube_kafka.spec.changes.address import Step, Thing
 from hikube_kafka.spec.definitions import (
     Mismatch,
     canonical,
@@ -78,6 +79,7 @@ class TopicResource(Resource):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ours: set[str] = set()  # names that some state of this configuration holds, as far as seen by now
+        self._protected: set[str] = set()  # those of them that may not be deleted
         self._deleted: set[str] = set()  # names that this apply has deleted
 
     # ---- before the cluster ----------------------------------------------------------------------------------------
@@ -97,11 +99,14 @@ class TopicResource(Resource):
 
     def plan(self, request: PlanRequest) -> Plan:
         """What an apply would do; losses of data are refused here, before anything has been touched."""
+        return self._session.addresses.checked(request, self._plan(request), _thing)
+
+    def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed = request.prior, request.proposed
         if prior is not None:
-            self._ours.add(prior["name"])
+            self._hold(prior)
         if proposed is None:
-            return Plan(None, diagnostics=told(changes.problems(prior, None)))
+            return Plan(None, diagnostics=self._lost(prior, None))
         assert request.config is not None  # noqa: S101 - there is a configuration wherever something is proposed
         planned = {**proposed, "id": proposed["name"]}
         if request.config["deletion_protection"] is None:
@@ -109,16 +114,32 @@ class TopicResource(Resource):
         renamed = prior is not None and planned["name"] != prior["name"]
         if prior is not None and not renamed and _same_entries(prior["config"], planned["config"]):
             planned["config"] = prior["config"]
+        if renamed:
+            return Plan(planned, replace=[("name",)], diagnostics=self._lost(prior, planned))
         faults: list[Diagnostic] = []
-        known = changes.Known() if renamed else self._known(prior, planned, faults)
+        known = self._known(request, planned, faults)
         applied = int(request.private) if request.private else None
         faults += told(changes.problems(prior, known_values(planned), known, applied=applied))
-        if renamed:
-            return Plan(planned, replace=[("name",)], diagnostics=faults)
         return Plan(planned, diagnostics=faults, private=_remember(planned))
 
-    def _known(self, prior: State | None, planned: State, faults: list[Diagnostic]) -> changes.Known:
+    def _lost(self, prior: State | None, planned: State | None) -> list[Diagnostic]:
+        """What a deletion, or another name, would cost.
+
+        A topic that comes at another address is kept by a moved block, and not by giving up its protection.
+        """
+        if prior is not None and Step.COMES in self._session.addresses.seen(_thing(prior)):
+            return []
+        return told(changes.problems(prior, None if planned is None else known_values(planned)))
+
+    def _hold(self, state: State) -> None:
+        """Remember that some state of this configuration holds the topic."""
+        self._ours.add(state["name"])
+        if state["deletion_protection"] is not False:
+            self._protected.add(state["name"])
+
+    def _known(self, request: PlanRequest, planned: State, faults: list[Diagnostic]) -> changes.Known:
         """What this plan needs to know of the cluster, as far as it can be asked by now."""
+        prior, thing = request.prior, _thing(planned)
         name, factor = planned["name"], planned["replication_factor"]
         topics: Container[str] = ()
         if prior is None and name is not UNKNOWN and name not in self._ours:
@@ -133,7 +154,10 @@ class TopicResource(Resource):
         brokers = None
         if factor is not UNKNOWN and (prior is None or factor != prior["replication_factor"]):
             brokers = self._brokers(factor)
-        return changes.Known(topics=topics, brokers=brokers, coming=self._session.coming())
+        # Named by -replace, or tainted; another address that stands for the topic has a refusal of its own.
+        again = request.replaces or not self._session.addresses.seen(thing)
+        replaced = prior is None and thing is not None and again and name in self._protected
+        return changes.Known(topics=topics, brokers=brokers, coming=self._session.coming(), replaced=replaced)
 
     def _brokers(self, factor: int) -> frozenset[int] | None:
         """The live brokers that stay; None: they need not be asked, or cannot."""
@@ -150,7 +174,7 @@ class TopicResource(Resource):
     def read(self, state: State, private: bytes) -> State | None:  # noqa: ARG002 - the protocol's signature
         """The topic as it is. A cluster that does not answer has not lost it: the state is kept, with a warning."""
         name = state["name"]
-        self._ours.add(name)
+        self._hold(state)
         imported = state["partitions"] is None
         cluster = self._session.cluster()
         if cluster is None:
@@ -171,6 +195,8 @@ class TopicResource(Resource):
             return state
         except (Denied, Stopped) as problem:
             raise Refusal(not_reached(problem, doing=f"read topic {name}")) from None
+        if live is None:
+            self._protected.discard(name)
         return None if live is None else _state(state, live)
 
     def import_state(self, identifier: str) -> State:
@@ -260,7 +286,7 @@ class TopicResource(Resource):
     def delete(self, prior: State, private: bytes) -> None:  # noqa: ARG002 - the protocol's signature
         """Delete an unprotected topic, and wait until the brokers have let go of it."""
         name = prior["name"]
-        # Terraform asks no plan about a resource named by -replace, so the plan could not refuse that.
+        # A tainted topic that the plan could not read, and a plan from before the protection, come as far as here.
         protection = told(changes.problems(prior, None))
         if protection:
             raise Refusal(*protection)
@@ -347,6 +373,12 @@ class TopicResource(Resource):
 
 
 # ---- what the user is told ------------------------------------------------------------------------------------------
+
+
+def _thing(state: State) -> Thing | None:
+    if state["name"] is UNKNOWN:
+        return None
+    return Thing("hikube_kafka_topic", f"topic {state['name']}", loss="its messages would be lost.")
 
 
 def _remember(planned: State) -> bytes:

@@ -14,6 +14,7 @@ from hikube_kafka.provider.problems import told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.changes import volume_claims as changes
+from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.spec.quantities import Quantity
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class VolumeClaimsResource(Resource):
 
     def plan(self, request: PlanRequest) -> Plan:
         """What would grow; what Kubernetes would refuse is refused here, before anything has been touched."""
+        return self._session.addresses.checked(request, self._plan(request), _thing)
+
+    def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed = request.prior, request.proposed
         if proposed is None:
             return Plan(None, diagnostics=told(changes.problems(prior, None)))
@@ -201,6 +205,16 @@ class VolumeClaimsResource(Resource):
 
 
 # ---- sizes ----------------------------------------------------------------------------------------------------------
+
+
+def _thing(state: State) -> Thing | None:
+    if state["stateful_set"] is UNKNOWN:
+        return None
+    return Thing(
+        "hikube_volume_claims",
+        f"the claims of StatefulSet {state['stateful_set']}",
+        loss="what belongs to it at those addresses, such as its release, would be deleted and created as well.",
+    )
 
 
 def _is_size(text: str) -> bool:

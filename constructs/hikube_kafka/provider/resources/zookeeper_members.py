@@ -17,6 +17,7 @@ from hikube_kafka.provider.problems import told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.changes import zookeeper_members as changes
+from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.spec.quorum import even_problems
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ class ZooKeeperMembersResource(Resource):
 
     def plan(self, request: PlanRequest) -> Plan:
         """Who would come and go; what could cost the quorum is refused."""
+        return self._session.addresses.checked(request, self._plan(request), _thing)
+
+    def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed = request.prior, request.proposed
         if proposed is None:
             return Plan(None)
@@ -202,6 +206,16 @@ class ZooKeeperMembersResource(Resource):
 
     def _reach(self) -> KubernetesReach | None:
         return self._session.kubernetes(needed_by=self.type_name)
+
+
+def _thing(state: State) -> Thing | None:
+    if UNKNOWN in (state["stateful_set"], state["applied"]):
+        return None
+    return Thing(
+        "hikube_zookeeper_members",
+        f"the voters of ZooKeeper {state['stateful_set']} {state['applied']} its release",
+        loss="what belongs to it at those addresses, such as its release, would be deleted and created as well.",
+    )
 
 
 def _ids(state: State) -> frozenset[int]:

@@ -12,8 +12,11 @@ PROTECTED = Rule(
     message_in_general="it is protected from deletion, and the plan would delete or replace it.",
     message="it is protected from deletion, and the plan would delete it{instead}.",
     why="Its messages would be lost; Kafka cannot rename a topic.",
-    remedy="To delete it, set deletion_protection = false, apply, and repeat this change. To keep the topic and remove "
-    "it from Terraform alone, use terraform state rm.",
+    remedy="{kept} To delete it, set deletion_protection = false, apply, and repeat this change. To remove it from "
+    "Terraform alone, use terraform state rm.",
+    remedy_in_general="If only its address has changed, add a moved block with the old and the new address. To delete "
+    "it, set deletion_protection = false, apply, and repeat this change. To remove it from Terraform alone, use "
+    "terraform state rm.",
 )
 SHRINKS = Rule(
     id="topic-partitions-shrink",
@@ -52,6 +55,8 @@ class Known(NamedTuple):
     """Live brokers that stay; None: they could not be asked."""
     coming: int = 0
     """How many brokers there will be once the same plan is applied; 0 if it changes none."""
+    replaced: bool = False
+    """Whether a state holds a protected topic of this name: what is created would take its place."""
 
 
 def problems(
@@ -79,6 +84,12 @@ def problems(
     if known is not None:
         if prior is None and planned.get("name") in known.topics:
             yield EXISTS(_where(planned), path=("name",), name=planned["name"])
+        if prior is None and known.replaced:
+            yield PROTECTED(
+                _where(planned),
+                instead=" and make it anew, empty",
+                kept="Leave out -replace and replace_triggered_by; if the topic is tainted, use terraform untaint.",
+            )
         yield from _copies(prior, planned, known)
 
 
@@ -90,10 +101,20 @@ def _protection(prior: Mapping[str, Any], planned: Mapping[str, Any] | None) -> 
     if prior.get("deletion_protection") is False:
         return
     if planned is None:
-        yield PROTECTED(_where(prior), instead="")
+        yield PROTECTED(
+            _where(prior),
+            instead="",
+            kept="If only its address in the configuration has changed (another for_each key, another name of the "
+            "resource), add a moved block with the old and the new address.",
+        )
         return
     another = repr(planned["name"]) if "name" in planned else "one of a name that only the apply will tell"
-    yield PROTECTED(_where(prior), path=("name",), instead=f" and make {another} in its place, empty")
+    yield PROTECTED(
+        _where(prior),
+        path=("name",),
+        instead=f" and make {another} in its place, empty",
+        kept=f'Set name = "{prior["name"]}" again to keep it.',
+    )
 
 
 def _shrinking(prior: Mapping[str, Any], planned: Mapping[str, Any], applied: int | None) -> Iterator[Problem]:
