@@ -12,10 +12,11 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from hikube_kafka.kafka.connection import Connection
-from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
+from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
 from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import PlanRequest
+from hikube_kafka.provider import existence
 from hikube_kafka.provider import topics as module
 from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.resources.topic import TopicResource
@@ -45,6 +46,8 @@ class Scripted(KafkaCluster):
         super().__init__(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
         self.answers = list(answers)
         self.asked = 0
+        self.named: dict[str, existence.Answer] = {}
+        self.asked_by_name: list[list[str]] = []
 
     def _read_layout(self) -> Layout:
         self.asked += 1
@@ -55,6 +58,10 @@ class Scripted(KafkaCluster):
 
     def _read_configs(self, names: list[str]) -> None:
         self._configs.update({name: {} for name in names})
+
+    def _ask_by_name(self, names: list[str]) -> dict[str, existence.Answer]:
+        self.asked_by_name.append(names)
+        return {name: self.named.get(name, False) for name in names}
 
 
 def connected(client: Any) -> Connection:
@@ -162,13 +169,121 @@ def test_servers_that_were_changed_are_waited_for_anew() -> None:
     assert cluster.layout() == layout()
 
 
-def test_a_topic_is_gone_only_if_a_second_look_does_not_find_it_either() -> None:
-    late = Scripted(layout(), layout("orders"))
-    assert late.topic("orders") is not None
+FORBIDDEN = Forbidden.topic("127.0.0.1:9", "Describe", "orders", "User:alice", "TOPIC_AUTHORIZATION_FAILED")
+SILENT = Unanswered("127.0.0.1:9", existence.QUESTION, "the controller does not answer")
+
+
+def test_a_topic_is_gone_only_if_it_is_not_there_by_name_either() -> None:
     gone = Scripted(layout("others"))
     assert gone.topic("orders") is None
-    assert gone.topic("invoices") is None
-    assert gone.asked == 2  # one doubt for the whole process
+    assert gone.asked_by_name == [["orders"]]
+    late = Scripted(layout(), layout("orders"))
+    late.named["orders"] = True
+    assert late.topic("orders") is not None
+
+
+def test_all_topics_that_wait_are_asked_for_by_name_in_one_request() -> None:
+    cluster = Scripted(layout("others"))
+    names = [f"topic-{number}" for number in range(8)]
+    with cluster._lock, ThreadPoolExecutor(len(names)) as pool:
+        reading = [pool.submit(cluster.topic, name) for name in names]
+        until(lambda: len(cluster._wanted) == len(names), "all of them to ask")
+        cluster._lock.release()
+        try:
+            assert [each.result() for each in reading] == [None] * len(names)
+        finally:
+            cluster._lock.acquire()
+    assert cluster.asked_by_name == [names]
+
+
+def test_a_topic_that_the_client_may_not_see_is_an_error_that_names_the_permission_and_the_others_are_read() -> None:
+    cluster = Scripted(layout("invoices"))
+    cluster.named["orders"] = FORBIDDEN
+    topics = topics_of(cluster)
+    refusal = refusal_of(topics.read, _state("orders"))
+    assert refusal.diagnostics[0].summary == "The provider is not allowed to Describe topic orders"
+    assert "--add --allow-principal 'User:alice' --operation Describe --topic orders" in refusal.diagnostics[0].detail
+    assert topics.read(_state("invoices"), b"") == _state("invoices")
+    assert topics.read(_state("gone"), b"") is None
+
+
+def test_a_topic_is_not_planned_where_one_of_its_name_may_be_hidden() -> None:
+    cluster = Scripted(layout())
+    cluster.named |= {"orders": FORBIDDEN, "invoices": True, "shipments": SILENT}
+    topics = topics_of(cluster)
+
+    def said(name: str) -> list[str]:
+        state = _state(name)
+        plan = topics.plan(PlanRequest(prior=None, proposed=state, config=state, private=b""))
+        return [each.summary for each in plan.diagnostics]
+
+    assert "not allowed to Describe topic orders" in said("orders")[0]
+    assert "it exists already" in said("invoices")[0]
+    cluster.named["payments"] = False
+    assert said("payments") == []
+    cluster.forget_all()
+    assert said("shipments") == []  # the apply asks again, and Kafka refuses to make a topic twice
+
+
+def test_a_topic_that_can_no_longer_be_seen_is_not_deleted() -> None:
+    cluster = Refusing("", answers=(layout("orders"), layout()))
+    cluster.named["orders"] = FORBIDDEN
+    refusal = refusal_of(topics_of(cluster).delete, _state("orders"))
+    assert "cannot see topic orders disappear" in refusal.diagnostics[0].detail
+
+
+def test_a_topic_that_the_controller_has_and_the_brokers_do_not_show_yet_is_waited_for_once_and_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_SHOWING_SECONDS", 0.05)
+    cluster = Scripted(layout("others"))
+    cluster.named |= {"orders": True, "invoices": True}
+    with pytest.raises(Unanswered, match="the controller has topics that they do not show yet"):
+        cluster.topic("orders")
+    asked = cluster.asked
+    with pytest.raises(Unanswered):
+        cluster.topic("invoices")
+    assert cluster.asked == asked
+    assert cluster.topic("gone") is None
+
+
+def test_whether_topics_exist_is_asked_in_vain_once_and_all_states_are_kept() -> None:
+    cluster = Scripted(layout("others"))
+    names = [f"topic-{number}" for number in range(5)]
+    cluster.named |= dict.fromkeys(names, SILENT)
+    topics = topics_of(cluster)
+    states = [_state(name) for name in names]
+    assert [topics.read(each, b"") for each in states] == states
+    assert len(cluster.asked_by_name) == 1
+
+
+@pytest.mark.parametrize(
+    "doubts", [[None], ["they differ", None], [None, None, "they differ", None]], ids=["at once", "late", "unsteady"]
+)
+def test_whoever_may_not_ask_the_controller_believes_what_all_brokers_agree_on_several_times_in_a_row(
+    doubts: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def agree_on_absence(*_: Any) -> str | None:
+        asked.append(doubts[min(len(asked), len(doubts) - 1)])
+        return asked[-1]
+
+    monkeypatch.setattr(existence, "agree_on_absence", agree_on_absence)
+    cluster = Scripted(layout("others"))
+    cluster.named["orders"] = None
+    assert cluster.topic("orders") is None
+    assert asked == [*doubts, None, None]
+
+
+def test_brokers_that_do_not_agree_that_a_topic_is_gone_leave_it_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SHOWING_SECONDS", 0.05)
+    monkeypatch.setattr(existence, "agree_on_absence", lambda *_: "they differ")
+    cluster = Scripted(layout("others"))
+    cluster.named["orders"] = None
+    assert topics_of(cluster).read(_state("orders"), b"") == _state("orders")
+    with pytest.raises(Unanswered, match="they differ, and to ask the controller instead, the client lacks Alter"):
+        cluster.topic("orders")
 
 
 def test_an_import_from_a_cluster_that_does_not_answer_is_an_error_and_not_an_empty_topic() -> None:
@@ -257,14 +372,21 @@ def test_what_no_time_will_mend_is_told_from_a_cluster_that_is_not_there_yet(
 
 def without_configurations(
     code: int, monkeypatch: pytest.MonkeyPatch, *topics: str, refused: str = "orders"
-) -> KafkaCluster:
+) -> Scripted:
     """A cluster with a topic whose configuration is refused with this error, and others that have no entries."""
 
     class Client:
-        def describe_configs(self, resources: list[Any], **_: Any) -> dict[Any, Future[Any]]:
+        def __init__(self) -> None:
+            self.brokers: list[int | None] = []
+            self.silent: set[int | None] = set()
+
+        def describe_configs(self, resources: list[Any], broker: int | None = None, **_: Any) -> dict[Any, Future[Any]]:
+            self.brokers.append(broker)
             answers: dict[Any, Future[Any]] = {resource: Future() for resource in resources}
             for resource, answer in answers.items():
-                if resource.name == refused:
+                if broker in self.silent:
+                    answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+                elif resource.name == refused:
                     answer.set_exception(KafkaException(KafkaError(code)))
                 else:
                     answer.set_result({})
@@ -320,7 +442,39 @@ def test_racks_that_no_broker_tells_are_an_outage_and_not_a_mistake_of_the_provi
 
 
 def test_a_topic_that_is_gone_once_its_configuration_is_asked_for_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert without_configurations(KafkaError.UNKNOWN_TOPIC_OR_PART, monkeypatch).topic("orders") is None
+    cluster = without_configurations(KafkaError.UNKNOWN_TOPIC_OR_PART, monkeypatch)
+    cluster.answers.append(layout())
+    assert cluster.topic("orders") is None
+    starting = without_configurations(KafkaError.UNKNOWN_TOPIC_OR_PART, monkeypatch)
+    with pytest.raises(Unanswered, match="does not know it yet"):
+        starting.topic("orders")
+
+
+def test_configurations_that_nobody_tells_are_waited_for_once_and_not_once_per_topic(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"topic-{number}" for number in range(20)]
+    cluster = without_configurations(KafkaError.REQUEST_TIMED_OUT, monkeypatch, *names, refused="topic-0")
+    cluster._advertised = {0: "127.0.0.1:9", 1: "127.0.0.1:10"}
+    cluster._answering = 1
+    client = cluster._admin()
+    topics = topics_of(cluster)
+    states = [_state(name) for name in names]
+    assert [topics.read(each, b"") for each in states] == states
+    assert client.brokers == [1, 0]  # type: ignore[attr-defined]
+    refusal = refusal_of(topics.read, {**_state("topic-3"), "partitions": None})
+    assert "answer, but do not tell the configuration of topics" in refusal.diagnostics[0].detail
+    assert "no broker" not in refusal.diagnostics[0].detail
+
+
+def test_one_broker_that_tells_no_configurations_is_one_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = without_configurations(KafkaError.REQUEST_TIMED_OUT, monkeypatch, "orders", refused="nobody")
+    cluster._advertised = {0: "127.0.0.1:9", 1: "127.0.0.1:10"}
+    cluster._answering = 1
+    client = cluster._admin()
+    client.silent = {1}  # type: ignore[attr-defined]
+    assert cluster.topic("orders") is not None
+    assert cluster._answering == 0
 
 
 def test_a_kubeconfig_that_is_not_there_is_named() -> None:
@@ -354,25 +508,25 @@ class Refusing(Scripted):
         super().__init__(*answers)
         self.codes = list(codes)
 
-    def _answer(self) -> None:
+    def _consent(self) -> None:
         code = self.codes.pop(0)
         if code:
             raise KafkaRefused(code, "because")
 
     def create(self, name: str, topic: NewTopic) -> None:  # noqa: ARG002 - the real one's signature
-        self._answer()
+        self._consent()
 
     def grow(self, name: str, partitions: int) -> None:  # noqa: ARG002 - the real one's signature
-        self._answer()
+        self._consent()
 
     def alter_config(self, name: str, entries: Mapping[str, str | None]) -> None:  # noqa: ARG002 - as above
-        self._answer()
+        self._consent()
 
     def racks(self) -> dict[int, str | None]:
         return dict.fromkeys(self.layout().brokers)
 
     def delete(self, name: str) -> None:  # noqa: ARG002 - the real one's signature
-        self._answer()
+        self._consent()
 
 
 def topics_of(cluster: KafkaCluster) -> TopicResource:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from hikube_kafka.kafka.address import dial, one_line, reason
-from hikube_kafka.kafka.errors import Denied, Unreachable, explain
+from hikube_kafka.kafka.errors import Denied, Unanswered, Unreachable, explain
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Connection:
         from confluent_kafka.admin import AdminClient
 
         self.addresses = addresses
+        self.principal = credentials.principal
         self.complaints: list[KafkaError] = []
         entries = client_settings(addresses, credentials, self.complaints.append) | dict(settings or {})
         try:
@@ -103,7 +104,7 @@ class Connection:
 
     def explained(self, error: BaseException) -> Unreachable | Denied:
         """Say what stands in the way: librdkafka tells that it is not let in beside its answers, not in them."""
-        from confluent_kafka import KafkaError
+        from confluent_kafka import KafkaError, KafkaException
 
         self.client.poll(0)  # brings what librdkafka has to say into the list
         for complaint in self.complaints:
@@ -111,6 +112,8 @@ class Connection:
             refused = complaint.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}  # noqa: SLF001 - their public names
             if refused or "SSL alert number" in complaint.str():
                 return Denied(self.addresses, one_line(complaint.str()))
+        if isinstance(error, KafkaException) and error.args[0].code() == KafkaError._PARTIAL:  # noqa: SLF001 - as above
+            return Unanswered(self.addresses, "who is in the cluster", explain(error))
         return Unreachable(self.addresses, explain(error, [one_line(complaint.str()) for complaint in self.complaints]))
 
 

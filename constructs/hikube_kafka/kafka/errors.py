@@ -1,6 +1,7 @@
 """What stands between a client and Kafka, and Kafka's own refusals; every error carries its facts as attributes."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from hikube_kafka.kafka.address import one_line, reason
 
@@ -19,6 +20,21 @@ class Unreachable(Exception):  # noqa: N818 - a state of the world, not a fault 
         super().__init__(f"no broker of {addresses} answers: {reason}")
 
 
+class Unanswered(Unreachable):
+    """Brokers answer, but not this question.
+
+    Attributes:
+        addresses: The brokers asked.
+        question: What they do not tell, to be read after "do not tell": ``the configuration of topics``.
+        reason: Why, as far as it is known.
+    """
+
+    def __init__(self, addresses: str, question: str, reason: str) -> None:
+        super().__init__(addresses, reason)
+        self.question = question
+        self.args = (f"the brokers of {addresses} answer, but do not tell {question}: {reason}",)
+
+
 class Denied(Exception):  # noqa: N818 - the cluster says no
     """A broker answers, and does not let the client in; or the client's own credentials cannot be used.
 
@@ -31,6 +47,34 @@ class Denied(Exception):  # noqa: N818 - the cluster says no
         self.addresses = addresses
         self.reason = reason
         super().__init__(f"the brokers of {addresses} do not let this client in: {reason}")
+
+
+class Forbidden(Denied):
+    """The client is let in, and an authorizer does not let it do this.
+
+    Attributes:
+        addresses: The brokers asked.
+        operation: What its principal may not do, as Kafka names it: ``Describe``.
+        resource: On what: ``topic orders``, ``the cluster``.
+        options: The same, as the options of ``kafka-acls``: ``--topic orders``, ``--cluster``.
+        principal: Who the client is to the brokers, ``User:alice``; None: the subject of its certificate.
+        code: Kafka's answer: ``TOPIC_AUTHORIZATION_FAILED``.
+    """
+
+    def __init__(  # noqa: PLR0917 - the facts of one refusal
+        self, addresses: str, operation: str, resource: str, options: str, principal: str | None, code: str
+    ) -> None:
+        super().__init__(addresses, f"{operation} on {resource} is not allowed ({code})")
+        self.operation = operation
+        self.resource = resource
+        self.options = options
+        self.principal = principal
+        self.code = code
+
+    @classmethod
+    def topic(cls, addresses: str, operation: str, name: str, principal: str | None, code: str) -> Self:
+        """What is not allowed on a topic."""
+        return cls(addresses, operation, f"topic {name}", f"--topic {name}", principal, code)
 
 
 class KafkaRefused(Exception):  # noqa: N818 - Kafka's own decision

@@ -33,6 +33,13 @@ class Credentials:
     """Its key."""
     key_password: str | None = field(default=None, repr=False)
 
+    @property
+    def principal(self) -> str | None:
+        """The client as brokers name it by default; None: by the subject of its certificate."""
+        if self.username is not None:
+            return f"User:{self.username}"
+        return "User:ANONYMOUS" if self.certificate is None else None
+
     @classmethod
     def from_environment(
         cls, protocol: str, mechanism: str | None, environment: Mapping[str, str] = os.environ

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable
 from typing import TypeVar
 
-from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
+from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.settings import KubernetesReach, Settings
@@ -134,12 +134,30 @@ def not_reached(problem: Unreachable | Denied | Stopped, *, doing: str) -> Diagn
         return Diagnostic(
             "Stopped", f"Interrupted before the provider could {doing}. The next apply continues from here."
         )
+    if isinstance(problem, Forbidden):
+        acls = f"kafka-acls.sh --bootstrap-server {problem.addresses}"
+        return Diagnostic(
+            f"The provider is not allowed to {problem.operation} {problem.resource}",
+            f"The provider cannot {doing}: the brokers' authorizer refuses it ({problem.code}). What cannot be seen is "
+            "not taken for gone, and the state is kept. List the ACLs, remove one that denies this operation (it "
+            "outweighs all that allow it), or else allow it, as an administrator (--command-config):\n\n"
+            f"  {acls} --list {problem.options}\n"
+            f"  {acls} --add --allow-principal '{problem.principal or 'User:CN=NAME'}' "
+            f"--operation {problem.operation} {problem.options}\n",
+        )
     if isinstance(problem, Denied):
         return Diagnostic(
             "The cluster does not let the provider in",
             f"The provider cannot {doing}. {problem.addresses}: {problem.reason}. Check security_protocol, "
             "sasl_mechanism, username, password and the certificates of the provider block (or its kubernetes block), "
             "and the user's permissions.",
+        )
+    if isinstance(problem, Unanswered):
+        return Diagnostic(
+            "The cluster does not answer every question",
+            f"The provider cannot {doing}: brokers of {problem.addresses} answer, but do not tell {problem.question} "
+            f"({problem.reason}). Check that every broker and ZooKeeper server runs and that a controller is elected; "
+            "a cluster that has just started needs a moment.",
         )
     return Diagnostic(
         "The cluster does not answer",

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hikube_kafka.kafka.connection import Connection, answering_broker, dial_any
-from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
+from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
 from hikube_kafka.kubernetes.errors import KubernetesError
+from hikube_kafka.provider import existence
 from hikube_kafka.provider.gathering import Gathering
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.waiting import until
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.admin import AdminClient, ConfigResource
 
     from hikube_kafka.provider.forwarding import Forwarding
 
@@ -25,6 +26,12 @@ Made = TypeVar("Made")
 
 _ANSWER_SECONDS = 10.0
 """For a broker that took the connection to answer a read."""
+_MOST_ASKED = 3
+"""Brokers asked for the same configurations, one after another, before it is given up."""
+_SHOWING_SECONDS = 10.0
+"""For brokers to show a topic that the controller has: after a start of all servers it takes up to a few seconds."""
+_ABSENT_IN_A_ROW = 3
+"""Looks in a row in which all brokers agree that a topic is not there: a single one may fall between two updates."""
 _CHANGE_SECONDS = 60.0
 """For the controller to carry out a change: it waits until the brokers know of it."""
 _ARRIVAL_SECONDS = 120.0
@@ -123,12 +130,14 @@ class KafkaCluster:
         self._layout: Layout | None = None
         self._looks = 0
         self._answering: int | None = None
-        self._confirmed_missing = False
+        self._advertised: Mapping[int, str] = {}
         self._failure: Unreachable | Denied | None = None
+        self._unanswered: dict[str, Unreachable] = {}  # by question: a thousand topics wait once for no answer
         self._waited = 0.0
         self._configs: dict[str, Mapping[str, str]] = {}
+        self._existence: dict[str, existence.Answer] = {}  # of topics that the metadata does not show
         self._wanted: set[str] = set()
-        self._hidden: set[str] = set()  # topics of others whose configuration this client may not read
+        self._refused: dict[str, Denied] = {}  # topics whose configuration this client may not read
         self._look_ups = 0
         self._creations: Gathering[NewTopic, None] = Gathering(self._create)
         self._growths: Gathering[int, None] = Gathering(self._grow)
@@ -173,7 +182,9 @@ class KafkaCluster:
         patience = _ARRIVAL_SECONDS if starting else _RETURN_SECONDS
 
         def answered() -> Layout | None:
-            self._failure = None if isinstance(self._failure, Unreachable) else self._failure
+            if isinstance(self._failure, Unreachable):
+                self._failure = None
+                self._unanswered.clear()  # whoever was away may now know
             try:
                 return self.layout()
             except Unreachable as problem:
@@ -196,23 +207,117 @@ class KafkaCluster:
             return self.layout().brokers
 
     def topic(self, name: str) -> LiveTopic | None:
-        """A topic, or None if there is none; a topic is only gone if a second look does not find it either."""
+        """A topic, or None if there is none.
+
+        It is only gone if the cluster says so when it is asked for by name: see ``provider.existence``.
+
+        Raises:
+            Forbidden: The client may not see it, or its configuration.
+            Denied: The client is not let in.
+            Unanswered: Brokers answer, but not whether it exists, or not how it is configured.
+            Unreachable: No broker answers.
+            Stopped: Ctrl-C, while a cluster that has just started was waited for.
+        """
         self._wanted.add(name)
         # Without the lock: who holds it may be reading what others wait for.
         layout, config = self._layout, self._configs.get(name)
         if config is not None and layout is not None and name in layout.replicas and self._failure is None:
             return LiveTopic(replicas=layout.replicas[name], in_sync=layout.in_sync[name], config=config)
         with self._lock:
-            if name not in self.layout().replicas and not self._confirmed_missing:
-                self._confirmed_missing = True
-                self.layout(fresh=True)
-            layout = self.layout()
-            if name not in layout.replicas:
+            if self._is_gone(name):
                 return None
             config = self._config(name)
-            if config is None:
-                return None
+            if config is None:  # it went while it was being read, or whoever was asked did not know it yet
+                self._existence.pop(name, None)
+                self._layout = None
+                if self._is_gone(name):
+                    return None
+                raise Unanswered(self.addresses, f"the configuration of topic {name}", "a broker does not know it yet")
+            layout = self.layout()
             return LiveTopic(replicas=layout.replicas[name], in_sync=layout.in_sync[name], config=config)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a topic of this name, as far as this client may ask.
+
+        Raises:
+            Forbidden: The client may not see whether it exists.
+            Denied: The client is not let in.
+            Unanswered: Brokers answer, but not whether it exists.
+            Unreachable: No broker answers.
+        """
+        return self._answer(name) is True
+
+    def _answer(self, name: str) -> bool | None:
+        """Whether a topic exists; None: no broker knows it by now, and the client may not ask the controller."""
+        self._wanted.add(name)
+        with self._lock:
+            shown = self.layout().replicas.keys()
+            if name in shown:
+                return True
+            if name not in self._existence:
+                # Callers queue for the lock: whoever gets it asks for all that wait by then.
+                names = sorted(self._wanted - shown - self._existence.keys())
+                self._existence |= self._once(existence.QUESTION, lambda: self._ask_for(names))
+            answer = self._existence[name]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    def _ask_for(self, names: list[str]) -> dict[str, existence.Answer]:
+        answers = self._ask_by_name(names)
+        silence = next((answer for answer in answers.values() if isinstance(answer, Unreachable)), None)
+        if silence is not None:
+            raise silence
+        return answers
+
+    def _ask_by_name(self, names: list[str]) -> dict[str, existence.Answer]:
+        return existence.asked_for(self._connected(), names, _ANSWER_SECONDS)
+
+    def _is_gone(self, name: str) -> bool:
+        """Whether a topic is definitely not there; once it is not, the metadata shows it.
+
+        Raises:
+            Unanswered: It exists, but the brokers do not show it; or they do not agree that it does not.
+            Stopped: Ctrl-C.
+        """
+        answer = self._answer(name)
+        if answer is False:
+            return True
+        if name in self.layout().replicas:
+            return False
+        return self._once(f"the topics, {answer}", lambda: self._settles(name, there=answer))
+
+    def _settles(self, name: str, *, there: bool | None) -> bool:
+        """Wait until the brokers show a topic, or, where the controller could not be asked, agree that it is absent."""
+        doubt: str | None = None
+        absent = 0
+
+        def settled() -> bool:
+            nonlocal doubt, absent
+            if name in self.layout(fresh=True).replicas:
+                return True
+            if there is None:
+                addresses = self._advertised.values()
+                doubt = existence.agree_on_absence(addresses, self.settings.security, name, _ANSWER_SECONDS)
+                absent = 0 if doubt else absent + 1
+            return absent == _ABSENT_IN_A_ROW
+
+        if self.until(settled, _SHOWING_SECONDS):
+            return name not in self.layout().replicas
+        reason = "the controller has topics that they do not show yet"
+        if there is None:
+            reason = f"{doubt}, and to ask the controller instead, the client lacks Alter on topic {name}"
+        raise Unanswered(self.addresses, existence.QUESTION, f"{reason}; waited {_SHOWING_SECONDS:g} s")
+
+    def _once(self, question: str, ask: Callable[[], Answer]) -> Answer:
+        """Ask; a question that gets no answer is not asked again, however many topics it is about."""
+        if question in self._unanswered:
+            raise self._unanswered[question]
+        try:
+            return ask()
+        except Unreachable as problem:
+            self._unanswered[question] = problem
+            raise
 
     def eventually(self, holds: Callable[[Layout], bool], *, seconds: float) -> bool:
         """Whether something becomes true of the metadata in time.
@@ -232,15 +337,17 @@ class KafkaCluster:
 
     def _config(self, name: str) -> Mapping[str, str] | None:
         # Callers queue for the lock: whoever gets it asks for all that wait by then.
-        if name not in self._configs:
+        if name not in self._configs and name not in self._refused:
             self._look_ups += 1
             known = self.layout().replicas
-            missing = known.keys() - self._configs.keys()
+            missing = known.keys() - self._configs.keys() - self._refused.keys()
             names = sorted(self._wanted & missing)
             if self._look_ups > _LOOK_UPS_BY_NAME:
                 share = max(_SHARE, len(known) // _MOST_SHARES)
-                names += sorted(missing - self._hidden - set(names))[: max(0, share - len(names))]
-            self._read_configs(names)
+                names += sorted(missing - set(names))[: max(0, share - len(names))]
+            self._once("configurations", lambda: self._read_configs(names))
+        if name in self._refused:
+            raise self._refused[name]
         return self._configs.get(name)
 
     def _read_layout(self) -> Layout:
@@ -252,6 +359,7 @@ class KafkaCluster:
             self._connection = None  # the next look must not meet the backoff of this one
             raise
         self._answering = answering_broker(metadata)
+        self._advertised = {id_: f"{broker.host}:{broker.port}" for id_, broker in metadata.brokers.items()}
         if self._forward(frozenset(metadata.brokers)):
             self._connection = None  # the next one knows all addresses
         topics = {name: topic.partitions for name, topic in metadata.topics.items() if topic.partitions}
@@ -322,34 +430,58 @@ class KafkaCluster:
         return Connection(self.addresses, self.settings.security, settings)
 
     def _read_configs(self, names: list[str]) -> None:
-        from confluent_kafka import KafkaException
-        from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType
+        from confluent_kafka.admin import ConfigResource, ResourceType
 
-        own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        # The metadata names brokers that do not answer, such as one that was suspended: then another is asked.
+        asked: list[int | None] = [self._answering, *sorted(self._advertised.keys() - {self._answering})]
         for start in range(0, len(names), _CONFIGS_PER_REQUEST):
             resources = [
                 ConfigResource(ResourceType.TOPIC, name) for name in names[start : start + _CONFIGS_PER_REQUEST]
             ]
-            whom = {} if self._answering is None else {"broker": self._answering}
-            answers = self._admin().describe_configs(resources, request_timeout=_ANSWER_SECONDS * 3, **whom)
-            for resource, answer in answers.items():
+            for left, broker in reversed([*enumerate(reversed(asked[:_MOST_ASKED]))]):
                 try:
-                    entries = answer.result()
-                except KafkaException as error:
-                    failure = error.args[0]
-                    if failure.name() == "UNKNOWN_TOPIC_OR_PART":
-                        continue
-                    if failure.name().endswith("AUTHORIZATION_FAILED"):
-                        if resource.name not in self._wanted:
-                            self._hidden.add(resource.name)
-                            continue
-                        raise Denied(self.addresses, failure.str()) from None
-                    problem = self._connected().explained(error)
-                    self._connection = None  # the next look must not meet the backoff of this one
+                    self._take_configs(resources, broker)
+                except Unanswered:
+                    if left == 0:
+                        self._connection = None  # the next look must not meet the backoff of this one
+                        raise
+                else:
+                    self._answering = broker
+                    break
+
+    def _take_configs(self, resources: "list[ConfigResource]", broker: int | None) -> None:
+        """Read the entries of topics, from one broker or from whoever answers.
+
+        Raises:
+            Unanswered: It does not tell them.
+            Denied: The client is not let in.
+        """
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import ConfigSource
+
+        own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        whom = {} if broker is None else {"broker": broker}
+        answers = self._admin().describe_configs(resources, request_timeout=_ANSWER_SECONDS, **whom)
+        for resource, answer in answers.items():
+            try:
+                entries = answer.result()
+            except KafkaException as error:
+                code = error.args[0].name()
+                if code == "UNKNOWN_TOPIC_OR_PART":
+                    continue
+                if code.endswith("AUTHORIZATION_FAILED"):
+                    principal = self.settings.security.principal
+                    refusal = Forbidden.topic(self.addresses, "DescribeConfigs", resource.name, principal, code)
+                    self._refused[resource.name] = refusal
+                    continue
+                problem = self._connected().explained(error)
+                if isinstance(problem, Denied):
+                    self._connection = None
                     raise problem from None
-                self._configs[resource.name] = {
-                    key: entry.value or "" for key, entry in entries.items() if entry.source == own
-                }
+                raise Unanswered(self.addresses, "the configuration of topics", problem.reason) from None
+            self._configs[resource.name] = {
+                key: entry.value or "" for key, entry in entries.items() if entry.source == own
+            }
 
     # ---- changing --------------------------------------------------------------------------------------------------
 
@@ -389,39 +521,52 @@ class KafkaCluster:
         """The rack of each live broker.
 
         Raises:
-            Unreachable: No broker answers.
+            Unreachable: No broker tells; remembered, so that a thousand topics wait for it once.
             Denied: The client is not let in.
         """
         from confluent_kafka import KafkaException
 
-        connection = self._connected()
-        try:
-            nodes = connection.client.describe_cluster(request_timeout=_ANSWER_SECONDS).result().nodes
-        except KafkaException as error:
-            raise connection.explained(error) from None
-        return {node.id: node.rack for node in nodes}
+        def asked() -> dict[int, str | None]:
+            connection = self._connected()
+            try:
+                nodes = connection.client.describe_cluster(request_timeout=_ANSWER_SECONDS).result().nodes
+            except KafkaException as error:
+                problem = connection.explained(error)
+                if isinstance(problem, Denied):
+                    raise problem from None
+                raise Unanswered(self.addresses, "the racks of brokers", problem.reason) from None
+            return {node.id: node.rack for node in nodes}
+
+        return self._once("racks", asked)
 
     def disappears(self, name: str, *, seconds: float) -> bool:
         """Whether the brokers let go of a deleted topic in time; what was known of it is forgotten.
 
+        A topic that can no longer be seen has not gone for that: see :meth:`topic`.
+
         Raises:
-            Unreachable: No broker answers.
+            Forbidden: The client may not see whether it is there.
+            Unreachable: No broker answers, or none says whether it is there.
             Denied: The client is not let in.
             Stopped: Ctrl-C.
         """
         self._configs.pop(name, None)
-        return until(
-            lambda: name not in self.layout(fresh=True).replicas,
-            seconds,
-            self._stopped.is_set,
-            every=_LETTING_GO_POLL_SECONDS,
-        )
+
+        def gone() -> bool:
+            if name in self.layout(fresh=True).replicas:
+                return False
+            with self._lock:
+                self._existence.pop(name, None)
+                return self._answer(name) is not True and self._is_gone(name)
+
+        return until(gone, seconds, self._stopped.is_set, every=_LETTING_GO_POLL_SECONDS)
 
     def forget(self, name: str) -> None:
         """Read a topic anew when it is next asked for, and the metadata with it."""
         with self._lock:
             self._layout = None
             self._configs.pop(name, None)
+            self._existence.pop(name, None)
 
     def forget_all(self) -> None:
         """The servers themselves have been changed: read everything anew, and wait for them again."""
@@ -431,9 +576,10 @@ class KafkaCluster:
             self._layout = None
             self._failure = None
             self._waited = 0.0
-            self._confirmed_missing = False
+            self._unanswered.clear()
             self._configs.clear()
-            self._hidden.clear()
+            self._existence.clear()
+            self._refused.clear()
             self._look_ups = 0
 
     def _create(self, topics: Mapping[str, NewTopic]) -> Mapping[str, Future[None]]:

@@ -145,12 +145,12 @@ class TopicResource(Resource):
         if prior is None and name is not UNKNOWN and name not in self._ours:
             try:
                 cluster = self._session.cluster()
-                if cluster is not None:
-                    topics = cluster.layout().replicas
+                if cluster is not None and cluster.exists(name):
+                    topics = {name}
             except Unreachable:
                 pass  # not there yet, as in every first apply
             except Denied as problem:
-                faults.append(not_reached(problem, doing="check the plan"))
+                faults.append(not_reached(problem, doing=f"see whether topic {name} exists"))
         brokers = None
         if factor is not UNKNOWN and (prior is None or factor != prior["replication_factor"]):
             brokers = self._brokers(factor)
