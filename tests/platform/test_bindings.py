@@ -13,6 +13,7 @@ from hikube_kafka.platform import (
     KafkaQuorum,
     KafkaTopic,
     LocalEnsemble,
+    Rollout,
     ThroughKubernetes,
     VolumeClaims,
     ZooKeeperMembers,
@@ -24,6 +25,7 @@ from hikube_kafka.plugin.schema import Schema
 from hikube_kafka.provider import install, settings
 from hikube_kafka.provider.hikube import HikubePlugin
 from hikube_kafka.spec.ensemble import ServerProcess
+from hikube_kafka.spec.quantities import Duration
 
 Synthesize = Callable[[TerraformStack], dict[str, Any]]
 OF_THE_CDK = {"self", "scope", "id", "provider", "depends_on", "alias"}
@@ -36,6 +38,7 @@ BINDINGS = {
     "hikube_kafka_brokers": KafkaBrokers,
     "hikube_volume_claims": VolumeClaims,
     "hikube_zookeeper_members": ZooKeeperMembers,
+    "hikube_rollout": Rollout,
     "hikube_local_ensemble": LocalEnsemble,
     "hikube_kafka_quorum": KafkaQuorum,
 }
@@ -118,6 +121,14 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
             "stateful_set": "events-kafka",
             "templates": {"data": ClaimTemplate(size="10Gi", storage_class="fast")},
         },
+        Rollout: {
+            "stateful_set": "events-kafka",
+            "replicas": 3,
+            "trigger": "0123",
+            "patience": Duration("2h"),
+            "one_per_node": True,
+            "release": "events",
+        },
         KafkaQuorum: {"expected_brokers": 3, "expected_zookeeper_servers": 5},
     }
     HikubeProvider(stack, "provider")
@@ -137,6 +148,7 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
     assert content["resource"]["hikube_kafka_brokers"]["KafkaBrokers"] == given[KafkaBrokers]
     members = content["resource"]["hikube_zookeeper_members"]["ZooKeeperMembers"]
     assert members == {**given[ZooKeeperMembers], "servers": {"1": "zk-0.zk:2888:3888:participant;2181"}}
+    assert content["resource"]["hikube_rollout"]["Rollout"] == {**given[Rollout], "patience": 7200}
     claims = content["resource"]["hikube_volume_claims"]["VolumeClaims"]
     template = {"size": "10Gi", "storage_class": "fast"}
     assert claims == {"stateful_set": "events-kafka", "templates": {"data": template}}

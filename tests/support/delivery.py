@@ -175,5 +175,5 @@ class ClusterDelivery(Delivery):
             values += ["--values", str(file)]
         chart = str(self.terraform.directory / release["chart"])
         command = "upgrade", "--install", release["name"], chart, "--namespace", release["namespace"]
-        done = self._helm(*command, *values, "--wait", "--timeout", "10m")
+        done = self._helm(*command, *values)
         assert done.returncode == 0, done.stderr

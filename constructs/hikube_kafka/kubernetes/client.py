@@ -38,6 +38,9 @@ Answer = TypeVar("Answer")
 REQUEST_TIMEOUT_SECONDS = 10.0
 """For one answer of the API server, and for a stream to a pod to open: a stream to a dead node never would."""
 
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""A list of objects, each without its content: enough to know Secrets by, and nothing secret."""
+
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds the credentials of its service account."""
 
@@ -144,15 +147,19 @@ class ApiServer:
         found = await self.find(f"/{api}/{scope}{resource}")
         return list(found["items"]) if found else []
 
-    async def find(self, path: str) -> dict[str, Any] | None:
+    async def find(self, path: str, *, accept: str = "application/json") -> dict[str, Any] | None:
         """Ask for an object, or for a list of objects, by its path below the API server; None: there is none.
+
+        Args:
+            path: It may have a query.
+            accept: As what it is wanted: ``METADATA`` leaves out all but the metadata.
 
         Raises:
             ForbiddenError: The verb get (or list) on it is missing.
             ApiServerError: No answer.
             CredentialsRefusedError: Credentials have expired.
         """
-        response = await self._get(path)
+        response = await self._request("GET", path, headers={"Accept": accept})
         if response.status_code == 404:  # noqa: PLR2004 - HTTP's own numbers
             return None
         if response.status_code == 403:  # noqa: PLR2004
@@ -161,6 +168,30 @@ class ApiServer:
             raise ApiServerError(self.server, f"{response.status_code} {_answer(response)}")
         found: dict[str, Any] = response.json()
         return found
+
+    async def log(self, pod: str, container: str, *, lines: int, previous: bool) -> list[str]:
+        """The last lines that a container has written, or that the one before its restart had; none where none are.
+
+        Raises:
+            ForbiddenError: The verb get on pods/log is missing.
+            ApiServerError: No answer.
+            CredentialsRefusedError: Credentials have expired.
+        """
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
+        response = await self._get(f"{path}?container={container}&tailLines={lines}&previous={str(previous).lower()}")
+        if response.status_code == 403:  # noqa: PLR2004 - HTTP's own number
+            raise ForbiddenError(self.namespace, "pods/log", _answer(response))
+        return [] if response.is_error else response.text.splitlines()
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> None:
+        """Create an object in a list of its kind, by the list's path.
+
+        Raises:
+            ChangeRefusedError: The API server refuses it, or the user may not.
+            ApiServerError: No answer.
+            CredentialsRefusedError: Credentials have expired.
+        """
+        await self._change("POST", path, body, "application/json")
 
     async def patch(self, path: str, change: Mapping[str, Any]) -> None:
         """Change an object by a JSON merge patch.

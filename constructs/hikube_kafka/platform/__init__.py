@@ -1,8 +1,8 @@
 """The CDKTF constructs that turn a declaration into Terraform.
 
 :class:`KafkaPlatform` is a whole platform; :class:`ZooKeeperRelease`, :class:`KafkaRelease`, :class:`VolumeClaims`,
-:class:`ZooKeeperMembers`, :class:`KafkaBrokers`, :class:`LocalEnsemble`, :class:`KafkaTopic`, :class:`KafkaQuorum` and
-:class:`HikubeProvider` are its parts, each usable alone.
+:class:`ZooKeeperMembers`, :class:`KafkaBrokers`, :class:`Rollout`, :class:`LocalEnsemble`, :class:`KafkaTopic`,
+:class:`KafkaQuorum` and :class:`HikubeProvider` are its parts, each usable alone.
 """
 
 from hikube_kafka.platform.app import App
@@ -15,6 +15,7 @@ from hikube_kafka.platform.local_ensemble import LocalEnsemble
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
 from hikube_kafka.platform.quorum import KafkaQuorum
 from hikube_kafka.platform.release import ChartRepository, HelmRelease, helm_provider
+from hikube_kafka.platform.rollout import Rollout
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
@@ -36,6 +37,7 @@ __all__ = [
     "KubernetesTarget",
     "LocalEnsemble",
     "LocalTarget",
+    "Rollout",
     "Target",
     "ThroughKubernetes",
     "VolumeClaims",

@@ -21,6 +21,7 @@ class KafkaRelease(HelmRelease):
         connect: ``zookeeper.connect`` of the ensemble, chroot included. None means that of the platform's own release.
         charts: where the chart comes from. None means the installed package.
         patience: how long Helm waits for the brokers.
+        wait: whether Helm waits for the brokers; see :class:`~hikube_kafka.platform.release.HelmRelease`.
         provider: the block of the helm provider. None means the stack's default.
         depends_on: what must be applied before.
     """
@@ -35,6 +36,7 @@ class KafkaRelease(HelmRelease):
         connect: str | None = None,
         charts: ChartRepository | None = None,
         patience: Duration = PATIENCE,
+        wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
@@ -47,6 +49,7 @@ class KafkaRelease(HelmRelease):
             values=kafka_values(platform, layout, connect=connect).to_chart(),
             charts=charts,
             patience=patience,
+            wait=wait,
             provider=provider,
             depends_on=depends_on,
         )

@@ -21,6 +21,7 @@ from hikube_kafka.platform.cdk import (
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
 from hikube_kafka.platform.release import PATIENCE, Chart, ChartRepository, HelmRelease, helm_provider
+from hikube_kafka.platform.rollout import Rollout
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
@@ -55,7 +56,7 @@ class KubernetesTarget(Target):
         charts: where the charts come from. None means the installed package.
         drain: whether an apply with fewer brokers moves the replicas of those that are removed, and waits. Otherwise
             such a plan is refused while they hold any.
-        patience: how long Helm waits for the pods of each release.
+        patience: how long the pods of each release are waited for.
         layout: fields of :class:`~hikube_kafka.spec.targets.kubernetes.KubernetesLayout`: ``namespace``, ``context``,
             images, external access, pods, options of the JVM, times.
 
@@ -101,10 +102,11 @@ class KubernetesTarget(Target):
         """Add the providers, the namespace, and each part: what is done before its release, that, and after it."""
         scope.node.add_validation(_ForwardPorts(scope, self.layout, platform))
         place = self._place(scope, platform)
-        zookeeper = self._zookeeper or _delivered(_ZooKeeper(place))
-        kafka = _delivered(_Kafka(place, zookeeper=zookeeper, drain=self._drain))
+        shared = self._zookeeper
+        zookeeper, serving = (shared, shared.resource) if shared else _delivered(_ZooKeeper(place))
+        _, brokers = _delivered(_Kafka(place, zookeeper=zookeeper, serving=serving, drain=self._drain))
         return Delivery(
-            contract=self.layout.contract(platform, self._shared), provider=place.provider, servers=[kafka.resource]
+            contract=self.layout.contract(platform, self._shared), provider=place.provider, servers=[brokers]
         )
 
     def _place(self, scope: Construct, platform: Platform) -> "_Place":
@@ -179,8 +181,10 @@ class _Place:
     namespace: Sequence[ITerraformDependable]
     """What makes the namespace, if the stack does."""
 
-    def claims(self, chart: Chart, release: str, storage: Mapping[str, Storage]) -> VolumeClaims:
-        """The claims of a release: they grow before it does."""
+    def claims(
+        self, chart: Chart, release: str, storage: Mapping[str, Storage], *, depends_on: Sequence[ITerraformDependable]
+    ) -> VolumeClaims:
+        """The claims of a release: they grow before it does, and whatever they depend on outlives its pods."""
         templates = {
             name: ClaimTemplate(size=str(each.size), storage_class=each.storage_class or None)
             for name, each in storage.items()
@@ -192,7 +196,24 @@ class _Place:
                 stateful_set=release,
                 templates=templates,
                 provider=self.provider,
-                depends_on=self.namespace,
+                depends_on=depends_on,
+            ),
+            terraform.name(self.scope, chart),
+        )
+
+    def rollout(self, chart: Chart, release: HelmRelease, *, replicas: int) -> Rollout:
+        """What waits after a release until its servers are there. Helm's own wait would be silent, and a lock."""
+        return terraform.named(
+            Rollout(
+                self.scope,
+                f"{chart}-rollout",
+                stateful_set=release.name,
+                replicas=replicas,
+                trigger=release.digest,
+                patience=self.patience,
+                one_per_node=self.layout.pods_of(chart).anti_affinity == "required" or None,
+                provider=self.provider,
+                depends_on=[release.resource],
             ),
             terraform.name(self.scope, chart),
         )
@@ -210,14 +231,13 @@ class _Part(Protocol[Release_co]):
     def release(self, before: Sequence[ITerraformDependable]) -> Release_co:
         """The release itself."""
 
-    def after(self, release: HelmRelease) -> None:
-        """What is applied after the release."""
+    def after(self, release: HelmRelease) -> ITerraformDependable:
+        """What is applied after the release; answers what is done once its servers are there."""
 
 
-def _delivered(part: _Part[Release_co]) -> Release_co:
+def _delivered(part: _Part[Release_co]) -> tuple[Release_co, ITerraformDependable]:
     release = part.release(part.before())
-    part.after(release)
-    return release
+    return release, part.after(release)
 
 
 class _ZooKeeper:
@@ -229,7 +249,8 @@ class _ZooKeeper:
 
     def before(self) -> Sequence[ITerraformDependable]:
         place = self._place
-        claims = place.claims("zookeeper", self._release, zookeeper_claims(place.platform.zookeeper))
+        storage = zookeeper_claims(place.platform.zookeeper)
+        claims = place.claims("zookeeper", self._release, storage, depends_on=place.namespace)
         return [*place.namespace, claims, self._members("before", depends_on=place.namespace)]
 
     def release(self, before: Sequence[ITerraformDependable]) -> ZooKeeperRelease:
@@ -241,12 +262,16 @@ class _ZooKeeper:
             layout=place.layout,
             charts=place.charts,
             patience=place.patience,
+            wait=False,
             provider=place.helm,
             depends_on=before,
         )
 
-    def after(self, release: HelmRelease) -> None:
-        self._members("after", depends_on=[release.resource])
+    def after(self, release: HelmRelease) -> ITerraformDependable:
+        place = self._place
+        rollout = place.rollout("zookeeper", release, replicas=place.platform.zookeeper.servers)
+        self._members("after", depends_on=[rollout])
+        return rollout
 
     def _members(
         self, applied: Literal["before", "after"], *, depends_on: Sequence[ITerraformDependable]
@@ -271,14 +296,17 @@ class _ZooKeeper:
 class _Kafka:
     """The brokers: none is removed while it holds replicas."""
 
-    def __init__(self, place: _Place, *, zookeeper: ZooKeeperRelease, drain: bool) -> None:
+    def __init__(
+        self, place: _Place, *, zookeeper: ZooKeeperRelease, serving: ITerraformDependable, drain: bool
+    ) -> None:
         self._place = place
         self._zookeeper = zookeeper
+        self._serving = serving
         self._drain = drain
 
     def before(self) -> Sequence[ITerraformDependable]:
         place = self._place
-        ready = [*place.namespace, self._zookeeper.resource]
+        ready = [*place.namespace, self._serving]
         brokers = terraform.named(
             KafkaBrokers(
                 place.scope,
@@ -291,7 +319,9 @@ class _Kafka:
             terraform.name(place.scope),
         )
         release = place.layout.kafka_release(place.platform)
-        return [*ready, place.claims("kafka", release, kafka_claims(place.platform.kafka)), brokers]
+        # Destroyed in the reverse order: ZooKeeper stays until the claims have seen the last broker's pod go.
+        claims = place.claims("kafka", release, kafka_claims(place.platform.kafka), depends_on=ready)
+        return [*ready, claims, brokers]
 
     def release(self, before: Sequence[ITerraformDependable]) -> KafkaRelease:
         place = self._place
@@ -303,12 +333,13 @@ class _Kafka:
             connect=self._zookeeper.connect + place.platform.zookeeper.chroot,
             charts=place.charts,
             patience=place.patience,
+            wait=False,
             provider=place.helm,
             depends_on=before,
         )
 
-    def after(self, release: HelmRelease) -> None:
-        """Topics come after the brokers, and the platform declares them."""
+    def after(self, release: HelmRelease) -> ITerraformDependable:
+        return self._place.rollout("kafka", release, replicas=self._place.platform.kafka.brokers)
 
 
 @implements(IValidation)

@@ -25,7 +25,7 @@ from hikube_kafka.spec.quantities import Duration
 Chart = Literal["zookeeper", "kafka"]
 
 PATIENCE = Duration("1h")
-"""How long Helm waits for the pods of a release. A rolling update restarts the brokers one by one, each back in
+"""How long the pods of a release are waited for. A rolling update restarts the brokers one by one, each back in
 sync before the next, and one with a large disk may take minutes: a wait that is too short reports a failure that
 is none."""
 
@@ -72,6 +72,8 @@ class HelmRelease(Construct):
         values: what the charts are given, complete.
         charts: where the chart comes from. None means the installed package.
         patience: how long Helm waits for the pods.
+        wait: whether Helm waits for the pods. It says nothing meanwhile and locks the release: with a
+            :class:`~hikube_kafka.platform.rollout.Rollout` after it, it need not.
         provider: the block of the helm provider. None means the stack's default.
         depends_on: what must be applied before.
 
@@ -79,6 +81,7 @@ class HelmRelease(Construct):
         name: name of the release.
         namespace: its namespace.
         resource: the ``helm_release`` itself.
+        digest: of everything that the release is given, chart and values.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class HelmRelease(Construct):
         values: Mapping[str, Any],
         charts: ChartRepository | None = None,
         patience: Duration = PATIENCE,
+        wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
@@ -105,6 +109,7 @@ class HelmRelease(Construct):
             if charts
             else {"chart": f"./{_asset(self, chart).path}"}
         )
+        self.digest = _digest(*where.values(), self._values)
         self.resource: TerraformResource = terraform.named(
             bindings("helm", "release").Release(
                 self,
@@ -113,7 +118,7 @@ class HelmRelease(Construct):
                 name=name,
                 namespace=namespace,
                 values=[self._values],
-                wait=True,
+                wait=wait,
                 timeout=patience.milliseconds // 1000,
                 atomic=False,
                 # After a first install that was interrupted Terraform's state is empty, and the name is taken.
@@ -173,10 +178,15 @@ def _address(content: str) -> str:
 
 def _content_hash(folder: Path) -> str:
     """Of names and contents alone: neither the order nor the dates of a file system get into a plan."""
+    files_ = sorted(path for path in folder.rglob("*") if path.is_file())
+    return _digest(*(part for file in files_ for part in (file.relative_to(folder).as_posix(), file.read_bytes())))
+
+
+def _digest(*parts: str | bytes) -> str:
     digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        for part in (file.relative_to(folder).as_posix().encode(), file.read_bytes()):
-            digest.update(len(part).to_bytes(8) + part)
+    for part in parts:
+        text = part if isinstance(part, bytes) else part.encode()
+        digest.update(len(text).to_bytes(8) + text)
     return digest.hexdigest()[:16]
 
 

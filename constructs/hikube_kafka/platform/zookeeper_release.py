@@ -20,6 +20,7 @@ class ZooKeeperRelease(HelmRelease):
         layout: where it goes.
         charts: where the chart comes from. None means the installed package.
         patience: how long Helm waits for the servers.
+        wait: whether Helm waits for the servers; see :class:`~hikube_kafka.platform.release.HelmRelease`.
         provider: the block of the helm provider. None means the stack's default.
         depends_on: what must be applied before.
 
@@ -38,6 +39,7 @@ class ZooKeeperRelease(HelmRelease):
         layout: KubernetesLayout,
         charts: ChartRepository | None = None,
         patience: Duration = PATIENCE,
+        wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
@@ -50,6 +52,7 @@ class ZooKeeperRelease(HelmRelease):
             values=zookeeper_values(platform, layout).to_chart(),
             charts=charts,
             patience=patience,
+            wait=wait,
             provider=provider,
             depends_on=depends_on,
         )

@@ -8,6 +8,7 @@ from hikube_kafka.provider import settings
 from hikube_kafka.provider.resources.brokers import BrokersResource
 from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.resources.quorum import QuorumDataSource
+from hikube_kafka.provider.resources.rollout import RolloutResource
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.resources.volume_claims import VolumeClaimsResource
 from hikube_kafka.provider.resources.zookeeper_members import ZooKeeperMembersResource
@@ -15,7 +16,7 @@ from hikube_kafka.provider.session import Session
 
 
 class HikubePlugin(Provider):
-    """Kafka with ZooKeeper: topics, brokers, voters, claims that grow, the quorum, ensembles on this machine."""
+    """Kafka with ZooKeeper: topics, brokers, voters, claims that grow, rollouts, ensembles on this machine."""
 
     schema = settings.SCHEMA
 
@@ -26,6 +27,7 @@ class HikubePlugin(Provider):
             BrokersResource(self.session),
             VolumeClaimsResource(self.session),
             ZooKeeperMembersResource(self.session),
+            RolloutResource(self.session),
             LocalEnsembleResource(self.session),
         )
         self.data_sources = (QuorumDataSource(self.session),)
