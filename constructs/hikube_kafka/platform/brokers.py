@@ -1,9 +1,13 @@
 """The number of brokers as a construct: ``hikube_kafka_brokers``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from hikube_kafka.platform.cdk import Construct, ITerraformDependable
+from hikube_kafka.platform.apart import Parts
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformStack
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
+from hikube_kafka.spec.rules.apart import Taken
+from hikube_kafka.spec.targets.kubernetes import FORWARD_PORT
+from hikube_kafka.spec.targets.kubernetes_rules import FORWARD_PORTS_TWICE
 
 
 class KafkaBrokers(HikubeResource):
@@ -40,3 +44,27 @@ class KafkaBrokers(HikubeResource):
             provider=provider,
             depends_on=depends_on,
         )
+        self._brokers = brokers
+
+    def occupies(self, parts: Parts) -> Iterator[Taken]:
+        """The ports of this machine that lead to the brokers."""
+        ports = self._forwarded(parts)
+        if not ports:
+            return
+        stack = TerraformStack.of(self)
+        others = (each for each in parts.all if isinstance(each, KafkaBrokers) and TerraformStack.of(each) is stack)
+        yield Taken(
+            by=parts.part(self),
+            part=parts.part(self),
+            thing=f"{ports[0]} to {ports[-1]}",
+            rule=FORWARD_PORTS_TWICE,
+            # Platforms of two stacks are usually applied one after the other.
+            keys=frozenset((stack.node.path, port) for port in ports),
+            facts={"free": max(last for each in others for last in each._forwarded(parts)[-1:]) + 100},  # noqa: SLF001
+        )
+
+    def _forwarded(self, parts: Parts) -> range:
+        provider = parts.provider(self, "hikube")
+        reach = provider.kubernetes if isinstance(provider, HikubeProvider) else None
+        first = reach.forward_port or FORWARD_PORT if reach else 0
+        return range(first, first + self._brokers) if reach else range(0)

@@ -30,12 +30,17 @@ if TYPE_CHECKING:
         Annotations,
         App,
         AssetType,
+        DefaultTokenResolver,
         IResolvable,
         ITerraformDependable,
         LocalBackend,
+        StringConcat,
         TerraformAsset,
+        TerraformBackend,
         TerraformDataSource,
         TerraformElement,
+        TerraformLocal,
+        TerraformModule,
         TerraformOutput,
         TerraformProvider,
         TerraformProviderGeneratorMetadata,
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
         TerraformVariable,
         Testing,
         Token,
+        Tokenization,
     )
 
     FAMILY = "cdktf"
@@ -58,12 +64,17 @@ else:
     Annotations = _family.Annotations
     App = _family.App
     AssetType = _family.AssetType
+    DefaultTokenResolver = _family.DefaultTokenResolver
     IResolvable = _family.IResolvable
     ITerraformDependable = _family.ITerraformDependable
     LocalBackend = _family.LocalBackend
+    StringConcat = _family.StringConcat
     TerraformAsset = _family.TerraformAsset
+    TerraformBackend = _family.TerraformBackend
     TerraformDataSource = _family.TerraformDataSource
     TerraformElement = _family.TerraformElement
+    TerraformLocal = _family.TerraformLocal
+    TerraformModule = _family.TerraformModule
     TerraformOutput = _family.TerraformOutput
     TerraformProvider = _family.TerraformProvider
     TerraformProviderGeneratorMetadata = _family.TerraformProviderGeneratorMetadata
@@ -73,6 +84,7 @@ else:
     TerraformVariable = _family.TerraformVariable
     Testing = _family.Testing
     Token = _family.Token
+    Tokenization = _family.Tokenization
 
 
 def require_family(scope: IConstruct) -> None:
@@ -107,14 +119,19 @@ __all__ = [
     "App",
     "AssetType",
     "Construct",
+    "DefaultTokenResolver",
     "IConstruct",
     "IResolvable",
     "ITerraformDependable",
     "IValidation",
     "LocalBackend",
+    "StringConcat",
     "TerraformAsset",
+    "TerraformBackend",
     "TerraformDataSource",
     "TerraformElement",
+    "TerraformLocal",
+    "TerraformModule",
     "TerraformOutput",
     "TerraformProvider",
     "TerraformProviderGeneratorMetadata",
@@ -124,6 +141,7 @@ __all__ = [
     "TerraformVariable",
     "Testing",
     "Token",
+    "Tokenization",
     "bindings",
     "implements",
 ]

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from hikube_kafka.platform import terraform
+from hikube_kafka.platform import apart, terraform
 from hikube_kafka.platform.cdk import (
     Annotations,
     Construct,
     IValidation,
     TerraformOutput,
-    TerraformStack,
     implements,
     require_family,
 )
@@ -66,6 +65,7 @@ class KafkaPlatform(Construct):
     ) -> None:
         require_family(scope)
         super().__init__(scope, id)
+        apart.watch(self, whole=True)
         sized = sizing.size(workload) if workload else None
         self.declaration = Platform(
             name=name or id,
@@ -81,7 +81,6 @@ class KafkaPlatform(Construct):
                 Annotations.of(self).add_info(str(problem))
         self._errors = [problem for problem in problems if problem.severity == "error"]
         self.node.add_validation(_Validation(self))
-        self._names: set[str] = set()
         self._warned: set[str] = set()
         if not self._errors:
             self._delivery = target.deliver(self, self.declaration)
@@ -103,7 +102,7 @@ class KafkaPlatform(Construct):
                     provider=delivery.provider,
                     depends_on=delivery.servers,
                 ),
-                self._name(topic.name),
+                terraform.name(self, topic.name),
             )
             for topic in self.declaration.topics
         }
@@ -120,13 +119,8 @@ class KafkaPlatform(Construct):
         for output, (description, value) in outputs.items():
             terraform.named(
                 TerraformOutput(self, output, description=description, value=value),
-                self._name(output),
+                terraform.name(self, output),
             )
-
-    def _name(self, part: str) -> str:
-        name = terraform.name(self, part)
-        self._names.add(name)
-        return name
 
     @property
     def contract(self) -> Contract:
@@ -164,18 +158,7 @@ class KafkaPlatform(Construct):
     def _faults(self) -> list[str]:
         """Everything that keeps this platform from being synthesized."""
         self._warn_of_overrides()
-        others = (
-            other
-            for other in TerraformStack.of(self).node.find_all()
-            if isinstance(other, KafkaPlatform) and other is not self
-        )
-        return [str(error) for error in self._errors] + [
-            # The CDK would silently merge the two into one.
-            f"{self.node.path}: the name {name} in Terraform belongs to {other.node.path} as well. Give one of the two "
-            "platforms another id."
-            for other in others
-            for name in sorted(self._names & other._names)  # noqa: SLF001 - another platform of the same class
-        ]
+        return [str(error) for error in self._errors]
 
 
 @implements(IValidation)

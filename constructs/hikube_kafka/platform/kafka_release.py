@@ -1,13 +1,22 @@
 """Brokers in Kubernetes as a construct of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformProvider
 from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
 from hikube_kafka.spec.chart_values import kafka_values
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import shortened
 from hikube_kafka.spec.quantities import Duration
+from hikube_kafka.spec.rules.apart import Taken
 from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
+from hikube_kafka.spec.targets.kubernetes_rules import (
+    CHROOT_TWICE,
+    NODE_PORTS_TWICE,
+    RELEASE_TWICE,
+    zookeeper_server,
+)
 
 
 class KafkaRelease(HelmRelease):
@@ -53,3 +62,41 @@ class KafkaRelease(HelmRelease):
             provider=provider,
             depends_on=depends_on,
         )
+        self._layout = layout
+        self._platform = platform
+        self._connect = connect or layout.zookeeper_connect(platform)
+
+    @property
+    def services(self) -> Sequence[str]:
+        """One service for each broker that is met from outside the cluster."""
+        outside = self._layout.external.type != "None"
+        return [f"{self.name}-{broker}" for broker in range(self._platform.kafka.brokers)] if outside else []
+
+    def occupies(self, parts: Parts) -> Iterator[Taken]:
+        """The names of its objects, its place in ZooKeeper's tree, and ports of the nodes."""
+        yield from super().occupies(parts)
+        cluster, path, part = parts.cluster(self.resource, "helm"), self.node.path, parts.part(self)
+        servers, _, chroot = self._connect.partition("/")
+        if "${" not in self._connect:
+            yield Taken(
+                by=path,
+                part=part,
+                thing=f"/{chroot} of ZooKeeper {shortened(servers.split(','), 1)}",
+                rule=CHROOT_TWICE,
+                keys=frozenset(
+                    (zookeeper_server(server, self.namespace, cluster), chroot) for server in servers.split(",")
+                ),
+                follows=frozenset({RELEASE_TWICE.id}),
+                facts={"name": self._platform.name},
+            )
+        external = self._layout.external
+        for port in range(external.node_port, external.node_port + self._platform.kafka.brokers):
+            if external.type == "NodePort":
+                yield Taken(
+                    by=path,
+                    part=part,
+                    thing=f"port {port}",
+                    rule=NODE_PORTS_TWICE,
+                    keys=frozenset({(cluster, port)}),
+                    follows=frozenset({RELEASE_TWICE.id}),
+                )

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, Protocol, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
-from hikube_kafka.platform import terraform
+from hikube_kafka.platform import apart, terraform
+from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.brokers import KafkaBrokers
 from hikube_kafka.platform.cdk import (
     FAMILY,
     Construct,
     ITerraformDependable,
-    IValidation,
     TerraformProvider,
+    TerraformResource,
     TerraformResourceLifecycle,
     TerraformStack,
     bindings,
-    implements,
 )
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
@@ -30,11 +30,18 @@ from hikube_kafka.spec.chart_values import undeclared
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.quantities import Duration
+from hikube_kafka.spec.rules.apart import Taken
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.targets import kubernetes_rules
 from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, SharedZooKeeper, kafka_claims, zookeeper_claims
+from hikube_kafka.spec.targets.kubernetes_rules import NAMESPACE_TWICE
 
 CHARTS: tuple[Chart, ...] = get_args(Chart)
+
+_NAMESPACES: WeakKeyDictionary[TerraformStack, dict[tuple[str, str | None, str], ITerraformDependable]] = (
+    WeakKeyDictionary()
+)
+"""What creates a namespace, by kubeconfig, context and name."""
 
 _LABELS = {
     "app.kubernetes.io/part-of": "hikube-kafka",
@@ -100,7 +107,6 @@ class KubernetesTarget(Target):
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
         """Add the providers, the namespace, and each part: what is done before its release, that, and after it."""
-        scope.node.add_validation(_ForwardPorts(scope, self.layout, platform))
         place = self._place(scope, platform)
         shared = self._zookeeper
         zookeeper, serving = (shared, shared.resource) if shared else _delivered(_ZooKeeper(place))
@@ -118,7 +124,13 @@ class KubernetesTarget(Target):
             kubeconfig=self._kubeconfig,
             context=self.layout.context,
         )
-        namespace = [self._namespace(scope)] if self._create_namespace else []
+        stack = TerraformStack.of(scope)
+        created = _NAMESPACES.setdefault(stack, {})
+        key = (self._kubeconfig, self.layout.context, self.layout.namespace)
+        if self._create_namespace:
+            created[key] = self._namespace(scope)
+        # Another platform of the stack may be what creates it.
+        namespace = [created[key]] if key in created else []
         provider = HikubeProvider(
             scope,
             "provider",
@@ -165,6 +177,22 @@ class KubernetesTarget(Target):
             terraform.name(scope),
         )
         return namespace
+
+
+@apart.look_into("kubernetes_namespace")
+@apart.look_into("kubernetes_namespace_v1")
+def _namespace(parts: Parts, resource: TerraformResource) -> Iterator[Taken]:
+    ((namespace,),) = (each.values() for each in resource.to_terraform()["resource"].values())
+    metadata = namespace.get("metadata") or {}
+    name = terraform.resolved(metadata[0] if isinstance(metadata, list) else metadata, resource).get("name")
+    if name and "${" not in name:
+        yield Taken(
+            by=parts.part(resource),
+            part=parts.part(resource),
+            thing=f"namespace {name}",
+            rule=NAMESPACE_TWICE,
+            keys=frozenset({(parts.cluster(resource, "kubernetes"), name)}),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,20 +368,3 @@ class _Kafka:
 
     def after(self, release: HelmRelease) -> ITerraformDependable:
         return self._place.rollout("kafka", release, replicas=self._place.platform.kafka.brokers)
-
-
-@implements(IValidation)
-class _ForwardPorts:
-    """Port-forwards of all platforms of a stack listen on this machine at the same time, each on its own port."""
-
-    _all: ClassVar[WeakKeyDictionary[TerraformStack, list["_ForwardPorts"]]] = WeakKeyDictionary()
-
-    def __init__(self, scope: Construct, layout: KubernetesLayout, platform: Platform) -> None:
-        self.path = scope.node.path
-        self.ports = layout.forward_ports(platform)
-        self._others = self._all.setdefault(TerraformStack.of(scope), [])
-        self._others.append(self)
-
-    def validate(self) -> list[str]:
-        others = {other.path: other.ports for other in self._others if other is not self}
-        return [str(problem) for problem in kubernetes_rules.forward_ports_apart(self.ports, others)]

@@ -1,12 +1,17 @@
 """ZooKeeper servers and brokers on this machine as a construct: ``hikube_local_ensemble``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os.path import normpath
+from pathlib import Path
 from typing import Any
 
 from hikube_kafka.platform import terraform
+from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.spec.ensemble import ServerProcess
+from hikube_kafka.spec.rules.apart import Taken
+from hikube_kafka.spec.targets.local import APP_DIRECTORY_TWICE, APP_PORTS_TWICE, apart_from
 
 
 class LocalEnsemble(HikubeResource):
@@ -42,6 +47,7 @@ class LocalEnsemble(HikubeResource):
         provider: HikubeProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
+        self._zookeeper, self._brokers = tuple(zookeeper), tuple(brokers)
         super().__init__(
             scope,
             id,
@@ -49,13 +55,45 @@ class LocalEnsemble(HikubeResource):
             {
                 "name": name,
                 "directory": directory,
-                "zookeeper": [_server(server) for server in zookeeper],
-                "brokers": [_server(server) for server in brokers],
+                "zookeeper": [_server(server) for server in self._zookeeper],
+                "brokers": [_server(server) for server in self._brokers],
                 "kafka_home": kafka_home,
                 "keep_data": keep_data,
             },
             provider=provider,
             depends_on=depends_on,
+        )
+
+    def occupies(self, parts: Parts) -> Iterator[Taken]:
+        """Ports of this machine, a folder on it, and a place in the tree of somebody else's ZooKeeper."""
+        part = parts.part(self)
+        everywhere = {port for each in parts.all if isinstance(each, LocalEnsemble) for port in each._ports()}  # noqa: SLF001
+        for port in sorted(self._ports()):
+            yield Taken(
+                by=part,
+                part=part,
+                thing=str(port),
+                rule=APP_PORTS_TWICE,
+                keys=frozenset({port}),
+                facts={"layout": apart_from(everywhere, self._zookeeper, self._brokers)},
+            )
+        directory = self.declared["directory"] or f"~/.local/share/hikube-kafka/{self.declared['name']}"
+        if "${" not in directory:
+            yield Taken(
+                by=part,
+                part=part,
+                thing=directory,
+                rule=APP_DIRECTORY_TWICE,
+                keys=frozenset({normpath(Path(directory).expanduser())}),
+            )
+
+    def _ports(self) -> frozenset[int]:
+        return frozenset(
+            port
+            for server in (*self._zookeeper, *self._brokers)
+            # One without is refused by the provider.
+            if {"clientPort", "listeners"} & server.properties.keys()
+            for port in server.ports
         )
 
     @property

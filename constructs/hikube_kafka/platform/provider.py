@@ -1,16 +1,18 @@
 """The Terraform provider ``hikube`` as a construct."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from hikube_kafka import __version__
+from hikube_kafka.platform import apart, terraform
 from hikube_kafka.platform.cdk import (
     Construct,
     ITerraformDependable,
     TerraformProvider,
     TerraformProviderGeneratorMetadata,
     TerraformResource,
+    TerraformStack,
     require_family,
 )
 
@@ -57,6 +59,9 @@ class HikubeProvider(TerraformProvider):
         client_certificate: the client's own certificate chain, in PEM.
         client_key: the client's own key, in PEM: a reference to a sensitive variable, never the text itself.
         kubernetes: in place of addresses.
+
+    Attributes:
+        kubernetes: as it was given.
     """
 
     def __init__(
@@ -85,6 +90,8 @@ class HikubeProvider(TerraformProvider):
             terraform_provider_source=SOURCE,
         )
         self._alias = alias
+        self.kubernetes = kubernetes
+        self._bootstrap_servers = bootstrap_servers
         self._attributes = {
             "bootstrap_servers": bootstrap_servers,
             "zookeeper_servers": zookeeper_servers,
@@ -107,6 +114,16 @@ class HikubeProvider(TerraformProvider):
     @alias.setter
     def alias(self, value: str | None) -> None:
         self._alias = value
+
+    def clusters(self) -> frozenset[Hashable]:
+        """What tells the cluster apart from others; a cluster that is known by several addresses has several."""
+        if self.kubernetes is not None:
+            reach = {"config_path": self.kubernetes.kubeconfig, "config_context": self.kubernetes.context}
+            return frozenset({(apart.cluster(reach, self), self.kubernetes.namespace, self.kubernetes.release)})
+        addresses = self._bootstrap_servers or ""
+        if "${" in addresses:
+            return frozenset({(TerraformStack.of(self).node.path, terraform.resolved(addresses, self))})
+        return frozenset(address.strip().replace("localhost", "127.0.0.1") for address in addresses.split(","))
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes
@@ -136,6 +153,7 @@ class HikubeResource(TerraformResource):
             provider=provider,
             depends_on=depends_on,
         )
+        apart.watch(self)
         self._attributes = attributes
         self._overridden: dict[str, object] = {}
 
@@ -148,6 +166,11 @@ class HikubeResource(TerraformResource):
         """
         super().add_override(path, value)
         self._overridden[path] = value
+
+    @property
+    def declared(self) -> Mapping[str, Any]:
+        """The attributes that were declared of it, each as it was overridden."""
+        return {**self._attributes, **self._overridden}
 
     def broken_promises(self) -> list[str]:
         """What was overridden of what the contract promises, by path, but for what stayed the same."""

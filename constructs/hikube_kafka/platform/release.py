@@ -1,7 +1,7 @@
 """A Helm release of one of this project's charts as a construct: ``helm_release``."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 import yaml
 
-from hikube_kafka.platform import terraform
+from hikube_kafka.platform import apart, terraform
+from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.cdk import (
     AssetType,
     Construct,
+    IConstruct,
     ITerraformDependable,
     TerraformAsset,
     TerraformProvider,
@@ -21,6 +23,8 @@ from hikube_kafka.platform.cdk import (
     require_family,
 )
 from hikube_kafka.spec.quantities import Duration
+from hikube_kafka.spec.rules.apart import Taken
+from hikube_kafka.spec.targets.kubernetes_rules import RELEASE_TWICE
 
 Chart = Literal["zookeeper", "kafka"]
 
@@ -101,6 +105,7 @@ class HelmRelease(Construct):
     ) -> None:
         require_family(scope)
         super().__init__(scope, id)
+        apart.watch(self)
         self.name = name
         self.namespace = namespace
         self._values = _yaml(values)
@@ -130,12 +135,57 @@ class HelmRelease(Construct):
             terraform.name(self),
         )
 
+    def occupies(self, parts: Parts) -> Iterator[Taken]:
+        """The names of its objects in the namespace."""
+        yield _release(
+            parts,
+            self,
+            self.resource,
+            name=self.name,
+            namespace=self.namespace,
+            objects=[self.name, f"{self.name}-headless", *self.services],
+        )
+
+    @property
+    def services(self) -> Sequence[str]:
+        """Names of the services, besides the one of its own name and the headless one."""
+        return ()
+
     def broken_promises(self) -> list[str]:
         """By which of its attributes the release gives the chart other values than those that were declared."""
         (resources,) = self.resource.to_terraform()["resource"].values()
         (release,) = resources.values()
         declared = {"values": [self._values]}
         return [attribute for attribute in _CHART_VALUES if release.get(attribute) != declared.get(attribute)]
+
+
+@apart.look_into("helm_release")
+def _somebody_elses(parts: Parts, resource: TerraformResource) -> Iterator[Taken]:
+    if isinstance(resource.node.scope, HelmRelease):
+        return
+    ((release,),) = (each.values() for each in resource.to_terraform()["resource"].values())
+    name, namespace = terraform.resolved([release.get("name"), release.get("namespace") or "default"], resource)
+    if "${" not in f"{name}{namespace}":
+        yield _release(parts, resource, resource, name=name, namespace=namespace, objects=[])
+
+
+def _release(
+    parts: Parts, by: IConstruct, resource: TerraformResource, *, name: str, namespace: str, objects: Sequence[str]
+) -> Taken:
+    cluster = parts.cluster(resource, "helm")
+    return Taken(
+        by=by.node.path,
+        part=parts.part(by),
+        thing=f"release {name}",
+        rule=RELEASE_TWICE,
+        keys=frozenset(
+            {
+                (cluster, namespace, "release", name),
+                *((cluster, namespace, "service", service) for service in objects),
+            }
+        ),
+        facts={"namespace": namespace},
+    )
 
 
 def helm_provider(

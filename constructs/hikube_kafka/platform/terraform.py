@@ -3,7 +3,15 @@
 import re
 from typing import Any, TypeVar
 
-from hikube_kafka.platform.cdk import IConstruct, TerraformElement, TerraformStack, Token
+from hikube_kafka.platform.cdk import (
+    DefaultTokenResolver,
+    IConstruct,
+    StringConcat,
+    TerraformElement,
+    TerraformStack,
+    Token,
+    Tokenization,
+)
 
 Element = TypeVar("Element", bound=TerraformElement)
 
@@ -33,3 +41,8 @@ def literal(value: Any) -> Any:
     if isinstance(value, str) and not Token.is_unresolved(value):
         return value.replace("${", "$${").replace("%{", "%%{")
     return value
+
+
+def resolved(value: Any, scope: IConstruct) -> Any:
+    """The value as Terraform reads it: a reference of the CDK's becomes ``${var.kubeconfig}``."""
+    return Tokenization.resolve(value, preparing=False, resolver=DefaultTokenResolver(StringConcat()), scope=scope)

@@ -1,9 +1,13 @@
 """A topic as a construct: ``hikube_kafka_topic``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
+from hikube_kafka.spec.rules.apart import TOPIC, Taken
+from hikube_kafka.spec.targets.kubernetes_rules import RELEASE_TWICE
+from hikube_kafka.spec.targets.local import APP_PORTS_TWICE
 
 
 class KafkaTopic(HikubeResource):
@@ -50,6 +54,19 @@ class KafkaTopic(HikubeResource):
             provider=provider,
             depends_on=depends_on,
         )
+
+    def occupies(self, parts: Parts) -> Iterator[Taken]:
+        """The topic of that name."""
+        name, provider = self.declared["name"], parts.provider(self, "hikube")
+        if isinstance(provider, HikubeProvider) and "${" not in name:
+            yield Taken(
+                by=self.node.path,
+                part=parts.part(self),
+                thing=f"topic {name}",
+                rule=TOPIC,
+                keys=frozenset((cluster, name) for cluster in provider.clusters()),
+                follows=frozenset({RELEASE_TWICE.id, APP_PORTS_TWICE.id}),
+            )
 
     @property
     def id(self) -> str:

@@ -31,7 +31,7 @@ from hikube_kafka.spec.targets.kubernetes import (
     Pods,
     SharedZooKeeper,
 )
-from hikube_kafka.spec.targets.kubernetes_rules import check, forward_ports_apart
+from hikube_kafka.spec.targets.kubernetes_rules import check
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -138,14 +138,6 @@ def test_the_contract_of_a_shared_ensemble_is_that_of_its_own_release() -> None:
         claims=(ClaimExpected(name="data", size=Quantity("7Gi")),),
         max_unavailable=1,
     )
-
-
-def test_platforms_of_a_stack_keep_their_port_forwards_apart() -> None:
-    assert list(forward_ports_apart(range(19192, 19195), {"east": range(19092, 19095)})) == []
-    (problem,) = forward_ports_apart(range(19094, 19097), {"east": range(19092, 19095)})
-    assert problem.rule == "kubernetes-forward-ports-twice"
-    assert "19094 to 19096" in problem.message
-    assert "forward_port=19196" in problem.remedy
 
 
 @pytest.mark.parametrize(

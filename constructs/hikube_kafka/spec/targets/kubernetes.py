@@ -41,6 +41,9 @@ MARKS: Mapping[str, str] = {
 FORWARD = "forward"
 """Name of the listener that port-forwards lead to."""
 
+FORWARD_PORT = 19092
+"""Port of broker 0's forward listener, unless another is declared."""
+
 ZOOKEEPER_CLIENT_PORT = 2181
 ZOOKEEPER_PEER_PORT = 2888
 ZOOKEEPER_ELECTION_PORT = 3888
@@ -216,7 +219,7 @@ class KubernetesLayout(Model):
     """Take each broker's rack from the zone label of its node. Whoever installs must be allowed to list nodes."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels of every object, besides the charts' own."""
-    forward_port: int = Field(default=19092, ge=1024, le=65535)
+    forward_port: int = Field(default=FORWARD_PORT, ge=1024, le=65535)
     """Port of broker 0's forward listener; broker ``i`` has the ``i``-th after it. A port-forward of the same number
     leads to it."""
 

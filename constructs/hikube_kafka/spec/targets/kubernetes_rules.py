@@ -1,6 +1,6 @@
 """What cannot be on Kubernetes, beside what cannot be anywhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator
 
 from hikube_kafka.spec import rules
 from hikube_kafka.spec.platform import Platform
@@ -25,10 +25,37 @@ FORWARD_LISTENER = Rule(
 FORWARD_PORTS_TWICE = Rule(
     id="kubernetes-forward-ports-twice",
     severity="error",
-    message="port-forwards to the brokers listen on {first} to {last} of the machine that applies, and so do those of "
-    "{other}.",
+    message="port-forwards to the brokers listen on {things} of the machine that applies, and so do those of {other}.",
     why="Port-forwards of all platforms of a stack are open on one machine at the same time.",
     remedy="Declare another forward_port for one of the two: KubernetesTarget(forward_port={free}).",
+)
+NODE_PORTS_TWICE = Rule(
+    id="app-node-ports-twice",
+    severity="error",
+    message="{other} has {things} of the cluster's nodes as well.",
+    why="A port of the nodes leads to one service of the whole cluster, and the release would fail halfway.",
+    remedy="Declare another first port for one of the two: ExternalAccess(node_port=...).",
+)
+RELEASE_TWICE = Rule(
+    id="app-release-twice",
+    severity="error",
+    message="{other} has {things} in namespace {namespace} as well.",
+    why="The second release would take over the servers and the claims of the first.",
+    remedy="Give one of the two another name, another release_prefix, or another namespace.",
+)
+NAMESPACE_TWICE = Rule(
+    id="app-namespace-twice",
+    severity="error",
+    message="{other} creates {things} as well.",
+    why="Only one resource can create a namespace: the apply would fail halfway.",
+    remedy="Declare it for one of the two only: KubernetesTarget(create_namespace=False) for the other.",
+)
+CHROOT_TWICE = Rule(
+    id="app-chroot-twice",
+    severity="error",
+    message="{other} uses {things} as well.",
+    why="Brokers of two platforms in one place of ZooKeeper's tree take each other for their own.",
+    remedy='Give one of the two a chroot of its own: ZooKeeper(chroot="/{name}").',
 )
 EXTERNAL_LISTENER = Rule(
     id="kubernetes-external-listener",
@@ -80,6 +107,13 @@ SHARED_CHROOT = Rule(
     why="Brokers of two platforms in one place of the tree would take each other for their own.",
     remedy='Declare one: ZooKeeper(chroot="/{platform}").',
 )
+SHARED_UNUSED = Rule(
+    id="kubernetes-shared-unused",
+    severity="warning",
+    message="it has no effect: the servers are those of release {release}.",
+    why="A platform that shares an ensemble has no ZooKeeper servers of its own.",
+    remedy="Leave everything but the chroot out, or declare it for the shared release.",
+)
 
 
 def check(platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper | None = None) -> Iterator[Problem]:
@@ -98,20 +132,6 @@ def check(platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper 
     yield from _times_fit(layout)
     if shared is not None:
         yield from _shared_zookeeper_has_room(platform, layout, shared)
-
-
-def forward_ports_apart(ports: range, others: Mapping[str, range]) -> Iterator[Problem]:
-    """Platforms of one stack whose port-forwards would meet.
-
-    Args:
-        ports: those of a platform's port-forwards, broker by broker.
-        others: the same of each other platform, by its path in the stack.
-    """
-    for other, taken in others.items():
-        if {*ports} & {*taken}:
-            yield FORWARD_PORTS_TWICE(
-                "forward_port", first=ports[0], last=ports[-1], other=other, free=max(ports[-1], taken[-1]) + 100
-            )
 
 
 def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:
@@ -167,3 +187,23 @@ def _shared_zookeeper_has_room(
         )
     if not platform.zookeeper.chroot:
         yield SHARED_CHROOT("zookeeper.chroot", release=shared.release, platform=platform.name)
+    for unused in sorted(platform.zookeeper.model_fields_set - {"kind", "chroot"}):
+        yield SHARED_UNUSED(f"zookeeper.{unused}", release=shared.release)
+
+
+def zookeeper_server(address: str, namespace: str, cluster: Hashable) -> Hashable:
+    """What tells a ZooKeeper server apart from others, by the address that brokers are given.
+
+    Args:
+        address: ``host:port``.
+        namespace: that of the brokers.
+        cluster: theirs too.
+    """
+    host, _, port = address.strip().partition(":")
+    labels = host.split(".")
+    if "svc" in labels:
+        return cluster, ".".join(labels[: labels.index("svc")]), port
+    # Without the domain of a cluster: a service of the namespace, or of another one. Other names mean the same to all.
+    if len(labels) == 1:
+        return cluster, f"{host}.{namespace}", port
+    return (cluster if labels[1:] == [namespace] else None), host, port

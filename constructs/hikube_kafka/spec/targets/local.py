@@ -1,7 +1,8 @@
 """A platform on this machine: which server listens where, what cannot be there, and the contract that follows."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from hikube_kafka.spec import rules
 from hikube_kafka.spec.contract import Contract, ReachByAddress
@@ -28,6 +29,21 @@ PORT_TWICE = Rule(
     message="port {port} is given to {servers}.",
     why="Of two servers with one port the second does not start.",
     remedy="Move broker_port, zookeeper_port, peer_port and election_port further apart.",
+)
+APP_PORTS_TWICE = Rule(
+    id="app-local-ports-twice",
+    severity="error",
+    message="ports of this machine belong to {other} as well: {things}.",
+    why="Of two servers with one port the second does not start, or a client meets the other cluster.",
+    remedy="Declare other ones for one of the two: LocalTarget(LocalLayout({layout})).",
+    remedy_in_general="Declare another LocalLayout for one of the two.",
+)
+APP_DIRECTORY_TWICE = Rule(
+    id="app-local-directory-twice",
+    severity="error",
+    message="{other} is in {things} as well.",
+    why="The second would take over the servers and the data of the first.",
+    remedy="Give one of the two another name, or another directory: LocalTarget(directory=...).",
 )
 
 _LOOPBACK = "127.0.0.1"
@@ -136,3 +152,29 @@ def _ports_are_apart(platform: Platform, layout: LocalLayout) -> Iterator[Proble
     for port, servers in sorted(wanted.items()):
         if len(servers) > 1:
             yield PORT_TWICE("layout", port=port, servers=" and ".join(servers))
+
+
+def apart_from(taken: AbstractSet[int], zookeeper: Sequence[ServerProcess], brokers: Sequence[ServerProcess]) -> str:
+    """Ports like those of the servers, and free: as the fields of a :class:`LocalLayout` are written.
+
+    Args:
+        taken: ports that are not free.
+        zookeeper: the ZooKeeper servers, with their present ports.
+        brokers: the brokers, with their present ports.
+    """
+    ports = {port for server in (*zookeeper, *brokers) for port in server.ports}
+    shift = next(
+        shift for shift in range(_SHIFT, _PORTS, _SHIFT) if not taken & {(port + shift) % _PORTS for port in ports}
+    )
+    first: dict[str, int] = {}
+    if brokers:
+        first["broker_port"] = min(brokers[0].ports)
+    if zookeeper:
+        client = int(zookeeper[0].properties["clientPort"])
+        peers = sorted({*zookeeper[0].ports} - {client})
+        first |= {"zookeeper_port": client} | dict(zip(("peer_port", "election_port"), peers, strict=False))
+    return ", ".join(f"{field}={port + shift}" for field, port in first.items())
+
+
+_SHIFT = 1_000
+_PORTS = 65_536
