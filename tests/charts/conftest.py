@@ -21,11 +21,15 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 @pytest.fixture(scope="session")
 def template(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """Run ``helm template`` without a cluster: the chart's name, and values over its own."""
+    """Run ``helm template`` without a cluster: the chart's name, and values over its own.
+
+    ZooKeeper's membership Secret is called as the chart would, unless the values name it.
+    """
     file = tmp_path_factory.mktemp("values") / "values.json"
 
     def run(chart: str, values: Mapping[str, Any], release: str | None = None) -> subprocess.CompletedProcess[str]:
-        file.write_text(json.dumps(values))
+        given = {"membershipSecret": f"{release or chart}-membership"} if chart == "zookeeper" else {}
+        file.write_text(json.dumps({**given, **values}))
         where = ("--kube-version", KUBERNETES, "--namespace", "shop")
         return helm("template", release or chart, str(CHARTS / chart), *where, "--values", str(file))
 

@@ -126,13 +126,32 @@ def test_a_network_policy_can_be_left_out(chart: str, template: Template) -> Non
 
 def test_a_single_server_needs_no_node_of_its_own(template: Template) -> None:
     for chart in ("zookeeper", "kafka"):
-        assert "podAntiAffinity" in template(chart, {"replicas": 2}).stdout
+        assert "podAntiAffinity" in template(chart, {"replicas": 3}).stdout
         assert "podAntiAffinity" not in template(chart, {"replicas": 1}).stdout
 
 
-def test_a_membership_secret_of_the_users_own_is_not_made(template: Template) -> None:
-    assert "kind: Secret" in template("zookeeper", {}).stdout
-    assert "kind: Secret" not in template("zookeeper", {"membershipSecret": "own"}).stdout
+def test_without_a_cluster_no_password_is_made(template: Template) -> None:
+    """It would be another one at every rendering."""
+    refused = template("zookeeper", {"membershipSecret": ""}, "events")
+    assert refused.returncode != 0
+    assert "membershipSecret is needed where the chart is rendered without a cluster" in refused.stderr
+    made = 'kubectl -n shop create secret generic events-membership --from-literal=password="$(openssl rand -hex 16)"'
+    assert made in refused.stderr
+
+
+@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+def test_what_is_rendered_without_a_cluster_is_the_same_each_time(chart: str, template: Template) -> None:
+    first, second = template(chart, {}), template(chart, {})
+    assert (first.returncode, first.stdout) == (0, second.stdout)
+    assert "kind: Secret" not in first.stdout
+
+
+@pytest.mark.parametrize(("servers", "said"), [(2, "Give 1 or 3."), (4, "4 servers need 3 for a quorum")])
+def test_an_even_number_of_zookeeper_servers_is_refused(servers: int, said: str, template: Template) -> None:
+    done = template("zookeeper", {"replicas": servers})
+    assert done.returncode != 0
+    assert f"replicas: {servers} servers need" in done.stderr
+    assert said in done.stderr
 
 
 def test_text_survives_the_way_into_a_properties_file(template: Template) -> None:

@@ -207,19 +207,6 @@ def test_the_hash_of_a_chart_tells_names_and_contents_and_nothing_else(tmp_path:
     assert _content_hash(first) != _content_hash(second)
 
 
-@pytest.mark.parametrize(("chart", "path"), [("zookeeper", "cb9e0406a5b38752"), ("kafka", "310d1181dff93f43")])
-def test_a_chart_that_renders_what_it_did_stays_where_it_was(
-    chart: str, path: str, stack: TerraformStack, synthesized: Synthesize
-) -> None:
-    """Another path is a change in the plan of every deployed platform.
-
-    Where the chart itself has changed, and its version with it, drop its entry in ``_SAME_RENDERING`` and this line.
-    """
-    KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events"))
-    release = releases(synthesized(stack))[f"events_{chart}"]
-    assert release["chart"].rpartition("/")[2] == path
-
-
 def test_platforms_whose_port_forwards_would_meet_are_refused(stack: TerraformStack, synthesized: Synthesize) -> None:
     KafkaPlatform(stack, "east", target=KubernetesTarget(namespace="east"))
     KafkaPlatform(stack, "west", target=KubernetesTarget(namespace="west", forward_port=19094))

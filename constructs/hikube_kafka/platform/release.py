@@ -37,14 +37,6 @@ _REVISIONS = 10
 """Revisions that Helm keeps, each as a Secret; for ``helm rollback`` after an apply that was killed."""
 
 
-_SAME_RENDERING = {
-    "0bd945480f7dce52": "cb9e0406a5b38752",
-    "d6972ce0e226c045": "310d1181dff93f43",
-}
-"""Content of a chart that renders exactly what an earlier one did, by its hash, with the hash of that one. Its path
-stays, so that a plan of a deployed platform is empty; with the next change of the chart the entry goes."""
-
-
 _CHART_VALUES = ("values", "set", "set_list", "set_sensitive", "set_wo")
 """Attributes of ``helm_release`` through which a chart gets values."""
 
@@ -56,7 +48,7 @@ class ChartRepository:
     url: str
     """``https://charts.example.com``, or an OCI reference: ``oci://mirror.example.com/charts``."""
     version: str
-    """Version of the charts there: that of the package, or the values may not fit."""
+    """Version of the charts there: that of the package's own charts, or the values may not fit."""
 
 
 class HelmRelease(Construct):
@@ -218,12 +210,8 @@ def helm_provider(
 def _asset(scope: Construct, chart: Chart) -> TerraformAsset:
     with as_file(files("hikube_kafka") / "charts" / chart) as folder:
         return TerraformAsset(
-            scope, "chart", path=str(folder), type=AssetType.DIRECTORY, asset_hash=_address(_content_hash(folder))
+            scope, "chart", path=str(folder), type=AssetType.DIRECTORY, asset_hash=_content_hash(folder)
         )
-
-
-def _address(content: str) -> str:
-    return _SAME_RENDERING.get(content, content)
 
 
 def _content_hash(folder: Path) -> str:

@@ -109,8 +109,9 @@ class ZooKeeperValues(_ReleaseValues):
     config: dict[str, str]
     """zoo.cfg, apart from the list of servers: that is the membership, which lives on the claims."""
     membership_secret: str = ""
-    """Secret whose ``password`` is that of the ZooKeeper user ``super``, who alone may change the membership. Empty
-    means that the chart makes one, ``<release>-membership``, and keeps it."""
+    """Secret with one key, ``password``: that of the ZooKeeper user ``super``, who alone may change the membership.
+    Empty means that the chart makes one, ``<release>-membership``, and keeps it; where it is rendered without a
+    cluster, as by ``helm template`` or Argo CD, it cannot know the one that is there, and refuses."""
     termination_grace_seconds: int = Field(default=60, ge=1)
     """Seconds for a server to stop."""
 

@@ -249,8 +249,11 @@ def _password(reach: KubernetesReach, secret: str) -> str:
 
     found = ask(reach.kubeconfig, reach.context, reach.namespace, find)
     try:
-        return base64.b64decode((found or {})["data"]["password"]).decode()
+        # As the servers read it: a Secret made from a file often ends with a line break.
+        password = base64.b64decode((found or {})["data"]["password"]).decode().rstrip("\n")
     except (KeyError, TypeError, binascii.Error, UnicodeDecodeError):
+        password = ""
+    if not password:
         raise Refusal(
             Diagnostic(
                 f"Secret {secret} in namespace {reach.namespace} has no password",
@@ -258,7 +261,8 @@ def _password(reach: KubernetesReach, secret: str) -> str:
                 "chart zookeeper makes one: <release>-membership.",
                 path=("secret",),
             )
-        ) from None
+        )
+    return password
 
 
 def _not_read(problem: KubernetesError, state: State) -> Diagnostic:

@@ -205,9 +205,8 @@ class KubernetesLayout(Model):
     zookeeper_termination_grace: Annotated[Seconds, AfterValidator(_not_zero)] = Duration("1m")
     """How long a ZooKeeper server may take to stop: at least a second."""
     zookeeper_membership_secret: str = ""
-    """Secret with the ``password`` of ZooKeeper's user ``super``, and with the number of ``firstServers``, which may
-    begin without being told who votes. Empty means that the release makes one, ``<release>-membership``, and keeps it.
-    Decided before the first apply."""
+    """Secret with one key, ``password``: that of ZooKeeper's user ``super``, who alone may change who votes. Empty
+    means that the release makes one, ``<release>-membership``, and keeps it. Decided before the first apply."""
     kafka_clients: tuple[ClientPods, ...] = _SAME_NAMESPACE
     """Who may connect to the brokers. Default: every pod of the namespace."""
     zookeeper_clients: tuple[ClientPods, ...] = (ClientPods(labels={"app.kubernetes.io/name": "kafka"}),)
