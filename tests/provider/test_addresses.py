@@ -111,8 +111,6 @@ def _ensemble(directory: Any) -> State:
     return {
         "name": "demo",
         "directory": str(directory),
-        "path": None,
-        "owner": None,
         "zookeeper": [{"id": 1, "properties": {"clientPort": "1", "dataDir": "data"}, "heap": "64m"}],
         "brokers": [
             {

@@ -8,6 +8,8 @@ import pytest
 
 from hikube_kafka.kafka.errors import KafkaRefused
 from hikube_kafka.plugin.diagnostics import Refusal
+from hikube_kafka.provider import reassignment
+from hikube_kafka.provider.moves import Moves
 from hikube_kafka.provider.reassignment import reassign
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout
@@ -24,6 +26,9 @@ class Lopsided(KafkaCluster):
 
     def __init__(self) -> None:
         super().__init__(Settings(bootstrap_servers="127.0.0.1:9, [::1]:9"), threading.Event())
+
+    def _read_moves(self) -> Moves | None:
+        return {}
 
     def layout(self, *, fresh: bool = False) -> Layout:  # noqa: ARG002 - the real one's signature
         return Layout(
@@ -74,6 +79,7 @@ def test_a_move_that_cannot_be_asked_for_is_an_error_of_kafka(monkeypatch: pytes
         raise KafkaTimeoutError
 
     monkeypatch.setattr("kafka.KafkaAdminClient", refuse)
+    monkeypatch.setattr(reassignment, "_UNCLEAR_SECONDS", 0.05)
     with pytest.raises(KafkaRefused, match="KafkaTimeoutError"):
         reassign(Lopsided(), "orders", WANTED)
 

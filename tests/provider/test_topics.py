@@ -14,15 +14,18 @@ from confluent_kafka import KafkaError, KafkaException
 from hikube_kafka.kafka.connection import Connection
 from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
 from hikube_kafka.kafka.security import Credentials
-from hikube_kafka.plugin.diagnostics import Refusal
+from hikube_kafka.plugin.diagnostics import Refusal, collected_warnings
 from hikube_kafka.plugin.resource import PlanRequest
 from hikube_kafka.provider import existence
 from hikube_kafka.provider import topics as module
 from hikube_kafka.provider.addresses import Addresses
+from hikube_kafka.provider.moves import Moves
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
+from hikube_kafka.provider.topic_memory import TopicMemory
 from hikube_kafka.provider.topics import KafkaCluster, Layout, NewTopic
+from hikube_kafka.spec.changes.replicas import Move
 from hikube_kafka.waiting import Stopped
 from tests.support.ensemble import LivingEnsemble
 from tests.support.waiting import until
@@ -48,6 +51,8 @@ class Scripted(KafkaCluster):
         self.asked = 0
         self.named: dict[str, existence.Answer] = {}
         self.asked_by_name: list[list[str]] = []
+        self.moved: Moves | None = {}
+        self.asked_for_moves = 0
 
     def _read_layout(self) -> Layout:
         self.asked += 1
@@ -62,6 +67,10 @@ class Scripted(KafkaCluster):
     def _ask_by_name(self, names: list[str]) -> dict[str, existence.Answer]:
         self.asked_by_name.append(names)
         return {name: self.named.get(name, False) for name in names}
+
+    def _read_moves(self) -> Moves | None:
+        self.asked_for_moves += 1
+        return self.moved
 
 
 def connected(client: Any) -> Connection:
@@ -945,3 +954,111 @@ def test_a_topic_that_is_known_is_answered_while_others_are_read() -> None:
     assert cluster.topic("known") is not None  # would wait for the lock for ever
     cluster.may_end.release()
     reading.join(timeout=30)
+
+
+# ---- replicas that are being moved -----------------------------------------------------------------------------------
+
+
+def moving_orders(*answers: Answer, factor: int, private: bytes = b"", **moves: Move) -> tuple[Any, list[str]]:
+    """What a read makes of a topic that is being moved, and what it warns of."""
+    cluster = Scripted(*answers)
+    cluster.moved = {"orders": {int(each.removeprefix("p")): move for each, move in moves.items()}} if moves else {}
+    with collected_warnings() as warnings:
+        state = topics_of(cluster).read(_state("orders", partitions=2, replication_factor=factor), private)
+    assert state is not None
+    assert cluster.asked_for_moves == 1
+    return state["replication_factor"], [warning.summary for warning in warnings]
+
+
+def partitions(*replicas: tuple[int, ...], in_sync: tuple[tuple[int, ...], ...]) -> Layout:
+    return Layout(
+        brokers=frozenset({0, 1, 2}),
+        replicas={"orders": dict(enumerate(replicas))},
+        in_sync={"orders": dict(enumerate(in_sync))},
+    )
+
+
+FOREIGN = ["Replicas are being moved by somebody else"]
+OWN = ["A move of replicas that an earlier apply began is not finished"]
+GROWING = partitions((0, 1, 2), (1, 0, 2), in_sync=((0, 1), (1, 0, 2)))
+
+
+def test_a_reassignment_of_somebody_else_is_no_difference() -> None:
+    there = partitions((0, 2, 1), (1, 0), in_sync=((0, 1), (1, 0)))
+    assert moving_orders(there, factor=2, p0=Move((0, 1), (0, 2))) == (2, FOREIGN)
+    # Nor is another factor one, as long as it is not reached: an apply would cancel it.
+    assert moving_orders(GROWING, factor=2, p0=Move((0, 1), (0, 1, 2))) == (2, FOREIGN)
+
+
+def test_a_move_that_this_state_has_begun_and_not_seen_to_end_is_still_to_be_done() -> None:
+    assert moving_orders(GROWING, factor=2, private=b"2 3", p0=Move((0, 1), (0, 1, 2))) == (2, OWN)
+    # Not all partitions were begun with.
+    half = partitions((0, 1, 2), (1, 0), in_sync=((0, 1, 2), (1, 0)))
+    assert moving_orders(half, factor=2, private=b"2 3") == (2, [])
+    done = partitions((0, 1, 2), (1, 0, 2), in_sync=((0, 1, 2), (1, 0, 2)))
+    assert moving_orders(done, factor=2, private=b"2 3") == (3, [])
+
+
+def test_a_move_that_has_ended_while_it_was_asked_for_counts_as_it_ended() -> None:
+    there = partitions((0, 2, 1), (1, 0), in_sync=((0, 1), (1, 0)))
+    ended = partitions((0, 2), (1, 0), in_sync=((0, 2), (1, 0)))
+    assert moving_orders(there, ended, factor=2) == (2, [])
+
+
+def test_where_kafka_does_not_tell_a_replica_that_may_be_on_its_way_is_no_difference() -> None:
+    cluster = Scripted(GROWING)
+    cluster.moved = None
+    state = _state("orders", partitions=2, replication_factor=2)
+    with collected_warnings() as warnings:
+        assert topics_of(cluster).read(state, b"") == state
+    assert [warning.summary for warning in warnings] == FOREIGN
+
+
+def test_a_thousand_topics_ask_for_reassignments_once_and_those_that_look_healthy_never() -> None:
+    cluster = Scripted(layout("orders"))
+    topics_of(cluster).read(_state("orders"), b"")
+    assert cluster.asked_for_moves == 0
+    names = [f"topic-{number}" for number in range(1000)]
+    cluster = Scripted(layout(*names))
+    topics = topics_of(cluster)
+    for name in names:
+        topics.read(_state(name, replication_factor=2), b"")
+    assert cluster.asked_for_moves == 1
+    assert cluster.asked == 2
+
+
+def test_the_throttles_of_a_reassignment_are_no_difference_unless_they_are_declared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    throttles = {f"{side}.replication.throttled.replicas": "0:1" for side in ("leader", "follower")}
+    cluster = Scripted(layout("orders"))
+    monkeypatch.setattr(
+        cluster, "_read_configs", lambda names: cluster._configs.update(dict.fromkeys(names, throttles))
+    )
+    topics = topics_of(cluster)
+    assert topics.read(_state("orders"), b"") == _state("orders")
+    declared = _state("orders", config={"leader.replication.throttled.replicas": "*"})
+    assert topics.read(declared, b"") == _state("orders", config={"leader.replication.throttled.replicas": "0:1"})
+
+
+def test_a_change_that_a_reassignment_of_somebody_else_stands_in_the_way_of_is_refused_in_the_apply_too() -> None:
+    cluster = Refusing("", answers=(partitions((0, 2, 1), (1, 0), in_sync=((0, 1), (1, 0))),))
+    cluster.moved = {"orders": {0: Move((0, 1), (0, 2))}}
+    before = _state("orders", partitions=2, replication_factor=2)
+    for wanted in ({"partitions": 3}, {"replication_factor": 3}):
+        topics = topics_of(cluster)
+        planned = {**before, **wanted, "config": {"retention.ms": "1000"}}
+        cluster.codes = [""]
+        refusal = refusal_of(topics.update, before, planned)
+        assert "cannot change while its replicas are being moved" in refusal.diagnostics[0].summary
+        assert refusal.state == {**before, "config": {"retention.ms": "1000"}}
+
+
+def test_what_was_begun_is_remembered_until_it_is_done() -> None:
+    assert TopicMemory.read(b"4") == (4, None, frozenset())
+    begun = TopicMemory.read(b"4 3").begun({"replication_factor": 2})
+    assert begun == {3}
+    again = TopicMemory.of({"partitions": 4, "replication_factor": 1}, begun).written()
+    assert again == b"4 1 3"
+    assert TopicMemory.read(again).begun({"replication_factor": 2}) == {1, 3}
+    assert TopicMemory.read(again).begun({"replication_factor": 1}) == frozenset()

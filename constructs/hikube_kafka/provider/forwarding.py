@@ -1,5 +1,6 @@
 """Reaching a cluster in Kubernetes: port-forwards that stand as long as the provider runs."""
 
+import shlex
 from collections.abc import Collection
 from contextlib import ExitStack
 
@@ -41,6 +42,14 @@ class Forwarding:
     def addresses(self) -> str:
         """``host:port`` on this machine of each broker that a forward stands for, separated by commas."""
         return ",".join(self._brokers.values())
+
+    def by_hand(self) -> str:
+        """The command that opens the forwards to the same brokers again, for a user, once these have ended."""
+        where = {"kubeconfig": self._kubeconfig, "context": self._reach.context, "namespace": self._reach.namespace}
+        options = " ".join(f"--{name} {shlex.quote(value)}" for name, value in where.items() if value is not None)
+        pod, port = f"{self._reach.kafka_pods}-$broker", f"$(({self._reach.forward_port} + broker))"
+        brokers = " ".join(map(str, sorted(self._brokers)))
+        return f"for broker in {brokers}; do kubectl {options} port-forward {pod} {port} & done"
 
     def open(self, brokers: frozenset[int] = frozenset(_FIRST)) -> bool:
         """Open the forwards to these brokers that do not stand yet.

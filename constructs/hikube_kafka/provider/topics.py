@@ -13,7 +13,9 @@ from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswere
 from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.provider import existence
 from hikube_kafka.provider.gathering import Gathering
+from hikube_kafka.provider.moves import Moves, read_moves
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.spec.changes.replicas import Reach
 from hikube_kafka.waiting import until
 
 if TYPE_CHECKING:
@@ -134,6 +136,8 @@ class KafkaCluster:
         self._failure: Unreachable | Denied | None = None
         self._unanswered: dict[str, Unreachable] = {}  # by question: a thousand topics wait once for no answer
         self._waited = 0.0
+        self._moves: Moves | None = None
+        self._moves_asked = False
         self._configs: dict[str, Mapping[str, str]] = {}
         self._existence: dict[str, existence.Answer] = {}  # of topics that the metadata does not show
         self._wanted: set[str] = set()
@@ -198,6 +202,18 @@ class KafkaCluster:
                 self._waited = max(self._waited, patience)
                 raise Unreachable(problems[-1].addresses, f"{problems[-1].reason}; waited {self._waited:g} s for it")
             return layout
+
+    def look(self) -> Layout:
+        """The metadata as it is now, whatever an earlier look came to. For a wait that goes on.
+
+        Raises:
+            Unreachable: No broker answers at this moment.
+            Denied: The client is not let in.
+        """
+        with self._lock:
+            if isinstance(self._failure, Unreachable):
+                self._failure = None
+        return self.layout(fresh=True)
 
     def live_brokers(self, at_least: int) -> frozenset[int]:
         """The live brokers; if there are fewer than wanted, brokers that are just joining get a moment to do so."""
@@ -319,6 +335,28 @@ class KafkaCluster:
             self._unanswered[question] = problem
             raise
 
+    def moves(self, *, fresh: bool = False) -> Moves | None:
+        """The reassignments that Kafka carries out, asked once per process unless they must be fresh.
+
+        The metadata is read anew afterwards: what has ended by then is seen as it is.
+
+        Returns:
+            None: Kafka does not tell, for example because it takes Describe on the cluster.
+        """
+        with self._lock:
+            if fresh or not self._moves_asked:
+                self._moves = self._read_moves()
+                self._moves_asked, self._layout = True, None
+            return self._moves
+
+    def reach(self) -> Reach:
+        """How a user meets the brokers: port-forwards of this process end with it, and are opened again by hand."""
+        logs_in = self.settings.security.protocol != "PLAINTEXT"
+        with self._lock:
+            if self._forwarding is None:
+                return Reach(self.addresses, logs_in=logs_in)
+            return Reach(self._forwarding.addresses, before=self._forwarding.by_hand(), logs_in=logs_in)
+
     def eventually(self, holds: Callable[[Layout], bool], *, seconds: float) -> bool:
         """Whether something becomes true of the metadata in time.
 
@@ -368,6 +406,9 @@ class KafkaCluster:
             replicas={name: {p: tuple(its[p].replicas) for p in sorted(its)} for name, its in topics.items()},
             in_sync={name: {p: tuple(its[p].isrs) for p in sorted(its)} for name, its in topics.items()},
         )
+
+    def _read_moves(self) -> Moves | None:
+        return read_moves(self.addresses, self.settings.security)
 
     def reachable_addresses(self) -> str:
         """Where the brokers are met from here: the local ends of port-forwards, where there are any.
@@ -577,6 +618,7 @@ class KafkaCluster:
             self._failure = None
             self._waited = 0.0
             self._unanswered.clear()
+            self._moves_asked = False
             self._configs.clear()
             self._existence.clear()
             self._refused.clear()

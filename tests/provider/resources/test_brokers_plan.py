@@ -21,6 +21,11 @@ def session() -> Session:
     return session
 
 
+@pytest.fixture(autouse=True)
+def nobody_moves_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KafkaCluster, "_read_moves", lambda _: {})
+
+
 @pytest.fixture
 def brokers(session: Session) -> BrokersResource:
     return BrokersResource(session)

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -15,12 +16,15 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from hikube_kafka.kafka.security import Credentials
+from hikube_kafka.provider.moves import client, read_moves
 from tests.support.ensemble import LivingEnsemble
 from tests.support.terraform import Workspace
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(400)]
 
+KAFKA_PYTHON = pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning")  # on Python 3.11
 ADDRESS = "hikube_kafka_topic.this"
 
 
@@ -306,6 +310,108 @@ def test_a_replication_factor_changes_by_a_move_that_is_waited_for(
     held = [sum(broker in each for each in replicas) for broker in (0, 1, 2)]
     assert sum(held) == 18
     assert max(held) - min(held) <= 2  # the leaders stay, wherever Kafka put them
+    assert workspace.plan() == "empty"
+
+
+@pytest.fixture
+def slowly(kafka: AdminClient, name: str) -> Iterator[Callable[[], None]]:
+    """Replicas of the topic arrive anywhere at a byte a second, until this is called."""
+
+    def throttle(rate: str | None) -> None:
+        for broker in range(3):
+            entry = ConfigEntry(
+                "follower.replication.throttled.rate",
+                rate,
+                incremental_operation=AlterConfigOpType.SET if rate else AlterConfigOpType.DELETE,
+            )
+            resource = ConfigResource(ResourceType.BROKER, str(broker), incremental_configs=[entry])
+            for answer in kafka.incremental_alter_configs([resource]).values():
+                answer.result()
+
+    def copied() -> None:
+        throttle(None)
+        until(lambda: moving(kafka, name) == {}, "the move has ended", 60)
+
+    throttle("1")
+    yield copied
+    throttle(None)
+
+
+def bootstrap_of(kafka: AdminClient) -> str:
+    return ",".join(f"{broker.host}:{broker.port}" for broker in kafka.list_topics(timeout=10).brokers.values())
+
+
+def fill(kafka: AdminClient, name: str) -> None:
+    """Some data in each partition, and the entry of the topic that has the throttles apply to it."""
+    producer = Producer({"bootstrap.servers": bootstrap_of(kafka)})
+    for partition in live(kafka, name).partitions:
+        for _ in range(8):  # a throttled broker still fetches one of them in eleven seconds
+            producer.produce(name, bytes(900_000), partition=partition)
+    assert producer.flush(30) == 0
+    alter(kafka, name, **{"follower.replication.throttled.replicas": "*"})
+
+
+def moving(kafka: AdminClient, name: str) -> dict[int, list[int]]:
+    """The partitions of the topic that Kafka moves, and the brokers that are added."""
+    moves = read_moves(bootstrap_of(kafka), Credentials()) or {}
+    return {partition: sorted({*its.target} - {*its.before}) for partition, its in moves.get(name, {}).items()}
+
+
+@KAFKA_PYTHON
+def test_a_reassignment_of_somebody_else_is_told_and_left_alone(
+    workspace: Workspace,
+    declare: Callable[..., None],
+    kafka: AdminClient,
+    name: str,
+    slowly: Callable[[], None],
+) -> None:
+    from kafka import TopicPartition  # noqa: PLC0415 - slow to load
+
+    declare()
+    workspace.apply()
+    fill(kafka, name)
+    stays, goes = live(kafka, name).partitions[0].replicas
+    (comes,) = {0, 1, 2} - {stays, goes}
+    with client(bootstrap_of(kafka), Credentials()) as admin:
+        admin.alter_partition_reassignments({TopicPartition(name, 0): [stays, comes]})
+    until(lambda: moving(kafka, name) == {0: [comes]}, "the move has begun")
+
+    said = workspace.expect("plan", "-detailed-exitcode")
+    assert "Replicas are being moved by somebody else" in said
+    assert f"partition 0 from brokers {stays}+{goes} to brokers {stays}+{comes}" in said
+    declare(partitions=3)
+    assert "its partitions cannot change while its replicas are being moved" in workspace.refused("plan")
+    declare(replication_factor=1)
+    assert "its replication_factor cannot change while its replicas are being moved" in workspace.refused("plan")
+    declare(config={"retention.ms": "1000000"})
+    assert "1 to change" in workspace.apply()
+    assert moving(kafka, name) == {0: [comes]}
+    holds_entries(kafka, name, {"retention.ms": "1000000", "follower.replication.throttled.replicas": "*"})
+    slowly()
+    assert workspace.plan() == "empty"
+
+
+@KAFKA_PYTHON
+def test_a_move_of_our_own_that_was_cut_short_is_gone_on_with(
+    workspace: Workspace,
+    declare: Callable[..., None],
+    kafka: AdminClient,
+    name: str,
+    slowly: Callable[[], None],
+) -> None:
+    declare()
+    workspace.apply()
+    fill(kafka, name)
+    declare(replication_factor=3)
+    workspace.apply_interrupted("Modifying...", also=lambda: len(moving(kafka, name)) == 2)
+    under_way = moving(kafka, name)
+    assert len(under_way) == 2
+    said = workspace.plan()
+    assert "replication_factor = 2 -> 3" in said
+    assert "A move of replicas that an earlier apply began is not finished" in said
+    slowly()
+    workspace.apply()
+    assert {len(each.isrs) for each in live(kafka, name).partitions.values()} == {3}
     assert workspace.plan() == "empty"
 
 

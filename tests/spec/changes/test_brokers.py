@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.spec.changes.brokers import Known, problems
+from hikube_kafka.spec.changes.replicas import Move, Reach
 
 
 def declared(number: int, *, drain: bool | None = None) -> dict[str, Any]:
@@ -13,7 +14,7 @@ def declared(number: int, *, drain: bool | None = None) -> dict[str, Any]:
 
 def known(**topics: tuple[tuple[int, ...], ...]) -> Known:
     replicas = {topic: dict(enumerate(partitions)) for topic, partitions in topics.items()}
-    return Known(brokers=frozenset({0, 1, 2, 3}), replicas=replicas, addresses="there:9092")
+    return Known(brokers=frozenset({0, 1, 2, 3}), replicas=replicas, reach=Reach("there:9092"))
 
 
 @pytest.mark.parametrize(
@@ -69,5 +70,34 @@ def test_a_drain_needs_room_for_every_copy() -> None:
     assert found[0].message == "it has 4 copies, and 3 live brokers would stay."
     assert "those that stay are 0, 1, 2." in found[0].why
     # A broker that is declared to stay and does not live is no room.
-    dead = Known(brokers=frozenset({0, 1, 3}), replicas={"t": {0: (0, 1, 3)}}, addresses="")
+    dead = Known(brokers=frozenset({0, 1, 3}), replicas={"t": {0: (0, 1, 3)}}, reach=Reach(""))
     assert [each.severity for each in problems(declared(4), declared(3, drain=True), dead)] == ["error", "warning"]
+
+
+def moving(seen: Known, topic: str, **moves: tuple[tuple[int, ...], tuple[int, ...]]) -> Known:
+    found = {int(partition.removeprefix("p")): Move(before, target) for partition, (before, target) in moves.items()}
+    return seen._replace(moves={topic: found})
+
+
+def test_a_move_of_somebody_else_towards_a_broker_that_goes_is_not_drained_away() -> None:
+    seen = moving(known(orders=((0, 3, 1), (0, 1))), "orders", p0=((0, 1), (0, 3)))
+    first, drained = problems(declared(4), declared(3, drain=True), seen)
+    assert (first.rule, first.severity, first.where) == ("broker-is-given-replicas", "error", "topic orders")
+    assert first.message == "a reassignment that is running gives replicas to broker 3, which would be removed."
+    assert "partition 0 from brokers 0+1 to brokers 0+3" in first.why
+    assert "kafka-reassign-partitions.sh --bootstrap-server there:9092 --list" in first.remedy
+    assert '"partition": 0, "replicas": [0, 3]' in first.remedy
+    assert drained.rule == "broker-drained"
+
+
+def test_a_move_that_takes_replicas_away_from_a_broker_that_goes_counts_where_it_ends() -> None:
+    seen = moving(known(orders=((0, 1, 2, 3),)), "orders", p0=((0, 1, 3), (0, 1, 2)))
+    assert [each.rule for each in problems(declared(4), declared(3, drain=True), seen)] == ["broker-drained"]
+
+
+def test_commands_begin_with_what_makes_the_brokers_reachable() -> None:
+    reach = Reach("127.0.0.1:19092", before="kubectl port-forward demo-0 19092 &", logs_in=True)
+    (problem,) = problems(declared(4), declared(3), known(orders=((3,),))._replace(reach=reach))
+    commands = [line.strip() for line in problem.remedy.splitlines() if line.startswith("  ")]
+    assert commands[0] == "kubectl port-forward demo-0 19092 &"
+    assert "--bootstrap-server 127.0.0.1:19092 --command-config client.properties --topics" in commands[2]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.spec.changes.replicas import Move, Reach
 from hikube_kafka.spec.changes.topic import Known, problems
 from hikube_kafka.spec.problem import Problem
 
@@ -106,3 +107,30 @@ def test_brokers_that_come_with_the_same_plan_count() -> None:
     assert "but the cluster will have 4" in only(None, topic(replication_factor=5), coming).message
     there = Known(brokers=frozenset({0, 1, 2}), coming=3)
     assert "but the cluster has 3 live" in only(None, topic(replication_factor=4), there).message
+
+
+MOVED = Known(moves={1: Move((0, 1), (0, 2))}, reach=Reach("there:9092"))
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"replication_factor": 2}, "Another factor would cancel the reassignment of somebody else."),
+        ({"partitions": 12}, "Kafka adds no partitions to a topic during a reassignment."),
+    ],
+)
+def test_what_a_reassignment_stands_in_the_way_of_is_refused_with_what_is_moved_and_how_to_see_and_cancel_it(
+    values: dict[str, int], why: str
+) -> None:
+    problem = only(topic(), topic(**values), MOVED)
+    (attribute,) = values
+    assert (problem.rule, problem.severity, problem.path) == ("topic-replicas-moving", "error", (attribute,))
+    assert problem.why.startswith(why)
+    assert "partition 1 from brokers 0+1 to brokers 0+2" in problem.why
+    assert "kafka-reassign-partitions.sh --bootstrap-server there:9092 --list" in problem.remedy
+    assert '"partitions": [{"topic": "orders", "partition": 1, "replicas": [0, 2]}]' in problem.remedy
+    assert "--reassignment-json-file moves.json --cancel" in problem.remedy
+
+
+def test_a_reassignment_stands_in_the_way_of_nothing_else() -> None:
+    assert list(problems(topic(), topic(config={"retention.ms": "1000"}), MOVED)) == []

@@ -1,7 +1,8 @@
 """``hikube_kafka_brokers``: how many brokers there are, and that none goes while it holds replicas."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
@@ -9,6 +10,7 @@ from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, Attribute, Schema
 from hikube_kafka.plugin.values import UNKNOWN
+from hikube_kafka.provider.moves import Moves
 from hikube_kafka.provider.placement import Replicas
 from hikube_kafka.provider.problems import told
 from hikube_kafka.provider.session import Session, not_reached, refused
@@ -72,7 +74,9 @@ class BrokersResource(Resource):
         try:
             cluster = self._session.cluster()
             if cluster is not None:
-                yield from told(changes.problems(prior, planned, _known(cluster, cluster.layout())))
+                cluster.layout()  # whether anybody answers
+                moves = cluster.moves() or {}
+                yield from told(changes.problems(prior, planned, _known(cluster, cluster.layout(), moves)))
         except Unreachable as problem:
             if prior is not None:  # else it is normal: the cluster is not there yet
                 fault = not_reached(problem, doing=doing)
@@ -117,16 +121,18 @@ class BrokersResource(Resource):
     def _empty(cluster: KafkaCluster, planned: State) -> None:
         """See that no broker which goes holds a replica, draining it if that was asked for."""
         for _ in range(_ROUNDS):
+            moves = cluster.moves(fresh=True) or {}
             layout = cluster.layout(fresh=True)
-            found = changes.problems(None, planned, _known(cluster, layout))
+            found = changes.problems(None, planned, _known(cluster, layout, moves))
             errors = [each for each in found if each.severity == "error"]
             if errors:
                 raise Refusal(*told(errors))
             held = replicas.held(layout.replicas, lambda broker: broker >= planned["brokers"])
             if not held:
                 return
+            racks = {broker: rack for broker, rack in cluster.racks().items() if broker < planned["brokers"]}
             for topic in sorted({topic for topics in held.values() for topic in topics}):
-                _drain(cluster, topic, planned["brokers"])
+                _drain(cluster, topic, _Seen(layout, moves.get(topic, {}), racks), planned["brokers"])
         raise Refusal(
             Diagnostic(
                 "Brokers that go are given new replicas as fast as they are drained",
@@ -152,8 +158,18 @@ def _thing(_state: State) -> Thing:
     )
 
 
-def _known(cluster: KafkaCluster, layout: Layout) -> changes.Known:
-    return changes.Known(brokers=layout.brokers, replicas=layout.replicas, addresses=cluster.addresses)
+class _Seen(NamedTuple):
+    """What a round of draining goes by: read once, for all topics."""
+
+    layout: Layout
+    moves: Mapping[int, replicas.Move]
+    """Of one topic."""
+    racks: Mapping[int, str | None]
+    """Of the brokers that stay."""
+
+
+def _known(cluster: KafkaCluster, layout: Layout, moves: Moves) -> changes.Known:
+    return changes.Known(brokers=layout.brokers, replicas=layout.replicas, reach=cluster.reach(), moves=moves)
 
 
 def _is_there(cluster: KafkaCluster) -> bool:
@@ -165,23 +181,25 @@ def _is_there(cluster: KafkaCluster) -> bool:
     return True
 
 
-def _drain(cluster: KafkaCluster, topic: str, brokers: int) -> None:
+def _drain(cluster: KafkaCluster, topic: str, seen: _Seen, brokers: int) -> None:
     """Move what a topic has on brokers that go to those that stay, and wait until it is in sync there.
 
+    A move that takes it away already, of whomever, is waited for.
+
     Raises:
-        Refusal: Kafka refuses, or Ctrl-C.
+        Refusal: Kafka refuses, nothing moves any more, or Ctrl-C.
     """
     from hikube_kafka.provider import placement, reassignment
 
-    layout = cluster.layout(fresh=True)
-    racks = {broker: rack for broker, rack in cluster.racks().items() if broker < brokers}
-    by_factor: dict[int, dict[int, Replicas]] = defaultdict(dict)
-    for partition, held in layout.replicas.get(topic, {}).items():
-        if any(broker >= brokers for broker in held):
-            by_factor[len(held)][partition] = held
     wanted: dict[int, Replicas] = {}
+    by_factor: dict[int, dict[int, Replicas]] = defaultdict(dict)
+    for partition, held in seen.layout.replicas.get(topic, {}).items():
+        if partition in seen.moves:
+            wanted |= {partition: seen.moves[partition].target} if max(held) >= brokers else {}
+        elif max(held) >= brokers:
+            by_factor[len(held)][partition] = held
     for factor, partitions in by_factor.items():
-        wanted |= placement.spread(partitions, factor, racks, layout.load(without=topic))
+        wanted |= placement.spread(partitions, factor, seen.racks, seen.layout.load(without=topic))
     log("info", "draining", topic=topic, partitions=len(wanted))
     try:
         reassignment.reassign(cluster, topic, wanted)

@@ -1,6 +1,6 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,9 +12,11 @@ from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Sch
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session, not_reached, refused
+from hikube_kafka.provider.topic_memory import TopicMemory
 from hikube_kafka.provider.topics import KafkaCluster, LiveTopic, NewTopic
 from hikube_kafka.spec.changes import topic as changes
 from hikube_kafka.spec.changes.address import Step, Thing
+from hikube_kafka.spec.changes.replicas import Move, Reach, moves_in_words
 from hikube_kafka.spec.definitions import (
     Mismatch,
     canonical,
@@ -29,6 +31,8 @@ _REMEMBERED = 4096
 """Entries of topics whose check and spelling are remembered: a thousand topics have a few configurations."""
 _SETTLE_SECONDS = 60.0
 """For brokers to let go of a deleted topic, or to know of a new one."""
+_THROTTLES = frozenset({"leader.replication.throttled.replicas", "follower.replication.throttled.replicas"})
+"""Entries that kafka-reassign-partitions.sh sets while it moves replicas."""
 
 
 class TopicResource(Resource):
@@ -117,10 +121,11 @@ class TopicResource(Resource):
         if renamed:
             return Plan(planned, replace=[("name",)], diagnostics=self._lost(prior, planned))
         faults: list[Diagnostic] = []
-        known = self._known(request, planned, faults)
-        applied = int(request.private) if request.private else None
-        faults += told(changes.problems(prior, known_values(planned), known, applied=applied))
-        return Plan(planned, diagnostics=faults, private=_remember(planned))
+        memory = TopicMemory.read(request.private)
+        begun = memory.begun(prior)
+        known = self._known(request, planned, faults, begun)
+        faults += told(changes.problems(prior, known_values(planned), known, applied=memory.partitions))
+        return Plan(planned, diagnostics=faults, private=TopicMemory.of(planned, begun).written())
 
     def _lost(self, prior: State | None, planned: State | None) -> list[Diagnostic]:
         """What a deletion, or another name, would cost.
@@ -137,7 +142,9 @@ class TopicResource(Resource):
         if state["deletion_protection"] is not False:
             self._protected.add(state["name"])
 
-    def _known(self, request: PlanRequest, planned: State, faults: list[Diagnostic]) -> changes.Known:
+    def _known(
+        self, request: PlanRequest, planned: State, faults: list[Diagnostic], begun: frozenset[int]
+    ) -> changes.Known:
         """What this plan needs to know of the cluster, as far as it can be asked by now."""
         prior, thing = request.prior, _thing(planned)
         name, factor = planned["name"], planned["replication_factor"]
@@ -151,13 +158,32 @@ class TopicResource(Resource):
                 pass  # not there yet, as in every first apply
             except Denied as problem:
                 faults.append(not_reached(problem, doing=f"see whether topic {name} exists"))
+        moves: Mapping[int, Move] = {}
+        reach = None
+        if prior is not None and _moves_or_grows(prior, planned) and not self._session.coming():
+            moves, reach = self._moves(name)
+        foreign = _foreign(moves, prior, planned, begun)
         brokers = None
-        if factor is not UNKNOWN and (prior is None or factor != prior["replication_factor"]):
+        changes_factor = factor is not UNKNOWN and (prior is None or factor != prior["replication_factor"])
+        if changes_factor and (foreign or not moves):  # a move of our own has its brokers: it waits for those away
             brokers = self._brokers(factor)
         # Named by -replace, or tainted; another address that stands for the topic has a refusal of its own.
         again = request.replaces or not self._session.addresses.seen(thing)
         replaced = prior is None and thing is not None and again and name in self._protected
-        return changes.Known(topics=topics, brokers=brokers, coming=self._session.coming(), replaced=replaced)
+        return changes.Known(
+            topics=topics, brokers=brokers, coming=self._session.coming(), replaced=replaced, moves=foreign, reach=reach
+        )
+
+    def _moves(self, name: str) -> tuple[Mapping[int, Move], Reach | None]:
+        """What Kafka moves of a topic at this moment, and how a user sees it; nothing, where it cannot be asked."""
+        try:
+            cluster = self._session.cluster()
+            if cluster is not None:
+                cluster.layout()
+                return (cluster.moves() or {}).get(name, {}), cluster.reach()
+        except (Unreachable, Denied):
+            pass  # said elsewhere, or normal: the cluster is not there yet
+        return {}, None
 
     def _brokers(self, factor: int) -> frozenset[int] | None:
         """The live brokers that stay; None: they need not be asked, or cannot."""
@@ -171,7 +197,7 @@ class TopicResource(Resource):
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
-    def read(self, state: State, private: bytes) -> State | None:  # noqa: ARG002 - the protocol's signature
+    def read(self, state: State, private: bytes) -> State | None:
         """The topic as it is. A cluster that does not answer has not lost it: the state is kept, with a warning."""
         name = state["name"]
         self._hold(state)
@@ -181,8 +207,12 @@ class TopicResource(Resource):
             if imported:
                 raise Refusal(_not_importable(name))
             return state
+        begun = TopicMemory.read(private).begun(state)
         try:
             live = cluster.topic(name)
+            moves = _moves_of(cluster, state, live)
+            if live is not None:
+                live = cluster.topic(name)  # read anew, if the moves were asked for just now
         except Unreachable as problem:
             if imported:
                 raise Refusal(not_reached(problem, doing=f"import topic {name}")) from None
@@ -197,7 +227,10 @@ class TopicResource(Resource):
             raise Refusal(not_reached(problem, doing=f"read topic {name}")) from None
         if live is None:
             self._protected.discard(name)
-        return None if live is None else _state(state, live)
+            return None
+        if moves:
+            _warn_of_moves(cluster, name, moves, begun)
+        return _state(state, live, moves, begun)
 
     def import_state(self, identifier: str) -> State:
         """By name. The protection is on from the first moment."""
@@ -248,7 +281,7 @@ class TopicResource(Resource):
         if not cluster.until(made, _SETTLE_SECONDS):
             raise refusals[-1]
 
-    def update(self, prior: State, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
+    def update(self, prior: State, planned: State, private: bytes) -> State:
         """Change entries, add partitions, move replicas; what is done by the time of a failure is recorded."""
         name = planned["name"]
         state = {**prior, "deletion_protection": planned["deletion_protection"]}
@@ -265,14 +298,18 @@ class TopicResource(Resource):
                 doing = f"change the configuration of topic {name}"
                 cluster.alter_config(name, entries)
             state["config"] = planned["config"]
-            if grows:
-                doing = f"give topic {name} {planned['partitions']} partitions"
-                cluster.grow(name, planned["partitions"])
-                state["partitions"] = planned["partitions"]
-            if moves:
-                doing = f"give topic {name} {planned['replication_factor']} copies"
-                self._move(cluster, planned)
-                state["replication_factor"] = planned["replication_factor"]
+            begun = TopicMemory.read(private).earlier
+            running = self._running(cluster, prior, planned, begun) if grows or moves else {}
+            # Kafka adds no partitions during a move: one of our own that was cut short comes to its end first.
+            for step in ("moves", "grows") if running else ("grows", "moves"):
+                if step == "grows" and grows:
+                    doing = f"give topic {name} {planned['partitions']} partitions"
+                    cluster.grow(name, planned["partitions"])
+                    state["partitions"] = planned["partitions"]
+                if step == "moves" and moves:
+                    doing = f"give topic {name} {planned['replication_factor']} copies"
+                    self._move(cluster, {**planned, "partitions": state["partitions"]}, running, begun)
+                    state["replication_factor"] = planned["replication_factor"]
         except KafkaRefused as problem:
             raise Refusal(refused(problem, doing=doing), state=state) from None
         except (Unreachable, Denied, Stopped) as problem:
@@ -345,7 +382,21 @@ class TopicResource(Resource):
         except (Unreachable, Denied, Stopped):
             return False
 
-    def _move(self, cluster: KafkaCluster, planned: State) -> None:
+    @staticmethod
+    def _running(cluster: KafkaCluster, prior: State, planned: State, begun: frozenset[int]) -> Mapping[int, Move]:
+        """The moves of a topic that Kafka carries out and that this change goes on with.
+
+        Raises:
+            Refusal: They are somebody else's.
+        """
+        moves = (cluster.moves(fresh=True) or {}).get(planned["name"], {})
+        foreign = _foreign(moves, prior, planned, begun)
+        if foreign:
+            known = changes.Known(moves=foreign, reach=cluster.reach())
+            raise Refusal(*told(changes.problems(prior, planned, known)))
+        return moves
+
+    def _move(self, cluster: KafkaCluster, planned: State, running: Mapping[int, Move], begun: frozenset[int]) -> None:
         from hikube_kafka.provider import placement, reassignment
 
         name, factor = planned["name"], planned["replication_factor"]
@@ -359,9 +410,16 @@ class TopicResource(Resource):
             )
         layout = cluster.layout(fresh=True)
         racks = cluster.racks()
-        if factor > len(racks):
+        targets = {partition: move.target for partition, move in running.items()}
+        current = {**layout.replicas[name], **targets}
+        if factor <= len(racks):
+            wanted = placement.spread(current, factor, racks, layout.load(without=name))
+            # What this state has begun may be given another broker; what may be somebody else's is waited for.
+            wanted |= {} if factor in begun else {each: its for each, its in targets.items() if len(its) == factor}
+        elif all(len(replicas) == factor for replicas in current.values()):
+            wanted = current
+        else:
             raise Refusal(*told(changes.problems(None, planned, changes.Known(brokers=frozenset(racks)))))
-        wanted = placement.spread(layout.replicas[name], factor, racks, layout.load(without=name))
         log("info", "moving replicas", partitions=len(wanted), replication_factor=factor)
         reassignment.reassign(cluster, name, wanted)
 
@@ -381,10 +439,29 @@ def _thing(state: State) -> Thing | None:
     return Thing("hikube_kafka_topic", f"topic {state['name']}", loss="its messages would be lost.")
 
 
-def _remember(planned: State) -> bytes:
-    """What the provider keeps with the topic: the number of partitions that was applied here, as text."""
-    partitions = planned["partitions"]
-    return b"" if partitions is UNKNOWN else str(partitions).encode()
+def _warn_of_moves(cluster: KafkaCluster, name: str, moves: Mapping[int, Move], begun: Collection[int]) -> None:
+    """Say what is being moved, and whether the plan goes on with it: one summary for all topics of a kind."""
+    moved = f"Topic {name}: {moves_in_words(moves)}. "
+    away = sorted({broker for move in moves.values() for broker in move.target} - cluster.layout().brokers)
+    if away:
+        several = len(away) > 1
+        moved += (
+            f"Broker{'s' if several else ''} {', '.join(map(str, away))} {'are' if several else 'is'} not registered: "
+            f"start {'them' if several else 'it'}. "
+        )
+    seen = f"This shows what is being moved:\n\n{cluster.reach().progress()}\n"
+    if all(len(move.target) in begun for move in moves.values()):
+        warn(
+            "A move of replicas that an earlier apply began is not finished",
+            f"{moved}Until it is, the plan shows the replication factor as it was before; an apply goes on with the "
+            f"move and waits for it. {seen}",
+        )
+        return
+    warn(
+        "Replicas are being moved by somebody else",
+        f"{moved}This state has no record of beginning it, and nothing here interferes: until it has ended, the "
+        f"replication factor counts as unchanged. {seen}",
+    )
 
 
 def _not_importable(name: str) -> Diagnostic:
@@ -435,16 +512,57 @@ def _same_entries(one: Any, other: Any) -> bool:
     return bool(one) == bool(other) and _canonical(one) == _canonical(other) and (one is None) == (other is None)
 
 
-def _state(state: State, live: LiveTopic) -> State:
+def _moves_or_grows(prior: State, planned: State) -> bool:
+    return any(planned[each] not in (prior[each], UNKNOWN) for each in ("partitions", "replication_factor"))
+
+
+def _foreign(
+    moves: Mapping[int, Move], prior: State | None, planned: State, begun: Collection[int]
+) -> Mapping[int, Move]:
+    """The moves that stand in the way of a change: all, unless it changes the replication factor and goes on with them.
+
+    It goes on with what ends where it is to end, and with what this state has begun.
+    """
+    factor = planned["replication_factor"]
+    if prior is None or factor == prior["replication_factor"]:
+        return moves
+    return {each: move for each, move in moves.items() if len(move.target) not in {factor, *begun}}
+
+
+def _moves_of(cluster: KafkaCluster, state: State, live: LiveTopic | None) -> Mapping[int, Move]:
+    """What Kafka moves of a topic. It is asked once, and only where the metadata looks as if it may."""
+    if live is None:
+        return {}
+    factor = state["replication_factor"]
+    odd = {each: its for each, its in live.replicas.items() if len(its) != factor}
+    behind = {each: its for each, its in live.replicas.items() if not set(its) <= set(live.in_sync[each])}
+    if not odd and not behind:
+        return {}
+    moves = cluster.moves()
+    if moves is not None:
+        return moves.get(state["name"], {})
+    # Kafka does not tell: a replica beyond the factor that is not in sync may be on its way.
+    return {each: Move(before=live.in_sync[each], target=live.replicas[each]) for each in odd.keys() & behind.keys()}
+
+
+def _state(
+    state: State, live: LiveTopic, moves: Mapping[int, Move] | None = None, begun: Collection[int] = ()
+) -> State:
     """The topic as it is, in the user's own spelling wherever that means the same."""
     declared: Mapping[str, str] = state["config"] or {}
     entries = {
         key: declared[key] if key in declared and _spelling(key, declared[key]) == _spelling(key, value) else value
         for key, value in live.config.items()
+        # Whoever moves replicas sets these, and removes them in the end.
+        if key in declared or key not in _THROTTLES
     }
-    factors = {len(replicas) for replicas in live.replicas.values()}
-    # Where partitions differ, the odd one is what the user must see.
-    factor = min(factors - {state["replication_factor"]}, default=state["replication_factor"])
+    replicas = {**live.replicas, **{each: move.target for each, move in (moves or {}).items()}}
+    factors = {len(brokers) for brokers in replicas.values()}
+    factor = state["replication_factor"]
+    unfinished = moves or (begun and len(factors) > 1)
+    if factor is None or not unfinished:
+        # Where partitions differ, the odd one is what the user must see.
+        factor = min(factors - {factor}, default=factor)
     return {
         **state,
         "id": state["name"],

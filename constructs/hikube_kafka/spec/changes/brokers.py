@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hikube_kafka.spec.changes.replicas import Replicas, held, in_words
+from hikube_kafka.spec.changes.replicas import Move, Reach, Replicas, held, in_words, moves_in_words
 from hikube_kafka.spec.problem import Problem, Rule
 
 HOLDS_REPLICAS = Rule(
@@ -31,6 +31,16 @@ NO_ROOM = Rule(
     why="Each copy of a partition stands on a broker of its own, and those that stay are {staying}.",
     remedy="Lower its replication_factor, apply, and repeat this.",
 )
+COMING = Rule(
+    id="broker-is-given-replicas",
+    severity="error",
+    message="a reassignment that is running gives replicas to {brokers}, which would be removed.",
+    why="Somebody else began it: {moves}. Draining would cancel it.",
+    remedy="Wait until it has ended, and plan again. This shows what is being moved:\n\n{progress}\n\n"
+    "To cancel it for this topic instead:\n\n{cancel}\n",
+    message_in_general="a reassignment that is running gives replicas to a broker that would be removed.",
+    remedy_in_general="Wait until it has ended, or cancel it with kafka-reassign-partitions.sh --cancel.",
+)
 
 
 class Known(NamedTuple):
@@ -39,8 +49,10 @@ class Known(NamedTuple):
     brokers: frozenset[int]
     """Live brokers."""
     replicas: Replicas
-    addresses: str
-    """``host:port`` of the brokers, for a command that a user can copy."""
+    reach: Reach
+    """For commands that a user can copy."""
+    moves: Mapping[str, Mapping[int, Move]] = {}
+    """Partitions that are being moved at this moment, by topic."""
 
 
 def problems(
@@ -62,7 +74,9 @@ def problems(
     staying = sorted(broker for broker in known.brokers if broker < number)
     topics = sorted({topic for held_topics in going.values() for topic in held_topics})
     for topic in topics:
-        factor = max(map(len, known.replicas[topic].values()))
+        moves = known.moves.get(topic, {})
+        replicas = known.replicas[topic].items()
+        factor = max(len(moves[partition].target if partition in moves else brokers) for partition, brokers in replicas)
         if factor > len(staying):
             yield NO_ROOM(
                 f"topic {topic}",
@@ -71,6 +85,7 @@ def problems(
                 number=len(staying),
                 staying=", ".join(map(str, staying)) or "none",
             )
+    yield from _coming(known, number)
     several = len(going) > 1
     where = f"broker{'s' if several else ''} {', '.join(map(str, going))}"
     they = "they" if several else "it"
@@ -83,16 +98,35 @@ def problems(
         they=they,
         hold="hold" if several else "holds",
         replicas=in_words(going),
-        commands=_commands(topics, staying, known.addresses),
+        commands=_commands(topics, staying, known.reach),
     )
 
 
-def _commands(topics: list[str], staying: list[int], addresses: str) -> str:
+def _coming(known: Known, number: int) -> Iterator[Problem]:
+    """Moves of others whose target is a broker that goes; a drain of our own has none."""
+    for topic, moves in sorted(known.moves.items()):
+        theirs = {partition: move for partition, move in moves.items() if max(move.target) >= number}
+        if theirs:
+            brokers = sorted({broker for move in theirs.values() for broker in move.target if broker >= number})
+            yield COMING(
+                f"topic {topic}",
+                path=("brokers",),
+                brokers=f"broker{'s' if len(brokers) > 1 else ''} {', '.join(map(str, brokers))}",
+                moves=moves_in_words(theirs),
+                progress=known.reach.progress(),
+                cancel=known.reach.cancel(topic, theirs),
+            )
+
+
+def _commands(topics: list[str], staying: list[int], reach: Reach) -> str:
     moved = json.dumps({"version": 1, "topics": [{"topic": topic} for topic in topics]})
-    tool = f"kafka-reassign-partitions.sh --bootstrap-server {addresses}"
+    brokers = ",".join(map(str, staying))
+    generate = reach.commands(
+        f"echo '{moved}' >topics.json",
+        reach.tool(f"--topics-to-move-json-file topics.json --broker-list {brokers} --generate"),
+    )
     return (
-        f"  echo '{moved}' >topics.json\n"
-        f"  {tool} --topics-to-move-json-file topics.json --broker-list {','.join(map(str, staying))} --generate\n\n"
+        f"{generate}\n\n"
         "put the proposed assignment into a file moves.json, and then\n\n"
-        f"  {tool} --reassignment-json-file moves.json --execute\n"
+        f"  {reach.tool('--reassignment-json-file moves.json --execute')}\n"
     )

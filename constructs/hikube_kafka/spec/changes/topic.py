@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hikube_kafka.spec.changes.replicas import Move, Reach, moves_in_words
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.topic_limits import FACTOR_ABOVE_BROKERS
 
@@ -44,6 +45,17 @@ EXISTS = Rule(
     '  import {{\n    to = hikube_kafka_topic.this\n    id = "{name}"\n  }}\n',
     remedy_in_general="Import it (terraform import), or choose another name.",
 )
+MOVING = Rule(
+    id="topic-replicas-moving",
+    severity="error",
+    message="its {attribute} cannot change while its replicas are being moved.",
+    why="{why} It runs now: {moves}. This state does not know it as its own.",
+    remedy="Wait until it has ended, and plan again. This shows what is being moved:\n\n{progress}\n\n"
+    "To cancel it for this topic instead:\n\n{cancel}\n",
+    message_in_general="its replication factor or its number of partitions cannot change while somebody else moves "
+    "its replicas.",
+    remedy_in_general="Wait until the reassignment has ended, or cancel it with kafka-reassign-partitions.sh --cancel.",
+)
 
 
 class Known(NamedTuple):
@@ -57,6 +69,10 @@ class Known(NamedTuple):
     """How many brokers there will be once the same plan is applied; 0 if it changes none."""
     replaced: bool = False
     """Whether a state holds a protected topic of this name: what is created would take its place."""
+    moves: Mapping[int, Move] = {}
+    """The partitions of this topic that somebody else moves at this moment."""
+    reach: Reach | None = None
+    """For commands that a user can copy; there wherever there are moves."""
 
 
 def problems(
@@ -90,6 +106,8 @@ def problems(
                 instead=" and make it anew, empty",
                 kept="Leave out -replace and replace_triggered_by; if the topic is tainted, use terraform untaint.",
             )
+        if prior is not None and known.moves and known.reach is not None:
+            yield from _moving(prior, planned, known.moves, known.reach)
         yield from _copies(prior, planned, known)
 
 
@@ -122,6 +140,26 @@ def _shrinking(prior: Mapping[str, Any], planned: Mapping[str, Any], applied: in
     if wanted is not None and wanted < live:
         rule = GROWN_ELSEWHERE if wanted == applied else SHRINKS
         yield rule(_where(planned), path=("partitions",), live=live, wanted=wanted)
+
+
+def _moving(
+    prior: Mapping[str, Any], planned: Mapping[str, Any], moves: Mapping[int, Move], reach: Reach
+) -> Iterator[Problem]:
+    reasons = {
+        "replication_factor": "Another factor would cancel the reassignment of somebody else.",
+        "partitions": "Kafka adds no partitions to a topic during a reassignment.",
+    }
+    for attribute, why in reasons.items():
+        if planned.get(attribute) not in (None, prior[attribute]):
+            yield MOVING(
+                _where(planned),
+                path=(attribute,),
+                attribute=attribute,
+                why=why,
+                moves=moves_in_words(moves),
+                progress=reach.progress(),
+                cancel=reach.cancel(planned["name"], moves),
+            )
 
 
 def _copies(prior: Mapping[str, Any] | None, planned: Mapping[str, Any], known: Known) -> Iterator[Problem]:
