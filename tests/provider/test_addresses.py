@@ -111,6 +111,8 @@ def _ensemble(directory: Any) -> State:
     return {
         "name": "demo",
         "directory": str(directory),
+        "path": None,
+        "owner": None,
         "zookeeper": [{"id": 1, "properties": {"clientPort": "1", "dataDir": "data"}, "heap": "64m"}],
         "brokers": [
             {

@@ -5,14 +5,20 @@ The public names, all synchronous:
 * :func:`apply` brings an ensemble to what is declared: creates, heals, grows, reconfigures.
 * :func:`observe` and :func:`status` look; :func:`logs` reads.
 * :func:`stop` stops and keeps the data; :func:`destroy` may remove it.
+* :func:`refuse_existing` and :func:`refuse_foreign` say before a call whether it would be refused because of who holds
+  the ensemble; :func:`read_ownership` and :func:`read_declaration` say what is in a directory.
 """
 
 from hikube_kafka.ensemble.conduct import Patience
+from hikube_kafka.ensemble.configuration import read_declaration
 from hikube_kafka.ensemble.errors import (
     ApplyInterruptedError,
     BrokerHoldsReplicasError,
+    CreationStoppedError,
     DirectoryBusyError,
     EnsembleError,
+    EnsembleExistsError,
+    HeldByAnotherError,
     JarsError,
     NotInSyncError,
     PreflightError,
@@ -20,7 +26,7 @@ from hikube_kafka.ensemble.errors import (
     StaleRegistrationError,
     StartFailedError,
 )
-from hikube_kafka.ensemble.lifecycle import apply, destroy, stop
+from hikube_kafka.ensemble.lifecycle import apply, destroy, resolved, stop
 from hikube_kafka.ensemble.logs import logs
 from hikube_kafka.ensemble.observation import (
     EnsembleObservation,
@@ -30,13 +36,17 @@ from hikube_kafka.ensemble.observation import (
     observe,
     status,
 )
+from hikube_kafka.ensemble.ownership import new_owner, read_ownership, refuse_existing, refuse_foreign
 
 __all__ = [
     "ApplyInterruptedError",
     "BrokerHoldsReplicasError",
+    "CreationStoppedError",
     "DirectoryBusyError",
     "EnsembleError",
+    "EnsembleExistsError",
     "EnsembleObservation",
+    "HeldByAnotherError",
     "JarsError",
     "NotInSyncError",
     "Patience",
@@ -50,7 +60,13 @@ __all__ = [
     "destroy",
     "ensembles",
     "logs",
+    "new_owner",
     "observe",
+    "read_declaration",
+    "read_ownership",
+    "refuse_existing",
+    "refuse_foreign",
+    "resolved",
     "status",
     "stop",
 ]

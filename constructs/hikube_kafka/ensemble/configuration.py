@@ -79,9 +79,9 @@ def write_server(folder: Path, server: ServerProcess) -> None:
     for data in data_folders(folder, server):
         data.mkdir(parents=True, exist_ok=True)
     if server.kind == "zookeeper":
-        _write(data_folders(folder, server)[0] / "myid", f"{server.id}\n")
-    _write(folder / "log4j.properties", _LOG4J)
-    _write(folder / configuration_file(server), render_properties(server.properties))
+        write(data_folders(folder, server)[0] / "myid", f"{server.id}\n")
+    write(folder / "log4j.properties", _LOG4J)
+    write(folder / configuration_file(server), render_properties(server.properties))
 
 
 def is_written(folder: Path, server: ServerProcess) -> bool:
@@ -108,7 +108,7 @@ def written_properties(folder: Path) -> dict[str, str]:
 
 def write_declaration(directory: Path, declaration: EnsembleDeclaration) -> None:
     """Leave beside the data what was declared, so that looking and stopping need nothing else."""
-    _write(directory / DECLARATION_FILE, json.dumps({"version": 1, **asdict(declaration)}, indent=2) + "\n")
+    write(directory / DECLARATION_FILE, json.dumps({"version": 1, **asdict(declaration)}, indent=2) + "\n")
 
 
 def read_declaration(directory: Path) -> EnsembleDeclaration | None:
@@ -126,7 +126,7 @@ def read_declaration(directory: Path) -> EnsembleDeclaration | None:
     )
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Replace the file as a whole: a reader, or a crash, sees the old or the new one."""
     new = path.with_name(f".{path.name}.new")
     new.write_text(text, "utf-8")

@@ -46,6 +46,29 @@ class DirectoryBusyError(EnsembleError):
         )
 
 
+class EnsembleExistsError(EnsembleError):
+    """An ensemble was to be created where there is one already; nothing was changed.
+
+    Attributes:
+        running: names of its servers that run.
+    """
+
+    def __init__(self, directory: Path, running: Sequence[str]) -> None:
+        self.directory = directory
+        self.running = tuple(running)
+        super().__init__(
+            f"There is already an ensemble in {directory} ({', '.join(self.running) or 'none of its servers'} running)."
+        )
+
+
+class HeldByAnotherError(EnsembleError):
+    """Somebody else has created an ensemble in this directory since; nothing was changed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        super().__init__(f"The ensemble in {directory} is held by another Terraform state.")
+
+
 class StartFailedError(EnsembleError):
     """A server ended, or did not come up in time, after its start.
 
@@ -77,12 +100,19 @@ class NotInSyncError(EnsembleError):
 
     def __init__(self, server: str, doing: str, seconds: float, missing: Sequence[str]) -> None:
         self.server = server
+        self.doing = doing
         self.seconds = seconds
         self.missing = tuple(missing)
         super().__init__(
-            f"{doing} {server}: not in sync after {seconds:.0f} s: {shortened(self.missing, most=10)}. It is left "
-            "running, and no server after it was changed. Check its log, and apply again once it has caught up."
+            f"{self.waited} It is left running, and no server after it was changed. Check its log, and apply again "
+            "once it has caught up."
         )
+
+    @property
+    def waited(self) -> str:
+        """What was waited for in vain: one sentence."""
+        missing = shortened(self.missing, most=10)
+        return f"{self.doing} {self.server}: not in sync after {self.seconds:.0f} s: {missing}."
 
 
 class StaleRegistrationError(EnsembleError):
@@ -139,6 +169,21 @@ class QuorumChangeError(EnsembleError):
             "static server list changed by restarts can elect two leaders and lose acknowledged writes. Declare the "
             "same servers again; for another number of them make an ensemble of another name and copy the topics, or, "
             "if the data may go, destroy this one with keep_data = false first."
+        )
+
+
+class CreationStoppedError(EnsembleError):
+    """A creation waited in vain, and has stopped what it had started: no state knows of these servers yet.
+
+    Attributes:
+        stopped: names of the servers that were stopped again.
+    """
+
+    def __init__(self, problem: str, stopped: Sequence[str]) -> None:
+        self.stopped = tuple(stopped)
+        super().__init__(
+            f"{problem} Stopped again: {', '.join(self.stopped) or 'nothing'}. What they have written stays, and the "
+            "next apply starts them on it."
         )
 
 

@@ -25,6 +25,7 @@ from hikube_kafka.ensemble.configuration import (
 from hikube_kafka.ensemble.errors import (
     ApplyInterruptedError,
     BrokerHoldsReplicasError,
+    CreationStoppedError,
     DirectoryBusyError,
     NotInSyncError,
     PreflightError,
@@ -35,6 +36,7 @@ from hikube_kafka.ensemble.java import java_command
 from hikube_kafka.ensemble.living import LivingEnsemble, Picture, zookeeper_mode
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addresses, observe
+from hikube_kafka.ensemble.ownership import Holding, mark, refuse_foreign, release
 from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start
 from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
@@ -50,6 +52,8 @@ _SESSION_GRACE_SECONDS = 30
 def apply(
     declaration: EnsembleDeclaration,
     *,
+    owner: str | None = None,
+    creating: bool = False,
     progress: Callable[[str], None] = silent,
     cancelled: Callable[[], bool] = never,
     patience: Patience = Patience(),  # noqa: B008 - frozen
@@ -61,11 +65,15 @@ def apply(
 
     Args:
         declaration: what is to run.
+        owner: id of the creation that the caller's state has, or gives; None: nobody asks who holds the ensemble.
+        creating: the caller's state has no ensemble here yet. If it fails, nothing runs afterwards.
         progress: told each step, one line.
         cancelled: asked several times a second; True ends the call within about a second.
         patience: the longest waits.
 
     Raises:
+        EnsembleExistsError: it was to be created, and is there already; nothing was changed.
+        HeldByAnotherError: somebody else has created one in its directory since; nothing was changed.
         PreflightError: it cannot start as declared; nothing was changed.
         QuorumChangeError: the set of ZooKeeper servers differs from the one that holds the data.
         BrokerHoldsReplicasError: a broker that holds replicas is no longer declared.
@@ -74,44 +82,66 @@ def apply(
             servers that failed are stopped again, since the others hold replicas.
         NotInSyncError: a server runs but did not catch up; the roll ended there.
         StaleRegistrationError: a broker of the same id is registered from elsewhere.
+        CreationStoppedError: in place of the last two, where the ensemble was to be created.
         DirectoryBusyError: another process changes this ensemble.
-        ApplyInterruptedError: ``cancelled`` said so.
+        ApplyInterruptedError: ``cancelled`` said so; what runs keeps running, and is held.
     """
     directory = resolved(declaration.directory)
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
     with _changing(directory, declaration.name, conduct):
-        _Application(declaration, directory, conduct).run()
+        holding = Holding(directory, owner, creating=creating)
+        try:
+            _Application(declaration, directory, conduct, holding).run()
+        except BaseException as problem:
+            if isinstance(problem, Stopped) and creating and running_servers(directory):
+                holding.keep()
+            else:
+                holding.give_back()
+            raise
+        holding.keep()
     return observe(declaration)
 
 
 def stop(
     directory: str | Path,
     *,
+    owner: str | None = None,
     progress: Callable[[str], None] = silent,
     cancelled: Callable[[], bool] = never,
     patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> list[str]:
-    """Stop every server of the ensemble, brokers first, and keep its data.
+    """Stop every server of the ensemble, brokers first, and keep its data for whoever creates one there next.
+
+    Args:
+        directory: the ensemble's.
+        owner: id of the creation that the caller's state has; None: nobody asks who holds the ensemble.
+        progress: as for :func:`apply`.
+        cancelled: as for :func:`apply`.
+        patience: as for :func:`apply`.
 
     Returns:
         The names of the servers that were stopped.
 
     Raises:
-        DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
+        HeldByAnotherError, DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
     """
     directory = resolved(directory)
     if not _is_there(directory):
         return []
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
     with _changing(directory, directory.name, conduct):
+        if owner is not None:
+            refuse_foreign(directory, owner)
         running = running_servers(directory)
         _stop_in_order(running, conduct)
+        release(directory)
         return sorted(running)
 
 
 def destroy(
     directory: str | Path,
     *,
+    owner: str | None = None,
     keep_data: bool = True,
     progress: Callable[[str], None] = silent,
     cancelled: Callable[[], bool] = never,
@@ -121,17 +151,27 @@ def destroy(
 
     Servers whose data goes are killed: asked to end together, brokers would seek others to lead their partitions.
 
+    Args:
+        directory: the ensemble's.
+        owner: id of the creation that the caller's state has; None: nobody asks who holds the ensemble.
+        keep_data: leave the data to whoever creates an ensemble there next.
+        progress: as for :func:`apply`.
+        cancelled: as for :func:`apply`.
+        patience: as for :func:`apply`.
+
     Raises:
-        DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
+        HeldByAnotherError, DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
     """
     directory = resolved(directory)
     if keep_data:
-        stop(directory, progress=progress, cancelled=cancelled, patience=patience)
+        stop(directory, owner=owner, progress=progress, cancelled=cancelled, patience=patience)
         return
     if not _is_there(directory):
         return
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
     with _changing(directory, directory.name, conduct):
+        if owner is not None:
+            refuse_foreign(directory, owner)
         running = running_servers(directory)
         if running:
             progress(f"ending {', '.join(sorted(running))}")
@@ -140,6 +180,7 @@ def destroy(
             for folder in directory.glob(f"{kind}-*"):
                 shutil.rmtree(folder)
         (directory / DECLARATION_FILE).unlink(missing_ok=True)
+        mark(directory, None)
         progress(f"removed the data in {directory}")
 
 
@@ -214,7 +255,8 @@ def _stop_in_order(servers: Mapping[str, RunningServer], conduct: Conduct) -> No
 class _Application:
     """One call of :func:`apply`, while it holds the directory."""
 
-    def __init__(self, declaration: EnsembleDeclaration, directory: Path, conduct: Conduct) -> None:
+    def __init__(self, declaration: EnsembleDeclaration, directory: Path, conduct: Conduct, holding: Holding) -> None:
+        self.holding = holding
         self.declaration = declaration
         self.directory = directory
         self.conduct = conduct
@@ -243,6 +285,7 @@ class _Application:
         if starting or changing:
             self.java = java_command() or ""
             self.jars = jars.provide(self.declaration.kafka_home, self.conduct)
+        self.holding.begin()
         removed = self._removed()
         if not removed:
             write_declaration(self.directory, self.declaration)
@@ -259,6 +302,11 @@ class _Application:
         except StartFailedError as failure:
             stopped = self._stop_in_vain()
             raise StartFailedError(failure.server, failure.reason, failure.log, failure.lines, stopped) from None
+        except (NotInSyncError, StaleRegistrationError) as problem:
+            if not self.holding.creating:
+                raise
+            said = problem.waited if isinstance(problem, NotInSyncError) else str(problem)
+            raise CreationStoppedError(said, self._stop_in_vain()) from None
 
     # -- what differs ----------------------------------------------------------------------------------------------
 
@@ -461,8 +509,13 @@ class _Application:
         return StartFailedError(name, reason, log, lines)
 
     def _stop_in_vain(self) -> list[str]:
-        """Stop what this call started in vain: everything if nothing ran before, or else what did not get ready."""
+        """Stop what this call started in vain.
+
+        That is everything if no state knows of these servers, or if nothing ran before; else what did not get ready.
+        """
         in_vain = set(self.started) if self.was_down else set(self.started) - self.ready
+        if self.holding.creating:
+            in_vain = set(self.running)
         chosen = {name: server for name, server in self.running.items() if name in in_vain and self._runs(name)}
         _stop_in_order(chosen, self.conduct)
         return sorted(chosen)

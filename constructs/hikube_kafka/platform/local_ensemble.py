@@ -107,6 +107,16 @@ class LocalEnsemble(HikubeResource):
         return self.get_string_attribute("zookeeper_servers")
 
     @property
+    def path(self) -> str:
+        """The absolute path of its folder: a reference."""
+        return self.get_string_attribute("path")
+
+    @property
+    def owner(self) -> str:
+        """Id of its creation, which is written into its folder too: a reference."""
+        return self.get_string_attribute("owner")
+
+    @property
     def cluster_id(self) -> str:
         """Kafka's cluster id: a reference."""
         return self.get_string_attribute("cluster_id")

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
-from hikube_kafka.ensemble import destroy, status
+from hikube_kafka.ensemble import destroy, status, stop
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from tests.support.ensemble import small_ensemble
@@ -181,14 +181,49 @@ def test_changed_configuration_is_rolled_brokers_are_added_and_those_with_replic
 
 @pytest.mark.parametrize("server", [None, "zookeeper-1", "broker-1"])
 def test_an_interrupted_start_ends_well_at_the_next_apply(stage: Stage, server: str | None) -> None:
-    stage.write(topics={"orders": topic("orders")})
+    stage.write(topics={"orders": topic("orders")}, keep_data=False)
     workspace = stage.workspace
     workspace.apply_interrupted(f"{ADDRESS}: Creating...", also=lambda: server is None or server in stage.started())
     known = {resource["address"] for resource in workspace.resources()}
-    assert not stage.processes() or ADDRESS in known, "processes nobody knows of"
-    workspace.apply()
+    before = stage.processes()
+    assert not before or ADDRESS in known, "processes nobody knows of"
+    assert "0 destroyed" in workspace.apply()
     assert workspace.plan() == "empty"
+    assert stage.processes().items() >= before.items(), "servers were restarted"
     assert set(stage.processes()) == {"zookeeper-1", "broker-0", "broker-1"}
+
+
+def test_an_ensemble_belongs_to_one_state_until_it_is_imported_or_released(
+    stage: Stage, new_workspace: Callable[[str], Workspace]
+) -> None:
+    stage.write()
+    stage.workspace.apply()
+    before, cluster = stage.processes(), stage.workspace.state(ADDRESS)["cluster_id"]
+
+    # Another state, with less care for the data: refused, and it can be imported there.
+    first, second = stage.workspace, new_workspace("second")
+    stage.workspace = second
+    stage.write(keep_data=False)
+    assert "[local-ensemble-exists]" in second.refused("plan")
+    second.expect("import", ADDRESS, str(stage.directory))
+    shown = second.plan()
+    assert "keep_data = true -> false" in shown
+    assert "0 to add, 1 to change, 0 to destroy" in shown
+    second.expect("state", "rm", ADDRESS)
+    assert stage.processes() == before
+
+    # Stopped, it is free, and what was kept is taken up: an interruption there does not cost the data either.
+    stop(stage.directory)
+    second.apply_interrupted(f"{ADDRESS}: Creating...", also=lambda: "broker-0" in stage.started())
+    assert "0 destroyed" in second.apply()
+    assert second.state(ADDRESS)["cluster_id"] == cluster
+
+    # By now the first state holds it no more: it neither changes nor destroys what the second one runs.
+    before = stage.processes()
+    assert "[local-ensemble-held-elsewhere]" in first.refused("apply", "-auto-approve")
+    assert "[local-ensemble-held-elsewhere]" in first.refused("destroy", "-auto-approve")
+    assert stage.processes() == before
+    assert second.plan() == "empty"
 
 
 def test_an_interrupted_healing_is_taken_up_by_the_next_apply_without_a_replacement(stage: Stage) -> None:

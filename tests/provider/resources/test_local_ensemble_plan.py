@@ -6,26 +6,32 @@ from typing import Any
 import pytest
 
 from hikube_kafka.ensemble import (
+    ApplyInterruptedError,
     BrokerHoldsReplicasError,
     DirectoryBusyError,
     EnsembleError,
     EnsembleObservation,
     JarsError,
-    NotInSyncError,
     PreflightError,
     QuorumChangeError,
     ServerObservation,
     StartFailedError,
 )
-from hikube_kafka.plugin.diagnostics import Refusal
-from hikube_kafka.plugin.resource import PlanRequest, configuration_faults
+from hikube_kafka.ensemble.configuration import write_declaration
+from hikube_kafka.ensemble.ownership import Ownership, Standing, mark, read_ownership
+from hikube_kafka.plugin.diagnostics import Refusal, collected_warnings
+from hikube_kafka.plugin.resource import Plan, PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
+from hikube_kafka.provider.resources import local_ensemble
 from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout
 
-COMPUTED = ("directory", "keep_data", "bootstrap_servers", "zookeeper_servers", "cluster_id", "processes")
+COMPUTED = (
+    *("directory", "path", "owner", "keep_data"),
+    *("bootstrap_servers", "zookeeper_servers", "cluster_id", "processes"),
+)
 
 
 def zookeeper(number: int) -> dict[str, Any]:
@@ -57,6 +63,8 @@ def state(**values: Any) -> dict[str, Any]:
     return config(
         **{
             "directory": "/nowhere/demo",
+            "path": "/nowhere/demo",
+            "owner": "me",
             "keep_data": True,
             "bootstrap_servers": "127.0.0.1:9,127.0.0.1:10",
             "zookeeper_servers": "127.0.0.1:22181/kafka",
@@ -85,9 +93,9 @@ def ensembles(session: Session) -> LocalEnsembleResource:
     return LocalEnsembleResource(session)
 
 
-def test_a_plan_shows_addresses_and_processes_before_anything_runs(ensembles: LocalEnsembleResource) -> None:
+def test_a_plan_shows_addresses_before_anything_runs(ensembles: LocalEnsembleResource) -> None:
     planned = ensembles.plan(request(None, config(directory="/nowhere/demo"))).planned
-    assert planned == state(cluster_id=UNKNOWN)
+    assert planned == state(cluster_id=UNKNOWN, owner=UNKNOWN, processes=UNKNOWN)
 
 
 def test_the_default_folder_is_below_the_home(
@@ -117,21 +125,165 @@ def test_brokers_that_a_plan_starts_are_expected_where_the_topics_are(
     session.changed()
     assert session.coming() == 0
     other = [{**each, "properties": {**each["properties"], "listeners": "C://10.0.0.1:9"}} for each in [broker(0)]]
-    ensembles.plan(request(None, config(brokers=other)))
+    ensembles.plan(request(None, config(directory="/nowhere/demo", brokers=other)))
     assert session.coming() == 0
 
 
-@pytest.mark.parametrize("change", [{"name": "other"}, {"directory": "/nowhere/other"}])
-def test_another_name_or_folder_is_another_ensemble_and_the_data_is_spoken_of(
+@pytest.mark.parametrize("change", [{"name": "other", "directory": "/nowhere/other"}, {"directory": "/nowhere/other"}])
+def test_another_folder_is_another_ensemble_and_the_data_is_spoken_of(
     ensembles: LocalEnsembleResource, change: dict[str, Any]
 ) -> None:
     plan = ensembles.plan(request(state(), config(**{"directory": "/nowhere/demo", **change})))
-    assert list(plan.replace) == [(next(iter(change)),)]
+    assert list(plan.replace) == [(each,) for each in change]
     (told,) = plan.diagnostics
     assert told.severity == "warning"
     assert "stays there" in told.detail
     plan = ensembles.plan(request(state(keep_data=False), config(**{"directory": "/nowhere/demo", **change})))
     assert "is deleted" in plan.diagnostics[0].detail
+
+
+def test_another_name_in_the_folder_of_the_data_is_refused_unless_the_data_goes(
+    ensembles: LocalEnsembleResource,
+) -> None:
+    wanted = config(name="other", directory="/nowhere/demo")
+    (told,) = ensembles.plan(request(state(), wanted)).diagnostics
+    assert told.summary.endswith("[local-ensemble-renamed]")
+    plan = ensembles.plan(request(state(keep_data=False), wanted))
+    assert list(plan.replace) == [("name",)]
+    assert [told.severity for told in plan.diagnostics] == ["warning"]
+
+
+# ---- who holds an ensemble ------------------------------------------------------------------------------------------
+
+
+def marked(directory: Path, owner: str, standing: Standing = "held") -> str:
+    directory.mkdir(exist_ok=True)
+    mark(directory, Ownership(owner=owner, standing=standing))
+    return str(directory)
+
+
+def faults(plan: Plan) -> list[str]:
+    return [told.summary.rpartition(" ")[2] for told in plan.diagnostics]
+
+
+def test_what_another_state_holds_is_not_created_here_and_released_or_half_made_it_is(
+    ensembles: LocalEnsembleResource, tmp_path: Path
+) -> None:
+    for standing, said in (("held", ["[local-ensemble-exists]"]), ("released", []), ("being created", [])):
+        directory = marked(tmp_path, "another", standing)  # type: ignore[arg-type]  # one of its words
+        assert faults(ensembles.plan(request(None, config(directory=directory)))) == said
+
+
+def test_the_refusal_names_the_import_and_how_to_release_it(
+    ensembles: LocalEnsembleResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    (tmp_path / "hikube-kafka").mkdir()
+    directory = marked(tmp_path / "hikube-kafka" / "demo", "another")
+    (told,) = ensembles.plan(request(None, config())).diagnostics
+    assert "terraform import hikube_local_ensemble.this demo\n" in told.detail
+    assert "hikube-kafka local stop --ensemble demo\n" in told.detail
+    (told,) = ensembles.plan(request(None, config(name="other", directory=directory))).diagnostics
+    assert f"terraform import hikube_local_ensemble.this {directory}\n" in told.detail
+
+
+def test_what_this_state_holds_may_be_replaced(ensembles: LocalEnsembleResource, tmp_path: Path) -> None:
+    directory = marked(tmp_path, "me")
+    held = state(directory=directory, path=directory)
+    assert not ensembles.plan(request(held, config(directory=directory))).diagnostics
+    assert not ensembles.plan(request(None, config(directory=directory))).diagnostics
+
+
+def test_what_another_state_has_taken_up_since_is_neither_changed_nor_destroyed(
+    ensembles: LocalEnsembleResource, tmp_path: Path
+) -> None:
+    directory = marked(tmp_path, "another")
+    for owner in ("me", None):
+        held = state(directory=directory, path=directory, owner=owner)
+        assert faults(ensembles.plan(request(held, config(directory=directory)))) == ["[local-ensemble-held-elsewhere]"]
+        gone = ensembles.plan(PlanRequest(prior=held, proposed=None, config=None))
+        assert faults(gone) == ["[local-ensemble-held-elsewhere]"]
+        with pytest.raises(Refusal, match="now belongs to another Terraform state"):
+            ensembles.delete(held, b"")
+        with pytest.raises(Refusal, match="now belongs to another Terraform state"):
+            ensembles.update(held, {**held, "owner": owner or UNKNOWN}, b"")
+    assert read_ownership(tmp_path) == Ownership(owner="another", standing="held")
+
+
+def test_a_mark_that_cannot_be_read_is_not_taken_for_none(ensembles: LocalEnsembleResource, tmp_path: Path) -> None:
+    (tmp_path / "owner.json").write_text("{")
+    held = state(directory=str(tmp_path), path=str(tmp_path))
+    for prior in (None, held):
+        with pytest.raises(Refusal, match="Ensemble demo cannot be read"):
+            ensembles.plan(request(prior, config(directory=str(tmp_path))))
+    with pytest.raises(Refusal, match="could not stop"):
+        ensembles.delete(held, b"")
+
+
+def test_a_state_from_before_there_were_owners_has_an_empty_plan_and_gets_one_with_its_first_change(
+    ensembles: LocalEnsembleResource, tmp_path: Path
+) -> None:
+    before = state(directory=str(tmp_path), path=None, owner=None)
+    unchanged = config(directory=str(tmp_path))
+    assert ensembles.plan(request(before, unchanged)).planned == before
+    read = {**before, "path": str(tmp_path)}
+    assert ensembles.plan(request(read, unchanged)).planned == read
+    changed = ensembles.plan(request(read, config(directory=str(tmp_path), keep_data=False))).planned
+    assert changed is not None
+    assert changed["owner"] is UNKNOWN
+
+
+def test_a_relative_folder_is_the_same_place_on_every_run(
+    ensembles: LocalEnsembleResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    wanted = config(directory="data")
+    planned = ensembles.plan(request(None, wanted)).planned
+    assert planned is not None
+    assert (planned["directory"], planned["path"]) == ("data", str(tmp_path / "data"))
+    made = state(directory="data", path=planned["path"])
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert ensembles.plan(request(made, wanted)).planned == made
+
+
+def test_the_same_folder_spelled_otherwise_is_the_same_ensemble(
+    ensembles: LocalEnsembleResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = state(directory=str(tmp_path / "data"), path=str(tmp_path / "data"))
+    plan = ensembles.plan(request(made, config(directory="data")))
+    assert (plan.planned, list(plan.replace)) == (made, [])
+
+
+def test_an_ensemble_is_imported_by_its_directory_and_keeps_its_data(
+    ensembles: LocalEnsembleResource, tmp_path: Path
+) -> None:
+    made = state(directory=str(tmp_path), path=str(tmp_path))
+    write_declaration(tmp_path, local_ensemble._declaration(made))
+    mark(tmp_path, Ownership(owner="me", standing="held"))
+    found = ensembles.read(dict.fromkeys(COMPUTED) | ensembles.import_state(str(tmp_path)), b"")
+    assert found == {**made, "cluster_id": None, "processes": dict.fromkeys(made["processes"], "stopped")}
+    plan = ensembles.plan(request(found, config(directory=str(tmp_path))))
+    assert not plan.diagnostics
+    assert not plan.replace
+
+
+def test_what_is_not_there_is_not_imported(ensembles: LocalEnsembleResource, tmp_path: Path) -> None:
+    for identifier in ("nowhere", str(tmp_path)):
+        with pytest.raises(Refusal, match="There is no ensemble"):
+            ensembles.import_state(identifier)
+
+
+def test_two_ensembles_of_one_configuration_on_the_same_ports_are_refused(ensembles: LocalEnsembleResource) -> None:
+    other = config(name="other", directory="/nowhere/other")
+    assert not ensembles.plan(request(state(), config(directory="/nowhere/demo"))).diagnostics
+    told = ensembles.plan(request(None, other)).diagnostics
+    assert [each.summary for each in told] == [
+        f"Ensemble other: port {port} is declared for {server} and for {server} of ensemble demo. "
+        "[local-ensemble-port-twice]".replace(". [", " [")
+        for port, server in ((22181, "zookeeper-1"), (9, "broker-0"), (10, "broker-1"))
+    ]
 
 
 def test_the_set_of_zookeeper_servers_does_not_change(ensembles: LocalEnsembleResource) -> None:
@@ -266,15 +418,23 @@ def test_a_start_that_leaves_nothing_running_records_nothing(
     assert refusal.state is None
 
 
-def test_a_start_that_leaves_servers_running_records_them(
+def test_a_start_that_is_interrupted_records_what_runs_without_an_error_that_would_taint_it(
     ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing(
-        monkeypatch, NotInSyncError("broker-1", "Starting", 1, ["orders-0"]), broker_0="running", broker_1="stopped"
-    )
-    refusal = refusal_of(ensembles.create, state())
-    assert refusal.state is not None
-    assert refusal.state["processes"] == {"broker-0": "running", "broker-1": "stopped"}
+    failing(monkeypatch, ApplyInterruptedError(["broker-0"]), broker_0="running", broker_1="stopped")
+    with collected_warnings() as warnings:
+        made = ensembles.create(state(owner=UNKNOWN), b"")
+    assert made["processes"] == {"broker-0": "running", "broker-1": "stopped"}
+    assert len(made["owner"]) == 32
+    assert [told.summary for told in warnings] == ["Ensemble demo: could not start all servers"]
+    assert "the next apply continues" in warnings[0].detail
+
+
+def test_a_start_that_is_interrupted_before_the_first_server_has_made_nothing(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, ApplyInterruptedError([]), broker_0="stopped")
+    assert refusal_of(ensembles.create, state(owner=UNKNOWN)).state is None
 
 
 @pytest.mark.parametrize("problem", UNCHANGED, ids=[type(each).__name__ for each in UNCHANGED])

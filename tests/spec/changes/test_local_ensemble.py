@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.spec.changes.local_ensemble import Known, problems
+from hikube_kafka.spec.changes.local_ensemble import Known, Port, Present, problems
 
 EMPTY = Known(replicas={"orders": {0: (0, 1)}})
 
@@ -13,6 +13,7 @@ def ensemble(*brokers: int, **values: Any) -> dict[str, Any]:
     return {
         "name": "demo",
         "directory": "/nowhere/demo",
+        "path": "/nowhere/demo",
         "zookeeper": [{"id": 1}],
         "brokers": [{"id": broker} for broker in brokers or (0, 1, 2)],
         "keep_data": True,
@@ -58,7 +59,7 @@ def test_a_broker_that_holds_replicas_stays() -> None:
     assert not list(problems(ensemble(), ensemble(0, 2))), "where nobody could be asked, the apply asks"
 
 
-@pytest.mark.parametrize("change", [{"name": "other"}, {"directory": "/nowhere/other"}])
+@pytest.mark.parametrize("change", [{"name": "other", "path": "/nowhere/other"}, {"path": "/nowhere/other"}])
 def test_an_ensemble_that_moves_away_from_its_data_says_what_becomes_of_it(change: dict[str, str]) -> None:
     (problem,) = problems(ensemble(), ensemble(**change), EMPTY)
     assert (problem.rule, problem.severity, problem.where) == ("local-ensemble-replaced", "warning", "ensemble demo")
@@ -67,3 +68,34 @@ def test_an_ensemble_that_moves_away_from_its_data_says_what_becomes_of_it(chang
     assert "The data is deleted with the old ensemble, because keep_data is false." in problem.why
     (problem,) = problems(ensemble(), unknown(next(iter(change))), EMPTY)
     assert problem.rule == "local-ensemble-replaced", "a name that only the apply will tell is another one"
+
+
+def test_an_ensemble_is_not_renamed_on_top_of_its_own_data() -> None:
+    (problem,) = problems(ensemble(), ensemble(name="other"))
+    assert (problem.rule, problem.path) == ("local-ensemble-renamed", ("name",))
+    assert "/nowhere/demo would still hold the data of demo when other is to start there" in problem.why
+    (problem,) = problems(ensemble(keep_data=False), ensemble(name="other"))
+    assert problem.rule == "local-ensemble-replaced"
+
+
+def test_an_ensemble_that_is_there_is_not_created() -> None:
+    there = Known(present=Present(running=["broker-0"], identifier="demo"))
+    (problem,) = problems(None, ensemble(), there)
+    assert (problem.rule, problem.severity) == ("local-ensemble-exists", "error")
+    assert problem.message == "/nowhere/demo already holds an ensemble (running: broker-0)."
+    assert "terraform import hikube_local_ensemble.this demo" in problem.remedy
+    assert "hikube-kafka local stop --ensemble demo" in problem.remedy
+
+
+def test_an_ensemble_that_another_state_holds_by_now_is_left_alone() -> None:
+    for planned in (ensemble(), None):
+        (problem,) = problems(ensemble(), planned, Known(held_elsewhere=True))
+        assert problem.rule == "local-ensemble-held-elsewhere"
+
+
+def test_two_ensembles_do_not_share_a_port() -> None:
+    known = Known(ports=[Port(number=9092, server="broker-0", other="broker-1", ensemble="other")])
+    for prior in (None, ensemble()):
+        (problem,) = problems(prior, ensemble(), known)
+        assert problem.rule == "local-ensemble-port-twice"
+        assert problem.message == "port 9092 is declared for broker-0 and for broker-1 of ensemble other."

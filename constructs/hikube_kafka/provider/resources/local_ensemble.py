@@ -1,9 +1,10 @@
 """``hikube_local_ensemble``: ZooKeeper servers and brokers as processes of the machine on which Terraform runs."""
 
+import os
 import re
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hikube_kafka.kafka.errors import Denied, Unreachable
@@ -18,6 +19,7 @@ from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.spec.changes import local_ensemble as changes
 from hikube_kafka.spec.changes.address import Thing
+from hikube_kafka.spec.changes.replicas import Replicas
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"
@@ -68,7 +70,17 @@ class LocalEnsembleResource(Resource):
                 optional=True,
                 computed=True,
                 description="Folder of configuration, data and logs. Default: `~/.local/share/hikube-kafka/<name>`. "
-                "Another folder is another ensemble.",
+                "Another folder is another ensemble. A relative one is relative to where Terraform runs when the "
+                "ensemble is created, and stays there.",
+            ),
+            "path": Attribute(
+                STRING, computed=True, description="The absolute path of `directory`, as it was when it was created."
+            ),
+            "owner": Attribute(
+                STRING,
+                computed=True,
+                description="Id of this creation, also written into the directory: a state with another one does not "
+                "hold this ensemble, and cannot change it. Null: created before ensembles had owners.",
             ),
             "zookeeper": _servers(
                 "The ZooKeeper servers. Their set cannot change in place.", "`myid`, from 1.", 1, "zoo.cfg"
@@ -102,14 +114,17 @@ class LocalEnsembleResource(Resource):
             "processes": Attribute(
                 Map(STRING),
                 computed=True,
-                description="Each server by name with what it is: `running`, or `stopped`, `configuration differs`, "
-                "`not in sync`, `not declared`. A plan shows here what the apply will heal.",
+                description="Each server by name with what it is: `running`, or `stopped`, `not answering`, "
+                "`configuration differs`, `not in sync`, `not declared`. A plan shows here what the apply will heal.",
             ),
         },
     )
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._lock = threading.Lock()
+        self._held: set[str] = set()  # directories whose ensembles this state holds, as far as seen by now
+        self._ports: dict[int, tuple[str, str, str]] = {}  # by port: directory, ensemble and server that this plan has
 
     # ---- before anything runs --------------------------------------------------------------------------------------
 
@@ -144,35 +159,99 @@ class LocalEnsembleResource(Resource):
     def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed, config = request.prior, request.proposed, request.config
         if proposed is None or config is None:
-            return Plan(None)
+            known = changes.Known(held_elsewhere=prior is not None and self._is_held_elsewhere(prior))
+            return Plan(None, diagnostics=told(changes.problems(_placed(prior), None, known)))
         planned = {
             **proposed,
             "directory": _directory(config),
             "keep_data": True if config["keep_data"] is None else config["keep_data"],
             "cluster_id": (prior or {}).get("cluster_id") or UNKNOWN,
+            "owner": (prior or {}).get("owner"),
             **dict.fromkeys(("bootstrap_servers", "zookeeper_servers", "processes"), UNKNOWN),
         }
-        replace = [(each,) for each in ("name", "directory") if prior is not None and planned[each] != prior[each]]
+        path = planned["path"] = _path(planned["directory"])
+        if prior is not None and (planned["directory"] == prior["directory"] or path == _place(prior)):
+            # The same place, maybe spelled otherwise, or relative to somewhere else by now.
+            path = _place(prior)
+            planned |= {"directory": prior["directory"], "path": prior["path"]}
+        replace = [("name",)] if prior is not None and planned["name"] != prior["name"] else []
+        replace += [("directory",)] if prior is not None and path != _place(prior) else []
         if _is_known(planned):
             declaration = _declaration(planned)
             planned["bootstrap_servers"] = _bootstrap_servers(declaration)
             planned["zookeeper_servers"] = _zookeeper_servers(declaration)
-            planned["processes"] = {server.name: RUNNING for server in declaration.servers}
+            # A creation that is interrupted has started some of them: that is recorded as it is, and not as a fault.
+            planned["processes"] = (
+                UNKNOWN if prior is None else {server.name: RUNNING for server in declaration.servers}
+            )
             if prior is None or not _brokers_run(prior, declaration):
                 self._session.expect(planned["bootstrap_servers"].split(","))
+        if planned["owner"] is None and planned != prior:
+            planned["owner"] = UNKNOWN
+        after = known_values({**planned, "path": path})
         if prior is None:
-            return Plan(planned)
-        known = None if replace else self._known(prior, planned)
-        problems = changes.problems(prior, known_values(planned), known)
-        return Plan(planned, replace=replace, diagnostics=told(problems))
+            faults = told(changes.problems(None, after, self._found(planned)))
+            return Plan(planned, diagnostics=faults)
+        known = changes.Known(held_elsewhere=self._is_held_elsewhere(prior))
+        if not replace and not known.held_elsewhere:
+            known = known._replace(replicas=self._replicas(prior, planned), ports=self._shared_ports(planned))
+        faults = told(changes.problems(_placed(prior), after, known))
+        return Plan(planned, replace=replace, diagnostics=faults)
 
-    def _known(self, prior: State, planned: State) -> changes.Known | None:
+    def _found(self, planned: State) -> changes.Known:
+        """What is there already where an ensemble is to be created."""
+        from hikube_kafka import ensemble
+
+        path = planned["path"]
+        if path is UNKNOWN:
+            return changes.Known()
+        ports = self._shared_ports(planned)
+        # Replaced, or tainted; or this state holds it at another address, which has a refusal of its own.
+        if path in self._held:
+            return changes.Known(ports=ports)
+        try:
+            ensemble.refuse_existing(ensemble.resolved(path))
+        except ensemble.EnsembleExistsError as problem:
+            return changes.Known(ports=ports, present=_present(planned, problem.running))
+        except (ensemble.EnsembleError, OSError) as problem:
+            raise Refusal(_not_read(problem, planned)) from None
+        return changes.Known(ports=ports)
+
+    def _is_held_elsewhere(self, prior: State) -> bool:
+        from hikube_kafka import ensemble
+
+        try:
+            ensemble.refuse_foreign(ensemble.resolved(_place(prior)), prior["owner"])
+        except ensemble.HeldByAnotherError:
+            return True
+        except (ensemble.EnsembleError, OSError) as problem:
+            raise Refusal(_not_read(problem, prior)) from None
+        with self._lock:
+            self._held.add(_place(prior))
+        return False
+
+    def _shared_ports(self, planned: State) -> list[changes.Port]:
+        """The ports that another ensemble of this configuration declares, as far as it has been planned."""
+        if not _is_known(planned):
+            return []
+        declaration = _declaration(planned)
+        found = []
+        with self._lock:
+            for server in declaration.servers:
+                for number in _ports(server):
+                    mine = (declaration.directory, declaration.name, server.name)
+                    directory, name, other = self._ports.setdefault(number, mine)
+                    if directory != declaration.directory:
+                        found.append(changes.Port(number=number, server=server.name, other=other, ensemble=name))
+        return found
+
+    def _replicas(self, prior: State, planned: State) -> Replicas | None:
         """Who holds which replicas; None: no broker goes, or the cluster does not answer, and the apply asks again."""
         if not changes.going(prior, known_values(planned)):
             return None
         cluster = KafkaCluster(Settings(bootstrap_servers=prior["bootstrap_servers"]), self._session.stopped)
         try:
-            return changes.Known(replicas=cluster.layout().replicas)
+            return cluster.layout().replicas
         except (Unreachable, Denied):
             return None
 
@@ -180,12 +259,48 @@ class LocalEnsembleResource(Resource):
 
     def read(self, state: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """What each process is now. An ensemble that was stopped is not gone: its next apply starts it."""
-        return _as_it_is(state)
+        self._is_held_elsewhere(state)
+        return _as_it_is({**state, "path": _place(state)})
+
+    def import_state(self, identifier: str) -> State:
+        """By name, or by directory. What was declared there last is what is imported; its data is kept."""
+        from hikube_kafka import ensemble
+
+        directory = identifier if os.sep in identifier else str(ensemble.default_directory(identifier))
+        path = ensemble.resolved(directory)
+        try:
+            found = ensemble.read_declaration(path)
+            ownership = ensemble.read_ownership(path)
+        except (ensemble.EnsembleError, OSError, ValueError, KeyError, TypeError) as problem:
+            raise Refusal(_not_read(problem, {"name": identifier, "directory": directory})) from None
+        if found is None:
+            raise Refusal(
+                Diagnostic(
+                    f"There is no ensemble {identifier}",
+                    f"{path} holds none. Import an ensemble by its name if it is in "
+                    f"{ensemble.default_directory('<name>')}, otherwise by its directory, with a "
+                    f"{os.sep} in it: .{os.sep}data.",
+                )
+            )
+        return {
+            "name": found.name,
+            "directory": directory,
+            "path": str(path),
+            "owner": ownership.owner if ownership else None,
+            "zookeeper": [_attributes(server) for server in found.zookeeper],
+            "brokers": [_attributes(server) for server in found.brokers],
+            "kafka_home": found.kafka_home,
+            "keep_data": True,
+        }
 
     # ---- changing --------------------------------------------------------------------------------------------------
 
     def create(self, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
-        """Start all servers; if that fails, what runs by then is recorded, so that the next apply takes it up."""
+        """Start all servers; if that fails, none runs afterwards.
+
+        An interruption is no failure: an error would taint the ensemble, and the next apply would destroy what has been
+        started, and maybe its data, in place of going on with it.
+        """
         return self._apply(planned, prior=None)
 
     def update(self, prior: State, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
@@ -202,21 +317,42 @@ class LocalEnsembleResource(Resource):
             ensemble.DirectoryBusyError,
             ensemble.JarsError,
         )
-        declaration = _declaration(planned)
+        owner = ensemble.new_owner() if planned["owner"] is UNKNOWN else planned["owner"]
+        planned = {**planned, "owner": owner}
+        creating = prior is None
         try:
-            seen = ensemble.apply(declaration, progress=_tell, cancelled=self._session.stopped.is_set)
-        except ensemble.EnsembleError as problem:
-            fault = _fault(problem, planned["name"], doing="start" if prior is None else "change")
-            if prior is not None and isinstance(problem, unchanged):
+            seen = ensemble.apply(
+                _declaration(planned),
+                owner=owner,
+                creating=creating,
+                progress=_tell,
+                cancelled=self._session.stopped.is_set,
+            )
+        except ensemble.EnsembleExistsError as problem:
+            raise Refusal(*_refused(None, planned, present=_present(planned, problem.running))) from None
+        except ensemble.HeldByAnotherError:
+            raise Refusal(*_refused(prior, planned, held_elsewhere=True)) from None
+        except ensemble.ApplyInterruptedError as problem:
+            fault = _fault(problem, planned["name"], doing="start" if creating else "change")
+            if creating and not problem.running:
                 raise Refusal(fault) from None
             state = _as_it_is({**planned, "processes": {}})
-            if prior is None and not any(process != "stopped" for process in state["processes"].values()):
+            if not creating:
+                raise Refusal(fault, state=state) from None
+            warn(fault.summary, fault.detail)
+            return state
+        except ensemble.EnsembleError as problem:
+            fault = _fault(problem, planned["name"], doing="start" if creating else "change")
+            if creating or isinstance(problem, unchanged):
                 raise Refusal(fault) from None
+            # The directory has no mark of a change that did not come to its end.
+            state = _as_it_is({**planned, "owner": None if prior is None else prior["owner"], "processes": {}})
             raise Refusal(fault, state=state) from None
         finally:
             self._session.changed()
         # The apply has seen every server run and in sync: that is what was planned.
-        return {**planned, "cluster_id": seen.cluster_id}
+        processes = {server.name: RUNNING for server in seen.servers}
+        return {**planned, "processes": processes, "cluster_id": seen.cluster_id}
 
     def delete(self, prior: State, private: bytes) -> None:  # noqa: ARG002 - the protocol's signature
         """Stop all servers; the data stays unless `keep_data` is false."""
@@ -224,14 +360,22 @@ class LocalEnsembleResource(Resource):
 
         keep = prior["keep_data"] is not False
         try:
-            ensemble.destroy(prior["directory"], keep_data=keep, progress=_tell, cancelled=self._session.stopped.is_set)
+            ensemble.destroy(
+                _place(prior),
+                owner=prior["owner"] or ensemble.new_owner(),
+                keep_data=keep,
+                progress=_tell,
+                cancelled=self._session.stopped.is_set,
+            )
+        except ensemble.HeldByAnotherError:
+            raise Refusal(*_refused(prior, None, held_elsewhere=True)) from None
         except ensemble.EnsembleError as problem:
             raise Refusal(_fault(problem, prior["name"], doing="stop")) from None
         finally:
             self._session.changed()
         if keep:
             warn(
-                f"The data of ensemble {prior['name']} stays in {prior['directory']}",
+                f"The data of ensemble {prior['name']} stays in {_place(prior)}",
                 "An ensemble of the same name and directory takes it up again. To remove it, set keep_data = false "
                 "before the destroy, or delete the folder.",
             )
@@ -246,7 +390,7 @@ def _thing(state: State) -> Thing | None:
         return None
     return Thing(
         "hikube_local_ensemble",
-        f"the ensemble in {Path(state['directory']).expanduser().resolve()}",
+        f"the ensemble in {_place(state)}",
         loss="its servers would be stopped, and with keep_data = false its data deleted, once the other address has "
         "taken them over.",
     )
@@ -280,6 +424,36 @@ def _directory(config: State) -> Any:
     return str(default_directory(config["name"]))
 
 
+def _path(directory: Any) -> Any:
+    """The absolute path of a directory; unknown like it."""
+    if directory is UNKNOWN:
+        return UNKNOWN
+    from hikube_kafka.ensemble import resolved
+
+    return str(resolved(directory))
+
+
+def _place(state: State) -> str:
+    """Where the ensemble of a state is: a relative directory stays where it was created."""
+    return str(state["path"] or _path(state["directory"]))
+
+
+def _placed(prior: State | None) -> State | None:
+    return None if prior is None else {**prior, "path": _place(prior)}
+
+
+def _attributes(server: ServerProcess) -> State:
+    return {"id": server.id, "heap": server.heap, "properties": dict(server.properties)}
+
+
+def _ports(server: ServerProcess) -> tuple[int, ...]:
+    """Every port that the server listens on; none where its properties are not read that easily."""
+    try:
+        return server.ports
+    except (ValueError, IndexError):
+        return ()
+
+
 def _is_known(state: State) -> bool:
     return not any(
         True for each in ("name", "directory", "zookeeper", "brokers", "kafka_home") for _ in unknowns(state[each])
@@ -295,7 +469,7 @@ def _declaration(state: State) -> EnsembleDeclaration:
 
     return EnsembleDeclaration(
         name=state["name"],
-        directory=state["directory"],
+        directory=_place(state),
         zookeeper=processes("zookeeper", state["zookeeper"]),
         brokers=processes("broker", state["brokers"]),
         kafka_home=state["kafka_home"],
@@ -327,9 +501,7 @@ def _as_it_is(state: State) -> State:
     try:
         seen = ensemble.observe(declaration)
     except (ensemble.EnsembleError, OSError) as problem:
-        raise Refusal(
-            Diagnostic(f"Ensemble {state['name']} cannot be read", f"{problem} Directory: {state['directory']}.")
-        ) from None
+        raise Refusal(_not_read(problem, state)) from None
     return {
         **state,
         "bootstrap_servers": _bootstrap_servers(declaration),
@@ -344,6 +516,22 @@ def _as_it_is(state: State) -> State:
 
 def _fault(problem: Exception, name: str, *, doing: str) -> Diagnostic:
     return Diagnostic(f"Ensemble {name}: could not {doing} all servers", str(problem))
+
+
+def _not_read(problem: Exception, state: State) -> Diagnostic:
+    return Diagnostic(f"Ensemble {state['name']} cannot be read", f"{problem} Directory: {state['directory']}.")
+
+
+def _present(planned: State, running: Sequence[str]) -> changes.Present:
+    """What is there, and how it is named: by its name where it is in the default directory of that name."""
+    by_name = planned["path"] == _path(_directory({"name": planned["name"], "directory": None}))
+    return changes.Present(running=running, identifier=planned["name"] if by_name else planned["path"])
+
+
+def _refused(prior: State | None, planned: State | None, **known: Any) -> list[Diagnostic]:
+    """Asked once more at the apply: the plan may be old."""
+    after = None if planned is None else known_values(planned)
+    return told(changes.problems(_placed(prior), after, changes.Known(**known)))
 
 
 def _tell(step: str) -> None:

@@ -1,6 +1,6 @@
 """Changes of an ensemble on this machine: ``hikube_local_ensemble``."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hikube_kafka.spec.changes.replicas import Replicas, held, in_words
@@ -30,42 +30,151 @@ REPLACED = Rule(
     "{data}.",
     remedy="To keep the ensemble, declare its name and directory as before.",
 )
+RENAMED = Rule(
+    id="local-ensemble-renamed",
+    severity="error",
+    message="it cannot be renamed to {name} in the same directory.",
+    message_in_general="it cannot be renamed in the same directory.",
+    why="keep_data is true, so {directory} would still hold the data of {before} when {name} is to start there.",
+    remedy="Declare its name as before, or another directory too.",
+)
+EXISTS = Rule(
+    id="local-ensemble-exists",
+    severity="error",
+    message="{directory} already holds an ensemble ({running}).",
+    message_in_general="its directory already holds an ensemble.",
+    why="Another Terraform state, or this one at another address, may hold it. No ensemble is taken over silently: its "
+    "servers would be restarted with another configuration, and a destroy would stop them.",
+    remedy="To manage it from here, import it, with the address of this resource in place of "
+    "hikube_local_ensemble.this:\n\n"
+    "  terraform import hikube_local_ensemble.this {identifier}\n\n"
+    "If its address in this configuration has changed, use a moved block instead. If no state holds it any more, "
+    "release it with the following command, which stops its servers and keeps its data for the next apply:\n\n"
+    "  hikube-kafka local stop --ensemble {identifier}\n\n"
+    "For another ensemble beside it, declare another name and directory.",
+    remedy_in_general="Import it (terraform import); or, if no state holds it any more, release it with hikube-kafka "
+    "local stop; or declare another name and directory.",
+)
+HELD_ELSEWHERE = Rule(
+    id="local-ensemble-held-elsewhere",
+    severity="error",
+    message="it now belongs to another Terraform state.",
+    why="It was stopped, and another state has created an ensemble in {directory} since. From here it is neither "
+    "changed nor stopped, and its data is not removed.",
+    remedy="Remove it from this state alone, with its address in place of hikube_local_ensemble.this:\n\n"
+    "  terraform state rm hikube_local_ensemble.this\n\n"
+    "To create another ensemble from here, declare another name and directory.",
+    remedy_in_general="Remove it from this state alone (terraform state rm).",
+)
+PORT_TAKEN = Rule(
+    id="local-ensemble-port-twice",
+    severity="error",
+    message="port {port} is declared for {server} and for {other} of ensemble {ensemble}.",
+    message_in_general="two ensembles of one configuration declare the same port.",
+    why="Of two servers with one port the second does not start.",
+    remedy="Give one of the two other ports.",
+)
+
+
+class Present(NamedTuple):
+    """An ensemble that is already there where one is to be created."""
+
+    running: Sequence[str]
+    """Names of its servers that run."""
+    identifier: str
+    """By which it is imported and released: its name, or its directory."""
+
+
+class Port(NamedTuple):
+    """A port that two ensembles of one configuration declare."""
+
+    number: int
+    server: str
+    """Of this ensemble."""
+    other: str
+    """Server of the other ensemble."""
+    ensemble: str
+    """Name of the other ensemble."""
 
 
 class Known(NamedTuple):
-    """What is known of its cluster."""
+    """What is known of its cluster, and of its directory."""
 
-    replicas: Replicas
+    replicas: Replicas | None = None
+    """Who holds which; None: nobody could be asked."""
+    present: Present | None = None
+    """What is there already that no part of this state is known to hold."""
+    held_elsewhere: bool = False
+    """Somebody else has created an ensemble in its directory since."""
+    ports: Sequence[Port] = ()
+    """Those that another ensemble of the same configuration declares too."""
 
 
 def problems(
     prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | None, known: Known | None = None
 ) -> Iterator[Problem]:
-    """Losses of data, and an ensemble that moves away from its data.
+    """Losses of data, an ensemble that moves away from its data, and what belongs to somebody else.
 
     Args:
-        prior: As it is; None: it is created.
+        prior: As it is, with its ``path``; None: it is created.
         planned: As it is to be; None: it is deleted, which keeps the data unless ``keep_data`` is false.
         known: What is known of its cluster.
     """
-    if prior is None or planned is None:
+    known = known or Known()
+    if prior is not None and known.held_elsewhere:
+        yield HELD_ELSEWHERE(_where(prior), directory=prior["path"])
         return
-    where = f"ensemble {prior['name']}"
-    if any(planned.get(each) != prior[each] for each in ("name", "directory")):
-        deleted = prior["keep_data"] is False
-        yield REPLACED(
-            where,
-            directory=prior["directory"],
-            data="is deleted with the old ensemble, because keep_data is false"
-            if deleted
-            else "stays there, unused by the new one",
+    if planned is None:
+        return
+    for port in known.ports:
+        yield PORT_TAKEN(
+            _where(planned), port=port.number, server=port.server, other=port.other, ensemble=port.ensemble
         )
-        return
+    if prior is None:
+        yield from _already_there(planned, known)
+    elif any(planned.get(each) != prior[each] for each in ("name", "path")):
+        yield _elsewhere(prior, planned)
+    else:
+        yield from _servers(prior, planned, known)
+
+
+def _where(values: Mapping[str, Any]) -> str:
+    return f"ensemble {values['name']}" if "name" in values else "an ensemble"
+
+
+def _already_there(planned: Mapping[str, Any], known: Known) -> Iterator[Problem]:
+    if known.present is not None:
+        yield EXISTS(
+            _where(planned),
+            directory=planned["path"],
+            running=f"running: {', '.join(known.present.running) or 'none of its servers'}",
+            identifier=known.present.identifier,
+        )
+
+
+def _elsewhere(prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Problem:
+    """It moves away from its data, or would be started on that of another name."""
+    deleted = prior["keep_data"] is False
+    if not deleted and planned.get("path") == prior["path"] and "name" in planned:
+        return RENAMED(
+            _where(prior), path=("name",), name=planned["name"], before=prior["name"], directory=prior["path"]
+        )
+    return REPLACED(
+        _where(prior),
+        directory=prior["path"],
+        data="is deleted with the old ensemble, because keep_data is false"
+        if deleted
+        else "stays there, unused by the new one",
+    )
+
+
+def _servers(prior: Mapping[str, Any], planned: Mapping[str, Any], known: Known) -> Iterator[Problem]:
+    where = _where(prior)
     zookeeper = _ids(planned, "zookeeper")
     if zookeeper is not None and zookeeper != (before := _ids(prior, "zookeeper") or set()):
         yield ZOOKEEPER_CHANGES(where, path=("zookeeper",), before=_listed(before), after=_listed(zookeeper))
     gone = going(prior, planned)
-    if gone and known is not None:
+    if gone and known.replicas is not None:
         for broker, topics in held(known.replicas, gone.__contains__).items():
             yield HOLDS_REPLICAS(f"broker {broker}", path=("brokers",), replicas=in_words({broker: topics}))
 
