@@ -114,6 +114,20 @@ def test_killed_servers_are_named_and_healed_and_no_acknowledged_message_is_lost
     assert {name for name in before if before[name] != after[name]} == {"broker-1", leader}
 
 
+def test_suspended_servers_are_seen_as_such_and_healed_and_the_others_are_not_blamed_for_them(subject: Subject) -> None:
+    before = subject.pids()
+    running = running_servers(Path(subject.declaration.directory).resolve())
+    for name in ("zookeeper-1", "broker-1"):
+        running[name].process.suspend()
+    seen = states(observe(subject.declaration))
+    assert seen.items() >= {"zookeeper-1": "not answering", "broker-1": "not answering"}.items()
+
+    assert apply(subject.declaration).is_healthy
+
+    after = subject.pids()
+    assert {name for name in before if before[name] != after[name]} == {"zookeeper-1", "broker-1"}
+
+
 def test_a_changed_configuration_rolls_one_at_a_time_with_the_controller_last_and_loses_nothing(
     subject: Subject,
     topic: str,

@@ -97,6 +97,19 @@ def test_a_server_that_ignores_the_request_to_stop_is_killed_after_the_patience(
     assert told == ["broker-0 did not stop within 0 s: killed"]
 
 
+def test_a_suspended_server_stops_when_it_is_asked_to(directory: Path) -> None:
+    start(directory, marked(directory, "broker-0"), {})
+    suspended = running_servers(directory)["broker-0"]
+    suspended.process.suspend()
+    assert PATIENT.until(suspended.is_suspended, 30)
+    told: list[str] = []
+
+    stop([suspended], Conduct(progress=told.append))
+
+    assert not suspended.is_alive()
+    assert told == []
+
+
 def test_a_cancelled_wait_ends_and_leaves_the_server(directory: Path) -> None:
     start(directory, marked(directory, "broker-0", STUBBORN), {})
     assert PATIENT.until((directory / "ready").exists, 30)

@@ -7,33 +7,39 @@ kept from answering at the right moment. Real ones: test_lifecycle.py, test_fail
 import dataclasses
 import fcntl
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import pytest
 
 from hikube_kafka.ensemble import (
     ApplyInterruptedError,
     BrokerHoldsReplicasError,
+    CreationStoppedError,
     DirectoryBusyError,
+    EnsembleExistsError,
+    HeldByAnotherError,
     NotInSyncError,
     Patience,
     PreflightError,
     StaleRegistrationError,
     StartFailedError,
     apply,
+    destroy,
     lifecycle,
     stop,
 )
-from hikube_kafka.ensemble.configuration import read_declaration, write_declaration
+from hikube_kafka.ensemble.configuration import digest, read_declaration, write_declaration, write_server
 from hikube_kafka.ensemble.living import Picture
+from hikube_kafka.ensemble.ownership import Ownership, read_ownership
 from hikube_kafka.ensemble.processes import running_servers, start
 from hikube_kafka.probe.observation import Metadata, Partition
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from tests.support.ensemble import small_ensemble
 
-SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=0.5, stop=20)
+SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=0.5, stop=20, answer=0.3, stop_hung=20)
 IDLE = "import signal; signal.pause()"
 
 
@@ -121,6 +127,15 @@ def run_with_another_configuration(declaration: EnsembleDeclaration) -> None:
         folder = directory / server.name
         folder.mkdir(parents=True)
         start(folder, idle(directory, server, digest="another"), {})
+
+
+def run_as_declared(declaration: EnsembleDeclaration) -> dict[str, int]:
+    """Servers of an earlier call; gives their process ids."""
+    directory = Path(declaration.directory)
+    for server in declaration.servers:
+        write_server(directory / server.name, server)
+        start(directory / server.name, idle(directory, server, digest=digest(declaration, server)), {})
+    return {name: server.pid for name, server in running_servers(directory).items()}
 
 
 EVERY = {"zookeeper-1", "broker-0", "broker-1"}
@@ -264,3 +279,144 @@ def test_ctrl_c_in_a_wait_says_what_runs(declaration: EnsembleDeclaration, answe
         apply(declaration, cancelled=lambda: bool(running(declaration)))
     assert failure.value.running == ("zookeeper-1",)
     assert running(declaration) == {"zookeeper-1"}
+
+
+# ---- servers that hang ----------------------------------------------------------------------------------------------
+
+
+def restarted(declaration: EnsembleDeclaration, before: dict[str, int]) -> set[str]:
+    after = running_servers(Path(declaration.directory))
+    return {name for name, pid in before.items() if after[name].pid != pid}
+
+
+@pytest.mark.usefixtures("answers")
+def test_suspended_servers_are_restarted_and_no_others(declaration: EnsembleDeclaration) -> None:
+    before = run_as_declared(declaration)
+    for name in ("zookeeper-1", "broker-1"):
+        psutil.Process(before[name]).suspend()
+    told: list[str] = []
+    apply(declaration, patience=SHORT, progress=told.append)
+    assert restarted(declaration, before) == {"zookeeper-1", "broker-1"}
+    assert "restarting broker-1: it runs and does not answer" in told
+
+
+@pytest.mark.usefixtures("answers")
+def test_a_server_that_listens_and_says_nothing_is_restarted_once_its_time_is_over(
+    declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run_as_declared(declaration)
+    silent = {"broker-0": [True] * 100, "broker-1": [True, False]}
+
+    def is_silent(properties: Mapping[str, str]) -> bool:
+        left = silent.get(f"broker-{properties.get('broker.id')}")
+        return left.pop(0) if left else False
+
+    monkeypatch.setattr(lifecycle, "is_silent", is_silent)
+    apply(declaration, patience=SHORT)
+    assert restarted(declaration, before) == {"broker-0"}
+    assert silent["broker-1"] == [], "it has answered, and was not asked again"
+
+
+def test_a_server_that_neither_serves_nor_writes_to_its_log_is_restarted_once(
+    declaration: EnsembleDeclaration, answers: Answers
+) -> None:
+    before = run_as_declared(declaration)
+    answers.mode = None
+    with pytest.raises(StartFailedError, match="zookeeper-1 does not serve in a quorum"):
+        apply(declaration, patience=SHORT)
+    answers.mode, answers.pictures = "standalone", [picture(0)]
+    with pytest.raises(StartFailedError, match="broker-1 is not registered"):
+        apply(declaration, patience=SHORT)
+    assert before["broker-0"] == running_servers(Path(declaration.directory))["broker-0"].pid
+    assert running(declaration) == EVERY - {"broker-1"}, "what was restarted in vain is stopped"
+
+
+def test_ctrl_c_while_a_silent_server_is_waited_for_ends_the_wait_and_restarts_nothing(
+    declaration: EnsembleDeclaration, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answers.mode
+    before = run_as_declared(declaration)
+    asked: list[object] = []
+
+    def is_silent(properties: object) -> bool:
+        asked.append(properties)
+        return True
+
+    monkeypatch.setattr(lifecycle, "is_silent", is_silent)
+    with pytest.raises(ApplyInterruptedError):
+        apply(declaration, cancelled=lambda: bool(asked))
+    assert restarted(declaration, before) == set()
+
+
+# ---- a creation -----------------------------------------------------------------------------------------------------
+
+
+def owner_of(declaration: EnsembleDeclaration) -> Ownership | None:
+    return read_ownership(Path(declaration.directory))
+
+
+def test_a_creation_that_does_not_catch_up_leaves_nothing_running_that_no_state_knows_of(
+    declaration: EnsembleDeclaration, answers: Answers
+) -> None:
+    answers.pictures = [picture(0, 1), picture(0)]
+    with pytest.raises(CreationStoppedError, match="Starting broker-0, broker-1: not in sync") as failure:
+        apply(declaration, owner="me", creating=True, patience=SHORT)
+    assert set(failure.value.stopped) == EVERY
+    assert "left running" not in str(failure.value)
+    assert running(declaration) == set()
+    assert owner_of(declaration) is None
+
+
+def test_an_interrupted_creation_is_held_by_who_began_it(declaration: EnsembleDeclaration, answers: Answers) -> None:
+    answers.mode = None
+    with pytest.raises(ApplyInterruptedError):
+        apply(declaration, owner="me", creating=True, cancelled=lambda: bool(running(declaration)))
+    assert owner_of(declaration) == Ownership(owner="me", standing="held")
+    answers.mode = "standalone"
+    with pytest.raises(EnsembleExistsError):
+        apply(declaration, owner="another", creating=True, patience=SHORT)
+    with pytest.raises(HeldByAnotherError):
+        apply(declaration, owner="another", patience=SHORT)
+    with pytest.raises(HeldByAnotherError):
+        destroy(declaration.directory, owner="another", keep_data=False)
+    assert running(declaration) == {"zookeeper-1"}
+    apply(declaration, owner="me", patience=SHORT)
+    assert running(declaration) == EVERY
+
+
+def test_a_creation_that_was_killed_is_gone_on_with_by_the_next(
+    declaration: EnsembleDeclaration, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise RuntimeError
+
+    assert answers.mode
+    with monkeypatch.context() as patch:
+        patch.setattr(lifecycle._Application, "_brokers", killed)
+        with pytest.raises(RuntimeError):
+            apply(declaration, owner="me", creating=True, patience=SHORT)
+    assert owner_of(declaration) == Ownership(owner="me", standing="being created")
+    assert running(declaration) == {"zookeeper-1"}
+    apply(declaration, owner="next", creating=True, patience=SHORT)
+    assert owner_of(declaration) == Ownership(owner="next", standing="held")
+    assert running(declaration) == EVERY
+
+
+@pytest.mark.usefixtures("answers")
+def test_what_was_stopped_is_released_with_its_data_and_what_runs_unmarked_is_not_taken_over(
+    declaration: EnsembleDeclaration, directory: Path
+) -> None:
+    run_as_declared(declaration)
+    with pytest.raises(EnsembleExistsError) as failure:
+        apply(declaration, owner="me", creating=True, patience=SHORT)
+    assert set(failure.value.running) == EVERY
+    stop(directory)
+    apply(declaration, owner="me", creating=True, patience=SHORT)
+    stop(directory)
+    assert owner_of(declaration) == Ownership(owner="me", standing="released")
+    apply(declaration, owner="another", creating=True, patience=SHORT)
+    assert owner_of(declaration) == Ownership(owner="another", standing="held")
+    with pytest.raises(HeldByAnotherError):
+        stop(directory, owner="me")
+    destroy(directory, owner="another", keep_data=False)
+    assert not directory.exists()

@@ -22,6 +22,10 @@ class Patience:
     """Until a broker is in the in-sync replicas of every partition that it holds."""
     stop: float = 60
     """From SIGTERM to SIGKILL."""
+    answer: float = 30
+    """Until a server that listens has answered at all; one that has not hangs."""
+    stop_hung: float = 10
+    """From SIGTERM to SIGKILL of a server that hangs."""
 
 
 def silent(_: str) -> None:

@@ -7,8 +7,9 @@ steps leaves nothing that the next call does not find.
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from hikube_kafka.ensemble import jars, preflight
@@ -32,8 +33,8 @@ from hikube_kafka.ensemble.errors import (
     StaleRegistrationError,
     StartFailedError,
 )
-from hikube_kafka.ensemble.java import java_command
-from hikube_kafka.ensemble.living import LivingEnsemble, Picture, zookeeper_mode
+from hikube_kafka.ensemble.java import java_command, java_problems
+from hikube_kafka.ensemble.living import LivingEnsemble, Picture, is_silent, zookeeper_mode
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addresses, observe
 from hikube_kafka.ensemble.ownership import Holding, mark, refuse_foreign, release
@@ -283,8 +284,7 @@ class _Application:
         if problems:
             raise PreflightError(self.declaration.name, problems)
         if starting or changing:
-            self.java = java_command() or ""
-            self.jars = jars.provide(self.declaration.kafka_home, self.conduct)
+            self._provide()
         self.holding.begin()
         removed = self._removed()
         if not removed:
@@ -340,6 +340,7 @@ class _Application:
         dead = [server for server in self.declaration.zookeeper if not self._runs(server.name)]
         if dead:
             self._start(dead)
+        self._restart_hung(self._hanging(self.declaration.zookeeper))
         self._await_quorum()
         changed = [server for server in self.declaration.zookeeper if self._differs(server)]
         while changed:
@@ -363,7 +364,13 @@ class _Application:
             missing[:] = [server.name for server in servers if zookeeper_mode(server.properties) is None]
             return not missing
 
-        if not self.conduct.until(serving, self.conduct.patience.quorum):
+        ends = self._log_ends()
+        if self.conduct.until(serving, self.conduct.patience.quorum):
+            pass
+        elif not (
+            self._restart_hung(self._stuck(servers, missing, ends))
+            and self.conduct.until(serving, self.conduct.patience.quorum)
+        ):
             raise self._failure(missing[0], f"does not serve in a quorum after {self.conduct.patience.quorum:.0f} s")
         self.ready.update(server.name for server in servers)
 
@@ -392,6 +399,7 @@ class _Application:
             self._await_unregistered(broker, living)
         if dead:
             self._start(dead)
+        self._restart_hung(self._hanging(brokers), living)
         if brokers:
             self._await_brokers(brokers, living, "Starting")
         leaving = [self.running[name] for name in (f"broker-{broker}" for broker in removed) if name in self.running]
@@ -436,7 +444,16 @@ class _Application:
             missing[:] = [each.name for each in brokers if picture is None or not picture.is_registered(each.id)]
             return not missing
 
-        if not self.conduct.until(lambda: registered(living.picture()), self.conduct.patience.registered):
+        def all_registered() -> bool:
+            return registered(living.picture())
+
+        ends = self._log_ends()
+        if self.conduct.until(all_registered, self.conduct.patience.registered):
+            pass
+        elif not (
+            self._restart_hung(self._stuck(brokers, missing, ends), living)
+            and self.conduct.until(all_registered, self.conduct.patience.registered)
+        ):
             raise self._failure(missing[0], f"is not registered after {self.conduct.patience.registered:.0f} s")
 
         def behind(picture: Picture | None) -> list[str]:
@@ -472,7 +489,63 @@ class _Application:
         if not self.conduct.until(steady, self.conduct.patience.in_sync):
             raise NotInSyncError(name, doing, self.conduct.patience.in_sync, missing)
 
+    # -- servers that hang -----------------------------------------------------------------------------------------
+
+    def _hanging(self, servers: Iterable[ServerProcess]) -> list[ServerProcess]:
+        """Those that ran before this call and say nothing: suspended, or silent for longer than the patience."""
+        asked = [server for server in servers if server.name not in self.started and self._runs(server.name)]
+        suspended = [server for server in asked if self.running[server.name].is_suspended()]
+        silent = [server for server in asked if server not in suspended]
+
+        def all_heard() -> bool:
+            # Whoever has answered once does not hang.
+            silent[:] = [each for each in silent if is_silent(written_properties(self.directory / each.name))]
+            return not silent
+
+        self.conduct.until(all_heard, self.conduct.patience.answer)
+        return suspended + silent
+
+    def _stuck(
+        self, servers: Iterable[ServerProcess], missing: Iterable[str], ends: Mapping[str, int]
+    ) -> list[ServerProcess]:
+        """Those that were waited for in vain, ran before this call, and wrote not one line to their logs meanwhile."""
+        return [
+            server
+            for server in servers
+            if server.name in missing
+            and server.name not in self.started
+            and log_end(self.directory / server.name) == ends[server.name]
+        ]
+
+    def _log_ends(self) -> dict[str, int]:
+        return {server.name: log_end(self.directory / server.name) for server in self.declaration.servers}
+
+    def _restart_hung(self, hung: list[ServerProcess], living: LivingEnsemble | None = None) -> bool:
+        """Ask them to stop, kill those that do not hear it, start them again; False: there are none."""
+        if not hung:
+            return False
+        self._provide()
+        self.conduct.progress(f"restarting {', '.join(server.name for server in hung)}: it runs and does not answer")
+        patience = replace(self.conduct.patience, stop=self.conduct.patience.stop_hung)
+        stop_processes([self.running[server.name] for server in hung], replace(self.conduct, patience=patience))
+        for server in hung:
+            del self.running[server.name]
+            if living is not None:
+                self._await_unregistered(server, living)
+        self._start(hung)
+        return True
+
     # -- processes -------------------------------------------------------------------------------------------------
+
+    def _provide(self) -> None:
+        """What a start needs, once."""
+        if self.java:
+            return
+        problems = java_problems() + jars.problems(self.declaration.kafka_home)
+        if problems:
+            raise PreflightError(self.declaration.name, problems)
+        self.java = java_command() or ""
+        self.jars = jars.provide(self.declaration.kafka_home, self.conduct)
 
     def _start(self, servers: list[ServerProcess]) -> None:
         self.conduct.progress(f"starting {', '.join(server.name for server in servers)}")

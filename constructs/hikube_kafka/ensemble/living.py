@@ -25,9 +25,13 @@ def zookeeper_mode(properties: Mapping[str, str]) -> str | None:
     """``leader``, ``follower`` or ``standalone``; None while the server does not serve in a quorum."""
     from hikube_kafka.probe.zookeeper import read_status
 
-    address = f"{properties.get('clientPortAddress', '127.0.0.1')}:{properties['clientPort']}"
-    status = read_status(address, timeout=_ANSWER_SECONDS)
+    status = read_status(client_address(properties), timeout=_ANSWER_SECONDS)
     return None if isinstance(status, Unreadable) else status.mode
+
+
+def client_address(properties: Mapping[str, str]) -> str:
+    """``host:port`` at which a ZooKeeper server is asked."""
+    return f"{properties.get('clientPortAddress', '127.0.0.1')}:{properties['clientPort']}"
 
 
 def plaintext_listener(properties: Mapping[str, str]) -> str | None:
@@ -40,6 +44,35 @@ def plaintext_listener(properties: Mapping[str, str]) -> str | None:
         if protocols.get(name, name) == "PLAINTEXT":
             return address
     return None
+
+
+def is_silent(properties: Mapping[str, str]) -> bool:
+    """Whether the server of this configuration listens, and does not answer within a second.
+
+    One that has not come that far with its start, such as a broker that recovers its logs, does not listen yet.
+    """
+    from hikube_kafka.kafka.address import dial
+    from hikube_kafka.probe.kafka import read_metadata
+    from hikube_kafka.probe.zookeeper import four_letter_word
+
+    if "clientPort" in properties:
+        try:
+            four_letter_word(client_address(properties), "srvr", _ANSWER_SECONDS)
+        except TimeoutError:
+            return True
+        except OSError:
+            pass  # an answer of its own kind, or nobody listens
+        return False
+    address = plaintext_listener(properties) if "listeners" in properties else None
+    if address is None or not isinstance(read_metadata(address, timeout=_ANSWER_SECONDS), Unreadable):
+        return False
+    try:
+        dial(address, _ANSWER_SECONDS).close()
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

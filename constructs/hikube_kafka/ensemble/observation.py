@@ -20,12 +20,19 @@ from hikube_kafka.ensemble.configuration import (
     read_declaration,
     written_properties,
 )
-from hikube_kafka.ensemble.living import LivingEnsemble, Picture, plaintext_listener, zookeeper_mode
+from hikube_kafka.ensemble.living import (
+    LivingEnsemble,
+    Picture,
+    client_address,
+    is_silent,
+    plaintext_listener,
+    zookeeper_mode,
+)
 from hikube_kafka.ensemble.processes import RunningServer, running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind
 from hikube_kafka.spec.problem import shortened
 
-State = Literal["running", "stopped", "configuration differs", "not in sync", "not declared"]
+State = Literal["running", "stopped", "not answering", "configuration differs", "not in sync", "not declared"]
 
 _CONNECT_SECONDS = 3
 
@@ -71,7 +78,7 @@ def observe(declaration: EnsembleDeclaration) -> EnsembleObservation:
         server.name: zookeeper_mode(server.properties) for server in declaration.zookeeper if server.name in running
     }
     picture = (
-        _picture(declaration, directory, running)
+        _picture(declaration, directory, running, [name for name, mode in modes.items() if mode is None])
         if any(modes.values()) and any(_is_broker(name) for name in running)
         else None
     )
@@ -89,6 +96,8 @@ def observe(declaration: EnsembleDeclaration) -> EnsembleObservation:
             state, detail = ("running", mode) if mode else ("not in sync", "does not serve in a quorum")
         else:
             state, detail = _broker_state(server.id, picture)
+        if state == "not in sync" and (silence := _silence(directory, running[server.name])):
+            state, detail = "not answering", silence
         servers.append(_seen(directory, server.name, state, detail, running.get(server.name)))
     undeclared = sorted(running.keys() - {server.name for server in declaration.servers})
     servers += [
@@ -134,10 +143,24 @@ def broker_addresses(directory: Path, names: Iterable[str]) -> dict[int, str]:
     return found
 
 
-def _picture(declaration: EnsembleDeclaration, directory: Path, running: Iterable[str]) -> Picture | None:
+def _silence(directory: Path, server: RunningServer) -> str:
+    """How a server that runs says nothing at all; empty where it says something, or does not listen yet."""
+    if server.is_suspended():
+        return f"suspended: kill -CONT {server.pid} continues it"
+    return "it hangs: it listens and does not answer" if is_silent(written_properties(directory / server.name)) else ""
+
+
+def _picture(
+    declaration: EnsembleDeclaration, directory: Path, running: Iterable[str], silent: Iterable[str]
+) -> Picture | None:
     connect = declaration.brokers[0].properties["zookeeper.connect"] if declaration.brokers else ""
     if not connect:
         return None
+    # A client that happens to begin with a server that does not serve would wait for it.
+    hosts, slash, chroot = connect.partition("/")
+    passed = {client_address(server.properties) for server in declaration.zookeeper if server.name in silent}
+    serving = [host for host in hosts.split(",") if host.strip() not in passed]
+    connect = ",".join(serving or [hosts]) + slash + chroot
     with LivingEnsemble(connect, lambda: broker_addresses(directory, running)) as living:
         return living.picture() if Conduct().until(living.is_connected, _CONNECT_SECONDS) else None
 

@@ -60,6 +60,13 @@ class RunningServer:
         except psutil.NoSuchProcess:
             return False
 
+    def is_suspended(self) -> bool:
+        """Whether somebody has stopped the process with SIGSTOP: it does nothing until it is continued."""
+        try:
+            return bool(self.process.status() == psutil.STATUS_STOPPED)
+        except psutil.NoSuchProcess:
+            return False
+
 
 def running_servers(directory: Path) -> dict[str, RunningServer]:
     """Every server of the ensemble in this directory that runs, by its name."""
@@ -133,6 +140,7 @@ def stop(servers: list[RunningServer], conduct: Conduct) -> None:
     """
     for server in servers:
         _send(server, psutil.Process.terminate)
+        _send(server, psutil.Process.resume)  # a suspended process would hear of it only once it is continued
     if not conduct.until(lambda: not any(server.is_alive() for server in servers), conduct.patience.stop):
         stubborn = [server for server in servers if server.is_alive()]
         for server in stubborn:
