@@ -233,7 +233,10 @@ def local_logs(
 
 @local.command("stop")
 def local_stop(ensemble: Ensemble = None) -> None:
-    """Stop the servers, brokers first. Their data is kept, and the next deploy starts them again."""
+    """Stop the servers, brokers first. Their data is kept, and the next deploy starts them again.
+
+    An ensemble that is stopped is also free: the deploy of another Terraform state may take up its data.
+    """
     from hikube_kafka.ensemble import EnsembleError, stop
 
     for directory in _directories(ensemble):
