@@ -1,18 +1,20 @@
 """A move that Kafka refuses, or that is not waited for to its end. Real moves: test_topics_in_terraform.py."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count, repeat
 from typing import Any, Self
 
 import pytest
 
-from hikube_kafka.kafka.errors import KafkaRefused
-from hikube_kafka.plugin.diagnostics import Refusal
+from hikube_kafka.kafka.errors import KafkaRefused, Unreachable
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider import reassignment
 from hikube_kafka.provider.moves import Moves
 from hikube_kafka.provider.reassignment import reassign
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout
+from hikube_kafka.spec.changes.replicas import Move
 
 pytestmark = pytest.mark.filterwarnings(  # kafka-python on Python 3.11
     "ignore:(read|open)_text is deprecated:DeprecationWarning"
@@ -92,3 +94,138 @@ def test_ctrl_c_ends_the_wait_and_says_how_much_is_left(monkeypatch: pytest.Monk
         reassign(cluster, "orders", WANTED)
     assert refusal.value.diagnostics[0].summary == "Stopped while replicas of topic orders were being moved"
     assert refusal.value.diagnostics[0].detail.startswith("2 of 2 partitions have not moved yet.")
+
+
+# ---- a wait in which nothing moves -----------------------------------------------------------------------------------
+
+
+class Waiting(Lopsided):
+    """What is seen of the brokers during a move, told beforehand; the last answer is given again and again."""
+
+    def __init__(self, *answers: Layout | Exception) -> None:
+        super().__init__()
+        self.answers = list(answers)
+
+    def _read_layout(self) -> Layout:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    layout = KafkaCluster.layout
+
+
+def seen(in_sync: tuple[int, ...], *, brokers: tuple[int, ...] = (0, 1, 2)) -> Layout:
+    return Layout(brokers=frozenset(brokers), replicas={"orders": {0: (0, 1, 2)}}, in_sync={"orders": {0: in_sync}})
+
+
+THREE = {0: (0, 1, 2)}
+DONE = seen((0, 1, 2))
+DEAD = Unreachable("127.0.0.1:9", "connection refused")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Some waits end at once; the bytes that have arrived are told beforehand, and asked for in each look."""
+
+    def ending(*names: str, sizes: Iterable[int | None]) -> None:
+        monkeypatch.setattr("kafka.KafkaAdminClient", Admin(None))
+        monkeypatch.setattr("hikube_kafka.provider.topics._POLL_SECONDS", 0.01)
+        told = iter(sizes)
+        monkeypatch.setattr(reassignment, "_SIZES_SECONDS", 0.0)
+        for name in names:
+            monkeypatch.setattr(reassignment, name, 0.0)
+
+        def read(*_: object) -> Mapping[tuple[int, int], int] | None:
+            size = next(told)
+            return None if size is None else {(2, 0): size}
+
+        monkeypatch.setattr(reassignment, "read_sizes", read)
+
+    return ending
+
+
+def ended(cluster: KafkaCluster) -> Diagnostic:
+    with pytest.raises(Refusal) as refusal:
+        reassign(cluster, "orders", THREE)
+    return refusal.value.diagnostics[0]
+
+
+def test_a_move_that_waits_for_a_broker_that_is_away_names_it_and_ends(impatient: Callable[..., None]) -> None:
+    impatient("_AWAY_SECONDS", sizes=repeat(None))
+    told = ended(Waiting(seen((0, 1), brokers=(0, 1))))
+    assert told.summary == "Replicas of topic orders do not move while broker 2 is away"
+    assert "1 of 1 partitions have not moved yet: partition 0 waits for broker 2." in told.detail
+    assert "Broker 2 is not registered (brokers 0, 1 are)" in told.detail
+    assert "Start it: Kafka then continues by itself, and the next apply waits for what is left." in told.detail
+    assert '"partition": 0, "replicas": [0, 1, 2]' in told.detail
+    assert "--reassignment-json-file moves.json --cancel" in told.detail
+
+
+def test_a_broker_that_a_replica_is_copied_from_is_named_too(impatient: Callable[..., None]) -> None:
+    impatient("_AWAY_SECONDS", sizes=repeat(None))
+    assert ended(Waiting(seen((0,), brokers=(1, 2)))).summary.endswith("while broker 0 is away")
+
+
+@pytest.mark.parametrize(
+    ("patience", "sizes", "measured"),
+    [
+        ("_STANDSTILL_SECONDS", 7, "and no bytes arrived"),
+        ("_UNSEEN_SECONDS", None, "(how many bytes arrived was not told)"),
+    ],
+)
+def test_a_move_that_stands_still_while_all_brokers_are_there_ends_too(
+    impatient: Callable[..., None], patience: str, sizes: int | None, measured: str
+) -> None:
+    impatient(patience, sizes=repeat(sizes))
+    told = ended(Waiting(seen((0, 1))))
+    assert told.summary == "Replicas of topic orders have stopped moving"
+    assert f"none of them came in sync {measured}, although every broker is registered" in told.detail
+
+
+def test_a_move_whose_bytes_arrive_is_waited_for_however_slow_it_is(impatient: Callable[..., None]) -> None:
+    impatient("_STANDSTILL_SECONDS", "_AWAY_SECONDS", sizes=count())
+    slow = seen((0, 1))
+    reassign(Waiting(slow, slow, slow, slow, slow, slow, DONE), "orders", THREE)
+
+
+def test_brokers_that_are_silent_for_a_moment_do_not_end_a_move(impatient: Callable[..., None]) -> None:
+    impatient(sizes=repeat(None))
+    reassign(Waiting(seen((0, 1)), DEAD, DEAD, seen((0, 1)), DONE), "orders", THREE)
+
+
+def test_brokers_that_stay_silent_end_it(impatient: Callable[..., None]) -> None:
+    impatient("_AWAY_SECONDS", sizes=repeat(None))
+    with pytest.raises(Unreachable, match="connection refused"):
+        reassign(Waiting(seen((0, 1)), DEAD), "orders", THREE)
+
+
+def test_a_move_that_runs_already_and_ends_where_it_should_is_not_asked_for_again(
+    impatient: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(sizes=repeat(None))
+    admin = Admin(None)
+    monkeypatch.setattr("kafka.KafkaAdminClient", admin)
+    cluster = Waiting(seen((0, 1)), DONE)
+    monkeypatch.setattr(cluster, "_read_moves", lambda: {"orders": {0: Move((0, 1), (0, 1, 2))}})
+    reassign(cluster, "orders", THREE)
+    assert admin.asked == {}
+
+
+def test_a_move_that_gets_no_clear_answer_is_asked_for_again(
+    impatient: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kafka.errors import KafkaConnectionError  # noqa: PLC0415 - slow to load
+
+    impatient(sizes=repeat(None))
+    admin, failures = Admin(None), [KafkaConnectionError(), RuntimeError("no controller")]
+
+    def open_(**properties: Any) -> Admin:
+        if failures:
+            raise failures.pop()
+        return admin(**properties)
+
+    monkeypatch.setattr("kafka.KafkaAdminClient", open_)
+    start = Layout(brokers=frozenset({0, 1, 2}), replicas={"orders": {0: (0,)}}, in_sync={"orders": {0: (0,)}})
+    reassign(Waiting(start, DONE), "orders", THREE)
+    assert admin.asked == {("orders", 0): [0, 1, 2]}

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import MethodType
+from types import MethodType, SimpleNamespace
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -82,7 +82,7 @@ def connected(client: Any) -> Connection:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_ARRIVAL_SECONDS", "_RETURN_SECONDS", "_JOIN_SECONDS"):
+    for name in ("_ARRIVAL_SECONDS", "_RETURN_SECONDS", "_JOIN_SECONDS", "_OTHERS_SECONDS"):
         monkeypatch.setattr(module, name, 0.2)
     monkeypatch.setattr(module, "_POLL_SECONDS", 0.01)
 
@@ -434,20 +434,39 @@ def test_topics_of_others_whose_configuration_is_hidden_stand_in_nobodys_way(mon
         cluster.topic("another-team")
 
 
+class Racks:
+    """Each answer to the question for the brokers' racks; the last one is given again and again."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+
+    def describe_cluster(self, **_: Any) -> Future[Any]:
+        told = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answer: Future[Any] = Future()
+        if isinstance(told, Exception):
+            answer.set_exception(told)
+        else:
+            answer.set_result(SimpleNamespace(nodes=told))
+        return answer
+
+    def poll(self, _: float) -> None:
+        return
+
+
+TIMED_OUT = KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+
 def test_racks_that_no_broker_tells_are_an_outage_and_not_a_mistake_of_the_provider() -> None:
-    class Client:
-        def describe_cluster(self, **_: Any) -> Future[Any]:
-            answer: Future[Any] = Future()
-            answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
-            return answer
-
-        def poll(self, _: float) -> None:
-            return
-
     cluster = Scripted(layout("orders"))
-    cluster._connection = connected(Client())
+    cluster._connection = connected(Racks(TIMED_OUT))
     with pytest.raises(Unreachable, match="Timed out"):
         cluster.racks()
+
+
+def test_racks_that_one_broker_does_not_tell_any_more_are_told_by_another() -> None:
+    cluster = Scripted(layout("orders"))
+    cluster._connection = connected(Racks(TIMED_OUT, [SimpleNamespace(id=1, rack="b")]))
+    assert cluster.racks() == {1: "b"}
 
 
 def test_a_topic_that_is_gone_once_its_configuration_is_asked_for_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,8 @@ _RETURN_SECONDS = 5.0
 """For a cluster to answer that nothing is starting: it was only away for a moment, or it is gone."""
 _JOIN_SECONDS = 3.0
 """For brokers that are just registering to be told to all others."""
+_OTHERS_SECONDS = 30.0
+"""For another broker to answer in place of one that died: the metadata names it until its session ends."""
 _POLL_SECONDS = 0.25
 _LETTING_GO_POLL_SECONDS = 0.05
 """Brokers learn of a deletion within milliseconds of each other, and all that wait for one share each look."""
@@ -564,8 +566,11 @@ class KafkaCluster:
         Raises:
             Unreachable: No broker tells; remembered, so that a thousand topics wait for it once.
             Denied: The client is not let in.
+            Stopped: Ctrl-C.
         """
         from confluent_kafka import KafkaException
+
+        problems: list[Unanswered] = []
 
         def asked() -> dict[int, str | None]:
             connection = self._connected()
@@ -575,10 +580,17 @@ class KafkaCluster:
                 problem = connection.explained(error)
                 if isinstance(problem, Denied):
                     raise problem from None
-                raise Unanswered(self.addresses, "the racks of brokers", problem.reason) from None
+                problems.append(Unanswered(self.addresses, "the racks of brokers", problem.reason))
+                return {}
             return {node.id: node.rack for node in nodes}
 
-        return self._once("racks", asked)
+        def told() -> dict[int, str | None]:
+            racks = self.until(asked, _OTHERS_SECONDS)
+            if not racks:
+                raise problems[-1]
+            return racks
+
+        return self._once("racks", told)
 
     def disappears(self, name: str, *, seconds: float) -> bool:
         """Whether the brokers let go of a deleted topic in time; what was known of it is forgotten.
