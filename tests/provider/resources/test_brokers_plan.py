@@ -1,5 +1,8 @@
 """What a plan of brokers says: whether those that go may go, and that those that come count."""
 
+import threading
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
@@ -8,10 +11,12 @@ from hikube_kafka.kafka.errors import Unreachable
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import Plan, PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
+from hikube_kafka.provider.moves import Moves
 from hikube_kafka.provider.resources.brokers import BrokersResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout
+from hikube_kafka.spec.changes.replicas import Move
 
 
 @pytest.fixture
@@ -104,3 +109,86 @@ def test_a_cluster_that_falls_silent_while_a_first_declaration_drains_it_is_not_
 
 def test_a_first_apply_asks_nothing_of_brokers_that_are_yet_to_come(brokers: BrokersResource) -> None:
     assert brokers.create(declared(3), b"") == declared(3)
+
+
+# ---- draining, while others move replicas ----------------------------------------------------------------------------
+
+
+class Drained(KafkaCluster):
+    """Four brokers; what a drain asks for comes about at once, and how often the cluster is looked at is counted."""
+
+    def __init__(self, moves: Moves, **topics: dict[int, tuple[int, ...]]) -> None:
+        super().__init__(Settings(bootstrap_servers="127.0.0.1:9"), threading.Event())
+        self.held: dict[str, dict[int, tuple[int, ...]]] = topics
+        self.running = moves
+        self.looks: Counter[str] = Counter()
+
+    def _read_layout(self) -> Layout:
+        self.looks["metadata"] += 1
+        held = {topic: dict(partitions) for topic, partitions in self.held.items()}
+        return Layout(brokers=frozenset({0, 1, 2, 3}), replicas=held, in_sync=held)
+
+    def _read_moves(self) -> Moves:
+        self.looks["moves"] += 1
+        return self.running
+
+    def racks(self) -> dict[int, str | None]:
+        self.looks["racks"] += 1
+        return dict.fromkeys(range(4))
+
+    def reassigned(self, _: KafkaCluster, topic: str, wanted: dict[int, tuple[int, ...]]) -> None:
+        self.held[topic] |= wanted
+
+
+@pytest.fixture
+def drain(session: Session, brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch) -> Callable[[Drained], None]:
+    """Let broker 3 go."""
+
+    def begin(cluster: Drained) -> None:
+        session._cluster = cluster
+        monkeypatch.setattr("hikube_kafka.provider.reassignment.reassign", cluster.reassigned)
+        brokers.update(declared(4), declared(3, drain=True), b"")
+
+    return begin
+
+
+def test_a_drain_looks_at_the_cluster_once_a_round_and_not_once_a_topic(drain: Callable[[Drained], None]) -> None:
+    topics: dict[str, dict[int, tuple[int, ...]]] = {f"topic-{number}": {0: (0, 3)} for number in range(50)}
+    cluster = Drained({}, **topics)
+    drain(cluster)
+    assert not any(3 in held for partitions in cluster.held.values() for held in partitions.values())
+    assert cluster.looks["racks"] == 1
+    assert cluster.looks["moves"] == 2
+    assert cluster.looks["metadata"] <= 5
+
+
+def test_a_reassignment_that_takes_replicas_away_from_a_broker_that_goes_is_waited_for(
+    drain: Callable[[Drained], None],
+) -> None:
+    cluster = Drained({"orders": {0: Move((0, 3), (0, 2))}}, orders={0: (0, 2, 3), 1: (0, 3)})
+    drain(cluster)
+    assert cluster.held["orders"][0] == (0, 2), "where it ends, and nowhere else"
+
+
+def test_a_reassignment_between_brokers_that_stay_is_left_alone(drain: Callable[[Drained], None]) -> None:
+    cluster = Drained({"orders": {0: Move((0, 1), (0, 2))}}, orders={0: (0, 2, 1), 1: (0, 3)})
+    drain(cluster)
+    assert cluster.held["orders"][0] == (0, 2, 1)
+    assert 3 not in cluster.held["orders"][1]
+
+
+def test_a_reassignment_towards_a_broker_that_goes_is_refused_before_anything_is_drained(
+    drain: Callable[[Drained], None],
+) -> None:
+    before = {0: (0, 3, 1), 1: (0, 3)}
+    cluster = Drained({"orders": {0: Move((0, 1), (0, 3))}}, orders=before)
+    with pytest.raises(Refusal) as refusal:
+        drain(cluster)
+    assert "gives replicas to broker 3, which would be removed" in refusal.value.diagnostics[0].summary
+    assert cluster.held["orders"] == before
+
+
+def test_a_plan_asks_who_moves_replicas_towards_a_broker_that_goes(session: Session, brokers: BrokersResource) -> None:
+    session._cluster = Drained({"orders": {0: Move((0, 1), (0, 3))}}, orders={0: (0, 3, 1)})
+    found = planned(brokers, declared(4), declared(3, drain=True)).diagnostics
+    assert [each.severity for each in found] == ["error", "warning"]
