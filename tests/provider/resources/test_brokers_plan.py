@@ -2,15 +2,16 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 import pytest
 
-from hikube_kafka.kafka.errors import Unreachable
+from hikube_kafka.kafka.errors import Denied, Forbidden, Unanswered, Unreachable
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import Plan, PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
+from hikube_kafka.provider import stored as stored_module
 from hikube_kafka.provider.moves import Moves
 from hikube_kafka.provider.resources.brokers import BrokersResource
 from hikube_kafka.provider.session import Session
@@ -34,6 +35,11 @@ def nobody_moves_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def brokers(session: Session) -> BrokersResource:
     return BrokersResource(session)
+
+
+@pytest.fixture(autouse=True)
+def brokers_store_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_module, "_stored", lambda *_: {})
 
 
 def declared(number: Any, *, drain: bool | None = None) -> dict[str, Any]:
@@ -90,6 +96,78 @@ def test_a_broker_that_holds_replicas_cannot_go_and_the_cluster_is_asked(
         assert fault.path == ("brokers",)
     (warning,) = planned(brokers, declared(4), declared(3, drain=True)).diagnostics
     assert (warning.severity, warning.path) == ("warning", ("drain",))
+
+
+def hiding(monkeypatch: pytest.MonkeyPatch, stored: dict[int, list[str]] | Exception, *live: int) -> list[list[int]]:
+    """A cluster that shows one topic on brokers 0 and 1, and whose brokers store these; gives who was asked for it."""
+    partitions = {"orders": {0: (0, 1)}}
+    living = Layout(brokers=frozenset(live), replicas=partitions, in_sync=partitions)
+    monkeypatch.setattr(KafkaCluster, "layout", lambda _, **__: living)
+    asked: list[list[int]] = []
+
+    def told(_: KafkaCluster, brokers: Collection[int]) -> dict[int, frozenset[str]]:
+        asked.append(sorted(brokers))
+        if isinstance(stored, Exception):
+            raise stored
+        return {broker: frozenset(stored.get(broker, ())) for broker in brokers}
+
+    def by_name(_: KafkaCluster, names: list[str]) -> dict[str, bool | Denied]:
+        code = "TOPIC_AUTHORIZATION_FAILED"
+        hidden = [Forbidden.topic("127.0.0.1:9", "Describe", name, "User:alice", code) for name in names]
+        return {name: False if name == "stray" else refusal for name, refusal in zip(names, hidden, strict=True)}
+
+    monkeypatch.setattr(stored_module, "_stored", told)
+    monkeypatch.setattr(KafkaCluster, "_ask_by_name", by_name)
+    return asked
+
+
+def test_a_broker_that_holds_what_cannot_be_seen_does_not_go(
+    brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = hiding(monkeypatch, {3: ["orders", "secret", "stray"], 1: ["secret"]}, 0, 1, 2, 3)
+    (fault,) = planned(brokers, declared(4), declared(3, drain=True)).diagnostics
+    assert fault.summary == "Broker 3 stores topics that the provider is not allowed to Describe: secret"
+    assert "--add --allow-principal 'User:alice' --operation Describe --topic '*'" in fault.detail
+    with pytest.raises(Refusal) as refusal:
+        brokers.update(declared(4), declared(3), b"")
+    assert refusal.value.diagnostics[0].summary == fault.summary
+    assert asked == [[3], [3]]
+
+
+def test_what_a_broker_held_that_does_not_run_is_asked_of_the_others(
+    brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = hiding(monkeypatch, {1: ["secret"]}, 0, 1, 2)
+    (fault,) = planned(brokers, declared(4), declared(3)).diagnostics
+    assert "Broker 1 stores topics" in fault.summary
+    assert asked == [[0, 1, 2]]
+
+
+def test_an_empty_broker_and_what_is_left_of_a_topic_that_is_gone_stand_in_nobodys_way(
+    brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hiding(monkeypatch, {3: ["stray", "orders"]}, 0, 1, 2, 3)
+    assert not planned(brokers, declared(4), declared(3)).diagnostics
+    assert brokers.update(declared(4), declared(3), b"") == declared(3)
+
+
+@pytest.mark.parametrize(
+    ("said", "summary"),
+    [
+        (
+            Forbidden("127.0.0.1:9", "Describe", "the cluster", "--cluster", None, "CLUSTER_AUTHORIZATION_FAILED"),
+            "The provider is not allowed to Describe the cluster",
+        ),
+        (Unanswered("127.0.0.1:9", "what brokers 3 store", "timed out"), "The cluster does not answer every question"),
+    ],
+)
+def test_a_broker_that_does_not_tell_what_it_holds_does_not_go(
+    said: Exception, summary: str, brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hiding(monkeypatch, said, 0, 1, 2, 3)
+    with pytest.raises(Refusal) as refusal:
+        brokers.update(declared(4), declared(3), b"")
+    assert refusal.value.diagnostics[0].summary == summary
 
 
 def test_a_cluster_that_falls_silent_while_a_first_declaration_drains_it_is_not_one_that_is_yet_to_come(

@@ -18,6 +18,7 @@ from hikube_kafka.provider.topics import KafkaCluster, Layout
 from hikube_kafka.spec.changes import brokers as changes
 from hikube_kafka.spec.changes import replicas
 from hikube_kafka.spec.changes.address import Thing
+from hikube_kafka.spec.problem import shortened
 from hikube_kafka.waiting import Stopped
 
 _ROUNDS = 5
@@ -76,7 +77,9 @@ class BrokersResource(Resource):
             if cluster is not None:
                 cluster.layout()  # whether anybody answers
                 moves = cluster.moves() or {}
-                yield from told(changes.problems(prior, planned, _known(cluster, cluster.layout(), moves)))
+                layout = cluster.layout()
+                found = told(changes.problems(prior, planned, _known(cluster, layout, moves)))
+                yield from found or _hidden(cluster, layout, prior, planned)
         except Unreachable as problem:
             if prior is not None:  # else it is normal: the cluster is not there yet
                 fault = not_reached(problem, doing=doing)
@@ -97,7 +100,7 @@ class BrokersResource(Resource):
         try:
             cluster = self._session.cluster()
             if cluster is not None and _is_there(cluster):
-                self._empty(cluster, planned)
+                self._empty(cluster, None, planned)
         except (Unreachable, Denied, Stopped) as problem:
             raise Refusal(not_reached(problem, doing="check the brokers")) from None
         finally:
@@ -111,14 +114,14 @@ class BrokersResource(Resource):
             cluster = self._session.require(self._session.cluster(), f"The provider cannot {doing}")
             try:
                 cluster.await_answer()
-                self._empty(cluster, planned)
+                self._empty(cluster, prior, planned)
             except (Unreachable, Denied, Stopped) as problem:
                 raise Refusal(not_reached(problem, doing=doing)) from None
         self._session.changed()
         return planned
 
     @staticmethod
-    def _empty(cluster: KafkaCluster, planned: State) -> None:
+    def _empty(cluster: KafkaCluster, prior: State | None, planned: State) -> None:
         """See that no broker which goes holds a replica, draining it if that was asked for."""
         for _ in range(_ROUNDS):
             moves = cluster.moves(fresh=True) or {}
@@ -129,6 +132,9 @@ class BrokersResource(Resource):
                 raise Refusal(*told(errors))
             held = replicas.held(layout.replicas, lambda broker: broker >= planned["brokers"])
             if not held:
+                hidden = [*_hidden(cluster, layout, prior, planned)]
+                if hidden:
+                    raise Refusal(*hidden)
                 return
             racks = {broker: rack for broker, rack in cluster.racks().items() if broker < planned["brokers"]}
             for topic in sorted({topic for topics in held.values() for topic in topics}):
@@ -170,6 +176,31 @@ class _Seen(NamedTuple):
 
 def _known(cluster: KafkaCluster, layout: Layout, moves: Moves) -> changes.Known:
     return changes.Known(brokers=layout.brokers, replicas=layout.replicas, reach=cluster.reach(), moves=moves)
+
+
+def _hidden(cluster: KafkaCluster, layout: Layout, prior: State | None, planned: State) -> Iterator[Diagnostic]:
+    """What brokers that go may hold beside the topics that are seen: no topic seen is not no topic held.
+
+    Raises:
+        Forbidden, Unreachable, Denied: It cannot be told.
+    """
+    from hikube_kafka.provider.stored import unseen
+
+    number = planned["brokers"]
+    going = frozenset(range(number, prior["brokers"] if prior is not None else number)) - layout.brokers
+    # One that goes and does not run cannot be asked: what it held, the others may hold too.
+    asked = layout.brokers if going else frozenset(broker for broker in layout.brokers if broker >= number)
+    for broker, topics in unseen(cluster, layout, asked).items():
+        any_of_them = next(iter(topics.values()))
+        acls = f"kafka-acls.sh --bootstrap-server {any_of_them.addresses}"
+        yield Diagnostic(
+            f"Broker {broker} stores topics that the provider is not allowed to Describe: {shortened([*topics])}",
+            "So it cannot be told what would be lost with the brokers that go. Allow it, as an administrator "
+            "(--command-config), and remove ACLs that deny it:\n\n"
+            f"  {acls} --add --allow-principal '{any_of_them.principal or 'User:CN=NAME'}' --operation Describe "
+            "--topic '*'\n",
+            path=("brokers",),
+        )
 
 
 def _is_there(cluster: KafkaCluster) -> bool:
