@@ -84,6 +84,13 @@ def without_topic(seen: Observation, id_: int, topic: str) -> Observation:
     return metadata(seen, id_, topics={name: content for name, content in view.topics.items() if name != topic})
 
 
+def registered_topic(seen: Observation, topic: str) -> Observation:
+    for id_, address in enumerate(seen.zookeeper.registries, 1):
+        registry = replace(seen.zookeeper.registries[address], topics=frozenset({topic}))
+        seen = server(seen, id_, kafka=registry)
+    return seen
+
+
 def topic_of_one_view(seen: Observation, id_: int, content: dict[int, Partition] | Unreadable) -> Observation:
     view = seen.kafka.brokers[id_].metadata
     assert not isinstance(view, Unreadable)
@@ -422,6 +429,22 @@ SPOILT = [
         lambda seen: without_topic(seen, 1, "payments"),
         {"topics-exist": FAILED, "topics-partitions": UNREADABLE, "topics-replication-factor": UNREADABLE},
         "payments is missing in the metadata of broker 1 (b-1:9092)",
+    ),
+    Spoilt(
+        "a topic that ZooKeeper has and one broker does not show",
+        lambda seen: registered_topic(without_topic(seen, 1, "payments"), "payments"),
+        dict.fromkeys(
+            (
+                "partitions-online",
+                "partitions-in-sync",
+                "partitions-min-isr",
+                "topics-exist",
+                "topics-partitions",
+                "topics-replication-factor",
+            ),
+            UNREADABLE,
+        ),
+        "topic payments in the metadata of broker 1 (b-1:9092): ZooKeeper has it: this client may not Describe it",
     ),
     Spoilt(
         "a topic with a partition too few",

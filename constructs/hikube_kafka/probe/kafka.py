@@ -26,6 +26,7 @@ def observe_kafka(
     *,
     timeout: float = 5.0,
     dial: Mapping[str, str] | None = None,
+    topic_configs: bool = True,
 ) -> KafkaSeen:
     """Ask every broker by itself, all at once: those at the addresses, and those that they name besides.
 
@@ -35,6 +36,7 @@ def observe_kafka(
         timeout: Seconds that each read may take.
         dial: Where to dial an address, if elsewhere. Only the first contact can be translated: Kafka's clients go on
             to the addresses that the brokers advertise.
+        topic_configs: Whether the configuration of all topics is read as well.
     """
     dial = dial or {}
 
@@ -46,7 +48,7 @@ def observe_kafka(
         brokers = list(pool.map(look, asked))
         named = _advertised(brokers)
         brokers += pool.map(look, (address for address in named if address not in asked))
-    topics = sorted({topic for broker in brokers for topic in _topics(broker)})
+    topics = sorted({topic for broker in brokers for topic in _topics(broker)}) if topic_configs else []
     answering = [
         dial.get(broker.address, broker.address) for broker in brokers if isinstance(broker.metadata, Metadata)
     ]

@@ -96,6 +96,8 @@ class KafkaRegistry:
     """Broker that holds ``/controller``; None: nobody does."""
     cluster_id: str | None
     """Kafka's cluster id; None: no broker has ever started."""
+    topics: frozenset[str] = frozenset()
+    """The topics, without those that are being deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +215,12 @@ class ZooKeeperSeen:
     def registries(self) -> dict[str, KafkaRegistry]:
         """What each server has of Kafka, by its address."""
         return {each.address: each.kafka for each in self.servers if isinstance(each.kafka, KafkaRegistry)}
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """Topics that every server has whose tree was read: what a broker shows is what its client may see of them."""
+        topics = [registry.topics for registry in self.registries.values()]
+        return frozenset.intersection(*topics) if topics else frozenset()
 
     def server(self, address: str) -> ZooKeeperServerSeen:
         """Give the server asked for under an address; one that was not read is unreadable."""

@@ -226,7 +226,7 @@ class KafkaTree:
         self._timeout = timeout
 
     def registry(self) -> KafkaRegistry:
-        """Who is registered, who is the controller, and the cluster's id."""
+        """Who is registered, who is the controller, the cluster's id, and which topics there are."""
         cluster = self._json("/cluster/id")
         return KafkaRegistry(
             brokers={
@@ -237,6 +237,7 @@ class KafkaTree:
             },
             controller=self.controller(),
             cluster_id=None if cluster is None else str(cluster["id"]),
+            topics=self.topics() - self.leaving_topics(),
         )
 
     def broker_ids(self) -> frozenset[int]:

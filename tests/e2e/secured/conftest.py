@@ -1,4 +1,7 @@
-"""Two brokers that ask their clients who they are, by certificate and by password, on listeners of their own."""
+"""Two brokers that ask their clients who they are, by certificate and by password, on listeners of their own.
+
+An authorizer lets everybody do everything but ``bob``, who comes by the door PLAIN: he may do what a test allows.
+"""
 
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -25,6 +28,7 @@ from hikube_kafka.spec.security import ClientSecurity
 from tests.support.ensemble import small_ensemble
 
 USER, PASSWORD = "alice", "alice-s3cret"
+RESTRICTED, RESTRICTED_PASSWORD = "bob", "bob-s3cret"
 BROKERS = (0, 1)
 
 
@@ -79,6 +83,8 @@ class Door:
     ports: Mapping[int, int]
     """By broker."""
     contract: Contract
+    administrators: str
+    """Where whoever comes may do everything and needs no key."""
     key: Mapping[str, str]
     """What opens it: the fields of the probe's credentials."""
 
@@ -126,8 +132,11 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         ),
         "listener.name.plain.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.plain.plain.sasl.jaas.config": (
-            f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+            f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}" '
+            f'user_{RESTRICTED}="{RESTRICTED_PASSWORD}";'
         ),
+        "authorizer.class.name": "kafka.security.authorizer.AclAuthorizer",
+        "super.users": f"User:ANONYMOUS;User:{USER};User:CN=client",
     }
 
     def with_doors(broker: ServerProcess) -> ServerProcess:
@@ -165,6 +174,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
                 mechanism=mechanism,
                 ports={broker: first + broker for broker in BROKERS},
                 contract=contract,
+                administrators=living.bootstrap,
                 key=opener,
             )
         yield Secured(directory=declaration.directory, doors=doors, stranger=stranger)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.kafka.errors import Denied, Forbidden, Unanswered
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import configuration_faults
 from hikube_kafka.probe.observation import (
@@ -25,6 +26,7 @@ from hikube_kafka.probe.observation import (
 from hikube_kafka.provider.resources.quorum import QuorumDataSource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topics import KafkaCluster
 
 SERVERS = ("zk-1:2181", "zk-2:2181", "zk-3:2181")
 BROKERS = {0: "b-0:9092", 1: "b-1:9092"}
@@ -164,6 +166,45 @@ def test_whatever_is_not_as_it_should_be_is_a_reason(
     seen = look(zookeeper, kafka)
     assert seen["healthy"] is False
     assert reason in seen["reasons"]
+
+
+def with_topics(*topics: str) -> ZooKeeperSeen:
+    registry = replace(registered(0, 1), topics=frozenset(topics))
+    return ZooKeeperSeen(servers=tuple(replace(each, kafka=registry) for each in SERVING.servers))
+
+
+def test_topics_that_brokers_do_not_show_are_not_in_sync(look: Look) -> None:
+    (hidden,) = look(with_topics("orders", "payments"))["reasons"]
+    assert hidden.startswith("1 topics that ZooKeeper has are shown by no broker: payments; the client may not Descr")
+    starting = brokers(METADATA, replace(METADATA, topics={}))
+    assert look(with_topics("orders"), starting)["reasons"] == ["1 topics are not known to all brokers: orders"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reasons"),
+    [
+        (None, []),
+        (
+            Forbidden.topic("b-0:9092", "Describe", "any", "User:alice", "TOPIC_AUTHORIZATION_FAILED"),
+            ["no topic is shown, and the client may not Describe all of them: none may be in sync"],
+        ),
+        (
+            Unanswered("b-0:9092", "whether topics exist", "timed out"),
+            ["no topic is shown, and whether there are any is not told: timed out"],
+        ),
+    ],
+)
+def test_that_no_topic_is_shown_is_not_that_all_are_in_sync(
+    look: Look, answer: Denied | Unanswered | None, reasons: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exists(*_: object) -> bool:
+        if answer is not None:
+            raise answer
+        return False
+
+    monkeypatch.setattr(KafkaCluster, "exists", exists)
+    bare = replace(METADATA, topics={})
+    assert look(kafka=brokers(bare, bare), settings=Settings(bootstrap_servers="b-0:9092"))["reasons"] == reasons
 
 
 @pytest.mark.parametrize("expected", [1, 3])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hikube_kafka.kafka.errors import Denied, Unreachable
+from hikube_kafka.kafka.errors import Denied, Forbidden, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.resource import DataSource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _FIRST_SERVERS = 3
 """ZooKeeper servers in Kubernetes that are asked first, unless it is known how many there are: each names all."""
+_INTERNAL = "__consumer_offsets"
+"""Asked for by name, it is refused to whoever may not describe all topics, whether it is there or not."""
 
 
 class QuorumDataSource(DataSource):
@@ -89,8 +91,10 @@ class QuorumDataSource(DataSource):
             zookeeper, unread = None, [f"ZooKeeper is not reachable: {problem.reason}"]
         addresses = self._brokers()
         if addresses:
-            kafka = observe_kafka(_split(addresses), settings.security)
+            kafka = observe_kafka(_split(addresses), settings.security, topic_configs=False)
         reasons = [*(unread or _zookeeper_reasons(zookeeper, config)), *_kafka_reasons(kafka, zookeeper, config)]
+        if kafka is not None and kafka.views and not any(view.topics for view in kafka.views):
+            reasons += self._hidden()
         if not (kafka and kafka.views) and not (zookeeper and zookeeper.serving):
             raise Refusal(
                 Diagnostic(
@@ -132,6 +136,17 @@ class QuorumDataSource(DataSource):
             if expected is not None or not voters - asked:
                 return seen
             asked |= voters
+
+    def _hidden(self) -> Iterator[str]:
+        """Whether it may be the client that sees no topic, where there are some: none seen is not all in sync."""
+        cluster = self._session.cluster()
+        try:
+            if cluster is not None:
+                cluster.exists(_INTERNAL)
+        except Forbidden:
+            yield "no topic is shown, and the client may not Describe all of them: none may be in sync"
+        except (Unreachable, Denied) as problem:
+            yield f"no topic is shown, and whether there are any is not told: {problem.reason}"
 
     def _brokers(self) -> str | None:
         """Where the brokers are met; through a port-forward as well."""
@@ -202,6 +217,7 @@ def _kafka_reasons(kafka: "KafkaSeen | None", zookeeper: "ZooKeeperSeen | None",
         yield str(unread)
     if kafka.views:
         yield from _membership_reasons(kafka, zookeeper, expected)
+        yield from _unshown_reasons(kafka.views, zookeeper)
         yield from _partition_reasons(kafka.views)
 
 
@@ -222,6 +238,19 @@ def _membership_reasons(kafka: "KafkaSeen", zookeeper: "ZooKeeperSeen | None", e
     clusters = sorted({str(view.cluster_id) for view in views})
     if len(clusters) > 1:
         yield f"the brokers are of different clusters: {', '.join(clusters)}"
+
+
+def _unshown_reasons(views: "Sequence[Metadata]", zookeeper: "ZooKeeperSeen | None") -> Iterator[str]:
+    known = frozenset[str]().union(*(view.topics for view in views))
+    apart = known - frozenset[str].intersection(*(frozenset(view.topics) for view in views))
+    if apart:
+        yield f"{len(apart)} topics are not known to all brokers: {shortened(sorted(apart))}"
+    hidden = (zookeeper.topics if zookeeper else frozenset()) - known
+    if hidden:
+        yield (
+            f"{len(hidden)} topics that ZooKeeper has are shown by no broker: {shortened(sorted(hidden))}; the client "
+            "may not Describe them, or the brokers do not know them yet"
+        )
 
 
 def _partition_reasons(views: "Sequence[Metadata]") -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from hikube_kafka.probe.observation import Observation, Partition, Unreadable
 from hikube_kafka.smoke.checks.brokers import views
+from hikube_kafka.smoke.checks.topics import not_shown
 from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import Contract
 
@@ -75,12 +76,13 @@ def min_isr(contract: Contract, seen: Observation) -> Outcome:
 def _partitions(contract: Contract, seen: Observation) -> tuple[list[_UNDER_TEST], list[Unreadable]]:
     partitions: list[_UNDER_TEST] = []
     unread: list[Unreadable] = []
-    for _, view in views(contract, seen):
+    for broker, view in views(contract, seen):
         if isinstance(view, Unreadable):
             unread.append(view)
             continue
         partitions += view.partitions
         unread += [content for content in view.topics.values() if isinstance(content, Unreadable)]
+        unread += [not_shown(topic, broker) for topic in sorted(seen.zookeeper.topics - view.topics.keys())]
     return partitions, unread
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from hikube_kafka.probe.observation import Observation, Partition, Unreadable
 from hikube_kafka.smoke.checks.brokers import name, views
 from hikube_kafka.smoke.finding import Outcome, check, listed
-from hikube_kafka.spec.contract import Contract, TopicExpected
+from hikube_kafka.spec.contract import BrokerExpected, Contract, TopicExpected
 
 
 @check(
@@ -23,7 +23,9 @@ def exist(contract: Contract, seen: Observation) -> Outcome:
             continue
         for topic in contract.topics:
             content = view.topics.get(topic.name)
-            if content is None:
+            if content is None and topic.name in seen.zookeeper.topics:
+                unread.append(not_shown(topic.name, broker))
+            elif content is None:
                 wrong.append(f"{topic.name} is missing in the metadata of {name(broker)}")
             elif isinstance(content, Unreadable):
                 unread.append(content)
@@ -98,6 +100,12 @@ def configurations(contract: Contract, seen: Observation) -> Outcome:
                 wrong.append(f"{topic.name}: {key} = {config.in_force[key]}, not {value}")
     entries = sum(len(topic.config) for topic in contract.topics)
     return _outcome(contract, f"entries set on topics: {entries}", wrong, unread)
+
+
+def not_shown(topic: str, broker: BrokerExpected) -> Unreadable:
+    """A topic that is there, as ZooKeeper has it, and that a broker leaves out."""
+    hidden = "ZooKeeper has it: this client may not Describe it, or the broker does not know it yet"
+    return Unreadable(f"topic {topic} in the metadata of {name(broker)}", hidden)
 
 
 def _held_to(
