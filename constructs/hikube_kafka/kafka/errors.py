@@ -91,6 +91,15 @@ class KafkaRefused(Exception):  # noqa: N818 - Kafka's own decision
         super().__init__(f"{code}: {reason}")
 
 
+class Unclear(KafkaRefused):
+    """Whether Kafka has made a change is not known, though the provider looked and asked again.
+
+    Attributes:
+        code: The last answer: Kafka's or librdkafka's name for it, ``_TRANSPORT``.
+        reason: Its sentence.
+    """
+
+
 class MissingCredentialError(Exception):
     """The declared security needs a credential that the environment does not have.
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable
 from typing import TypeVar
 
-from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
+from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unclear, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.settings import KubernetesReach, Settings
@@ -167,5 +167,12 @@ def not_reached(problem: Unreachable | Denied | Stopped, *, doing: str) -> Diagn
 
 
 def refused(problem: KafkaRefused, *, doing: str) -> Diagnostic:
-    """What Kafka said no to, for the user."""
+    """What Kafka said no to, or did not answer clearly, for the user."""
+    if isinstance(problem, Unclear):
+        return Diagnostic(
+            f"No clear answer from Kafka: the provider cannot {doing}",
+            f"{problem.code}: {problem.reason}. Whether the change was made is not known. Check that every broker "
+            "runs and that a controller is elected, then apply again. If the next plan says that a topic exists "
+            "already, it was made: import it.",
+        )
     return Diagnostic(f"Kafka refused to {doing}", f"{problem.code}: {problem.reason}")

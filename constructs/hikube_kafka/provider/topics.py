@@ -2,12 +2,14 @@
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hikube_kafka.kafka.address import dial, reason
 from hikube_kafka.kafka.connection import Connection, answering_broker, dial_any
 from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
 from hikube_kafka.kubernetes.errors import KubernetesError
@@ -15,8 +17,9 @@ from hikube_kafka.provider import existence
 from hikube_kafka.provider.gathering import Gathering
 from hikube_kafka.provider.moves import Moves, read_moves
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.unclear import Change, is_unclear
 from hikube_kafka.spec.changes.replicas import Reach
-from hikube_kafka.waiting import until
+from hikube_kafka.waiting import Stopped, until
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient, ConfigResource
@@ -34,8 +37,14 @@ _SHOWING_SECONDS = 10.0
 """For brokers to show a topic that the controller has: after a start of all servers it takes up to a few seconds."""
 _ABSENT_IN_A_ROW = 3
 """Looks in a row in which all brokers agree that a topic is not there: a single one may fall between two updates."""
-_CHANGE_SECONDS = 60.0
-"""For the controller to carry out a change: it waits until the brokers know of it."""
+_CHANGE_SECONDS = 30.0
+"""For the controller to carry out a change: it waits until the brokers know of it. As long as Kafka's own clients wait
+(request.timeout.ms); what takes longer is looked for afterwards."""
+_UNCLEAR_SECONDS = 60.0
+"""For a change to be made after an answer that leaves open whether it was, and for the controller to be there at all.
+
+A broker that died is missed after 18 s (zookeeper.session.timeout.ms), then another is elected controller within
+seconds; a container that died is back within a minute. All changes share the wait."""
 _ARRIVAL_SECONDS = 120.0
 """For the cluster to answer during an apply: what was made a moment ago may still be starting."""
 _RETURN_SECONDS = 5.0
@@ -130,6 +139,7 @@ class KafkaCluster:
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._creators: list[Connection] = []
+        self._created_by: int | None = None
         self._forwarding: Forwarding | None = None
         self._layout: Layout | None = None
         self._looks = 0
@@ -140,6 +150,10 @@ class KafkaCluster:
         self._waited = 0.0
         self._moves: Moves | None = None
         self._moves_asked = False
+        self._controller: int | None = None
+        self._most_brokers = 0
+        self._not_joined: int | None = None
+        self._unclear_until: float | None = None
         self._configs: dict[str, Mapping[str, str]] = {}
         self._existence: dict[str, existence.Answer] = {}  # of topics that the metadata does not show
         self._wanted: set[str] = set()
@@ -220,8 +234,10 @@ class KafkaCluster:
     def live_brokers(self, at_least: int) -> frozenset[int]:
         """The live brokers; if there are fewer than wanted, brokers that are just joining get a moment to do so."""
         with self._lock:
-            if len(self.layout().brokers) < at_least:
-                self.eventually(lambda layout: len(layout.brokers) >= at_least, seconds=_JOIN_SECONDS)
+            waited = self._not_joined is not None and self._not_joined <= at_least
+            if len(self.layout().brokers) < at_least and not waited:
+                joined = self.eventually(lambda layout: len(layout.brokers) >= at_least, seconds=_JOIN_SECONDS)
+                self._not_joined = None if joined else at_least  # a thousand topics wait once
             return self.layout().brokers
 
     def topic(self, name: str) -> LiveTopic | None:
@@ -399,6 +415,8 @@ class KafkaCluster:
             self._connection = None  # the next look must not meet the backoff of this one
             raise
         self._answering = answering_broker(metadata)
+        self._controller = metadata.controller_id
+        self._most_brokers = max(self._most_brokers, len(metadata.brokers))
         self._advertised = {id_: f"{broker.host}:{broker.port}" for id_, broker in metadata.brokers.items()}
         if self._forward(frozenset(metadata.brokers)):
             self._connection = None  # the next one knows all addresses
@@ -532,9 +550,20 @@ class KafkaCluster:
         """Make a topic.
 
         Raises:
-            KafkaRefused: Kafka says no to this topic.
+            KafkaRefused: Kafka says no to this topic; ``Unclear``: it does not say whether it has made it.
+            Stopped: Ctrl-C, while an unclear answer was looked into.
         """
-        self._creations.submit(name, topic)
+
+        def returns(code: str) -> bool:
+            # This process has met as many brokers: one of them is away, and may come back.
+            return code == "INVALID_REPLICATION_FACTOR" and topic.replication_factor <= self._most_brokers
+
+        self._settle(
+            lambda: self._creations.submit(name, topic),
+            lambda layout: self._is_as_asked(layout, name, topic),
+            own="TOPIC_ALREADY_EXISTS",
+            may_pass=returns,
+        )
 
     def grow(self, name: str, partitions: int) -> None:
         """Raise the number of partitions, and wait until all brokers know.
@@ -542,7 +571,12 @@ class KafkaCluster:
         Raises:
             KafkaRefused: Kafka says no.
         """
-        self._growths.submit(name, partitions)
+
+        def grown(layout: Layout) -> bool | None:
+            seen = len(layout.replicas.get(name, {}))
+            return None if seen < partitions else seen == partitions
+
+        self._settle(lambda: self._growths.submit(name, partitions), grown, own="INVALID_PARTITIONS")
 
     def alter_config(self, name: str, entries: Mapping[str, str | None]) -> None:
         """Set entries of a topic, and remove those whose value is None; all others stay as they are.
@@ -550,7 +584,7 @@ class KafkaCluster:
         Raises:
             KafkaRefused: Kafka says no.
         """
-        self._alterations.submit(name, entries)
+        self._settle(lambda: self._alterations.submit(name, entries))
 
     def delete(self, name: str) -> None:
         """Delete a topic; whether the brokers have let go of it is another question.
@@ -558,7 +592,104 @@ class KafkaCluster:
         Raises:
             KafkaRefused: Kafka says no.
         """
-        self._deletions.submit(name, None)
+        self._settle(lambda: self._deletions.submit(name, None))
+
+    def away(self, brokers: int) -> bool:
+        """Whether this process has met as many brokers, more than there are now: some are away, and may come back."""
+        return len(self.layout().brokers) < brokers <= self._most_brokers
+
+    def _settle(
+        self,
+        change: Callable[[], None],
+        compare: Callable[[Layout], bool | None] = lambda _layout: None,
+        *,
+        own: str | None = None,
+        may_pass: Callable[[str], bool] = lambda _code: False,
+    ) -> None:
+        """Have a change made; after an unclear answer look, compare, and ask again, until the time for all is over.
+
+        Raises:
+            KafkaRefused: Kafka says no; ``Unclear``: it does not say whether it has made it.
+            Denied: The client is not let in.
+            Stopped: Ctrl-C, and it does not show that the change is made.
+        """
+
+        def ask() -> None:
+            try:
+                change()
+            except KafkaRefused as refusal:
+                if is_unclear(refusal.code):
+                    self._connect_anew()
+                raise
+
+        def look() -> bool | None:
+            if isinstance(self._failure, Unreachable):
+                self._failure = None
+            self.layout(fresh=True)
+            self._see_controller()
+            return compare(self.layout())
+
+        asked = Change(ask, look, own, may_pass)
+        try:
+            made = asked.made() or self.until(asked.made, self._patience())
+        except Stopped:
+            with contextlib.suppress(Unreachable):
+                if look() is True:
+                    return
+            raise
+        if not made:
+            raise asked.given_up(_UNCLEAR_SECONDS)
+        self._unclear_until = None
+
+    def _patience(self) -> float:
+        """Seconds left of the wait that all unclear changes share; it begins anew once a change has been made."""
+        with self._lock:
+            now = time.monotonic()
+            if self._unclear_until is None:
+                self._unclear_until = now + _UNCLEAR_SECONDS
+            return max(0.0, self._unclear_until - now)
+
+    def _connect_anew(self) -> None:
+        """Forget who the controller was: librdkafka would go on waiting for the one that it knows."""
+        with self._lock:
+            self._connection = None
+            self._creators = []
+
+    def _see_controller(self) -> None:
+        """See that the controller takes a connection: librdkafka would wait for a dead one until the time is over.
+
+        Raises:
+            Unreachable: It does not, or there is none.
+        """
+        address = self._advertised.get(-1 if self._controller is None else self._controller)
+        if address is None:
+            if self._advertised:
+                raise Unanswered(self.addresses, "who the controller is", "no controller is elected at this moment")
+            return
+        try:
+            dial(address, _ANSWER_SECONDS).close()
+        except OSError as error:
+            raise Unanswered(
+                self.addresses, "a change", f"the controller, broker {self._controller} at {address}: {reason(error)}"
+            ) from None
+
+    def _is_as_asked(self, layout: Layout, name: str, topic: NewTopic) -> bool | None:
+        """Whether a topic is the one that was asked for; None: there is none, or not all of it is seen."""
+        partitions = layout.replicas.get(name)
+        if partitions is None:
+            return None
+        with self._lock:
+            self._configs.pop(name, None)
+            self._read_configs([name])
+            config = self._configs.get(name)
+        if config is None and name not in self._refused:
+            return None
+        factors = {len(replicas) for replicas in partitions.values()}
+        return (
+            len(partitions) == topic.partitions
+            and factors == {topic.replication_factor}
+            and config in (None, topic.config)
+        )
 
     def racks(self) -> dict[int, str | None]:
         """The rack of each live broker.
@@ -629,6 +760,9 @@ class KafkaCluster:
             self._layout = None
             self._failure = None
             self._waited = 0.0
+            self._most_brokers = 0
+            self._not_joined = None
+            self._unclear_until = None
             self._unanswered.clear()
             self._moves_asked = False
             self._configs.clear()
@@ -639,6 +773,7 @@ class KafkaCluster:
     def _create(self, topics: Mapping[str, NewTopic]) -> Mapping[str, Future[None]]:
         from confluent_kafka.admin import NewTopic as Wanted
 
+        self._see_controller()
         wanted = [
             Wanted(name, topic.partitions, topic.replication_factor, config=dict(topic.config))
             for name, topic in topics.items()
@@ -656,6 +791,8 @@ class KafkaCluster:
         """Connections for so many topics, no more than there are topics."""
         needed = min(topics, _CREATING_CONNECTIONS)
         with self._lock:
+            if self._created_by != self._controller:
+                self._creators, self._created_by = [], self._controller  # they would wait for the one that they know
             while len(self._creators) < needed:
                 self._creators.append(self._new_connection())
             return self._creators[:needed]
@@ -663,6 +800,7 @@ class KafkaCluster:
     def _grow(self, topics: Mapping[str, int]) -> Mapping[str, Future[None]]:
         from confluent_kafka.admin import NewPartitions
 
+        self._see_controller()
         wanted = [NewPartitions(name, partitions) for name, partitions in topics.items()]
         return _refusals(
             self._admin().create_partitions(
@@ -678,6 +816,7 @@ class KafkaCluster:
             ResourceType,
         )
 
+        self._see_controller()
         resources = [
             ConfigResource(
                 ResourceType.TOPIC,
@@ -697,6 +836,7 @@ class KafkaCluster:
         return _refusals({resource.name: answer for resource, answer in answers.items()})
 
     def _delete(self, topics: Mapping[str, None]) -> Mapping[str, Future[None]]:
+        self._see_controller()
         return _refusals(
             self._admin().delete_topics(
                 list(topics), operation_timeout=_CHANGE_SECONDS, request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS

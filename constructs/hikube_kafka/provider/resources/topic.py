@@ -191,7 +191,11 @@ class TopicResource(Resource):
             return None
         try:
             cluster = self._session.cluster()
-            return None if cluster is None else self._session.staying(cluster.live_brokers(factor))
+            if cluster is None:
+                return None
+            live = cluster.live_brokers(factor)
+            # A broker that went away during this apply may come back while the topic is created.
+            return None if cluster.away(factor) else self._session.staying(live)
         except (Unreachable, Denied, Stopped):
             return None  # said elsewhere, or normal: the cluster is not there yet
 
@@ -255,13 +259,17 @@ class TopicResource(Resource):
         )
         try:
             self._create(cluster, name, topic)
-        except Stopped as problem:
+        except (Denied, Stopped) as problem:
             raise Refusal(not_reached(problem, doing=doing)) from None
         except KafkaRefused as problem:
             if problem.code == "TOPIC_ALREADY_EXISTS":
                 raise Refusal(*told(changes.problems(None, planned, changes.Known(topics={name})))) from None
-            if problem.code not in {"REQUEST_TIMED_OUT", "_TIMED_OUT"} or not self._appears(cluster, name):
-                raise Refusal(refused(problem, doing=doing)) from None
+            if problem.code == "INVALID_REPLICATION_FACTOR":
+                brokers = changes.Known(brokers=cluster.layout().brokers)
+                raise Refusal(
+                    *(told(changes.problems(None, planned, brokers)) or [refused(problem, doing=doing)])
+                ) from None
+            raise Refusal(refused(problem, doing=doing)) from None
         return {**planned, "id": name}
 
     def _create(self, cluster: KafkaCluster, name: str, topic: NewTopic) -> None:
@@ -334,6 +342,8 @@ class TopicResource(Resource):
         self._deleted.add(name)
         try:
             cluster.delete(name)
+        except (Denied, Stopped) as problem:
+            raise Refusal(not_reached(problem, doing=doing)) from None
         except KafkaRefused as problem:
             if problem.code == "TOPIC_DELETION_DISABLED":
                 raise Refusal(
@@ -371,16 +381,6 @@ class TopicResource(Resource):
         cluster = self._session.cluster()
         if cluster is not None:
             cluster.forget(name)
-
-    def _appears(self, cluster: KafkaCluster, name: str) -> bool:
-        """Whether a creation that got no answer in time has come about all the same.
-
-        It is this one's doing: the name was free when it was planned, and Kafka says so when it is not.
-        """
-        try:
-            return cluster.eventually(lambda layout: name in layout.replicas, seconds=_SETTLE_SECONDS)
-        except (Unreachable, Denied, Stopped):
-            return False
 
     @staticmethod
     def _running(cluster: KafkaCluster, prior: State, planned: State, begun: frozenset[int]) -> Mapping[int, Move]:
