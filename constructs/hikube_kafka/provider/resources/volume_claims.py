@@ -194,8 +194,21 @@ class VolumeClaimsResource(Resource):
             raise Refusal(*faults, state=state) from None
         return planned if planned["claims"] is not UNKNOWN else {**planned, "claims": _sizes(found, planned)}
 
-    def delete(self, prior: State, private: bytes) -> None:
-        """Let go of them: the claims stay, with the messages in them. The plan has said so."""
+    def delete(self, prior: State, private: bytes) -> None:  # noqa: ARG002 - the protocol's signature
+        """Let go of them: the claims stay, with the messages in them. The plan has said so.
+
+        Not before the last pod has ended, where the release is gone: what is destroyed next may be what the pods need
+        to end well, as brokers need ZooKeeper.
+        """
+        reach = self._reach()
+        if reach is None:
+            return
+        from hikube_kafka.provider.leaving import await_last_pod
+
+        try:
+            await_last_pod(reach, prior["stateful_set"], self._session.stopped)
+        except KubernetesError as problem:
+            raise Refusal(unreadable(problem, f"The pods of StatefulSet {prior['stateful_set']}")) from None
 
     # ---- the cluster -----------------------------------------------------------------------------------------------
 
