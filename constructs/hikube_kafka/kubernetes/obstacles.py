@@ -40,6 +40,8 @@ class Obstacle:
     pod: str
     words: str
     """Kubernetes' own."""
+    cause: str = ""
+    """The same for pods that have the same in their way; empty: their words but for their names."""
     container: str = ""
     restarts: int = 0
 
@@ -88,7 +90,8 @@ def _refused(seen: RolloutSeen, events: list[Object]) -> Iterator[Obstacle]:
             if each.get("reason") in {"FailedCreate", "SuccessfulCreate"} and f"Pod {name} " in str(each.get("message"))
         ]
         if last and last[-1]["reason"] == "FailedCreate":
-            yield Obstacle(kind="refused", pod=name, words=_words(last[-1]))
+            words = _words(last[-1])
+            yield Obstacle(kind="refused", pod=name, words=words.partition(" failed error: ")[2] or words)
 
 
 # ---- a pod that is there --------------------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def _of_containers(name: str, pod: Object) -> Iterator[Obstacle]:
         reason, words = str(waiting.get("reason", "")), str(waiting.get("message", ""))
         if reason in _IMAGE:
             words = words if each["image"] in words else f"{each['image']}: {words or reason}"
-            yield Obstacle(kind="image", pod=name, words=words, container=each["name"])
+            yield Obstacle(kind="image", pod=name, words=words, cause=each["image"], container=each["name"])
         elif reason in _CONTAINER:
             yield Obstacle(kind="container", pod=name, words=words or reason, container=each["name"])
         elif reason == "CrashLoopBackOff":

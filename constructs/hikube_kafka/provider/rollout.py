@@ -29,13 +29,13 @@ _POLL_SECONDS = 2.0
 _PATIENCE: Mapping[Kind, float] = {
     "image": 45,
     "container": 45,
-    "crash": 100,
-    "memory": 100,
+    "crash": 75,
+    "memory": 75,
     "refused": 30,
     "unschedulable": 100,
     "claim": 60,
     "claim-lost": 30,
-    "mount": 100,
+    "mount": 70,
     "terminating": 30,
 }
 """Seconds that something may stand in the way before the wait ends: all are below two minutes."""
@@ -149,7 +149,7 @@ async def _heal(api: ApiServer, wanted: Wanted, seen: RolloutSeen) -> None:
         if change:
             log("info", "set back", stateful_set=wanted.stateful_set, what=", ".join(change))
             await api.patch(f"{path}/{wanted.stateful_set}", {"spec": change})
-        elif seen.missing():
+        elif any(seen.pod(ordinal) not in seen.pods for ordinal in range(wanted.replicas)):
             # After a refusal the controller tries again later and later, up to a quarter of an hour: ask it now.
             mark = {"hikube.kafka/asked": datetime.now(UTC).isoformat(timespec="seconds")}
             await api.patch(f"{path}/{wanted.stateful_set}", {"metadata": {"annotations": mark}})
@@ -210,8 +210,14 @@ class _Watch:
         self.done = self.seen.rolled_out(self.wanted.replicas)
         if self.done:
             return True
-        standing = obstacles(self.seen, self._fresh(), datetime.now(UTC))
-        self._since = {each.key: self._since.get(each.key, monotonic()) for each in standing}
+        declared = set(map(self.seen.pod, range(self.wanted.replicas)))
+        found = obstacles(self.seen, self._fresh(), datetime.now(UTC))
+        standing = [each for each in found if each.pod in declared]
+        # A container that crashes runs in between, and a pull is tried again: until the pod is ready it is the same.
+        unready = set(self.details())
+        self._since = {key: since for key, since in self._since.items() if key[1] in unready}
+        for each in standing:
+            self._since.setdefault(each.key, monotonic())
         if any(self._is_enough(each) for each in standing):
             self.hindrances = await _explained(self.api, standing)
         return bool(self.hindrances)
@@ -260,7 +266,7 @@ async def _explained(api: ApiServer, standing: Iterable[Obstacle]) -> list[chang
     """One for each cause, with all pods that have it, and what a container that crashes wrote last."""
     causes: dict[tuple[str, str], list[Obstacle]] = {}
     for each in standing:
-        causes.setdefault((each.kind, each.words.replace(each.pod, "")), []).append(each)
+        causes.setdefault((each.kind, each.cause or each.words.replace(each.pod, "")), []).append(each)
     found = []
     for (kind, _), same in causes.items():
         lines = await _last_words(api, same[0]) if kind == "crash" else []

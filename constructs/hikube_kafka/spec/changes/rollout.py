@@ -56,7 +56,7 @@ IMAGE = Rule(
 CONTAINER = Rule(
     id="rollout-container",
     severity="error",
-    message="its container cannot be started: {words}.",
+    message="a container cannot be started: {words}.",
     why="Kubernetes tries again and again, with the same outcome.",
     remedy=f"Correct what it names: a Secret, a ConfigMap, a user or a command. {_NEXT}",
 )
