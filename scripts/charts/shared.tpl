@@ -73,6 +73,11 @@ topologySpreadConstraints:
     labelSelector:
       matchLabels:
         {{- include "CHART.selector" . | nindent 8 }}
+{{- include "CHART.nodes" . }}
+{{- end }}
+
+{{- /* Which nodes will do. */}}
+{{- define "CHART.nodes" -}}
 {{- with .Values.pods.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}

@@ -38,6 +38,7 @@ DECLARED = {
                 brokers=6,
                 storage=Storage("500Gi", storage_class="replicated"),
                 resources=Resources.preset("2xlarge"),
+                racks=("zone-a", "zone-b", "zone-c"),
                 listeners=(Listener("client", port=9092), Listener("outside", port=9094)),
                 config={"log.retention.hours": 72},
             ),
@@ -62,7 +63,6 @@ DECLARED = {
             pods=Pods(
                 node_selector={"disk": "fast"}, tolerations=(Toleration(key="kafka"),), priority_class_name="high"
             ),
-            rack_from_zone=True,
             labels={"team": "billing"},
         ),
     ),
@@ -78,6 +78,9 @@ def reviewed(manifest: Manifest) -> Manifest:
             if name.endswith((".cfg", "server.properties", "servers"))
         }
         manifest["data"] = kept | dict.fromkeys(manifest["data"].keys() - kept.keys(), "...")
+    if manifest["kind"] == "Job":
+        (container,) = manifest["spec"]["template"]["spec"]["containers"]
+        container["command"][-1] = "..."
     if manifest["kind"] == "StatefulSet":
         annotations = manifest["spec"]["template"]["metadata"]["annotations"]
         assert re.fullmatch("[0-9a-f]{64}", annotations["checksum/configuration"])

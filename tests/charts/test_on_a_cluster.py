@@ -18,7 +18,7 @@ from kazoo.exceptions import NewConfigNoQuorumError
 
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
-from tests.support.kubernetes import Helm, Kubectl
+from tests.support.kubernetes import CHARTS, Helm, Kubectl
 from tests.support.load import Load, new_topic
 from tests.support.waiting import until
 
@@ -213,8 +213,8 @@ def test_a_broker_that_is_told_to_stop_waits_for_another_that_is_behind(
     assert load.lost_and_duplicated() == (set(), set())
 
 
-def test_a_single_zookeeper_server_grows_to_three_without_losing_what_it_holds(
-    release: Release, kubectl: Kubectl, namespace: str
+def test_a_single_zookeeper_server_grows_to_three_and_back_without_losing_what_it_holds(
+    release: Release, helm: Helm, kubectl: Kubectl, namespace: str
 ) -> None:
     release("grown", "zookeeper", SMALL | {"replicas": 1})
     reach = ReachByPortForward(namespace=namespace, kafka_pods="", zookeeper_pods="grown")
@@ -244,6 +244,27 @@ def test_a_single_zookeeper_server_grows_to_three_without_losing_what_it_holds(
     with forwarded(reach, brokers=[], zookeeper=[3]) as forwards, client(forwards.zookeeper[3]) as zookeeper:
         assert zookeeper.get("/kept")[0] == b"here"
         assert voters(zookeeper) == ["server.1", "server.2", "server.3"]
+
+    # Two of the three still vote and would be gone.
+    fewer = (
+        "upgrade",
+        "grown",
+        str(CHARTS / "zookeeper"),
+        "--namespace",
+        namespace,
+        "--reuse-values",
+        "--set=replicas=1",
+    )
+    refused = helm(*fewer)
+    assert "no quorum: 2, 3. First take them out" in refused.stderr
+    assert "UPGRADE FAILED" in refused.stderr
+    kubectl("-n", namespace, "exec", "grown-0", "--", "bash", "/release/leave.sh", "2", "3")
+    upgraded = helm(*fewer)
+    assert upgraded.returncode == 0, upgraded.stderr
+    kubectl("-n", namespace, "wait", "--for=delete", "pod/grown-1", "pod/grown-2", "--timeout=120s")
+    kubectl("-n", namespace, "rollout", "status", "statefulset/grown", "--timeout=300s")
+    with forwarded(reach, brokers=[], zookeeper=[1]) as forwards, client(forwards.zookeeper[1]) as zookeeper:
+        assert zookeeper.get("/kept")[0] == b"here"
 
 
 @contextlib.contextmanager

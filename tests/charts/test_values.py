@@ -75,13 +75,12 @@ KAFKA: dict[str, Case] = SHARED | {
         OUTSIDE | {"external": LOAD_BALANCER},
     ),
     "rack.names": (["a", "b"], 'name: RACKS, value: "a b"', {}),
-    "rack.fromZone": (True, "name: kafka-zones", {}),
     "startupSeconds": (600, "failureThreshold: 300", {}),
     "shutdownGateSeconds": (17, 'shutdown, "17"', {}),
 }
 GONE: dict[str, Case] = {"networkPolicy.enabled": (False, "kind: NetworkPolicy", {})}
-# It is in the configuration that spec computes, as part of advertised.listeners.
-ELSEWHERE = {"kafka": {"external.host"}, "zookeeper": set[str]()}
+# The host is in the configuration that spec computes, as part of advertised.listeners; zones need a cluster.
+ELSEWHERE = {"kafka": {"external.host", "rack.fromZone"}, "zookeeper": set[str]()}
 CASES = {"zookeeper": ZOOKEEPER, "kafka": KAFKA}
 
 
@@ -137,6 +136,12 @@ def test_without_a_cluster_no_password_is_made(template: Template) -> None:
     assert "membershipSecret is needed where the chart is rendered without a cluster" in refused.stderr
     made = 'kubectl -n shop create secret generic events-membership --from-literal=password="$(openssl rand -hex 16)"'
     assert made in refused.stderr
+
+
+def test_without_a_cluster_the_zones_of_its_nodes_are_not_taken_for_none(template: Template) -> None:
+    refused = template("kafka", {"rack": {"fromZone": True}})
+    assert refused.returncode != 0
+    assert "rack.fromZone: the zones of the nodes are not known" in refused.stderr
 
 
 @pytest.mark.parametrize("chart", ["zookeeper", "kafka"])

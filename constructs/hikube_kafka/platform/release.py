@@ -104,7 +104,8 @@ class HelmRelease(Construct):
         where = (
             {"chart": chart, "repository": charts.url, "version": charts.version}
             if charts
-            else {"chart": f"./{_asset(self, chart).path}"}
+            # Without its version the plan expects the one before, and the provider's apply gives another.
+            else {"chart": f"./{_asset(self, chart).path}", "version": _version(chart)}
         )
         self.digest = _digest(*where.values(), self._values)
         self.resource: TerraformResource = terraform.named(
@@ -212,6 +213,11 @@ def _asset(scope: Construct, chart: Chart) -> TerraformAsset:
         return TerraformAsset(
             scope, "chart", path=str(folder), type=AssetType.DIRECTORY, asset_hash=_content_hash(folder)
         )
+
+
+def _version(chart: Chart) -> str:
+    about = yaml.safe_load((files("hikube_kafka") / "charts" / chart / "Chart.yaml").read_text("utf-8"))
+    return str(about["version"])
 
 
 def _content_hash(folder: Path) -> str:

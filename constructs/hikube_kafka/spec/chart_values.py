@@ -74,7 +74,8 @@ class Rack(ChartModel):
     """Rack of each broker in turn, repeated as needed."""
     from_zone: bool = False
     """Take it from the zone label of the broker's node. Whoever installs must be allowed to list nodes; a node that
-    came after the last upgrade has no zone yet, and a broker there has no rack."""
+    came after the last upgrade has no zone yet, and a broker there has no rack. Refused where the chart is rendered
+    without a cluster."""
 
 
 class _ReleaseValues(ChartModel):

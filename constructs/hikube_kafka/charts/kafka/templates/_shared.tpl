@@ -74,6 +74,11 @@ topologySpreadConstraints:
     labelSelector:
       matchLabels:
         {{- include "kafka.selector" . | nindent 8 }}
+{{- include "kafka.nodes" . }}
+{{- end }}
+
+{{- /* Which nodes will do. */}}
+{{- define "kafka.nodes" -}}
 {{- with .Values.pods.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}

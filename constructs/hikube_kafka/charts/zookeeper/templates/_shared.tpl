@@ -74,6 +74,11 @@ topologySpreadConstraints:
     labelSelector:
       matchLabels:
         {{- include "zookeeper.selector" . | nindent 8 }}
+{{- include "zookeeper.nodes" . }}
+{{- end }}
+
+{{- /* Which nodes will do. */}}
+{{- define "zookeeper.nodes" -}}
 {{- with .Values.pods.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
