@@ -1,5 +1,6 @@
 """What a broker's gate makes of the answer to its question."""
 
+import json
 import shutil
 import struct
 import subprocess
@@ -61,23 +62,59 @@ def test_a_broker_that_is_not_registered_waits(brokers: list[int]) -> None:
 
 
 def test_a_broker_that_is_behind_waits_at_its_start_and_names_what_it_waits_for() -> None:
-    topics = {"orders": [([1, 300], [1, 300]), ([1, 300], [1])], "payments": [([1, 300], [1])] * 4}
+    topics = {"orders": [([1, 300], [1, 300]), ([1, 300], [1])], "payments": [([1, 300], []), *[([1, 300], [1])] * 3]}
     assert ask("startup", metadata(BROKERS, topics)) == (
         1,
-        "5 of 6 partitions not in sync: orders-1 payments-0 payments-1 ...",
+        "5 of 6 partitions not in sync: orders-1 (leader 1) payments-0 (no leader) payments-1 (leader 1) ...",
     )
 
 
 def test_a_broker_waits_for_others_before_its_stop_and_not_at_its_start() -> None:
     answer = metadata(BROKERS, {"orders": [([1, 2, 300], [1, 300])]})
     assert ask("startup", answer) == (0, "all 1 partitions in sync")
-    assert ask("shutdown", answer) == (1, "1 of 1 partitions not in sync: orders-0")
+    assert ask("shutdown", answer) == (1, "1 of 1 partitions not in sync: orders-0 (leader 1, not in sync: 2)")
+
+
+def test_a_broker_that_waits_for_one_that_is_away_says_so() -> None:
+    answer = metadata([1, 300], {"orders": [([2, 300, 1], [300]), ([300, 1, 2], [1, 300])]})
+    assert ask("shutdown", answer) == (
+        1,
+        "2 of 2 partitions not in sync: orders-0 (leader 300, not in sync: 2, 1) orders-1 (leader 1, not in sync: 2); "
+        "not registered: 2",
+    )
+
+
+def test_a_broker_does_not_wait_before_its_stop_for_its_own_replicas() -> None:
+    own = [([1, 300], [1]), ([1, 2, 300], [1])]
+    assert ask("shutdown", metadata(BROKERS, {"orders": [*own, ([2, 300], [2, 300])]})) == (
+        0,
+        "all 3 partitions in sync, apart from 2 whose replica on this broker is not",
+    )
+    assert ask("shutdown", metadata(BROKERS, {"orders": [*own, ([2, 300], [300])]})) == (
+        1,
+        "1 of 3 partitions not in sync: orders-2 (leader 300, not in sync: 2)",
+    )
 
 
 def test_the_last_broker_waits_for_nobody_before_its_stop() -> None:
     answer = metadata([300], {"orders": [([1, 2, 300], [300])]})
     assert ask("shutdown", answer) == (0, "no other broker is registered")
     assert ask("shutdown", metadata([], {"orders": [([1, 300], [300])]})) == (1, "broker 300 is not registered")
+
+
+def test_what_is_behind_is_told_with_the_replicas_that_it_has() -> None:
+    topics = {"orders": [([1, 300, 2], [1, 2]), ([1, 300], [1, 300])], "payments": [([300, 1], [1])]}
+    code, told = ask("same", metadata(BROKERS, topics))
+    assert (code, json.loads(told)) == (
+        0,
+        {
+            "version": 1,
+            "partitions": [
+                {"topic": "orders", "partition": 0, "replicas": [1, 300, 2]},
+                {"topic": "payments", "partition": 0, "replicas": [300, 1]},
+            ],
+        },
+    )
 
 
 @pytest.mark.parametrize("kept", [0, 3, 20, -1])
