@@ -1,10 +1,15 @@
 """What a broker's gate makes of the answer to its question."""
 
 import json
+import os
 import shutil
+import socketserver
 import struct
 import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -76,12 +81,9 @@ def test_a_broker_waits_for_others_before_its_stop_and_not_at_its_start() -> Non
 
 
 def test_a_broker_that_waits_for_one_that_is_away_says_so() -> None:
-    answer = metadata([1, 300], {"orders": [([2, 300, 1], [300]), ([300, 1, 2], [1, 300])]})
-    assert ask("shutdown", answer) == (
-        1,
-        "2 of 2 partitions not in sync: orders-0 (leader 300, not in sync: 2, 1) orders-1 (leader 1, not in sync: 2); "
-        "not registered: 2",
-    )
+    answer = metadata([1, 300], {"orders": [([2, 300, 1], [300]), ([2, 300], [300])]})
+    waits = "orders-0 (leader 300, not in sync: 2, 1) orders-1 (leader 300, not in sync: 2); not registered: 2"
+    assert ask("shutdown", answer) == (1, f"2 of 2 partitions not in sync: {waits}")
 
 
 def test_a_broker_does_not_wait_before_its_stop_for_its_own_replicas() -> None:
@@ -121,3 +123,93 @@ def test_what_is_behind_is_told_with_the_replicas_that_it_has() -> None:
 def test_half_an_answer_is_none(kept: int) -> None:
     answer = metadata(BROKERS, {"orders": [([1, 300], [1, 300])]})
     assert ask("startup", answer[:kept]) == (2, "broker 300 does not answer")
+
+
+class Gate(NamedTuple):
+    """The gate of broker 2, whose metadata is told; what it writes into the log of its container."""
+
+    ask: Callable[..., tuple[int, str]]
+    answer: list[bytes]
+    log: Path
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """The script itself, with the paths of a container led elsewhere."""
+    log, answers = tmp_path / "log", [b""]
+
+    class Broker(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.read(18)
+            self.wfile.write(struct.pack(">i", len(answers[0])) + answers[0])
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Broker) as broker:
+        port = broker.server_address[1]
+        moved = {"/tmp/": f"{tmp_path}/", "/release/": f"{PROGRAM.parent}/", "/proc/1/fd/1": str(log)}
+        script = (PROGRAM.parent / "gate.sh").read_text("utf-8").replace('>"$log"', '>>"$log"')
+        for place, elsewhere in moved.items():
+            script = script.replace(place, elsewhere)
+        (tmp_path / "server.properties").write_text(
+            "advertised.listeners=OUTSIDE://example.com:9094,CLIENT://kafka-2.kafka-headless.shop.svc:9092,"
+            f"FORWARD://127.0.0.1:{port}\ninter.broker.listener.name=CLIENT\n"
+        )
+        environment = {"HOSTNAME": "kafka-2", "NAMESPACE": "shop", "FORWARD_PORT": str(port - 2), "PATH": os.defpath}
+
+        def ask(*words: str) -> tuple[int, str]:
+            command = ["bash", "-c", script, "gate.sh", *words]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert done.stderr == ""
+            return done.returncode, done.stdout.strip()
+
+        thread = threading.Thread(target=broker.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield Gate(ask, answers, log)
+        finally:
+            broker.shutdown()
+            thread.join()
+
+
+def test_a_broker_that_does_not_get_in_sync_is_told_once_with_the_command_that_helps(gate: Gate) -> None:
+    waiting = 1, "1 of 1 partitions not in sync: orders-0 (leader 1)"
+    gate.answer[0] = metadata([0, 1, 2], {"orders": [([1, 0, 2], [1, 0])]})
+    assert gate.ask("startup", "60") == waiting
+    assert gate.ask("startup", "60") == waiting
+    assert not gate.log.exists()
+    for _ in range(3):
+        assert gate.ask("startup", "0") == waiting
+    told = gate.log.read_text()
+    assert told.count("nothing has changed for 0 s: 1 of 1 partitions not in sync: orders-0 (leader 1)") == 1
+    assert told.endswith(
+        """\necho '{"version":1,"partitions":[{"topic":"orders","partition":0,"replicas":[1,0,2]}]}' | """
+        "kubectl -n shop exec -i kafka-2 -- env KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/kafka-reassign-partitions.sh "
+        "--bootstrap-server kafka-2.kafka-headless.shop.svc:9092 --reassignment-json-file /dev/stdin --execute\n"
+    )
+
+
+def test_a_broker_that_gets_on_is_told_nothing(gate: Gate) -> None:
+    behind = [([1, 2], [1])] * 3
+    for left in (3, 2, 1):
+        gate.answer[0] = metadata([1, 2], {"orders": behind[:left]})
+        assert gate.ask("startup", "0")[0] == 1
+    gate.answer[0] = metadata([1, 2], {"orders": [([1, 2], [1, 2])]})
+    assert gate.ask("startup", "0") == (0, "all 1 partitions in sync")
+    # The next start of the same container begins anew.
+    gate.answer[0] = metadata([1, 2], {"orders": behind[:1]})
+    assert gate.ask("startup", "0")[0] == 1
+    assert not gate.log.exists()
+
+
+def test_a_stop_that_waits_ends_and_says_for_what_it_has_waited(gate: Gate) -> None:
+    gate.answer[0] = metadata([0, 2], {"orders": [([2, 0, 1], [2, 0])]})
+    assert gate.ask("shutdown", "1") == (0, "")
+    missing = "1 of 1 partitions not in sync: orders-0 (leader 2, not in sync: 1); not registered: 1"
+    assert gate.log.read_text() == f"before stopping: {missing}\nstopping: {missing}: not waiting any longer\n"
+
+
+def test_a_stop_does_not_wait_for_replicas_of_this_broker(gate: Gate) -> None:
+    gate.answer[0] = metadata([0, 1, 2], {"orders": [([1, 0, 2], [1, 0])]})
+    assert gate.ask("shutdown", "600") == (0, "")
+    assert gate.log.read_text() == (
+        "stopping: all 1 partitions in sync, apart from 1 whose replica on this broker is not\n"
+    )
