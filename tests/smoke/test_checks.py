@@ -20,8 +20,10 @@ from hikube_kafka.smoke.canary import CanaryRun
 from hikube_kafka.smoke.checks import CANARY, OBSERVED, ids
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.security import ClientSecurity, Protocol
 
 UNTESTABLE = {"kafka-version"}
+REGISTERED = BrokerRegistration(rack=None, endpoints=())
 GONE = Unreadable("it", "connection refused")
 
 
@@ -706,7 +708,96 @@ def test_a_controller_that_all_name_must_be_a_declared_broker(contract: Contract
 def test_one_trouble_in_the_view_of_every_broker_is_told_once(contract: Contract, healthy: Observation) -> None:
     finding = judge(contract, partition(healthy, "payments", 0, in_sync=(0, 1)))["partitions-in-sync"]
 
-    assert finding.seen == ("payments, partition 0: not in sync: broker 2",)
+    assert finding.seen == ("payments, partition 0: not in sync: broker 2; leader: broker 0",)
+
+
+def missing_replica(healthy: Observation) -> Observation:
+    return partition(partition(healthy, "payments", 0, in_sync=(0, 1)), "payments", 1, in_sync=(1, 0))
+
+
+AGAIN = (
+    """echo '{"version":1,"partitions":[{"topic":"payments","partition":0,"replicas":[0,1,2]},"""
+    """{"topic":"payments","partition":1,"replicas":[1,2,0]}]}' | """
+)
+FROM_STDIN = " --reassignment-json-file /dev/stdin --execute"
+
+
+def test_a_replica_whose_broker_is_away_needs_that_broker(contract: Contract, healthy: Observation) -> None:
+    seen = missing_replica(healthy)
+    for id_ in range(3):
+        seen = within(seen, id_ + 1, "kafka", brokers={0: REGISTERED, 1: REGISTERED})
+
+    finding = judge(contract, seen)["partitions-in-sync"]
+
+    assert finding.remedy == "Not registered: broker 2. Start what does not run; the log of what runs tells why."
+    assert finding.command == ""
+
+
+def test_a_replica_whose_broker_is_there_needs_patience_or_a_new_leader_epoch(
+    contract: Contract, healthy: Observation
+) -> None:
+    finding = judge(contract, missing_replica(healthy))["partitions-in-sync"]
+
+    assert finding.seen == (
+        "payments, partition 0: not in sync: broker 2; leader: broker 0",
+        "payments, partition 1: not in sync: broker 2; leader: broker 1",
+    )
+    assert finding.remedy.startswith("Registered: broker 2. The replica there is catching up")
+    assert "the controller (broker 1), whose log then says" in finding.remedy
+    assert "start" not in finding.remedy.replace("restart no broker", "")
+    assert finding.command == f"{AGAIN}hikube-kafka local kafka -e orders reassign-partitions{FROM_STDIN}"
+
+
+def test_the_command_fits_where_the_platform_is(
+    contract: Contract, in_kubernetes: Contract, healthy: Observation
+) -> None:
+    seen = missing_replica(healthy)
+    pod = BrokerRegistration(
+        rack=None,
+        endpoints=("FORWARD://127.0.0.1:19092", "CLIENT://orders-kafka-0.orders-kafka-headless.shop.svc:9093"),
+    )
+    inside = within(seen, 1, "kafka", brokers=dict.fromkeys(range(3), REGISTERED) | {0: pod})
+    managed = contract.model_copy(update={"target": "managed"})
+    secured = managed.model_copy(update={"security": ClientSecurity(protocol=Protocol.SSL)})
+    tool = "kafka-reassign-partitions.sh --bootstrap-server"
+    addresses = "b-0:9092,b-1:9092,b-2:9092"
+
+    assert {
+        judge(contract_, seen_)["partitions-in-sync"].command.removeprefix(AGAIN).removesuffix(FROM_STDIN)
+        for contract_, seen_ in ((in_kubernetes, inside), (in_kubernetes, seen), (managed, seen), (secured, seen))
+    } == {
+        f"kubectl -n shop exec -i orders-kafka-0 -- env KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/{tool} {where}"
+        for where in ("orders-kafka-0.orders-kafka-headless.shop.svc:9093", "localhost:9092")
+    } | {f"{tool} {addresses}", f"{tool} {addresses} --command-config client.properties"}
+
+
+def test_a_command_has_an_end(contract: Contract, healthy: Observation) -> None:
+    many = dict.fromkeys(range(200), Partition(leader=0, replicas=(0, 1, 2), in_sync=(0, 1)))
+    seen = topic_of_one_view(healthy, 0, many)
+
+    finding = judge(contract, seen)["partitions-in-sync"]
+
+    assert finding.command.count('partition":') == 20
+
+
+@pytest.mark.parametrize(
+    ("registered", "remedy"),
+    [
+        ((0, 1), "Start broker 2, or read the log if it runs: what was in sync last is there."),
+        ((0, 1, 2), "In sync last, and registered: broker 2. The log there tells of a disk that failed"),
+    ],
+)
+def test_an_offline_partition_needs_what_was_in_sync_last(
+    contract: Contract, healthy: Observation, registered: tuple[int, ...], remedy: str
+) -> None:
+    seen = partition(healthy, "payments", 1, leader=None, in_sync=(2,))
+    for id_ in range(3):
+        seen = within(seen, id_ + 1, "kafka", brokers=dict.fromkeys(registered, REGISTERED))
+
+    finding = judge(contract, seen)["partitions-online"]
+
+    assert finding.seen == ("payments, partition 1: no leader; replicas on brokers 0, 1, 2; in sync last: 2",)
+    assert remedy in finding.remedy
 
 
 def test_a_leader_out_of_sight_is_unread_not_wrong(contract: Contract, healthy: Observation) -> None:

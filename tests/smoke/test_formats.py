@@ -90,6 +90,17 @@ def test_markdown_is_a_table_whose_cells_stay_whole(report: Report) -> None:
     assert len(rows) == 2 + 4
 
 
+def test_a_command_stays_in_one_line_in_every_format(report: Report) -> None:
+    command = f"echo '{'x' * 300}' | kubectl exec"
+    commanding = replace(report, findings=(replace(WRONG, command=command), UNREAD))
+
+    assert formats.commands(commanding) == command
+    assert f"\n```sh\n{command}\n```\n" in formats.markdown(commanding)
+    assert f"→ Start it.\n{command}" in "".join(ET.fromstring(formats.junit(commanding)).itertext())  # noqa: S314 - our own text
+    assert json.loads(formats.as_json(commanding))["findings"][0]["command"] == command
+    assert "```" not in formats.markdown(report)
+
+
 def test_json_has_a_version_and_everything(report: Report) -> None:
     content = json.loads(formats.as_json(report))
 
@@ -106,6 +117,7 @@ def test_json_has_a_version_and_everything(report: Report) -> None:
         "expected": "three",
         "seen": ["broker 0 is in rack a|b", "broker 1 is in *none*"],
         "remedy": "Start it.",
+        "command": "",
         "settled_after": None,
     }
 

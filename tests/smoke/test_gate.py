@@ -123,6 +123,21 @@ def test_patience_ends(contract: Contract, headless: Observation, show: Show) ->
     assert waits == ["waiting for zookeeper-one-leader, zookeeper-followers-synced (0 s left)"] * 2
 
 
+def test_a_fault_that_does_not_change_says_for_how_long(
+    contract: Contract,
+    healthy: Observation,
+    headless: Observation,
+    show: Show,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate, "_STANDSTILL", 0)
+    show([healthy, headless])
+
+    seen = finding(run(contract, patience=0.2), "zookeeper-one-leader").seen
+
+    assert seen == ("leaders: none", "no change in 0 s")
+
+
 def test_without_the_canary_its_checks_are_untested_not_passed(
     contract: Contract, healthy: Observation, show: Show
 ) -> None:

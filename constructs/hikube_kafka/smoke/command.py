@@ -83,4 +83,6 @@ def smoke(
         errors.print(f"could not check: {error}", style="bold red", markup=False, highlight=False)
         raise typer.Exit(ExitCode.NOTHING_CHECKED) from error
     Console().print(formats.terminal(findings))
+    if commands := formats.commands(findings):
+        Console().print(commands, soft_wrap=True, markup=False, highlight=False)
     raise typer.Exit(findings.exit_code)

@@ -37,6 +37,8 @@ class Finding:
     """What was seen: one line each."""
     remedy: str
     """What to do; empty where there is nothing to do."""
+    command: str = ""
+    """A command line that does it, to be copied; empty where there is none."""
     settled_after: float | None = None
     """Seconds from the first round until the check passed for good; None: it did not, or it reads only once."""
 
@@ -57,6 +59,10 @@ class Outcome:
     unread: Iterable[Unreadable] = ()
     untested: str = ""
     """Why there is nothing to test; empty where there is."""
+    remedy: str = ""
+    """What to do in this very case if something is wrong; empty: what the check says."""
+    command: str = ""
+    """A command line that does it."""
     unread_remedy: str = ""
     """What to do in this very case if something is unread; empty: what the check says."""
 
@@ -81,7 +87,7 @@ class Check(Generic[Evidence]):
         unread = tuple(dict.fromkeys(str(unreadable) for unreadable in outcome.unread))
         remedy = ""
         if wrong:
-            status, seen, remedy = Status.FAILED, wrong + unread, self.remedy
+            status, seen, remedy = Status.FAILED, wrong + unread, outcome.remedy or self.remedy
         elif unread:
             status, seen, remedy = Status.UNREADABLE, unread, outcome.unread_remedy or self.unread_remedy
         elif outcome.untested:
@@ -95,6 +101,7 @@ class Check(Generic[Evidence]):
             expected=outcome.expected,
             seen=seen,
             remedy=remedy,
+            command=outcome.command if wrong else "",
         )
 
 

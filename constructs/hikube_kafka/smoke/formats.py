@@ -75,6 +75,11 @@ def terminal(report: Report) -> RenderableType:
     return Group(table, *lines, verdict)
 
 
+def commands(report: Report) -> str:
+    """The commands of all findings, one a line: a table would break them, and nobody could copy them."""
+    return "\n".join(finding.command for finding in report.findings if finding.command)
+
+
 def markdown(report: Report) -> str:
     """Give the report as Markdown, for a pull request or a job's summary."""
     lines = [
@@ -94,7 +99,8 @@ def markdown(report: Report) -> str:
         if finding.settled_after:
             seen += f" (after {finding.settled_after:.1f} s)"
         lines.append(f"| {_MARKS[finding.status]} | `{finding.check}` {_escaped(finding.title)} | {seen} |")
-    return "\n".join([*lines, "", *(f"{line}  " for line in figures(report))]) + "\n"
+    block = ["", "```sh", found, "```"] if (found := commands(report)) else []
+    return "\n".join([*lines, *block, "", *(f"{line}  " for line in figures(report))]) + "\n"
 
 
 def as_json(report: Report) -> str:
@@ -157,7 +163,8 @@ def junit(report: Report) -> str:
 def told(finding: Finding) -> str:
     """Tell a whole fault in plain lines."""
     remedy = [f"→ {finding.remedy}"] if finding.remedy else []
-    return "\n".join([f"{finding.title}: no", f"expected: {finding.expected}", *finding.seen, *remedy])
+    command = [finding.command] if finding.command else []
+    return "\n".join([f"{finding.title}: no", f"expected: {finding.expected}", *finding.seen, *remedy, *command])
 
 
 def figures(report: Report) -> Iterator[str]:

@@ -22,6 +22,9 @@ from hikube_kafka.waiting import until
 _IN_A_ROW = 3
 """Rounds in a row that a check must pass: a single one may be luck."""
 
+_STANDSTILL = 10.0
+"""Seconds without any change after which a fault says so: what catches up changes."""
+
 _PAUSE = 0.5
 """Seconds between two rounds."""
 
@@ -150,17 +153,23 @@ class _Rounds:
         self._progress = progress
         self._begin = time.monotonic()
         self._began_round = 0.0
+        self._ended_round = 0.0
         self._latest: Sequence[Finding] = ()
         self._well_since: dict[str, float] = {}
         self._in_a_row: dict[str, int] = {}
         self._last_fault: dict[str, Finding] = {}
+        self._same_since: dict[str, float] = {}
 
     def add(self, observation: Observation, findings: Sequence[Finding]) -> bool:
         """Take a round; answers whether it was the last: every check is settled, or the patience is over."""
         self.number += 1
         self.observation, self._latest = observation, findings
+        self._ended_round = time.monotonic() - self._begin
         for finding in findings:
             if finding.is_fault:
+                before = self._last_fault.get(finding.check)
+                if not before or before.seen != finding.seen or self._in_a_row[finding.check]:
+                    self._same_since[finding.check] = self._ended_round
                 self._last_fault[finding.check] = finding
                 self._in_a_row[finding.check] = 0
             else:
@@ -168,7 +177,7 @@ class _Rounds:
                     self._well_since[finding.check] = self._began_round
                 self._in_a_row[finding.check] = self._in_a_row.get(finding.check, 0) + 1
         unsettled = [check for check, times in self._in_a_row.items() if times < _IN_A_ROW]
-        elapsed = time.monotonic() - self._begin
+        elapsed = self._ended_round
         if not unsettled or (self.number >= _IN_A_ROW and elapsed >= self._patience):
             return True
         if faulty := [check for check in unsettled if not self._in_a_row[check]]:
@@ -184,7 +193,9 @@ class _Rounds:
             if times >= _IN_A_ROW:
                 settled.append(dataclasses.replace(finding, settled_after=self._well_since[finding.check]))
             elif times == 0:
-                settled.append(finding)
+                still = self._ended_round - self._same_since[finding.check]
+                standstill = (f"no change in {still:.0f} s",) if still >= _STANDSTILL else ()
+                settled.append(dataclasses.replace(finding, seen=(*finding.seen, *standstill)))
             else:
                 # Well at last, but not for long enough: what was wrong before is what there is to tell.
                 fault = self._last_fault[finding.check]

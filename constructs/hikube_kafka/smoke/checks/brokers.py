@@ -41,8 +41,9 @@ def brokers_answer(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "brokers-registered",
     "The brokers registered in ZooKeeper are those that are declared",
-    remedy="A broker that runs and is not registered has lost its ZooKeeper session: restart it. A surplus broker "
-    "belongs to another declaration on the same ZooKeeper: stop it, or give each its own chroot.",
+    remedy="Start a broker that does not run. One that answers and is not registered has lost its ZooKeeper session: "
+    "restart it. A surplus broker belongs to another declaration on the same ZooKeeper: stop it, or give each its own "
+    "chroot.",
 )
 def registered(contract: Contract, seen: Observation) -> Outcome:
     """``/brokers/ids`` as each ZooKeeper server has it."""
@@ -60,8 +61,9 @@ def registered(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "brokers-in-metadata",
     "Every broker's metadata names exactly the declared brokers, at their addresses",
-    remedy="Clients follow this metadata. Restart a broker that stays missing; correct advertised.listeners where an "
-    "address differs; restart a broker whose view differs from the others'.",
+    remedy="Clients follow this metadata. Start a broker that is missing because it does not run; restart, one at a "
+    "time, one that runs and stays missing, and one whose view differs from the others'. Correct advertised.listeners "
+    "where an address differs.",
 )
 def in_metadata(contract: Contract, seen: Observation) -> Outcome:
     """The view of each broker by itself: one broker's view may be stale."""
@@ -102,8 +104,9 @@ def one_cluster_id(contract: Contract, seen: Observation) -> Outcome:
 @check(
     "one-controller",
     "All brokers and ZooKeeper servers name one controller, a declared broker",
-    remedy="Without a controller nothing is elected, created or moved. If it does not settle, restart the broker that "
-    "ZooKeeper's /controller names; a broker that names another one has a stale view: restart that one.",
+    remedy="Without a controller nothing is elected, created or moved. If ZooKeeper names none, no broker has a "
+    "session there: brokers-registered and the brokers' logs tell why. If it names one that the brokers do not, "
+    "restart that one; a broker that alone names another has a stale view: restart that broker.",
 )
 def one_controller(contract: Contract, seen: Observation) -> Outcome:
     """From each broker's metadata and each ZooKeeper server's ``/controller``."""

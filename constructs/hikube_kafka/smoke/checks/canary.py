@@ -15,7 +15,8 @@ _Run = CanaryRun | Unreadable
 @check(
     "canary-led-by-every-broker",
     "Each broker in turn leads a partition of the canary topic",
-    remedy="A broker that cannot become leader is not alive in the controller's view: restart it.",
+    remedy="A broker that cannot become leader does not run, is not in sync, or is not alive in the controller's view: "
+    "start it, see partitions-in-sync, or, where both are well, restart it.",
 )
 def led_by_every_broker(contract: Contract, run: _Run) -> Outcome:
     """Partition ``i`` is led by the ``i``-th declared broker, so that the messages pass over every broker."""

@@ -1,13 +1,15 @@
 """Checks of every partition of every topic, internal topics included, in the view of every broker."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from hikube_kafka.probe.observation import Observation, Partition, Unreadable
+from hikube_kafka.probe.out_of_sync import assigned_again
 from hikube_kafka.smoke.checks.brokers import views
 from hikube_kafka.smoke.checks.topics import not_shown
 from hikube_kafka.smoke.finding import Outcome, check, listed
-from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.contract import Contract, ReachByPortForward
 
 _UNDER_TEST = tuple[str, int, Partition]
 
@@ -15,24 +17,40 @@ _UNDER_TEST = tuple[str, int, Partition]
 @check(
     "partitions-online",
     "Every partition of every topic has a leader",
-    remedy="Nobody can read or write these partitions. Start the brokers that hold their replicas.",
+    remedy="Nobody can read or write these partitions. Start the brokers that were in sync last: they hold what the "
+    "others may not have.",
 )
 def online(contract: Contract, seen: Observation) -> Outcome:
     """No partition is offline."""
     partitions, unread = _partitions(contract, seen)
-    wrong = _by_topic(
-        partitions,
-        lambda _topic, partition: (
-            f"no leader; replicas on brokers {listed(sorted(partition.replicas))}" if not partition.is_online else ""
-        ),
+    offline = [partition for _, _, partition in partitions if not partition.is_online]
+
+    def without_leader(_topic: str, partition: Partition) -> str:
+        if partition.is_online:
+            return ""
+        replicas, in_sync = listed(sorted(partition.replicas)), listed(sorted(partition.in_sync))
+        return f"no leader; replicas on brokers {replicas}; in sync last: {in_sync}"
+
+    away, present = _by_presence(seen, (broker for partition in offline for broker in partition.in_sync or ()))
+    remedy = ["Nobody can read or write these partitions."]
+    if away:
+        remedy.append(f"Start {_brokers(away)}, or read the log if it runs: what was in sync last is there.")
+    if present:
+        remedy.append(
+            f"In sync last, and registered: {_brokers(present)}. The log there tells of a disk that failed, that of "
+            f"the controller ({_controller(seen)}) why it elects nobody."
+        )
+    return replace(
+        _outcome("all online", partitions, _by_topic(partitions, without_leader), unread),
+        remedy=" ".join(remedy) if len(remedy) > 1 else "",
     )
-    return _outcome("all online", partitions, wrong, unread)
 
 
 @check(
     "partitions-in-sync",
     "Every replica of every partition is in sync",
-    remedy="Start the brokers named; if they run, they are catching up or too slow: watch their logs and disks.",
+    remedy="Start the brokers named that do not run. One that runs is catching up, or the leader waits in vain for the "
+    "controller: then assign the replicas that the partitions have once more, which the finding gives the command for.",
 )
 def in_sync(contract: Contract, seen: Observation) -> Outcome:
     """No partition is under-replicated."""
@@ -40,16 +58,41 @@ def in_sync(contract: Contract, seen: Observation) -> Outcome:
 
     def behind(_topic: str, partition: Partition) -> str:
         missing = partition.behind
-        return f"not in sync: broker{'s' * (len(missing) > 1)} {listed(missing)}" if missing else ""
+        if not missing:
+            return ""
+        led = "no leader" if partition.leader is None else f"leader: broker {partition.leader}"
+        return f"not in sync: broker{'s' * (len(missing) > 1)} {listed(missing)}; {led}"
 
-    return _outcome("all in sync", partitions, _by_topic(partitions, behind), unread)
+    away, present = _by_presence(seen, (broker for _, _, partition in partitions for broker in partition.behind))
+    remedy: list[str] = []
+    if away:
+        remedy.append(f"Not registered: {_brokers(away)}. Start what does not run; the log of what runs tells why.")
+    distinct = {(topic, number): partition for topic, number, partition in partitions}
+    stuck = [
+        (topic, number, partition)
+        for (topic, number), partition in sorted(distinct.items())
+        if partition.is_online and set(partition.behind) & set(present)
+    ]
+    if stuck:
+        remedy.append(
+            f"Registered: {_brokers(present)}. The replica there is catching up: log and disk tell. If nothing "
+            f"changes, the leader waits in vain for the controller ({_controller(seen)}), whose log then says "
+            '"Failed to update ISR ... bad ZK version". In that case restart no broker, but assign the replicas that '
+            "the partitions have once more: that moves no data."
+        )
+    return replace(
+        _outcome("all in sync", partitions, _by_topic(partitions, behind), unread),
+        remedy=" ".join(remedy),
+        command=assigned_again(stuck, _reassign(contract, seen, stuck[0][2].leader)) if stuck else "",
+    )
 
 
 @check(
     "partitions-min-isr",
     "Every partition has at least min.insync.replicas in sync",
-    remedy="Writes with acks=all to these partitions are refused. Bring the missing replicas back; where the topic has "
-    "fewer replicas than its min.insync.replicas, raise the one or lower the other.",
+    remedy="Writes with acks=all to these partitions are refused. Bring the missing replicas back, as "
+    "partitions-in-sync says; where the topic has fewer replicas than its min.insync.replicas, raise the one or lower "
+    "the other.",
 )
 def min_isr(contract: Contract, seen: Observation) -> Outcome:
     """No partition is under its topic's ``min.insync.replicas``, wherever that was set."""
@@ -84,6 +127,51 @@ def _partitions(contract: Contract, seen: Observation) -> tuple[list[_UNDER_TEST
         unread += [content for content in view.topics.values() if isinstance(content, Unreadable)]
         unread += [not_shown(topic, broker) for topic in sorted(seen.zookeeper.topics - view.topics.keys())]
     return partitions, unread
+
+
+def _by_presence(seen: Observation, brokers: Iterable[int]) -> tuple[list[int], list[int]]:
+    """Those that nobody has as registered, and those that all have who answer."""
+    views = [view.brokers.keys() for view in seen.kafka.views]
+    registered = [registry.brokers.keys() for registry in seen.zookeeper.registries.values()]
+    known = [*views, *registered]
+    away: list[int] = []
+    present: list[int] = []
+    for broker in sorted(set(brokers)):
+        (present if all(broker in each for each in known) else away).append(broker)
+    return away, present
+
+
+def _brokers(ids: Sequence[int]) -> str:
+    return f"broker{'s' * (len(ids) > 1)} {listed(ids)}"
+
+
+def _controller(seen: Observation) -> str:
+    return "no broker is the controller" if seen.kafka.controller is None else f"broker {seen.kafka.controller}"
+
+
+def _reassign(contract: Contract, seen: Observation, broker: int | None) -> str:
+    """How kafka-reassign-partitions is run against this platform."""
+    if contract.target == "local":
+        return f"hikube-kafka local kafka -e {contract.platform} reassign-partitions"
+    tool = "kafka-reassign-partitions.sh --bootstrap-server"
+    if not isinstance(contract.reach, ReachByPortForward) or broker is None:
+        client = "" if contract.security.protocol == "PLAINTEXT" else " --command-config client.properties"
+        return f"{tool} {contract.bootstrap_servers}{client}"
+    pod = contract.reach.broker_pod(broker)
+    context = f" --context {contract.reach.context}" if contract.reach.context else ""
+    kubectl = f"kubectl{context} -n {contract.reach.namespace} exec -i {pod} --"
+    # The broker's own heap, which the tool would take over, is too much for a second process in the container.
+    return f"{kubectl} env KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/{tool} {_inside(seen, broker, pod)}"
+
+
+def _inside(seen: Observation, broker: int, pod: str) -> str:
+    """Where the broker is met by its pod's name: the loopback addresses of others lead nowhere in a pod."""
+    for registry in seen.zookeeper.registries.values():
+        for endpoint in registry.brokers[broker].endpoints if broker in registry.brokers else ():
+            address = endpoint.rpartition("://")[2]
+            if address.startswith(f"{pod}."):
+                return address
+    return "localhost:9092"
 
 
 def _by_topic(partitions: Iterable[_UNDER_TEST], fault: Callable[[str, Partition], str]) -> Iterator[str]:

@@ -12,8 +12,8 @@ from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import Contract, ZooKeeperServerExpected
 
 _START = (
-    "Start the servers named, and read their logs if they run: a server that serves no requests has found no majority "
-    "of its peers."
+    "Start the servers that do not run. One that runs and serves reads only, or nothing, has found no majority of its "
+    "peers: a restart does not help it, the missing peers do; its log names them."
 )
 
 
