@@ -196,6 +196,31 @@ def test_a_broker_that_does_not_catch_up_is_left_running(
     assert running(declaration) == EVERY
 
 
+def test_a_standstill_is_told_once_and_the_error_has_the_command_that_ends_it(
+    declaration: EnsembleDeclaration, answers: Answers
+) -> None:
+    answers.pictures = [picture(0, 1), picture(0, 1, in_sync=(0,))]
+    told: list[str] = []
+    with pytest.raises(NotInSyncError) as failure:
+        apply(declaration, progress=told.append, patience=dataclasses.replace(SHORT, standstill=0))
+    command = (
+        """echo '{"version":1,"partitions":[{"topic":"orders","partition":0,"replicas":[0,1]}]}' | """
+        f"hikube-kafka local kafka -e {declaration.directory} reassign-partitions"
+        " --reassignment-json-file /dev/stdin --execute"
+    )
+    assert failure.value.remedy.startswith("If nothing changes any more, the leaders (broker-0) wait in vain for the")
+    assert failure.value.remedy.endswith(command)
+    assert str(failure.value).endswith(command)
+    assert [line for line in told if "no change" in line] == [
+        f"Starting broker-0, broker-1: no change in 0 s; not in sync: orders-0. {failure.value.remedy}"
+    ]
+
+
+def test_a_replica_whose_broker_is_away_is_no_standstill_of_the_leader(tmp_path: Path) -> None:
+    assert picture(0, in_sync=(0,)).standstill(tmp_path) == ""
+    assert picture(0, 1).standstill(tmp_path) == ""
+
+
 @pytest.mark.parametrize(
     ("seen", "missing"), [(picture(0, 1, in_sync=(0,)), "orders-0"), (None, "the brokers' answer")]
 )

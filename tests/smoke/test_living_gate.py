@@ -1,6 +1,7 @@
 """The gate before real servers: well, and with one thing broken for real."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from typing import Any
 import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from kazoo.client import KazooClient
 
-from hikube_kafka.ensemble import apply, observe
+from hikube_kafka.ensemble import NotInSyncError, Patience, apply, observe
 from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.probe.observation import ServerStatus
 from hikube_kafka.probe.zookeeper import observe_zookeeper
@@ -21,6 +23,7 @@ from hikube_kafka.smoke.gate import run
 from hikube_kafka.smoke.report import Report
 from hikube_kafka.spec.contract import Contract, TopicExpected
 from tests.support.ensemble import LivingEnsemble
+from tests.support.load import new_topic
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.ensemble
@@ -69,6 +72,12 @@ def finding(report: Report, check: str) -> Finding:
 def kill(living: Any, name: str) -> None:
     process = psutil.Process(next(each.pid for each in observe(living.declaration).servers if each.name == name))
     process.kill()
+    process.wait(30)
+
+
+def terminate(living: Any, name: str) -> None:
+    process = psutil.Process(next(each.pid for each in observe(living.declaration).servers if each.name == name))
+    process.terminate()
     process.wait(30)
 
 
@@ -226,3 +235,37 @@ def test_both_faces_pass_a_healthy_ensemble(promised: Contract, tmp_path: Path) 
     assert 'failures="0" errors="0"' in report.read_text(encoding="utf-8")
     assert tests.returncode == 0, tests.stdout + tests.stderr
     assert "p50" in tests.stdout
+
+
+@pytest.mark.usefixtures("healed")
+def test_a_partition_that_never_gets_back_in_sync_is_named_with_the_command_that_ends_it(
+    living_ensemble: LivingEnsemble, promised: Contract, admin: AdminClient
+) -> None:
+    topic, number, missing = "smoke-standstill", 0, 2
+    new_topic(living_ensemble.bootstrap, topic)
+    # Its node gets another version than the controller remembers, as when the answer to a write of its own is lost.
+    terminate(living_ensemble, f"broker-{missing}")
+    zookeeper = KazooClient(promised.zookeeper_connect)
+    zookeeper.start()
+    state = f"/brokers/topics/{topic}/partitions/{number}/state"
+    until(lambda: missing not in json.loads(zookeeper.get(state)[0])["isr"], "the broker is out of sync", 30)
+    leader = json.loads(zookeeper.get(state)[0])["leader"]
+    zookeeper.set(state, zookeeper.get(state)[0])
+    zookeeper.stop()
+    zookeeper.close()
+
+    with pytest.raises(NotInSyncError) as standstill:
+        apply(living_ensemble.declaration, patience=Patience(in_sync=2))
+    report = run(promised, patience=0, canary=False)
+
+    assert f"{topic}-{number}" in standstill.value.missing
+    in_sync = finding(report, "partitions-in-sync")
+    assert f"{topic}, partition {number}: not in sync: broker {missing}; leader: broker {leader}" in in_sync.seen
+    assert f"Registered: broker {missing}" in in_sync.remedy
+    _, _, command = standstill.value.remedy.partition("moves no data: ")
+    assert command.partition(" | ")[0] == in_sync.command.partition(" | ")[0]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", command], env=environment, check=True)
+    assert apply(living_ensemble.declaration, patience=Patience(in_sync=60)).is_healthy
+    admin.list_topics(timeout=30)
+    admin.delete_topics([topic])[topic].result(30)

@@ -20,6 +20,8 @@ class Patience:
     """From the start of brokers until each is registered; a recovery of logs after a crash comes before that."""
     in_sync: float = 600
     """Until a broker is in the in-sync replicas of every partition that it holds."""
+    standstill: float = 60
+    """Until a wait for a broker to get in sync, in which nothing changes, says so; it goes on."""
     stop: float = 60
     """From SIGTERM to SIGKILL."""
     answer: float = 30

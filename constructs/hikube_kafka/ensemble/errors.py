@@ -96,16 +96,18 @@ class NotInSyncError(EnsembleError):
     Attributes:
         server: its name.
         missing: what it waits for: ``topic-0`` for a partition, or a sentence.
+        remedy: what to do where the servers run and yet nothing changes; empty: there is nothing of the kind.
     """
 
-    def __init__(self, server: str, doing: str, seconds: float, missing: Sequence[str]) -> None:
+    def __init__(self, server: str, doing: str, seconds: float, missing: Sequence[str], remedy: str = "") -> None:
         self.server = server
         self.doing = doing
         self.seconds = seconds
         self.missing = tuple(missing)
+        self.remedy = remedy
         super().__init__(
             f"{self.waited} It is left running, and no server after it was changed. Check its log, and apply again "
-            "once it has caught up."
+            "once it has caught up." + (f"\n\n{remedy}" if remedy else "")
         )
 
     @property

@@ -7,6 +7,7 @@ steps leaves nothing that the next call does not find.
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -42,6 +43,7 @@ from hikube_kafka.ensemble.processes import RunningServer, command_line, running
 from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
+from hikube_kafka.spec.problem import shortened
 from hikube_kafka.waiting import Stopped, never
 
 _LOCK_FILE = ".lock"
@@ -479,15 +481,25 @@ class _Application:
     ) -> None:
         agreeing = 0
         missing: list[str] = []
+        remedy = ""
+        since: float | None = time.monotonic()  # None: told
 
         def steady() -> bool:
-            nonlocal agreeing
-            missing[:] = lacking(living.picture())
+            nonlocal agreeing, remedy, since
+            before, picture = list(missing), living.picture()
+            missing[:] = lacking(picture)
+            remedy = picture.standstill(self.directory) if picture and missing else ""
+            if missing != before:
+                since = time.monotonic()
+            elif missing and since is not None and time.monotonic() - since >= self.conduct.patience.standstill:
+                since = None
+                waits = f"{doing} {name}: no change in {self.conduct.patience.standstill:g} s; not in sync: "
+                self.conduct.progress(f"{waits}{shortened(missing, most=10)}. {remedy}".strip())
             agreeing = 0 if missing else agreeing + 1
             return agreeing >= _STEADY_LOOKS
 
         if not self.conduct.until(steady, self.conduct.patience.in_sync):
-            raise NotInSyncError(name, doing, self.conduct.patience.in_sync, missing)
+            raise NotInSyncError(name, doing, self.conduct.patience.in_sync, missing, remedy)
 
     # -- servers that hang -----------------------------------------------------------------------------------------
 

@@ -3,12 +3,15 @@
 The clients of ZooKeeper and Kafka are loaded by the first call that looks.
 """
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from hikube_kafka.probe.observation import Metadata, Partition, Unreadable
+from hikube_kafka.probe.out_of_sync import assigned_again
 
 if TYPE_CHECKING:
     from kazoo.client import KazooClient
@@ -106,6 +109,28 @@ class Picture:
     def short(self, broker: int) -> list[str]:
         """Partitions that the broker holds and that lack any in-sync replica: it must not stop now."""
         return self._named(lambda each: broker in each.replicas and bool(each.behind))
+
+    def standstill(self, directory: Path) -> str:
+        """What to do where partitions do not get in sync though all of their brokers run; empty: there are none."""
+        stuck = {
+            (topic, number): partition
+            for view in self.views.values()
+            for topic, number, partition in view.partitions
+            if partition.behind and partition.is_online and self.in_zookeeper.issuperset(partition.replicas)
+        }
+        if not stuck:
+            return ""
+        leaders = ", ".join(f"broker-{leader}" for leader in sorted({each.leader or 0 for each in stuck.values()}))
+        controller = "there is no controller" if self.controller is None else f"broker-{self.controller}"
+        again = assigned_again(
+            [(topic, number, partition) for (topic, number), partition in sorted(stuck.items())],
+            f"hikube-kafka local kafka -e {shlex.quote(str(directory))} reassign-partitions",
+        )
+        return (
+            f"If nothing changes any more, the leaders ({leaders}) wait in vain for the controller ({controller}), "
+            'whose log then says "Failed to update ISR ... bad ZK version". This assigns the replicas that the '
+            f"partitions have once more, and moves no data: {again}"
+        )
 
     def _named(self, chosen: Callable[[Partition], bool]) -> list[str]:
         untold = {
