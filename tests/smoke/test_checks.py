@@ -761,13 +761,13 @@ def test_the_command_fits_where_the_platform_is(
     secured = managed.model_copy(update={"security": ClientSecurity(protocol=Protocol.SSL)})
     tool = "kafka-reassign-partitions.sh --bootstrap-server"
     addresses = "b-0:9092,b-1:9092,b-2:9092"
+    exec_ = "kubectl -n shop exec -i orders-kafka-0 -- env KAFKA_LOG4J_OPTS= KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin"
 
     assert {
         judge(contract_, seen_)["partitions-in-sync"].command.removeprefix(AGAIN).removesuffix(FROM_STDIN)
         for contract_, seen_ in ((in_kubernetes, inside), (in_kubernetes, seen), (managed, seen), (secured, seen))
     } == {
-        f"kubectl -n shop exec -i orders-kafka-0 -- env KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/{tool} {where}"
-        for where in ("orders-kafka-0.orders-kafka-headless.shop.svc:9093", "localhost:9092")
+        f"{exec_}/{tool} {where}" for where in ("orders-kafka-0.orders-kafka-headless.shop.svc:9093", "localhost:9092")
     } | {f"{tool} {addresses}", f"{tool} {addresses} --command-config client.properties"}
 
 

@@ -160,8 +160,8 @@ def _reassign(contract: Contract, seen: Observation, broker: int | None) -> str:
     pod = contract.reach.broker_pod(broker)
     context = f" --context {contract.reach.context}" if contract.reach.context else ""
     kubectl = f"kubectl{context} -n {contract.reach.namespace} exec -i {pod} --"
-    # The broker's own heap, which the tool would take over, is too much for a second process in the container.
-    return f"{kubectl} env KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/{tool} {_inside(seen, broker, pod)}"
+    # The tool would take over the broker's heap, too much for a second process in the container, and its logging.
+    return f"{kubectl} env KAFKA_LOG4J_OPTS= KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/{tool} {_inside(seen, broker, pod)}"
 
 
 def _inside(seen: Observation, broker: int, pod: str) -> str:

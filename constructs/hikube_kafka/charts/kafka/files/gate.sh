@@ -37,8 +37,8 @@ stalled() { # SECONDS ANSWER
   printf '%s\n' 0 "$2" >"$state"
 }
 
-# What to do where no partition gets in sync. Assigned anew, a partition gets a new leader epoch: the leader forgets the
-# change of its in-sync replicas that the controller never answered. A restart of this broker would not do it.
+# What to do where no partition gets in sync. Assigned once more, a partition gets a new leader epoch, and the leader
+# forgets the change of its in-sync replicas that the controller did not make. A restart of this broker does not do it.
 remedy() {
   local same listener
   same=$(look same) || return
@@ -46,10 +46,10 @@ remedy() {
   listener=$(sed -n 's/^inter\.broker\.listener\.name=//p' /tmp/server.properties)
   listener=$(sed -n "s|^advertised\.listeners=\(.*,\)\{0,1\}$listener://\([^,]*\).*|\2|p" /tmp/server.properties)
   cat <<END
-Its replicas are still being copied, or the leaders wait for a change of their in-sync replicas that the controller has
-not made ("bad ZK version" in the controller's log) and do not try again. This ends the second, moves no data, and does
-no harm in the first; a restart of this broker does not help:
-echo '$same' | kubectl -n $NAMESPACE exec -i $HOSTNAME -- env KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/kafka-reassign-partitions.sh --bootstrap-server $listener --reassignment-json-file /dev/stdin --execute
+Its replicas are still being copied, or the leaders wait in vain for the controller, whose log then says "Failed to
+update ISR ... bad ZK version". A restart of this broker does not help. This assigns the replicas that the partitions
+have once more: it moves no data, and does no harm while replicas are being copied.
+echo '$same' | kubectl -n $NAMESPACE exec -i $HOSTNAME -- env KAFKA_LOG4J_OPTS= KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/kafka-reassign-partitions.sh --bootstrap-server $listener --reassignment-json-file /dev/stdin --execute
 END
 }
 
