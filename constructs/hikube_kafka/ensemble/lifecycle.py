@@ -129,7 +129,7 @@ def stop(
         HeldByAnotherError, DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
     """
     directory = resolved(directory)
-    if not _is_there(directory):
+    if not is_there(directory):
         return []
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
     with _changing(directory, directory.name, conduct):
@@ -169,7 +169,7 @@ def destroy(
     if keep_data:
         stop(directory, owner=owner, progress=progress, cancelled=cancelled, patience=patience)
         return
-    if not _is_there(directory):
+    if not is_there(directory):
         return
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
     with _changing(directory, directory.name, conduct):
@@ -187,7 +187,7 @@ def destroy(
         progress(f"removed the data in {directory}")
 
 
-def _is_there(directory: Path) -> bool:
+def is_there(directory: Path) -> bool:
     """Whether there is an ensemble to end: servers may outlive their folders."""
     return directory.is_dir() or bool(running_servers(directory))
 

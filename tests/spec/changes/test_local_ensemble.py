@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.spec.changes.local_ensemble import Known, Port, Present, problems
+from hikube_kafka.spec.changes.local_ensemble import Known, Present, problems
 
 EMPTY = Known(replicas={"orders": {0: (0, 1)}})
 
@@ -93,9 +93,16 @@ def test_an_ensemble_that_another_state_holds_by_now_is_left_alone() -> None:
         assert problem.rule == "local-ensemble-held-elsewhere"
 
 
-def test_two_ensembles_do_not_share_a_port() -> None:
-    known = Known(ports=[Port(number=9092, server="broker-0", other="broker-1", ensemble="other")])
+def test_two_ensembles_do_not_share_ports_and_it_is_said_once() -> None:
+    known = Known(ports={"other": [9093, 9092]})
     for prior in (None, ensemble()):
         (problem,) = problems(prior, ensemble(), known)
         assert problem.rule == "local-ensemble-port-twice"
-        assert problem.message == "port 9092 is declared for broker-0 and for broker-1 of ensemble other."
+        assert problem.message == "ensemble other of this configuration listens on the same ports: 9092, 9093."
+
+
+def test_an_ensemble_that_loses_its_data_without_a_change_of_its_own_is_spoken_of() -> None:
+    (problem,) = problems(None, ensemble(keep_data=False), Known(tainted=True))
+    assert (problem.rule, problem.severity) == ("local-ensemble-tainted", "warning")
+    (problem,) = problems(ensemble(), ensemble(), Known(missing=True))
+    assert (problem.rule, problem.severity) == ("local-ensemble-starts-empty", "warning")

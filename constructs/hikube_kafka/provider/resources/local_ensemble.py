@@ -123,8 +123,8 @@ class LocalEnsembleResource(Resource):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._lock = threading.Lock()
-        self._held: set[str] = set()  # directories whose ensembles this state holds, as far as seen by now
-        self._ports: dict[int, tuple[str, str, str]] = {}  # by port: directory, ensemble and server that this plan has
+        self._held: dict[str, bool] = {}  # directories of this state's ensembles seen by now: whether data is kept
+        self._ports: dict[int, tuple[str, str]] = {}  # by port: directory and name of the ensemble that has it
 
     # ---- before anything runs --------------------------------------------------------------------------------------
 
@@ -190,15 +190,17 @@ class LocalEnsembleResource(Resource):
             planned["owner"] = UNKNOWN
         after = known_values({**planned, "path": path})
         if prior is None:
-            faults = told(changes.problems(None, after, self._found(planned)))
+            faults = told(changes.problems(None, after, self._found(planned, replaces=request.replaces)))
             return Plan(planned, diagnostics=faults)
         known = changes.Known(held_elsewhere=self._is_held_elsewhere(prior))
         if not replace and not known.held_elsewhere:
-            known = known._replace(replicas=self._replicas(prior, planned), ports=self._shared_ports(planned))
+            known = changes.Known(
+                replicas=self._replicas(prior, planned), ports=self._shared_ports(planned), missing=_is_missing(prior)
+            )
         faults = told(changes.problems(_placed(prior), after, known))
         return Plan(planned, replace=replace, diagnostics=faults)
 
-    def _found(self, planned: State) -> changes.Known:
+    def _found(self, planned: State, *, replaces: bool) -> changes.Known:
         """What is there already where an ensemble is to be created."""
         from hikube_kafka import ensemble
 
@@ -206,9 +208,10 @@ class LocalEnsembleResource(Resource):
         if path is UNKNOWN:
             return changes.Known()
         ports = self._shared_ports(planned)
-        # Replaced, or tainted; or this state holds it at another address, which has a refusal of its own.
         if path in self._held:
-            return changes.Known(ports=ports)
+            # Another address that stands for it has a refusal of its own.
+            tainted = not replaces and not self._session.addresses.seen(_thing(planned))
+            return changes.Known(ports=ports, tainted=tainted and not self._held[path])
         try:
             ensemble.refuse_existing(ensemble.resolved(path))
         except ensemble.EnsembleExistsError as problem:
@@ -227,22 +230,21 @@ class LocalEnsembleResource(Resource):
         except (ensemble.EnsembleError, OSError) as problem:
             raise Refusal(_not_read(problem, prior)) from None
         with self._lock:
-            self._held.add(_place(prior))
+            self._held[_place(prior)] = prior["keep_data"] is not False
         return False
 
-    def _shared_ports(self, planned: State) -> list[changes.Port]:
-        """The ports that another ensemble of this configuration declares, as far as it has been planned."""
+    def _shared_ports(self, planned: State) -> dict[str, list[int]]:
+        """The ports that other ensembles of this configuration declare too, as far as they have been planned."""
         if not _is_known(planned):
-            return []
+            return {}
         declaration = _declaration(planned)
-        found = []
+        mine = (declaration.directory, declaration.name)
+        found: dict[str, list[int]] = {}
         with self._lock:
-            for server in declaration.servers:
-                for number in _ports(server):
-                    mine = (declaration.directory, declaration.name, server.name)
-                    directory, name, other = self._ports.setdefault(number, mine)
-                    if directory != declaration.directory:
-                        found.append(changes.Port(number=number, server=server.name, other=other, ensemble=name))
+            for port in sorted({port for server in declaration.servers for port in _ports(server)}):
+                directory, name = self._ports.setdefault(port, mine)
+                if directory != declaration.directory:
+                    found.setdefault(name, []).append(port)
         return found
 
     def _replicas(self, prior: State, planned: State) -> Replicas | None:
@@ -436,6 +438,13 @@ def _path(directory: Any) -> Any:
 def _place(state: State) -> str:
     """Where the ensemble of a state is: a relative directory stays where it was created."""
     return str(state["path"] or _path(state["directory"]))
+
+
+def _is_missing(prior: State) -> bool:
+    """Whether nothing is left of an ensemble: neither its directory nor a server that runs."""
+    from hikube_kafka import ensemble
+
+    return not ensemble.is_there(ensemble.resolved(_place(prior)))
 
 
 def _placed(prior: State | None) -> State | None:

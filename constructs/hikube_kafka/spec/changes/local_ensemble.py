@@ -66,13 +66,30 @@ HELD_ELSEWHERE = Rule(
     "To create another ensemble from here, declare another name and directory.",
     remedy_in_general="Remove it from this state alone (terraform state rm).",
 )
-PORT_TAKEN = Rule(
+PORTS_TAKEN = Rule(
     id="local-ensemble-port-twice",
     severity="error",
-    message="port {port} is declared for {server} and for {other} of ensemble {ensemble}.",
-    message_in_general="two ensembles of one configuration declare the same port.",
+    message="ensemble {other} of this configuration listens on the same ports: {ports}.",
+    message_in_general="two ensembles of one configuration listen on the same ports.",
     why="Of two servers with one port the second does not start.",
-    remedy="Give one of the two other ports.",
+    remedy="Give one of the two ensembles other ports.",
+)
+TAINTED = Rule(
+    id="local-ensemble-tainted",
+    severity="warning",
+    message="it is tainted: it would be destroyed and created again, without its data.",
+    why="keep_data is false, so the data in {directory} is deleted with it.",
+    remedy="To keep it, with its address in place of hikube_local_ensemble.this:\n\n"
+    "  terraform untaint hikube_local_ensemble.this\n",
+    remedy_in_general="To keep it, use terraform untaint.",
+)
+STARTS_EMPTY = Rule(
+    id="local-ensemble-starts-empty",
+    severity="warning",
+    message="its directory {directory} is not there, and it would start empty.",
+    message_in_general="its directory is not there, and it would start empty.",
+    why="Its data was deleted or moved, or is on a disk that is not mounted.",
+    remedy="If the data still exists, put it back before the apply.",
 )
 
 
@@ -85,18 +102,6 @@ class Present(NamedTuple):
     """By which it is imported and released: its name, or its directory."""
 
 
-class Port(NamedTuple):
-    """A port that two ensembles of one configuration declare."""
-
-    number: int
-    server: str
-    """Of this ensemble."""
-    other: str
-    """Server of the other ensemble."""
-    ensemble: str
-    """Name of the other ensemble."""
-
-
 class Known(NamedTuple):
     """What is known of its cluster, and of its directory."""
 
@@ -106,8 +111,12 @@ class Known(NamedTuple):
     """What is there already that no part of this state is known to hold."""
     held_elsewhere: bool = False
     """Somebody else has created an ensemble in its directory since."""
-    ports: Sequence[Port] = ()
-    """Those that another ensemble of the same configuration declares too."""
+    tainted: bool = False
+    """With no prior: this state holds it, and it is destroyed with its data before it is created again."""
+    missing: bool = False
+    """Its directory is not there, and none of its servers runs."""
+    ports: Mapping[str, Sequence[int]] = {}
+    """By the name of another ensemble of the same configuration: the ports that both declare."""
 
 
 def problems(
@@ -126,10 +135,8 @@ def problems(
         return
     if planned is None:
         return
-    for port in known.ports:
-        yield PORT_TAKEN(
-            _where(planned), port=port.number, server=port.server, other=port.other, ensemble=port.ensemble
-        )
+    for other, ports in known.ports.items():
+        yield PORTS_TAKEN(_where(planned), other=other, ports=", ".join(map(str, sorted(ports))))
     if prior is None:
         yield from _already_there(planned, known)
     elif any(planned.get(each) != prior[each] for each in ("name", "path")):
@@ -150,6 +157,8 @@ def _already_there(planned: Mapping[str, Any], known: Known) -> Iterator[Problem
             running=f"running: {', '.join(known.present.running) or 'none of its servers'}",
             identifier=known.present.identifier,
         )
+    if known.tainted:
+        yield TAINTED(_where(planned), directory=planned["path"])
 
 
 def _elsewhere(prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Problem:
@@ -170,6 +179,8 @@ def _elsewhere(prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Problem:
 
 def _servers(prior: Mapping[str, Any], planned: Mapping[str, Any], known: Known) -> Iterator[Problem]:
     where = _where(prior)
+    if known.missing:
+        yield STARTS_EMPTY(where, directory=prior["path"])
     zookeeper = _ids(planned, "zookeeper")
     if zookeeper is not None and zookeeper != (before := _ids(prior, "zookeeper") or set()):
         yield ZOOKEEPER_CHANGES(where, path=("zookeeper",), before=_listed(before), after=_listed(zookeeper))
