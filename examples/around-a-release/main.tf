@@ -50,22 +50,30 @@ resource "terraform_data" "zookeeper_release" {
   depends_on = [hikube_volume_claims.zookeeper, hikube_zookeeper_members.before]
 }
 
-# ... and members join after it.
+# ... its servers are waited for (helm_release: wait = false), and members join after it.
+resource "hikube_rollout" "zookeeper" {
+  stateful_set = "events-zookeeper"
+  replicas     = local.voters
+  trigger      = sha256(jsonencode(terraform_data.zookeeper_release.input)) # helm_release: its values
+}
+
 resource "hikube_zookeeper_members" "after" {
   applied      = "after"
   stateful_set = "events-zookeeper"
   secret       = "events-zookeeper-membership"
   servers      = local.members
-  depends_on   = [terraform_data.zookeeper_release]
+  depends_on   = [hikube_rollout.zookeeper]
 }
 
 # ---- Kafka ------------------------------------------------------------------------------------------------------------
 
+# A destroy goes the other way: ZooKeeper stays until these claims have seen the last broker's pod end.
 resource "hikube_volume_claims" "kafka" {
   stateful_set = "events-kafka"
   templates = {
     data = { size = "100Gi", storage_class = "replicated" }
   }
+  depends_on = [hikube_zookeeper_members.after]
 }
 
 # With fewer brokers than before, their replicas move to those that stay, before any pod goes.
@@ -80,9 +88,15 @@ resource "terraform_data" "kafka_release" {
   depends_on = [hikube_volume_claims.kafka, hikube_kafka_brokers.this]
 }
 
+resource "hikube_rollout" "kafka" {
+  stateful_set = "events-kafka"
+  replicas     = local.brokers
+  trigger      = sha256(jsonencode(terraform_data.kafka_release.input))
+}
+
 resource "hikube_kafka_topic" "orders" {
   name               = "orders"
   partitions         = 12
   replication_factor = 3
-  depends_on         = [terraform_data.kafka_release]
+  depends_on         = [hikube_rollout.kafka]
 }

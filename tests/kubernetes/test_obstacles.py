@@ -111,7 +111,7 @@ def test_a_pod_that_outlives_its_time_is_named_and_one_that_has_time_left_is_not
     ("change", "servers"),
     [
         (lambda it: it["stateful_set"]["spec"].update(replicas=0), ["away", "away"]),
-        (lambda it: it.update(stateful_set=None), ["running", "running"]),
+        (lambda it: it.update(stateful_set=None), ["without its StatefulSet"] * 2),
         (lambda it: it.update(stateful_set=None, pods={}), ["away", "away"]),
         (lambda it: it["stateful_set"]["spec"].update(replicas=3), ["running", "running", "not declared"]),
         (lambda it: it["stateful_set"]["status"].update(updateRevision="new"), ["of another revision"] * 2),

@@ -15,6 +15,7 @@ RUNNING = "running"
 """What a pod is when it is ready, and of the newest revision."""
 AWAY = "away"
 NOT_DECLARED = "not declared"
+_ALONE = "without its StatefulSet"
 _OLD = "of another revision"
 _LEAVING = "terminating"
 _NOT_READY = "not ready"
@@ -63,12 +64,14 @@ class RolloutSeen:
             return NOT_DECLARED
         if pod is None or (self.stateful_set and ordinal >= self.replicas):
             return AWAY
+        if self.stateful_set is None:
+            return _ALONE
         if "deletionTimestamp" in pod["metadata"]:
             return _LEAVING
         if not is_ready(pod):
             reason = reason_of(pod)
             return f"{_NOT_READY}: {reason}" if reason else _NOT_READY
-        newest = (self.stateful_set or {}).get("status", {}).get("updateRevision")
+        newest = self.stateful_set.get("status", {}).get("updateRevision")
         return RUNNING if not newest or revision(pod) == newest else _OLD
 
     def rolled_out(self, declared: int) -> bool:

@@ -70,7 +70,8 @@ class RolloutResource(Resource):
                 computed=True,
                 description="Each pod by name with what it is: `running`, or `away`, `terminating`, `not ready: …`, "
                 "`of "
-                "another revision`, `not declared`. A plan shows here what the apply will heal or wait for.",
+                "another revision`, `without its StatefulSet`, `not declared`. A plan shows here what the apply will "
+                "heal or wait for.",
             ),
         },
     )
