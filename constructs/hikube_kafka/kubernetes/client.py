@@ -137,6 +137,18 @@ class ApiServer:
             raise ApiServerError(self.server, f"{response.status_code} {_answer(response)}")
         return _state_of(response.json())
 
+    async def require_namespace(self) -> None:
+        """See that the namespace is there, as far as the user may.
+
+        Raises:
+            NamespaceMissingError: It is not.
+            ApiServerError: No answer.
+            CredentialsRefusedError: Credentials have expired.
+        """
+        with contextlib.suppress(ForbiddenError):
+            if await self.find(f"/api/v1/namespaces/{self.namespace}") is None:
+                raise NamespaceMissingError(self.namespace, self.server)
+
     async def listed(self, resource: str, *, api: str = "api/v1", namespaced: bool = True) -> list[Mapping[str, Any]]:
         """List objects: of the namespace, or of the whole cluster.
 

@@ -39,8 +39,14 @@ class Survey:
     """Whether claims of a storage class may grow; None: the user may not read it."""
 
 
-def survey(reach: KubernetesReach, stateful_set: str) -> Survey:
+def survey(reach: KubernetesReach, stateful_set: str, *, expected: bool = False) -> Survey:
     """Look at a StatefulSet and its claims.
+
+    Args:
+        reach: The cluster and namespace.
+        stateful_set: Its name.
+        expected: Whether there were any the last time: in a cluster that does not even have the namespace, nothing is
+            gone, for another cluster is asked.
 
     Raises:
         KubernetesError: They cannot be read.
@@ -48,6 +54,8 @@ def survey(reach: KubernetesReach, stateful_set: str) -> Survey:
 
     async def look(api: ApiServer) -> Survey:
         seen = await observe(api, stateful_set)
+        if expected and seen.uid is None and not seen.claims:
+            await api.require_namespace()
         classes = {claim.storage_class for claim in seen.claims if claim.storage_class is not None}
         return Survey(seen=seen, grows={each: await lets_claims_grow(api, each) for each in sorted(classes)})
 

@@ -1,10 +1,11 @@
 """What the resources of one provider process share: its settings, its cluster, the user's wish to stop."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unclear, Unreachable
+from hikube_kafka.kubernetes.errors import ApiServerError, KubernetesError
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.settings import KubernetesReach, Settings
@@ -12,6 +13,8 @@ from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.waiting import Stopped
 
 Found = TypeVar("Found")
+
+_API_SERVER = "the API server"
 
 
 class Session:
@@ -27,6 +30,7 @@ class Session:
         self._brokers: int | None = None
         self._lock = threading.Lock()
         self._warned = False
+        self._silent: dict[str, KubernetesError] = {}
 
     def configure(self, settings: Settings) -> None:
         """Take the settings; nothing is dialled yet."""
@@ -87,6 +91,26 @@ class Session:
             )
         return self.settings.kubernetes
 
+    def read(self, what: str, look: Callable[[], Found]) -> Found:
+        """Read something of Kubernetes; what does not answer is waited for once in this process, and not once per read.
+
+        Args:
+            what: What is read; once the API server itself does not answer, nothing else is asked of it either.
+            look: Reads it.
+
+        Raises:
+            KubernetesError: It cannot be read, now or when it was asked before.
+        """
+        for each in (_API_SERVER, what):
+            if each in self._silent:
+                raise self._silent[each]
+        try:
+            return look()
+        except KubernetesError as problem:
+            if problem.may_pass:
+                self._silent[_API_SERVER if isinstance(problem, ApiServerError) else what] = problem
+            raise
+
     def expect(self, brokers: Iterable[str]) -> None:
         """Brokers that this plan starts: a cluster that is met at their addresses will have that many."""
         addresses = list(brokers)
@@ -113,6 +137,7 @@ class Session:
         """The servers themselves have just been changed: what was read of the cluster is worth nothing now."""
         with self._lock:
             self._coming, self._brokers = {}, None
+            self._silent.clear()
             if self._cluster is not None:
                 self._cluster.forget_all()
 

@@ -171,6 +171,7 @@ def test_what_cannot_be_read_is_not_gone(resource: RolloutResource, living: Livi
     assert "nothing is taken for lost" in warnings[0].detail
     assert not planned(resource, state, config()).diagnostics
 
+    resource._session.changed()  # another process
     living(ForbiddenError("events", "pods", "pods is forbidden"))
     with pytest.raises(Refusal):
         resource.read(state, b"")

@@ -1,10 +1,13 @@
 """What a plan of claims says; where it asks a cluster, the answer is given here."""
 
+import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hikube_kafka.kubernetes.client import ApiServer
 from hikube_kafka.kubernetes.errors import ApiServerError, ForbiddenError
 from hikube_kafka.kubernetes.stateful_set import StatefulSetSeen, TemplateClaimSeen, TemplateSeen
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, collected_warnings
@@ -33,7 +36,7 @@ def living(monkeypatch: pytest.MonkeyPatch) -> Living:
     """Set what the cluster answers, or the error that comes in place of an answer."""
 
     def answer(found: Survey | Exception) -> None:
-        def survey(_reach: KubernetesReach, _name: str) -> Survey:
+        def survey(_reach: KubernetesReach, _name: str, **_: bool) -> Survey:
             if isinstance(found, Exception):
                 raise found
             return found
@@ -180,6 +183,7 @@ def test_shrinking_is_refused(claims: VolumeClaimsResource, living: Living) -> N
     assert len(errors(plan.diagnostics)) == 2
     # Claims that an earlier release left behind are not shrunk either.
     living(seen("10Gi"))
+    claims._session.changed()
     assert len(errors(planned(claims, None, config(data=template("9Gi"))).diagnostics)) == 1
 
 
@@ -292,10 +296,59 @@ def test_a_cluster_that_does_not_answer_has_not_lost_the_claims(claims: VolumeCl
         assert claims.read(state("10Gi"), b"") == state("10Gi")
     assert of("warning", warnings) == ["The claims of StatefulSet events-kafka were not read"]
     assert not planned(claims, None, config()).diagnostics
+    claims._session.changed()
     living(ForbiddenError("kafka", "/api/v1", "no"))
     with pytest.raises(Refusal, match="cannot be read"):
         claims.read(state("10Gi"), b"")
     assert len(errors(planned(claims, None, config()).diagnostics)) == 1
+
+
+def test_an_api_server_that_does_not_answer_is_waited_for_once_and_not_once_per_resource(
+    claims: VolumeClaimsResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def survey(_reach: KubernetesReach, name: str, **_: bool) -> Survey:
+        asked.append(name)
+        raise ApiServerError("https://there", "timed out")
+
+    monkeypatch.setattr(claim_growth, "survey", survey)
+    states = [{**state("10Gi"), "stateful_set": name} for name in ("zookeeper", "kafka")]
+    with collected_warnings() as warnings:
+        assert [claims.read(each, b"") for each in states] == states
+    assert len(of("warning", warnings)) == 2
+    assert asked == ["zookeeper"]
+    with pytest.raises(Refusal):
+        claims.create({**config(), "stateful_set": "kafka"}, b"")
+    assert asked[1:], "an apply asks again"
+
+
+@pytest.mark.parametrize("namespace", [404, 403, 200])
+def test_claims_are_not_gone_where_the_whole_namespace_is_not_there(
+    namespace: int, claims: VolumeClaimsResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find(self: ApiServer, path: str) -> dict[str, Any] | None:
+        if path.endswith("persistentvolumeclaims"):
+            return {"items": []}  # as the API server answers in a namespace that does not exist
+        if path == "/api/v1/namespaces/kafka" and namespace == 403:
+            raise ForbiddenError(self.namespace, path, "no")
+        return {} if path == "/api/v1/namespaces/kafka" and namespace == 200 else None
+
+    def ask(_kubeconfig: None, _context: None, name: str, work: Callable[[ApiServer], Any]) -> Any:
+        api = ApiServer.__new__(ApiServer)
+        api.namespace = name
+        api._auth = SimpleNamespace(server="https://there")  # type: ignore[assignment]
+        return asyncio.run(work(api))
+
+    monkeypatch.setattr(ApiServer, "find", find)
+    monkeypatch.setattr(claim_growth, "ask", ask)
+    with collected_warnings() as warnings:
+        read = claims.read(state("10Gi"), b"")
+    there = namespace == 404
+    assert read["claims"] == (state("10Gi")["claims"] if there else {})
+    assert len(of("warning", warnings)) == int(there)
+    # Before a first release there may be no namespace yet.
+    assert claims.read(state(), b"") == state()
 
 
 def test_without_a_kubernetes_block_it_says_which_one_is_missing() -> None:

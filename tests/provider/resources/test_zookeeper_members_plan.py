@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.plugin.diagnostics import collected_warnings
+from hikube_kafka.plugin.diagnostics import Refusal, collected_warnings
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.membership import Membership
@@ -23,9 +23,16 @@ class Members(ZooKeeperMembersResource):
         session.configure(Settings(kubernetes=REACH))
         super().__init__(session)
         self.seen: Membership | None = None
+        self.deployed = False
 
     def _seen(self, state: dict[str, Any], servers: frozenset[int]) -> Membership | None:  # noqa: ARG002
         return self.seen
+
+    def _look(self, state: dict[str, Any], servers: frozenset[int], *_: Any) -> Membership | None:  # noqa: ARG002
+        return self.seen
+
+    def _is_deployed(self, planned: dict[str, Any]) -> bool:  # noqa: ARG002
+        return self.deployed
 
 
 @pytest.fixture
@@ -129,6 +136,33 @@ def test_a_read_tells_who_votes_and_keeps_what_is_known_where_nobody_answers(mem
         with collected_warnings() as warnings:
             assert members.read(state, b"") == state
         assert [each.summary for each in warnings] == ["The voters of ZooKeeper zk were not read"]
+
+
+@pytest.mark.parametrize("seen", [None, Membership(modes={}, views={})])
+def test_servers_that_are_there_and_do_not_answer_are_not_servers_that_do_not_vote(
+    members: Members, seen: Membership | None
+) -> None:
+    members.seen, members.deployed = seen, True
+    with pytest.raises(Refusal, match="The voters of ZooKeeper zk cannot be read"):
+        members.create(declared(1, 2, 3, voters=UNKNOWN), b"")
+
+
+def test_servers_that_do_not_agree_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session()
+    session.configure(Settings(kubernetes=REACH))
+    looks: list[frozenset[int]] = []
+
+    def look(_: Any, __: Any, servers: frozenset[int], *___: Any) -> Membership:
+        looks.append(servers)
+        return Membership(modes={}, views={})
+
+    monkeypatch.setattr(ZooKeeperMembersResource, "_look", look)
+    resource = ZooKeeperMembersResource(session)
+    for applied in ("before", "after"):
+        state = declared(1, 2, 3, applied=applied, voters=[1, 2, 3])
+        with collected_warnings():
+            assert resource.read(state, b"") == state
+    assert len(looks) == 1
 
 
 def test_before_the_first_release_nobody_votes_and_nothing_is_done(members: Members) -> None:

@@ -105,7 +105,8 @@ class RolloutResource(Resource):
         from hikube_kafka.provider.rollout import survey
 
         try:
-            found = survey(reach, planned["stateful_set"], _release(planned))
+            name = planned["stateful_set"]
+            found = self._session.read(f"pods of {name}", lambda: survey(reach, name, _release(planned)))
         except KubernetesError as problem:
             return [] if problem.may_pass else [_not_read(problem, planned)]
         return told(changes.problems(prior, known_values(planned), _known(found, reach)))
@@ -120,7 +121,8 @@ class RolloutResource(Resource):
         from hikube_kafka.provider.rollout import survey
 
         try:
-            found = survey(reach, state["stateful_set"], _release(state))
+            name = state["stateful_set"]
+            found = self._session.read(f"pods of {name}", lambda: survey(reach, name, _release(state)))
         except KubernetesError as problem:
             fault = _not_read(problem, state)
             if not problem.may_pass:

@@ -125,7 +125,7 @@ class VolumeClaimsResource(Resource):
         from hikube_kafka.provider.claim_growth import survey
 
         try:
-            found = survey(reach, planned["stateful_set"])
+            found = self._session.read(_what(planned), lambda: survey(reach, planned["stateful_set"]))
         except KubernetesError as problem:
             if not problem.may_pass:
                 return [_not_read(problem, planned["stateful_set"])]
@@ -145,7 +145,9 @@ class VolumeClaimsResource(Resource):
         from hikube_kafka.provider.claim_growth import survey
 
         try:
-            found = survey(reach, state["stateful_set"])
+            found = self._session.read(
+                _what(state), lambda: survey(reach, state["stateful_set"], expected=bool(state["claims"]))
+            )
         except KubernetesError as problem:
             fault = _not_read(problem, state["stateful_set"])
             if not problem.may_pass:
@@ -298,6 +300,10 @@ def _refuse(found: "Survey", prior: State | None, planned: State) -> None:
     errors = [each for each in changes.problems(prior, planned, _known(found)) if each.severity == "error"]
     if errors:
         raise Refusal(*told(errors))
+
+
+def _what(state: State) -> str:
+    return f"claims of {state['stateful_set']}"
 
 
 def _not_read(problem: KubernetesError, name: str) -> Diagnostic:

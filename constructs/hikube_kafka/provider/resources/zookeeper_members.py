@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,7 @@ class ZooKeeperMembersResource(Resource):
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._undecided: dict[str, Membership] = {}
 
     # ---- before the cluster ----------------------------------------------------------------------------------------
 
@@ -147,15 +148,33 @@ class ZooKeeperMembersResource(Resource):
         return {**state, "voters": sorted(seen.voters)}
 
     def _seen(self, state: State, servers: frozenset[int]) -> "Membership | None":
-        """What the servers say; None: they cannot be met."""
+        """What the servers say, waited for once in this process if they do not agree; None: they cannot be met."""
+        name = state["stateful_set"]
+        if name in self._undecided:
+            return self._undecided[name]
+        seen = self._look(state, servers, lambda look: self._session.read(f"voters of {name}", look))
+        if seen is not None and seen.voters is None:
+            self._undecided[name] = seen
+        return seen
+
+    def _look(
+        self,
+        state: State,
+        servers: frozenset[int],
+        ask: "Callable[[Callable[[], Membership]], Membership]" = lambda look: look(),
+    ) -> "Membership | None":
+        """What the servers say now; None: they cannot be met."""
         reach = self._reach()
         if reach is None:
             return None
         from hikube_kafka.provider.membership import look
 
-        try:
+        def met() -> "Membership":
             with _met(reach, state["stateful_set"], servers) as addresses:
                 return look(addresses)
+
+        try:
+            return ask(met)
         except KubernetesError as problem:
             if not problem.may_pass:
                 raise Refusal(_not_read(problem, state)) from None
@@ -166,12 +185,36 @@ class ZooKeeperMembersResource(Resource):
     def create(self, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """Before a first release nobody votes, and nothing is done; after it, the first servers must."""
         if planned["applied"] == BEFORE:
-            seen = self._seen(planned, _ids(planned))
+            seen = self._look(planned, _ids(planned))
             voters = seen.voters if seen is not None else None
+            if voters is None and self._is_deployed(planned):
+                raise Refusal(
+                    Diagnostic(
+                        f"The voters of ZooKeeper {planned['stateful_set']} cannot be read",
+                        f"There is a StatefulSet {planned['stateful_set']}, and its servers do not answer, or do not "
+                        "agree on who votes. A release that runs fewer servers than vote would end their quorum: see "
+                        "to it that they serve, then apply again. If nothing of them is needed, delete the "
+                        "StatefulSet; its claims stay.",
+                    )
+                )
             if voters is not None and voters - _ids(planned):
                 self._change(planned, voters)
             return {**planned, "voters": sorted((voters or frozenset()) & _ids(planned))}
         return self._change(planned, frozenset())
+
+    def _is_deployed(self, planned: State) -> bool:
+        """Whether there are servers whose votes would count, whoever made them."""
+        reach = self._session.require(self._reach(), "The voters cannot be read")
+        from hikube_kafka.kubernetes.client import ApiServer, ask
+
+        async def look(api: ApiServer) -> bool:
+            found = await api.find(f"/apis/apps/v1/namespaces/{api.namespace}/statefulsets/{planned['stateful_set']}")
+            return found is not None and int(found["spec"].get("replicas", 1)) > 0
+
+        try:
+            return ask(reach.kubeconfig, reach.context, reach.namespace, look)
+        except KubernetesError as problem:
+            raise Refusal(_not_read(problem, planned)) from None
 
     def update(self, prior: State, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """Take out or bring in; what is done by the time of a failure stays done, and the next apply does the rest."""
