@@ -9,3 +9,6 @@ server.properties: |
 {{- range .Values.listeners }}{{ if eq .name $.Values.external.listener }}{{ $port = .port }}{{ end }}{{ end }}
 {{- $port | required (printf "external.listener: %q is not among the listeners" .Values.external.listener) }}
 {{- end }}
+
+{{- define "kafka.removalPort" }}{{ (first .Values.listeners).port }}{{ end }}
+{{- define "kafka.removalMemory" }}384Mi{{ end }}

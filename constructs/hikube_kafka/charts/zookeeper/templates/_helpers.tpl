@@ -23,3 +23,6 @@ and give the value membershipSecret={{ $name }}. Its only key is password, that 
 {{- fail (printf "replicas: %d servers need %d for a quorum and survive the loss of %d, as %d would. Give %d or %d." $servers (add (div $servers 2) 1) (div (sub $servers 1) 2) (sub $servers 1) (sub $servers 1) (add $servers 1)) }}
 {{- end -}}
 {{- end }}
+
+{{- define "zookeeper.removalPort" }}2181{{ end }}
+{{- define "zookeeper.removalMemory" }}64Mi{{ end }}

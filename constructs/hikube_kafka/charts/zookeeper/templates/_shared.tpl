@@ -128,3 +128,97 @@ resources:
   requests:
     storage: {{ .size }}
 {{- end }}
+
+{{- /* Before an upgrade that removes servers a Job asks those that stay whether it may; hooks/removal.sh says what it asks.
+Rendered without a cluster, it finds out itself whether servers are removed. */}}
+{{- define "zookeeper.removal" -}}
+{{- $cluster := lookup "apps/v1" "StatefulSet" .Release.Namespace "" }}
+{{- $there := dig "spec" "replicas" 0 (lookup "apps/v1" "StatefulSet" .Release.Namespace .Release.Name) | int }}
+{{- if or (not $cluster) (gt $there (int .Values.replicas)) }}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-removal
+  labels:
+    {{- include "zookeeper.labels" . | nindent 4 }}
+  annotations:
+    helm.sh/hook: pre-upgrade
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+    helm.sh/hook-output-log-policy: hook-failed
+spec:
+  backoffLimit: 0
+  activeDeadlineSeconds: 120
+  ttlSecondsAfterFinished: 3600
+  template:
+    metadata:
+      labels:
+        app.kubernetes.io/name: {{ .Release.Name }}-removal
+        app.kubernetes.io/part-of: hikube-kafka
+    spec:
+      restartPolicy: Never
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      securityContext:
+        {{- include "zookeeper.podSecurity" . | nindent 8 }}
+      {{- with .Values.imagePullSecrets }}
+      imagePullSecrets:
+        {{- range . }}
+        - name: {{ . }}
+        {{- end }}
+      {{- end }}
+      {{- with include "zookeeper.nodes" . | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
+      containers:
+        - name: removal
+          image: {{ include "zookeeper.image" . }}
+          imagePullPolicy: {{ .Values.image.pullPolicy }}
+          command:
+            - bash
+            - -c
+            - |
+              {{- .Files.Get "hooks/removal.sh" | trim | nindent 14 }}
+          env:
+            - name: NAMESPACE
+              valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+            - {name: RELEASE, value: {{ .Release.Name }}}
+            - {name: SERVERS, value: {{ .Values.replicas | quote }}}
+            - {name: THERE, value: {{ $there | default "" | quote }}}
+            - {name: PORT, value: {{ include "zookeeper.removalPort" . | quote }}}
+          terminationMessagePolicy: FallbackToLogsOnError
+          resources:
+            requests: {cpu: 100m, memory: {{ include "zookeeper.removalMemory" . }}}
+            limits: {cpu: "1", memory: {{ include "zookeeper.removalMemory" . }}}
+          securityContext:
+            {{- include "zookeeper.containerSecurity" . | nindent 12 }}
+          volumeMounts:
+            - {name: tmp, mountPath: /tmp}
+      volumes:
+        - name: tmp
+          emptyDir: {sizeLimit: 64Mi}
+{{- if .Values.networkPolicy.enabled }}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ .Release.Name }}-removal
+  labels:
+    {{- include "zookeeper.labels" . | nindent 4 }}
+  annotations:
+    helm.sh/hook: pre-upgrade
+    helm.sh/hook-weight: "-1"
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "zookeeper.selector" . | nindent 6 }}
+  policyTypes: [Ingress]
+  ingress:
+    - ports: [{port: {{ include "zookeeper.removalPort" . }}}]
+      from:
+        - podSelector:
+            matchLabels:
+              app.kubernetes.io/name: {{ .Release.Name }}-removal
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,4 +1,4 @@
-"""Which ZooKeeper servers may be removed: ``voters.sh`` as it runs before an upgrade, against servers that answer."""
+"""Which servers may be removed: ``removal.sh`` of each chart as it runs before an upgrade."""
 
 import contextlib
 import shutil
@@ -6,12 +6,13 @@ import socketserver
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from tests.support.kubernetes import CHARTS, Render
 
-SCRIPT = CHARTS / "zookeeper/hooks/voters.sh"
+SCRIPT = CHARTS / "zookeeper/hooks/removal.sh"
 
 
 @contextlib.contextmanager
@@ -46,7 +47,7 @@ def ask(views: Mapping[int, set[int]], *, servers: int, there: int | None) -> tu
         ports = {server: serving.enter_context(answering(frozenset(view))) for server, view in views.items()}
         script = SCRIPT.read_text("utf-8")
         for pods, here in {
-            '"/dev/tcp/$0/2181"': '"/dev/tcp/127.0.0.1/$0"',
+            '"/dev/tcp/$0/$PORT"': '"/dev/tcp/127.0.0.1/$0"',
             'echo "$RELEASE-$1.$RELEASE-headless.$NAMESPACE.svc"': 'id=$(($1 + 1)); echo "${PORTS[id]:-1}"',
             'getent hosts "$(host "$each")" >/dev/null': "[[ -n ${PORTS[each + 1]:-} ]]",
         }.items():
@@ -105,8 +106,59 @@ def test_without_a_server_to_remove_nobody_is_asked() -> None:
     assert ask({}, servers=3, there=None) == (0, "no server is removed")
 
 
-def test_rendered_without_a_cluster_the_question_is_a_part_of_every_upgrade(render: Render) -> None:
-    (job,) = (each for each in render("zookeeper", {}) if each["kind"] == "Job")
+@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+def test_rendered_without_a_cluster_the_question_is_a_part_of_every_upgrade(chart: str, render: Render) -> None:
+    (job,) = (each for each in render(chart, {}) if each["kind"] == "Job")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-upgrade"
     (container,) = job["spec"]["template"]["spec"]["containers"]
-    assert container["command"] == ["bash", "-c", SCRIPT.read_text("utf-8")]
+    assert container["command"] == ["bash", "-c", (CHARTS / chart / "hooks/removal.sh").read_text("utf-8")]
+
+
+def test_brokers_that_want_a_certificate_or_a_password_are_not_asked(render: Render) -> None:
+    secured = {"config": {"listener.security.protocol.map": "CLIENT:SASL_SSL,FORWARD:PLAINTEXT"}}
+    assert "Job" not in {each["kind"] for each in render("kafka", secured)}
+
+
+DESCRIBED = """\
+Topic: orders	TopicId: x	PartitionCount: 2	ReplicationFactor: 2	Configs:
+	Topic: orders	Partition: 0	Leader: 0	Replicas: 0,1	Isr: 0,1	Elr: 	LastKnownElr:
+	Topic: orders	Partition: 1	Leader: 0	Replicas: 0,2	Isr: 0	Elr: 	LastKnownElr:
+	Topic: audit	Partition: 0	Leader: 1	Replicas: 1,0	Isr: 1,0	Elr: 	LastKnownElr:
+"""
+
+
+@pytest.mark.parametrize(
+    ("servers", "described", "said"),
+    [
+        (2, DESCRIBED, "removed; broker 2 holds 1. First"),
+        (1, DESCRIBED, "removed; broker 1 holds 2, broker 2 holds 1. First"),
+        (3, DESCRIBED, "none of the brokers that are removed holds a replica"),
+        (2, "", "none of the brokers that are removed holds a replica"),
+        (2, None, "none of the brokers that would stay says who holds replicas"),
+    ],
+)
+def test_brokers_that_hold_replicas_are_not_removed(
+    servers: int, described: str | None, said: str, tmp_path: Path
+) -> None:
+    tool = tmp_path / "kafka-topics.sh"
+    answer = f"cat <<'END'\n{described}END" if described is not None else "exit 1"
+    tool.write_text(f"#!/bin/bash\n{answer}\n")
+    tool.chmod(0o755)
+    script = (CHARTS / "kafka/hooks/removal.sh").read_text("utf-8").replace("/opt/kafka/bin/", f"{tmp_path}/")
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "RELEASE": "kafka",
+            "NAMESPACE": "shop",
+            "SERVERS": str(servers),
+            "THERE": "4",
+            "PORT": "9092",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert said in done.stdout
+    assert done.returncode == (0 if "holds a replica" in said else 1)

@@ -6,7 +6,7 @@ host() { # ORDINAL
 }
 
 voters() { # ORDINAL: whom that server takes for voters, if it serves
-  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/2181" && printf conf >&3 && cat <&3' "$(host "$1")" 2>/dev/null |
+  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$PORT" && printf conf >&3 && cat <&3' "$(host "$1")" 2>/dev/null |
     sed -n 's/^server\.\([0-9]*\)=.*:participant.*/\1/p'
 }
 
