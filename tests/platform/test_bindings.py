@@ -120,6 +120,7 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
         VolumeClaims: {
             "stateful_set": "events-kafka",
             "templates": {"data": ClaimTemplate(size="10Gi", storage_class="fast")},
+            "created_namespace": "shop",
         },
         Rollout: {
             "stateful_set": "events-kafka",
@@ -151,7 +152,7 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
     assert content["resource"]["hikube_rollout"]["Rollout"] == {**given[Rollout], "patience": 7200}
     claims = content["resource"]["hikube_volume_claims"]["VolumeClaims"]
     template = {"size": "10Gi", "storage_class": "fast"}
-    assert claims == {"stateful_set": "events-kafka", "templates": {"data": template}}
+    assert claims == {**given[VolumeClaims], "templates": {"data": template}}
     nested = PARTS["hikube_volume_claims"].schema.attributes["templates"].nested
     assert nested is not None
     assert set(nested.attributes) == set(template)

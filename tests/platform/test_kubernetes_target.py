@@ -163,13 +163,14 @@ def test_charts_come_from_a_repository_by_version(stack: TerraformStack, synthes
         assert (release["repository"], release["version"]) == ("oci://mirror.example.com/charts", "1.2.3")
 
 
-def test_a_namespace_that_is_there_already_needs_no_provider_for_it(
+def test_a_namespace_that_the_stack_never_created_needs_no_provider_for_it(
     stack: TerraformStack, synthesized: Synthesize
 ) -> None:
-    KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events", create_namespace=False))
+    KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events", create_namespace="never"))
     content = synthesized(stack)
     assert content["provider"].keys() == {"helm", "hikube"}
     assert "kubernetes_namespace_v1" not in content["resource"]
+    assert "removed" not in content
 
 
 def test_a_second_platform_changes_nothing_about_the_first(stack: TerraformStack, synthesized: Synthesize) -> None:

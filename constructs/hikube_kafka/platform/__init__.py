@@ -1,12 +1,13 @@
 """The CDKTF constructs that turn a declaration into Terraform.
 
-:class:`KafkaPlatform` is a whole platform; :class:`ZooKeeperRelease`, :class:`KafkaRelease`, :class:`VolumeClaims`,
-:class:`ZooKeeperMembers`, :class:`KafkaBrokers`, :class:`Rollout`, :class:`LocalEnsemble`, :class:`KafkaTopic`,
-:class:`KafkaQuorum` and :class:`HikubeProvider` are its parts, each usable alone.
+:class:`KafkaPlatform` is a whole platform, :class:`FormerPlatform` one that is taken away. :class:`ZooKeeperRelease`,
+:class:`KafkaRelease`, :class:`VolumeClaims`, :class:`ZooKeeperMembers`, :class:`KafkaBrokers`, :class:`LocalEnsemble`,
+:class:`KafkaTopic`, :class:`KafkaQuorum` and :class:`HikubeProvider` are the parts of a platform, each usable alone.
 """
 
 from hikube_kafka.platform.app import App
 from hikube_kafka.platform.brokers import KafkaBrokers
+from hikube_kafka.platform.former_platform import FormerPlatform
 from hikube_kafka.platform.kafka_platform import KafkaPlatform
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.kubernetes import KubernetesTarget
@@ -27,6 +28,7 @@ __all__ = [
     "ChartRepository",
     "ClaimTemplate",
     "Delivery",
+    "FormerPlatform",
     "HelmRelease",
     "HikubeProvider",
     "KafkaBrokers",

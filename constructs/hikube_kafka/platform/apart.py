@@ -24,6 +24,8 @@ from hikube_kafka.platform.cdk import (
     implements,
 )
 from hikube_kafka.spec.rules.apart import STATE, TERRAFORM_NAME, Taken, clashes
+from hikube_kafka.spec.targets.kubernetes_rules import RELEASE_TWICE
+from hikube_kafka.spec.targets.local import APP_DIRECTORY_TWICE
 
 Occupied = Callable[["Parts", TerraformResource], Iterator[Taken]]
 
@@ -138,6 +140,7 @@ def _taken(parts: Parts) -> Iterator[Taken]:
                 thing=address,
                 rule=TERRAFORM_NAME,
                 keys=frozenset({(TerraformStack.of(each).node.path, address)}),
+                follows=_SAME_NAME if isinstance(each, TerraformProvider) else frozenset(),
             )
         if isinstance(each, Occupant):
             yield from each.occupies(parts)
@@ -156,6 +159,9 @@ def _address(element: TerraformElement) -> str | None:
     kind = next((kind for each, kind in _KINDS.items() if isinstance(element, each)), None)
     return kind and f"{kind}.{element.friendly_unique_id}"
 
+
+_SAME_NAME = frozenset({RELEASE_TWICE.id, APP_DIRECTORY_TWICE.id})
+"""Two platforms of one name have one alias."""
 
 _KINDS: Mapping[type[TerraformElement], str] = {
     TerraformOutput: "output",

@@ -9,6 +9,7 @@ from hikube_kafka.platform.cdk import (
     Construct,
     IValidation,
     TerraformOutput,
+    TerraformResource,
     implements,
     require_family,
 )
@@ -22,7 +23,7 @@ from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import DeclarationError
 from hikube_kafka.spec.properties import topic_config
-from hikube_kafka.spec.rules.platform import CONTRACT_OVERRIDE
+from hikube_kafka.spec.rules.platform import CONTRACT_OVERRIDE, MOVED_WITHOUT_NAME
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -43,6 +44,8 @@ class KafkaPlatform(Construct):
         topics: the topics.
         workload: the expected load, in place of numbers: see :func:`hikube_kafka.spec.sizing.size`.
         name: name of the platform. None means the id.
+        moved_from: its former id, or with a ``/`` its former path within the stack. What Terraform has under the
+            former names is then taken for this platform; ``name`` must be what it was.
 
     Attributes:
         declaration: everything that was declared.
@@ -62,6 +65,7 @@ class KafkaPlatform(Construct):
         topics: Iterable[Topic] = (),
         workload: sizing.Workload | None = None,
         name: str | None = None,
+        moved_from: str | None = None,
     ) -> None:
         require_family(scope)
         super().__init__(scope, id)
@@ -74,6 +78,8 @@ class KafkaPlatform(Construct):
             topics=tuple(topics),
         )
         problems = list(target.check(self.declaration))
+        if moved_from is not None and name is None:
+            problems.append(MOVED_WITHOUT_NAME("name", former=moved_from.rpartition("/")[2]))
         for problem in problems:
             if problem.severity == "warning":
                 Annotations.of(self).add_warning(str(problem))
@@ -86,6 +92,8 @@ class KafkaPlatform(Construct):
             self._delivery = target.deliver(self, self.declaration)
             self._topics = self._declare_topics(self._delivery)
             self._declare_outputs(self._delivery.contract)
+            if moved_from is not None:
+                self._declare_moves(moved_from)
 
     def _declare_topics(self, delivery: Delivery) -> dict[str, KafkaTopic]:
         scope = Construct(self, "topics")
@@ -121,6 +129,15 @@ class KafkaPlatform(Construct):
                 TerraformOutput(self, output, description=description, value=value),
                 terraform.name(self, output),
             )
+
+    def _declare_moves(self, former: str) -> None:
+        path = former if "/" in former else f"{terraform.within_stack(self).rpartition('/')[0]}/{former}"
+        now, before = terraform.name(self), terraform.valid(*path.strip("/").split("/"))
+        for each in self.node.find_all():
+            if isinstance(each, TerraformResource):
+                rest = each.friendly_unique_id.removeprefix(now)
+                kind = each.terraform_resource_type
+                terraform.move(self, f"{kind}.{before}{rest}", f"{kind}.{now}{rest}")
 
     @property
     def contract(self) -> Contract:

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
 from hikube_kafka.platform import apart, terraform
+from hikube_kafka.platform.alias import alias_blocks
 from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.brokers import KafkaBrokers
 from hikube_kafka.platform.cdk import (
@@ -57,7 +58,9 @@ class KubernetesTarget(Target):
         kubeconfig: path of the kubeconfig, for Helm, for Kubernetes and for the provider alike; ``~`` is the user's
             home. A reference to a variable keeps it out of the stack.
         create_namespace: whether the namespace belongs to the stack. No plan deletes it then, because it contains
-            the messages. False means that it already exists.
+            the messages. False means that it already exists, or is to outlive the stack: a namespace that the stack
+            has created is forgotten and kept; needs Terraform 1.7. ``"never"`` means that the stack has never created
+            it, and does not need the provider ``hashicorp/kubernetes``.
         zookeeper: an ensemble of this stack that serves several platforms, each below its own chroot. None means
             that the platform has its own.
         charts: where the charts come from. None means the installed package.
@@ -79,7 +82,7 @@ class KubernetesTarget(Target):
         self,
         *,
         kubeconfig: str = "~/.kube/config",
-        create_namespace: bool = True,
+        create_namespace: bool | Literal["never"] = True,
         zookeeper: ZooKeeperRelease | None = None,
         charts: ChartRepository | None = None,
         drain: bool = False,
@@ -115,26 +118,45 @@ class KubernetesTarget(Target):
             contract=self.layout.contract(platform, self._shared), provider=place.provider, servers=[brokers]
         )
 
+    def withdraw(self, scope: Construct, platform: Platform) -> None:
+        """Add the providers alone, and keep the namespace: what contains the messages goes by hand only."""
+        blocks = self._blocks(scope, platform)
+        if blocks.kubernetes is not None:
+            terraform.forget(scope, f"kubernetes_namespace_v1.{terraform.name(scope)}")
+
     def _place(self, scope: Construct, platform: Platform) -> "_Place":
-        # Always an alias: a second platform in the stack then changes nothing about the first.
-        helm = helm_provider(
-            scope,
-            "helm",
-            alias=terraform.name(scope),
-            kubeconfig=self._kubeconfig,
-            context=self.layout.context,
-        )
-        stack = TerraformStack.of(scope)
-        created = _NAMESPACES.setdefault(stack, {})
+        blocks = self._blocks(scope, platform)
+        created = _NAMESPACES.setdefault(TerraformStack.of(scope), {})
         key = (self._kubeconfig, self.layout.context, self.layout.namespace)
-        if self._create_namespace:
-            created[key] = self._namespace(scope)
-        # Another platform of the stack may be what creates it.
-        namespace = [created[key]] if key in created else []
-        provider = HikubeProvider(
+        own = None
+        if self._create_namespace is True:
+            own = created[key] = self._namespace(scope, blocks.kubernetes)
+        elif blocks.kubernetes is not None:
+            terraform.forget(scope, f"kubernetes_namespace_v1.{terraform.name(scope)}")
+        return _Place(
+            scope=scope,
+            platform=platform,
+            layout=self.layout,
+            charts=self._charts,
+            patience=self._patience,
+            helm=blocks.helm,
+            provider=blocks.hikube,
+            # Another platform of the stack may be what creates it.
+            namespace=[created[key]] if key in created else [],
+            created_namespace=own.get_string_attribute("id") if own else "",
+        )
+
+    def _blocks(self, scope: Construct, platform: Platform) -> "_Blocks":
+        helm = helm_provider(scope, "helm", kubeconfig=self._kubeconfig, context=self.layout.context)
+        kubernetes: TerraformProvider | None = None
+        # The state of a stack that once created the namespace still needs the block.
+        if self._create_namespace != "never":
+            kubernetes = bindings("kubernetes", "provider").KubernetesProvider(
+                scope, "kubernetes", config_path=self._kubeconfig, config_context=self.layout.context
+            )
+        hikube = HikubeProvider(
             scope,
             "provider",
-            alias=terraform.name(scope),
             kubernetes=ThroughKubernetes(
                 namespace=self.layout.namespace,
                 release=self.layout.kafka_release(platform),
@@ -145,28 +167,15 @@ class KubernetesTarget(Target):
                 zookeeper_chroot=platform.zookeeper.chroot or None,
             ),
         )
-        return _Place(
-            scope=scope,
-            platform=platform,
-            layout=self.layout,
-            charts=self._charts,
-            patience=self._patience,
-            helm=helm,
-            provider=provider,
-            namespace=namespace,
-        )
+        kubeconfig = terraform.resolved(self._kubeconfig, scope)
+        place = (kubeconfig, self.layout.context, self.layout.namespace, self.layout.release_prefix)
+        alias_blocks(scope, platform.name, place, *(each for each in (helm, kubernetes, hikube) if each is not None))
+        return _Blocks(helm=helm, kubernetes=kubernetes, hikube=hikube)
 
-    def _namespace(self, scope: Construct) -> ITerraformDependable:
-        provider = bindings("kubernetes", "provider").KubernetesProvider(
-            scope,
-            "kubernetes",
-            alias=terraform.name(scope),
-            config_path=self._kubeconfig,
-            config_context=self.layout.context,
-        )
+    def _namespace(self, scope: Construct, provider: TerraformProvider | None) -> TerraformResource:
         module = bindings("kubernetes", "namespace_v1")
         metadata = module.NamespaceV1Metadata(name=self.layout.namespace, labels={**_LABELS, **self.layout.labels})
-        namespace: ITerraformDependable = terraform.named(
+        namespace: TerraformResource = terraform.named(
             module.NamespaceV1(
                 scope,
                 "namespace",
@@ -177,6 +186,16 @@ class KubernetesTarget(Target):
             terraform.name(scope),
         )
         return namespace
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Blocks:
+    """The providers of a platform."""
+
+    helm: TerraformProvider
+    kubernetes: TerraformProvider | None
+    """None: the stack has never created the namespace."""
+    hikube: HikubeProvider
 
 
 @apart.look_into("kubernetes_namespace")
@@ -207,7 +226,9 @@ class _Place:
     helm: TerraformProvider
     provider: HikubeProvider
     namespace: Sequence[ITerraformDependable]
-    """What makes the namespace, if the stack does."""
+    """What creates the namespace, if the stack does."""
+    created_namespace: str
+    """The namespace, if this platform creates it: a reference; empty if not."""
 
     def claims(
         self, chart: Chart, release: str, storage: Mapping[str, Storage], *, depends_on: Sequence[ITerraformDependable]
@@ -223,6 +244,7 @@ class _Place:
                 f"{chart}-claims",
                 stateful_set=release,
                 templates=templates,
+                created_namespace=self.created_namespace,
                 provider=self.provider,
                 depends_on=depends_on,
             ),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hikube_kafka.platform import terraform
+from hikube_kafka.platform.alias import alias_blocks
 from hikube_kafka.platform.cdk import Construct
 from hikube_kafka.platform.local_ensemble import LocalEnsemble
 from hikube_kafka.platform.provider import HikubeProvider
@@ -46,16 +47,7 @@ class LocalTarget(Target):
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
         """Add the provider, configured for this machine, and the ensemble."""
-        contract = self.layout.contract(platform)
-        provider = HikubeProvider(
-            scope,
-            "provider",
-            # Always an alias: a second platform in the stack then changes nothing about the first.
-            alias=terraform.name(scope),
-            # Known values, not references to the ensemble: a plan can then ask the live cluster, and refuse.
-            bootstrap_servers=contract.bootstrap_servers,
-            zookeeper_servers=contract.zookeeper_connect,
-        )
+        provider = self._provider(scope, platform)
         ensemble = LocalEnsemble(
             scope,
             "ensemble",
@@ -68,5 +60,23 @@ class LocalTarget(Target):
             provider=provider,
         )
         return Delivery(
-            contract=contract, provider=provider, servers=[terraform.named(ensemble, terraform.name(scope))]
+            contract=self.layout.contract(platform),
+            provider=provider,
+            servers=[terraform.named(ensemble, terraform.name(scope))],
         )
+
+    def withdraw(self, scope: Construct, platform: Platform) -> None:
+        """Add the provider alone."""
+        self._provider(scope, platform)
+
+    def _provider(self, scope: Construct, platform: Platform) -> HikubeProvider:
+        contract = self.layout.contract(platform)
+        provider = HikubeProvider(
+            scope,
+            "provider",
+            # Known values, not references to the ensemble: a plan can then ask the live cluster, and refuse.
+            bootstrap_servers=contract.bootstrap_servers,
+            zookeeper_servers=contract.zookeeper_connect,
+        )
+        alias_blocks(scope, platform.name, self.directory, provider)
+        return provider

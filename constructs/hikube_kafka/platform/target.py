@@ -43,3 +43,15 @@ class Target(ABC):
             scope: the platform's construct; the ids ``topics`` and those of the outputs are taken in it.
             platform: the declaration, without errors.
         """
+
+    def withdraw(self, scope: Construct, platform: Platform) -> None:
+        """Add the blocks of the providers alone, so that a plan can take away what the target once delivered.
+
+        Args:
+            scope: the construct of the former platform.
+            platform: the declaration as it was.
+
+        Raises:
+            NotImplementedError: a target of somebody else's that does not say how.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how a platform is taken away: withdraw()")

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from hikube_kafka.platform.cdk import (
     DefaultTokenResolver,
@@ -24,9 +25,42 @@ def named(element: Element, name: str) -> Element:
 
 def name(scope: IConstruct, *parts: str) -> str:
     """A name that people can type: the construct's path within its stack, and the parts, joined by ``_``."""
-    stack = TerraformStack.of(scope).node.path
-    path = scope.node.path.removeprefix(stack).strip("/").split("/")
-    return re.sub(r"[^A-Za-z0-9_-]", "_", "_".join([*path, *parts]))
+    return valid(*within_stack(scope).split("/"), *parts)
+
+
+def within_stack(scope: IConstruct) -> str:
+    """The construct's path within its stack."""
+    return scope.node.path.removeprefix(TerraformStack.of(scope).node.path).strip("/")
+
+
+def valid(*parts: str) -> str:
+    """The parts joined by ``_``, and what Terraform does not allow in a name replaced by it."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", "_".join(parts))
+
+
+def forget(scope: IConstruct, address: str) -> None:
+    """Have plans take the address out of the state and keep what it stands for: a ``removed`` block.
+
+    Nothing happens where the state does not have it. Terraform knows the block since 1.7.
+    """
+    _add_block(scope, "removed", {"from": address, "lifecycle": {"destroy": False}})
+
+
+def move(scope: IConstruct, before: str, after: str) -> None:
+    """Have plans take what the state has at one address for what is declared at another: a ``moved`` block."""
+    _add_block(scope, "moved", {"from": before, "to": after})
+
+
+def _add_block(scope: IConstruct, kind: str, block: dict[str, Any]) -> None:
+    stack = TerraformStack.of(scope)
+    blocks = _BLOCKS.setdefault(stack, {}).setdefault(kind, [])
+    blocks.append(block)
+    # An override takes the place of the one before it.
+    stack.add_override(kind, blocks)
+
+
+_BLOCKS: WeakKeyDictionary[TerraformStack, dict[str, list[dict[str, Any]]]] = WeakKeyDictionary()
+"""Blocks of a stack for which the CDK has no class, by their kind."""
 
 
 def literal(value: Any) -> Any:

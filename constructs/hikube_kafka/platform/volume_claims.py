@@ -28,6 +28,8 @@ class VolumeClaims(HikubeResource):
         id: its id within the scope.
         stateful_set: name of the StatefulSet, in the namespace of the provider's ``kubernetes``.
         templates: its claim templates, by name.
+        created_namespace: the namespace, if the stack creates it: a reference to its resource. A plan that would take
+            it away with the claims in it is then refused. Empty means that the stack does not create it, or no longer.
         provider: the block whose cluster has them; None means the stack's default.
         depends_on: what must be applied before: the namespace.
     """
@@ -39,6 +41,7 @@ class VolumeClaims(HikubeResource):
         *,
         stateful_set: str,
         templates: Mapping[str, ClaimTemplate],
+        created_namespace: str | None = None,
         provider: HikubeProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
@@ -49,6 +52,7 @@ class VolumeClaims(HikubeResource):
             {
                 "stateful_set": stateful_set,
                 "templates": {name: asdict(template) for name, template in templates.items()},
+                "created_namespace": created_namespace,
             },
             provider=provider,
             depends_on=depends_on,

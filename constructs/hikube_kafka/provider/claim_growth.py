@@ -9,8 +9,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hikube_kafka.kubernetes.client import ApiServer, ask
-from hikube_kafka.kubernetes.errors import ChangeRefusedError
+from hikube_kafka.kubernetes.client import METADATA, ApiServer, ask
+from hikube_kafka.kubernetes.errors import ChangeRefusedError, KubernetesError
 from hikube_kafka.kubernetes.stateful_set import StatefulSetSeen, TemplateClaimSeen, TemplateSeen, lets_claims_grow
 from hikube_kafka.kubernetes.stateful_set import observe_stateful_set as observe
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
@@ -60,6 +60,20 @@ def survey(reach: KubernetesReach, stateful_set: str, *, expected: bool = False)
         return Survey(seen=seen, grows={each: await lets_claims_grow(api, each) for each in sorted(classes)})
 
     return ask(reach.kubeconfig, reach.context, reach.namespace, look)
+
+
+def created_namespace(reach: KubernetesReach) -> str | None:
+    """The namespace, if a stack of this project has created it, by its label; None: it has not, or nobody says so."""
+
+    async def look(api: ApiServer) -> str | None:
+        found = await api.find(f"api/v1/namespaces/{reach.namespace}", accept=METADATA)
+        labels = found["metadata"].get("labels") or {} if found else {}
+        return reach.namespace if labels.get("app.kubernetes.io/part-of") == "hikube-kafka" else None
+
+    try:
+        return ask(reach.kubeconfig, reach.context, reach.namespace, look)
+    except KubernetesError:
+        return None
 
 
 def grow(

@@ -52,7 +52,8 @@ def template(size: Any = "10Gi", storage_class: Any = "fast") -> dict[str, Any]:
 
 
 def config(**templates: Any) -> dict[str, Any]:
-    return {"stateful_set": "events-kafka", "templates": templates or {"data": template()}, "claims": None}
+    declared = templates or {"data": template()}
+    return {"stateful_set": "events-kafka", "templates": declared, "created_namespace": "", "claims": None}
 
 
 def state(*sizes: str, **templates: Any) -> dict[str, Any]:
@@ -358,3 +359,13 @@ def test_without_a_kubernetes_block_it_says_which_one_is_missing() -> None:
         planned(VolumeClaimsResource(session), None, config())
     session.configure(Settings(unknown=("kubernetes",)))
     assert not planned(VolumeClaimsResource(session), None, config()).diagnostics
+
+
+@pytest.mark.parametrize(("labelled", "refused"), [("kafka", "claims-namespace-goes"), (None, "claims-kept")])
+def test_a_state_that_does_not_remember_who_created_the_namespace_asks_its_label(
+    labelled: str | None, refused: str, claims: VolumeClaimsResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim_growth, "created_namespace", lambda _: labelled)
+    old = {**state("10Gi"), "created_namespace": None}
+    plan = claims.plan(PlanRequest(prior=old, proposed=None, config=None))
+    assert [f"[{refused}]" in each.summary for each in plan.diagnostics] == [True]

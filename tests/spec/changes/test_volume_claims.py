@@ -141,3 +141,21 @@ def test_claims_that_are_let_go_of_stay(planned: Any) -> None:
     (problem,) = problems(claims(), planned)
     assert (problem.rule, problem.severity) == ("claims-kept", "warning")
     assert "data-kafka-0" in problem.why
+
+
+def test_a_namespace_that_this_stack_created_does_not_take_claims_along() -> None:
+    created = {**claims(), "created_namespace": "shop"}
+    for planned in (None, claims()):
+        refused = error(created, planned, None)
+        assert refused.rule == "claims-namespace-goes"
+        assert "data-kafka-0" in refused.why
+        assert "kubectl delete namespace shop" in refused.remedy
+
+
+def test_a_namespace_goes_once_it_is_forgotten_or_empty() -> None:
+    created = {**claims(), "created_namespace": "shop"}
+    forgotten = {**claims(), "created_namespace": ""}
+    assert rules(problems(created, forgotten, known())) == []
+    assert rules(problems(forgotten, None)) == ["claims-kept"]
+    assert rules(problems({**claims(None), "created_namespace": "shop"}, None)) == []
+    assert rules(problems(created, {**created, "stateful_set": "other"})) == ["claims-kept"]

@@ -17,7 +17,7 @@ KafkaPlatform(
     target=KubernetesTarget(
         namespace=namespace,
         kubeconfig=kubeconfig,
-        create_namespace=create,
+        create_namespace=create or "never",
         drain=declared["drain"],
         # A fourth broker has to find a place on three nodes.
         pods={"anti_affinity": "preferred"},

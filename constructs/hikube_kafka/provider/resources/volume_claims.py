@@ -60,6 +60,14 @@ class VolumeClaimsResource(Resource):
                 description="The claim templates of the StatefulSet by name, exactly as the release has them. None can "
                 "be added or removed once there are claims.",
             ),
+            "created_namespace": Attribute(
+                STRING,
+                optional=True,
+                description="The namespace, if this configuration creates it: `kubernetes_namespace_v1.kafka.id`. "
+                "While there are claims, a plan that destroys this resource, or no longer names the namespace here, is "
+                'refused: the namespace could go with it, and all claims in it. `""` says that the configuration does '
+                "not create it, or no longer; keep it with a `removed` block then.",
+            ),
             "claims": Attribute(
                 Map(STRING),
                 computed=True,
@@ -103,7 +111,7 @@ class VolumeClaimsResource(Resource):
     def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed = request.prior, request.proposed
         if proposed is None:
-            return Plan(None, diagnostics=told(changes.problems(prior, None)))
+            return Plan(None, diagnostics=told(changes.problems(self._with_namespace(prior or {}), None)))
         planned = {**proposed, "claims": UNKNOWN}
         if any(True for each in ("stateful_set", "templates") for _ in unknowns(planned[each])):
             return Plan(planned)
@@ -116,6 +124,15 @@ class VolumeClaimsResource(Resource):
             if planned == prior:
                 return Plan(planned, diagnostics=told(changes.problems(prior, planned)))
         return Plan(planned, diagnostics=self._check(prior, planned))
+
+    def _with_namespace(self, prior: State) -> State:
+        """As it is, with the namespace that was created before the state remembered it."""
+        reach = self._reach() if prior.get("created_namespace") is None and prior.get("claims") else None
+        if reach is None:
+            return prior
+        from hikube_kafka.provider.claim_growth import created_namespace
+
+        return {**prior, "created_namespace": created_namespace(reach)}
 
     def _check(self, prior: State | None, planned: State) -> list[Diagnostic]:
         """What stands in the way of a change, as far as the cluster can be asked by now."""

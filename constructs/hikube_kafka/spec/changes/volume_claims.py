@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.problem import Problem, Rule, shortened
 from hikube_kafka.spec.quantities import Quantity
 
 SHRINKS = Rule(
@@ -74,6 +74,16 @@ KEPT = Rule(
     "again.",
     remedy="To delete them, and all messages: kubectl delete pvc.",
 )
+NAMESPACE_GOES = Rule(
+    id="claims-namespace-goes",
+    severity="error",
+    message="this stack has created it, and nothing keeps the plan from deleting it.",
+    why="A namespace takes all claims in it along, and every message: {claims}. prevent_destroy does not hold for a "
+    "resource that is no longer declared, and a removed block does not hold for terraform destroy.",
+    remedy="First have Terraform forget the namespace, and apply that: KubernetesTarget(create_namespace=False), or in "
+    'HCL created_namespace = "" and a removed block with destroy = false for the namespace. Once the messages are not '
+    "needed any more: kubectl delete namespace {name}.",
+)
 
 
 if TYPE_CHECKING:  # to make a protocol takes longer than all else here, at each start of the provider
@@ -138,8 +148,11 @@ def problems(
         known: What is known of the StatefulSet; None: what the state remembers of its claims is all there is.
     """
     if planned is None or (prior is not None and planned.get("stateful_set") != prior["stateful_set"]):
-        yield from _kept(prior or {})
+        goes = list(_namespace_goes(prior or {})) if planned is None else []
+        yield from goes or _kept(prior or {})
         return
+    if prior is not None and planned.get("created_namespace") is None:
+        yield from _namespace_goes(prior)
     declared = _declared(planned)
     if declared is None:
         return
@@ -275,6 +288,18 @@ def _growth(claim: "Claim", wanted: str, known: Known) -> Iterator[Problem]:
         reason=reason,
         instead=instead,
     )
+
+
+def _namespace_goes(prior: Mapping[str, Any]) -> Iterator[Problem]:
+    """The stack has created the namespace, and no longer says so."""
+    name = prior.get("created_namespace")
+    if name and prior.get("claims"):
+        yield NAMESPACE_GOES(
+            f"namespace {name}",
+            path=("created_namespace",),
+            name=name,
+            claims=shortened(sorted(prior["claims"])),
+        )
 
 
 def _kept(prior: Mapping[str, Any]) -> Iterator[Problem]:

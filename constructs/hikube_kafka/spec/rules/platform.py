@@ -32,6 +32,13 @@ CONTRACT_OVERRIDE = Rule(
     why="What is applied then differs from what the rules saw, and the smoke tests fail.",
     remedy="Declare it instead.",
 )
+MOVED_WITHOUT_NAME = Rule(
+    id="platform-moved-name",
+    severity="error",
+    message="it is not declared, and moved_from is.",
+    why="The servers would get the name of the new id: they would be other servers, without the data.",
+    remedy='Declare the name that the platform has had so far: name="{former}", unless it had another one.',
+)
 
 
 def name_is_a_label(platform: Platform) -> Iterator[Problem]:
