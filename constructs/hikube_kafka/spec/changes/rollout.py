@@ -174,8 +174,8 @@ NOT_READY = Rule(
     message="{pods} not ready after {seconds} s.",
     why="{details}",
     remedy="Nothing was undone, and the servers go on. A broker with much data may need longer to get back in sync: "
-    "apply "
-    "again, or give it more time (patience).",
+    "apply again, or give it more time (patience). If it gets no further, its log (kubectl logs) has the command that "
+    "helps.",
     message_in_general="some pods are not ready once the patience is over.",
 )
 
