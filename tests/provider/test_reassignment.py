@@ -154,9 +154,9 @@ def ended(cluster: KafkaCluster) -> Diagnostic:
 def test_a_move_that_waits_for_a_broker_that_is_away_names_it_and_ends(impatient: Callable[..., None]) -> None:
     impatient("_AWAY_SECONDS", sizes=repeat(None))
     told = ended(Waiting(seen((0, 1), brokers=(0, 1))))
-    assert told.summary == "Replicas of topic orders do not move while broker 2 is away"
+    assert told.summary == "Replicas of topic orders cannot move while broker 2 is away"
     assert "1 of 1 partitions have not moved yet: partition 0 waits for broker 2." in told.detail
-    assert "Broker 2 is not registered (brokers 0, 1 are)" in told.detail
+    assert "Broker 2 has not been registered for 0 s (brokers 0, 1 are)." in told.detail
     assert "Start it: Kafka then continues by itself, and the next apply waits for what is left." in told.detail
     assert '"partition": 0, "replicas": [0, 1, 2]' in told.detail
     assert "--reassignment-json-file moves.json --cancel" in told.detail
@@ -167,11 +167,24 @@ def test_a_broker_that_a_replica_is_copied_from_is_named_too(impatient: Callable
     assert ended(Waiting(seen((0,), brokers=(1, 2)))).summary.endswith("while broker 0 is away")
 
 
+def test_a_broker_that_stays_away_ends_a_move_even_while_others_still_get_their_bytes(
+    impatient: Callable[..., None],
+) -> None:
+    impatient("_AWAY_SECONDS", sizes=count())
+    assert "broker 2 is away" in ended(Waiting(seen((0, 1)), seen((0, 1), brokers=(0, 1)))).summary
+
+
+def test_a_broker_that_is_only_restarted_does_not_end_a_move(impatient: Callable[..., None]) -> None:
+    impatient("_STANDSTILL_SECONDS", sizes=count())
+    gone, there = seen((0, 1), brokers=(0, 1)), seen((0, 1))
+    reassign(Waiting(gone, gone, gone, there, gone, gone, there, DONE), "orders", THREE)
+
+
 @pytest.mark.parametrize(
     ("patience", "sizes", "measured"),
     [
         ("_STANDSTILL_SECONDS", 7, "and no bytes arrived"),
-        ("_UNSEEN_SECONDS", None, "(how many bytes arrived was not told)"),
+        ("_UNSEEN_SECONDS", None, "(the brokers do not tell how many bytes arrived)"),
     ],
 )
 def test_a_move_that_stands_still_while_all_brokers_are_there_ends_too(
@@ -195,7 +208,7 @@ def test_brokers_that_are_silent_for_a_moment_do_not_end_a_move(impatient: Calla
 
 
 def test_brokers_that_stay_silent_end_it(impatient: Callable[..., None]) -> None:
-    impatient("_AWAY_SECONDS", sizes=repeat(None))
+    impatient("_SILENT_SECONDS", sizes=repeat(None))
     with pytest.raises(Unreachable, match="connection refused"):
         reassign(Waiting(seen((0, 1)), DEAD), "orders", THREE)
 

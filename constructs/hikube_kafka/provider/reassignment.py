@@ -20,8 +20,11 @@ from hikube_kafka.spec.changes.replicas import Move
 from hikube_kafka.spec.problem import shortened
 from hikube_kafka.waiting import Stopped
 
-_AWAY_SECONDS = 30.0
-"""Without progress, while a broker that holds or gets a replica is not registered: a restart takes less."""
+_AWAY_SECONDS = 60.0
+"""For a broker that holds or gets a replica to be registered again, whatever else moves: a restart takes less. The move
+cannot end without it, and the next apply goes on with it."""
+_SILENT_SECONDS = 30.0
+"""For any broker to answer."""
 _STANDSTILL_SECONDS = 300.0
 """Without progress, while all brokers are registered: a throttled move of small batches pauses for seconds."""
 _UNSEEN_SECONDS = 3600.0
@@ -78,6 +81,7 @@ class _Watch:
         self._seen: object = None
         self._sizes: Mapping[tuple[int, int], int] | None = None
         self._moved = self._sized = self._answered = time.monotonic()
+        self._away: dict[int, float] = {}  # the brokers that are needed and not registered, and since when
 
     def settled(self) -> bool:
         """Whether all replicas are where they belong, and in sync.
@@ -90,7 +94,7 @@ class _Watch:
         try:
             layout = self._cluster.look()
         except Unreachable:
-            if time.monotonic() - self._answered > _AWAY_SECONDS:
+            if time.monotonic() - self._answered > _SILENT_SECONDS:
                 raise
             return False
         self._answered = time.monotonic()
@@ -104,7 +108,12 @@ class _Watch:
 
     def _require_progress(self, layout: Layout, waiting: Mapping[int, Replicas]) -> None:
         now = time.monotonic()
-        seen = (waiting, layout.replicas.get(self._topic))
+        replicas = layout.replicas.get(self._topic, {})
+        needed = {broker for each in waiting for broker in (*waiting[each], *replicas.get(each, ()))}
+        self._away = {broker: self._away.get(broker, now) for broker in sorted(needed - layout.brokers)}
+        if self._away and now - min(self._away.values()) > _AWAY_SECONDS:
+            raise Refusal(self._misses_brokers(layout, waiting, seconds=now - min(self._away.values())))
+        seen = (waiting, replicas)
         if seen != self._seen:
             self._seen, self._moved, self._sized = seen, now, now
             return
@@ -114,10 +123,8 @@ class _Watch:
             if sizes is not None and sizes != self._sizes:
                 self._moved = now
             self._sizes = sizes
-        away = self._away(layout, waiting)
-        standstill = _STANDSTILL_SECONDS if self._sizes is not None else _UNSEEN_SECONDS
-        if now - self._moved > (_AWAY_SECONDS if away else standstill):
-            raise Refusal(self._stands_still(layout, waiting, away, seconds=now - self._moved))
+        if now - self._moved > (_UNSEEN_SECONDS if self._sizes is None else _STANDSTILL_SECONDS):
+            raise Refusal(self._stands_still(layout, waiting, seconds=now - self._moved))
 
     def _read_sizes(self, layout: Layout, waiting: Mapping[int, Replicas]) -> Mapping[tuple[int, int], int] | None:
         where: dict[int, list[int]] = defaultdict(list)
@@ -126,41 +133,35 @@ class _Watch:
                 where[broker].append(partition)
         return read_sizes(self._cluster.addresses, self._cluster.settings.security, self._topic, where)
 
-    def _away(self, layout: Layout, waiting: Mapping[int, Replicas]) -> list[int]:
-        """The brokers that a partition waits for, or is copied from, and that are not registered."""
-        replicas = layout.replicas.get(self._topic, {})
-        needed = {broker for each in waiting for broker in (*waiting[each], *replicas.get(each, ()))}
-        return sorted(needed - layout.brokers)
-
-    def _stands_still(
-        self, layout: Layout, waiting: Mapping[int, Replicas], away: list[int], *, seconds: float
-    ) -> Diagnostic:
-        topic = self._topic
-        partitions = shortened(
-            [f"partition {each} waits for {_named(brokers)}" for each, brokers in sorted(waiting.items())]
-        )
-        left = f"{len(waiting)} of {len(self._wanted)} partitions have not moved yet: {partitions}. "
-        replicas = layout.replicas.get(topic, {})
-        moves = {each: Move(before=tuple(replicas.get(each, ())), target=self._wanted[each]) for each in waiting}
-        reach = self._cluster.reach()
-        cancel = f"To cancel what is left instead:\n\n{reach.cancel(topic, moves)}\n"
-        if away:
-            several = len(away) > 1
-            return Diagnostic(
-                f"Replicas of topic {topic} do not move while {_named(away)} {'are' if several else 'is'} away",
-                f"{left}{_named(away).capitalize()} {'are' if several else 'is'} not registered "
-                f"({_named(sorted(layout.brokers))} {'are' if len(layout.brokers) > 1 else 'is'}), and nothing has "
-                f"moved for {seconds:.0f} s. Start {'them' if several else 'it'}: Kafka then continues by itself, and "
-                f"the next apply waits for what is left. {cancel}",
-            )
-        measured = "and no bytes arrived" if self._sizes is not None else "(how many bytes arrived was not told)"
+    def _misses_brokers(self, layout: Layout, waiting: Mapping[int, Replicas], *, seconds: float) -> Diagnostic:
+        away = list(self._away)
+        several = len(away) > 1
         return Diagnostic(
-            f"Replicas of topic {topic} have stopped moving",
-            f"{left}For {seconds:.0f} s none of them came in sync {measured}, although every broker is registered. "
-            "Look for the reason in the logs of these brokers, and for a throttle that is too low (kafka-configs.sh "
-            "--describe). Kafka continues by itself once it is gone, and the next apply waits for what is left. "
-            f"{cancel}",
+            f"Replicas of topic {self._topic} cannot move while {_named(away)} {'are' if several else 'is'} away",
+            f"{self._left(waiting)} {_named(away).capitalize()} {'have' if several else 'has'} not been registered for "
+            f"{seconds:.0f} s ({_named(sorted(layout.brokers))} {'are' if len(layout.brokers) > 1 else 'is'}). Start "
+            f"{'them' if several else 'it'}: Kafka then continues by itself, and the next apply waits for what is "
+            f"left. {self._cancel(layout, waiting)}",
         )
+
+    def _stands_still(self, layout: Layout, waiting: Mapping[int, Replicas], *, seconds: float) -> Diagnostic:
+        measured = "(the brokers do not tell how many bytes arrived)" if self._sizes is None else "and no bytes arrived"
+        return Diagnostic(
+            f"Replicas of topic {self._topic} have stopped moving",
+            f"{self._left(waiting)} For {seconds:.0f} s none of them came in sync {measured}, although every broker is "
+            "registered. Look for the reason in the logs of these brokers, and for a throttle that is too low "
+            "(kafka-configs.sh --describe). Kafka continues by itself once it is gone, and the next apply waits for "
+            f"what is left. {self._cancel(layout, waiting)}",
+        )
+
+    def _left(self, waiting: Mapping[int, Replicas]) -> str:
+        partitions = [f"partition {each} waits for {_named(brokers)}" for each, brokers in sorted(waiting.items())]
+        return f"{len(waiting)} of {len(self._wanted)} partitions have not moved yet: {shortened(partitions)}."
+
+    def _cancel(self, layout: Layout, waiting: Mapping[int, Replicas]) -> str:
+        replicas = layout.replicas.get(self._topic, {})
+        moves = {each: Move(before=tuple(replicas.get(each, ())), target=self._wanted[each]) for each in waiting}
+        return f"To cancel what is left instead:\n\n{self._cluster.reach().cancel(self._topic, moves)}\n"
 
 
 def _unsettled(layout: Layout, topic: str, wanted: Mapping[int, Replicas]) -> dict[int, Replicas]:
