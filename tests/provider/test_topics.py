@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import MethodType, SimpleNamespace
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -11,6 +12,7 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.kafka.connection import Connection
 from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
 from hikube_kafka.kafka.security import Credentials
@@ -176,6 +178,38 @@ def test_servers_that_were_changed_are_waited_for_anew() -> None:
         cluster.layout()
     cluster.forget_all()
     assert cluster.layout() == layout()
+
+
+def test_fewer_partitions_than_a_topic_has_had_are_doubted_once() -> None:
+    def having(partitions: int) -> Layout:
+        replicas = {name: dict.fromkeys(range(partitions), (0,)) for name in ("orders", "invoices")}
+        return Layout(brokers=frozenset({0}), replicas=replicas, in_sync=replicas)
+
+    late = Scripted(having(1), having(1), having(4))
+    found = late.topic("orders", partitions=4)
+    assert found is not None
+    assert len(found.replicas) == 4
+    anew = Scripted(having(1))
+    found = anew.topic("orders", partitions=4)
+    assert found is not None
+    assert len(found.replicas) == 1, "made anew by somebody else"
+    asked = anew.asked
+    anew.topic("invoices", partitions=4)
+    assert anew.asked == asked
+
+
+def test_a_deletion_that_a_broker_without_knowledge_answers_is_no_deletion() -> None:
+    cluster = Refusing("UNKNOWN_TOPIC_OR_PART", answers=(layout("others"),))
+    cluster.named["orders"] = True
+    refusal = refusal_of(topics_of(cluster).delete, _state("orders"))
+    assert refusal.diagnostics[0].summary == "Kafka refused to delete topic orders"
+
+
+def test_a_broker_that_does_not_know_a_new_topic_yet_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = without_configurations(KafkaError.UNKNOWN_TOPIC_OR_PART, monkeypatch)
+    client = cluster._admin()
+    client.late = 1  # type: ignore[attr-defined]
+    assert cluster.topic("orders") is not None
 
 
 FORBIDDEN = Forbidden.topic("127.0.0.1:9", "Describe", "orders", "User:alice", "TOPIC_AUTHORIZATION_FAILED")
@@ -388,6 +422,7 @@ def without_configurations(
         def __init__(self) -> None:
             self.brokers: list[int | None] = []
             self.silent: set[int | None] = set()
+            self.late = 0
 
         def describe_configs(self, resources: list[Any], broker: int | None = None, **_: Any) -> dict[Any, Future[Any]]:
             self.brokers.append(broker)
@@ -395,6 +430,8 @@ def without_configurations(
             for resource, answer in answers.items():
                 if broker in self.silent:
                     answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+                elif resource.name == refused and len(self.brokers) > self.late > 0:
+                    answer.set_result({})
                 elif resource.name == refused:
                     answer.set_exception(KafkaException(KafkaError(code)))
                 else:
@@ -473,8 +510,9 @@ def test_a_topic_that_is_gone_once_its_configuration_is_asked_for_is_gone(monkey
     cluster = without_configurations(KafkaError.UNKNOWN_TOPIC_OR_PART, monkeypatch)
     cluster.answers.append(layout())
     assert cluster.topic("orders") is None
+    monkeypatch.setattr(module, "_SHOWING_SECONDS", 0.05)
     starting = without_configurations(KafkaError.UNKNOWN_TOPIC_OR_PART, monkeypatch)
-    with pytest.raises(Unanswered, match="does not know it yet"):
+    with pytest.raises(Unanswered, match="does not know topic orders yet"):
         starting.topic("orders")
 
 
@@ -797,6 +835,42 @@ def real(living_ensemble: LivingEnsemble) -> Iterator[tuple[TopicResource, str]]
     yield topics, name
     session.stopped.clear()
     topics.delete(_state(name), b"")
+
+
+@pytest.mark.ensemble
+@pytest.mark.timeout(200)
+def test_brokers_whose_zookeeper_is_frozen_are_waited_for_once_and_every_state_is_kept(
+    real: tuple[TopicResource, str], living_ensemble: LivingEnsemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, name = real
+    monkeypatch.setattr(module, "_ANSWER_SECONDS", 1.0)
+    asked: list[int | None] = []
+    take = KafkaCluster._take_configs
+
+    def counted(self: KafkaCluster, resources: list[Any], broker: int | None) -> None:
+        asked.append(broker)
+        take(self, resources, broker)
+
+    monkeypatch.setattr(KafkaCluster, "_take_configs", counted)
+    session = Session()
+    session.configure(Settings(bootstrap_servers=living_ensemble.bootstrap))
+    topics = TopicResource(session)
+    # One that is there, asked for again and again, and two that are not: nobody can say so now.
+    states = [_state(each, partitions=4) for each in (name, name, "lost-1", "lost-2", name)]
+    servers = running_servers(Path(living_ensemble.declaration.directory))
+    frozen = [server.process for server in servers.values() if server.name.startswith("zookeeper")]
+    assert frozen
+    for process in frozen:
+        process.suspend()
+    try:
+        with collected_warnings() as warnings:
+            assert [topics.read(each, b"") for each in states] == states
+    finally:
+        for process in frozen:
+            process.resume()
+    assert len(asked) == len(set(asked)) <= module._MOST_ASKED, "each broker once"
+    (warning,) = warnings
+    assert "answer, but do not tell the configuration of topics" in warning.detail
 
 
 @pytest.mark.ensemble

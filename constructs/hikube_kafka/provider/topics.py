@@ -154,6 +154,7 @@ class KafkaCluster:
         self._most_brokers = 0
         self._not_joined: int | None = None
         self._unclear_until: float | None = None
+        self._doubted = False
         self._configs: dict[str, Mapping[str, str]] = {}
         self._existence: dict[str, existence.Answer] = {}  # of topics that the metadata does not show
         self._wanted: set[str] = set()
@@ -240,10 +241,14 @@ class KafkaCluster:
                 self._not_joined = None if joined else at_least  # a thousand topics wait once
             return self.layout().brokers
 
-    def topic(self, name: str) -> LiveTopic | None:
+    def topic(self, name: str, *, partitions: int = 0) -> LiveTopic | None:
         """A topic, or None if there is none.
 
         It is only gone if the cluster says so when it is asked for by name: see ``provider.existence``.
+
+        Args:
+            name: Its name.
+            partitions: How many it is known to have had: it cannot have lost any, so fewer are doubted for a moment.
 
         Raises:
             Forbidden: The client may not see it, or its configuration.
@@ -255,7 +260,9 @@ class KafkaCluster:
         self._wanted.add(name)
         # Without the lock: who holds it may be reading what others wait for.
         layout, config = self._layout, self._configs.get(name)
-        if config is not None and layout is not None and name in layout.replicas and self._failure is None:
+        shown = {} if layout is None else layout.replicas.get(name, {})
+        known = bool(shown) and len(shown) >= partitions and self._failure is None
+        if config is not None and layout is not None and known:
             return LiveTopic(replicas=layout.replicas[name], in_sync=layout.in_sync[name], config=config)
         with self._lock:
             if self._is_gone(name):
@@ -266,9 +273,21 @@ class KafkaCluster:
                 self._layout = None
                 if self._is_gone(name):
                     return None
-                raise Unanswered(self.addresses, f"the configuration of topic {name}", "a broker does not know it yet")
+                config = self._once("late configurations", lambda: self._late_config(name))
+            if len(self.layout().replicas.get(name, ())) < partitions and not self._doubted:
+                self._doubted = True  # by then a cluster that was starting has told of all topics
+                self.eventually(lambda its: len(its.replicas.get(name, ())) >= partitions, seconds=_JOIN_SECONDS)
             layout = self.layout()
+            if name not in layout.replicas:
+                raise Unanswered(self.addresses, existence.QUESTION, f"topic {name} was shown a moment ago")
             return LiveTopic(replicas=layout.replicas[name], in_sync=layout.in_sync[name], config=config)
+
+    def _late_config(self, name: str) -> Mapping[str, str]:
+        """Wait until whoever is asked for a configuration knows the topic too."""
+        if self.until(lambda: self._config(name) is not None, _SHOWING_SECONDS):
+            return self._configs[name]
+        reason = f"a broker does not know topic {name} yet; waited {_SHOWING_SECONDS:g} s"
+        raise Unanswered(self.addresses, "the configuration of topics", reason)
 
     def exists(self, name: str) -> bool:
         """Whether there is a topic of this name, as far as this client may ask.
@@ -764,6 +783,7 @@ class KafkaCluster:
             self._not_joined = None
             self._unclear_until = None
             self._unanswered.clear()
+            self._doubted = False
             self._moves_asked = False
             self._configs.clear()
             self._existence.clear()

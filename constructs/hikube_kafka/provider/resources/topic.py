@@ -213,7 +213,7 @@ class TopicResource(Resource):
             return state
         begun = TopicMemory.read(private).begun(state)
         try:
-            live = cluster.topic(name)
+            live = cluster.topic(name, partitions=state["partitions"] or 0)
             moves = _moves_of(cluster, state, live)
             if live is not None:
                 live = cluster.topic(name)  # read anew, if the moves were asked for just now
@@ -353,7 +353,7 @@ class TopicResource(Resource):
                         "from the state alone: terraform state rm.",
                     )
                 ) from None
-            if problem.code != "UNKNOWN_TOPIC_OR_PART":
+            if problem.code != "UNKNOWN_TOPIC_OR_PART" or self._exists(cluster, name):
                 raise Refusal(refused(problem, doing=doing)) from None
         try:
             gone = cluster.disappears(name, seconds=_SETTLE_SECONDS)
@@ -367,6 +367,15 @@ class TopicResource(Resource):
                     "replica of it is back: start those brokers, then apply again.",
                 )
             )
+
+    @staticmethod
+    def _exists(cluster: KafkaCluster, name: str) -> bool:
+        """Whether a topic is there that a broker does not know, as while a cluster starts."""
+        cluster.forget(name)
+        try:
+            return cluster.exists(name)
+        except (Unreachable, Denied):
+            return False  # it is asked once more, and told
 
     def _answering(self, doing: str, *, starting: bool = True) -> KafkaCluster:
         """The cluster, waited for: it may have been made by this very apply."""
