@@ -89,6 +89,20 @@ def test_while_an_autoscaler_brings_a_node_the_scheduler_is_not_believed() -> No
     assert found(recorded("spread", lambda objects: objects["events"].append(brings))) == []
 
 
+def test_a_node_that_does_not_answer_is_named_and_one_that_came_back_is_not() -> None:
+    def gone(objects: dict[str, Any]) -> None:
+        objects["events"].append(event("gone", "NodeNotReady", "Node is not ready", "well-0"))
+
+    def unready(objects: dict[str, Any]) -> None:
+        gone(objects)
+        for condition in objects["pods"]["well-0"]["status"]["conditions"]:
+            condition["status"] = "True" if condition["type"] == "PodScheduled" else "False"
+
+    node = RECORDED["well"]["pods"]["well-0"]["spec"]["nodeName"]
+    assert [each.words for each in found(recorded("well", unready))] == [f"node {node} does not answer"]
+    assert found(recorded("well", gone)) == []
+
+
 def test_a_claim_that_has_lost_its_volume() -> None:
     def lost(objects: dict[str, Any]) -> None:
         for claim in objects["claims"].values():

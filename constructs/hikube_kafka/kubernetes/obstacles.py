@@ -9,7 +9,17 @@ from typing import Any, Literal
 from hikube_kafka.kubernetes.rollout import Object, RolloutSeen, containers, is_ready, reason_of, unscheduled
 
 Kind = Literal[
-    "image", "container", "crash", "memory", "refused", "unschedulable", "claim", "claim-lost", "mount", "terminating"
+    "image",
+    "container",
+    "crash",
+    "memory",
+    "refused",
+    "unschedulable",
+    "claim",
+    "claim-lost",
+    "mount",
+    "node",
+    "terminating",
 ]
 
 _IMAGE = frozenset(
@@ -28,6 +38,8 @@ _MOUNT = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume", "Fai
 _CLAIM = frozenset({"ProvisioningFailed", "FailedBinding"})
 _SCALES_UP = frozenset({"TriggeredScaleUp", "Nominated", "NominatedNode"})
 """An autoscaler brings a node for the pod: cluster-autoscaler's word, and Karpenter's."""
+_MOST = 800
+"""Characters of an event's words: a scheduler's are long."""
 _LATE = timedelta(seconds=30)
 """How long a pod may be there after its own time to end is over; a kubelet that lives has killed it by then."""
 
@@ -104,6 +116,7 @@ def _of_pod(name: str, pod: Object, seen: RolloutSeen, events: list[Object]) -> 
         *_unschedulable(name, pod, events),
         *_of_containers(name, pod),
         *_mounts(name, pod, events),
+        *_node(name, pod, events),
     ]
 
 
@@ -158,6 +171,12 @@ def _mounts(name: str, pod: Object, events: list[Object]) -> Iterator[Obstacle]:
         yield Obstacle(kind="mount", pod=name, words=_words(said[-1]))
 
 
+def _node(name: str, pod: Object, events: list[Object]) -> Iterator[Obstacle]:
+    """A node that does not answer; Kubernetes gives its pods up only minutes later."""
+    if any(each.get("reason") == "NodeNotReady" and _about(each, name) for each in events):
+        yield Obstacle(kind="node", pod=name, words=f"node {pod['spec'].get('nodeName')} does not answer")
+
+
 def _terminating(name: str, pod: Object, now: datetime) -> Iterator[Obstacle]:
     """A pod that outlives its time: its node does not answer, or something holds it."""
     end = datetime.fromisoformat(str(pod["metadata"]["deletionTimestamp"])).astimezone(UTC)
@@ -173,4 +192,4 @@ def _about(event: Object, name: str) -> bool:
 
 
 def _words(event: Object) -> str:
-    return " ".join(str(event.get("message", "")).split())
+    return " ".join(str(event.get("message", "")).split())[:_MOST]

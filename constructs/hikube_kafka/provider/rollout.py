@@ -36,6 +36,7 @@ _PATIENCE: Mapping[Kind, float] = {
     "claim": 60,
     "claim-lost": 30,
     "mount": 70,
+    "node": 100,
     "terminating": 30,
 }
 """Seconds that something may stand in the way before the wait ends: all are below two minutes."""
@@ -236,7 +237,7 @@ class _Watch:
         servers = self.seen.servers(self.wanted.replicas)
         for pod, what in servers.items():
             if self._said.get(pod) != what:
-                log("info", "rollout", pod=pod, is_=what)
+                log("info", "rollout", pod=pod, state=what)
         self._said = servers
 
     def details(self) -> dict[str, str]:

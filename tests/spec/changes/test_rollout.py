@@ -55,6 +55,12 @@ def test_fewer_nodes_than_pods_that_need_one_each_are_said_before_the_apply() ->
     assert problem.message == "5 pods need a node each, and only 3 take pods."
 
 
+def test_an_update_that_is_paused_matters_once_there_is_one() -> None:
+    paused = WELL._replace(paused="OnDelete")
+    assert list(problems(rollout(), rollout(), paused)) == []
+    assert the_one(rollout(trigger="a"), rollout(trigger="b"), paused).rule == "rollout-changed-by-hand"
+
+
 def test_servers_that_somebody_added_are_not_removed() -> None:
     problem = the_one(rollout(), rollout(), WELL._replace(replicas=5))
     assert (problem.rule, problem.severity) == ("rollout-scaled-up", "warning")
@@ -70,7 +76,7 @@ def test_servers_that_somebody_added_are_not_removed() -> None:
     ],
 )
 def test_what_was_changed_by_hand_is_said(known: Known, said: str) -> None:
-    problem = the_one(rollout(), rollout(), known)
+    problem = the_one(rollout(servers={"events-kafka-0": "of another revision"}), rollout(), known)
     assert problem.rule == "rollout-changed-by-hand"
     assert said in problem.message
 
@@ -85,6 +91,7 @@ def test_what_was_changed_by_hand_is_said(known: Known, said: str) -> None:
         ("claim", 'claim data-0: storageclass "x" not found', "rollout-claim-pending", "kubectl get storageclass"),
         ("claim-lost", "claim data-0 has lost its volume", "rollout-claim-lost", "copies from the others"),
         ("mount", 'secret "x" not found', "rollout-mount", "cannot be mounted"),
+        ("node", "node b does not answer", "rollout-node", "Bring the node back"),
         ("terminating", "node b has not ended it", "rollout-terminating", "--force"),
         ("refused", "pods is forbidden: exceeded quota: few", "rollout-quota", "describe resourcequota"),
         ("refused", "maximum memory usage per Container is 1Gi", "rollout-limits", "describe limitrange"),

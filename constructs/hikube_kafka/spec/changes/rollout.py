@@ -160,6 +160,15 @@ MOUNT = Rule(
     "attached "
     f"to another node. {_NEXT}",
 )
+NODE = Rule(
+    id="rollout-node",
+    severity="error",
+    message="{words}.",
+    why="What runs on it is not known. Kubernetes gives its pods up after some minutes, and starts them elsewhere only "
+    "where their volumes can follow.",
+    remedy=f"Bring the node back. {_NEXT}",
+    message_in_general="the node that it runs on does not answer.",
+)
 TERMINATING = Rule(
     id="rollout-terminating",
     severity="error",
@@ -199,6 +208,7 @@ _RULES = {
     "claim": CLAIM,
     "claim-lost": CLAIM_LOST,
     "mount": MOUNT,
+    "node": NODE,
     "terminating": TERMINATING,
 }
 _SCHEDULER = (
@@ -280,10 +290,11 @@ def problems(
         nodes = "only one takes pods" if known.nodes == 1 else f"only {known.nodes} take pods"
         yield TOO_FEW_NODES(where, path=("replicas",), replicas=wanted, nodes=nodes)
     if prior is not None and prior.get("replicas") == wanted:
-        yield from _by_hand(where, planned, wanted, known)
+        yield from _by_hand(where, prior, planned, known)
 
 
-def _by_hand(where: str, planned: Mapping[str, Any], wanted: int, known: Known) -> Iterator[Problem]:
+def _by_hand(where: str, prior: Mapping[str, Any], planned: Mapping[str, Any], known: Known) -> Iterator[Problem]:
+    wanted = planned["replicas"]
     if known.replicas is None:
         yield HEALED(where, what="it does not exist any more; the apply recreates it as its release has it")
         return
@@ -292,7 +303,8 @@ def _by_hand(where: str, planned: Mapping[str, Any], wanted: int, known: Known) 
         yield SCALED_UP(where, has=known.replicas, wanted=wanted, namespace=known.namespace, name=name)
     if known.replicas < wanted:
         yield HEALED(where, what=f"it has {known.replicas} replicas, and {wanted} are declared")
-    if known.paused:
+    old = any(what == "of another revision" for what in (prior.get("servers") or {}).values())
+    if known.paused and (old or prior.get("trigger") != planned.get("trigger")):
         yield HEALED(where, what=f"its update strategy ({known.paused}) leaves pods of another revision as they are")
 
 
