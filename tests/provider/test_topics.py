@@ -912,7 +912,7 @@ def test_a_move_interrupted_by_ctrl_c_is_recorded_as_not_done_and_completed_late
 
     with monkeypatch.context() as patch:
         patch.setattr(reassignment, "_submit", submit_then_stop)
-        patch.setattr(reassignment, "_unsettled", lambda *_: 1)  # a move of real data would still be going on
+        patch.setattr(reassignment, "_unsettled", lambda *_: {0: (0,)})  # a move of real data would still be going on
         with pytest.raises(Refusal) as refusal:
             topics.update(before, wanted, b"")
     assert "Stopped while replicas" in refusal.value.diagnostics[0].summary

@@ -202,11 +202,11 @@ class LocalEnsembleResource(Resource):
 
     def _found(self, planned: State, *, replaces: bool) -> changes.Known:
         """What is there already where an ensemble is to be created."""
-        from hikube_kafka import ensemble
-
         path = planned["path"]
         if path is UNKNOWN:
             return changes.Known()
+        from hikube_kafka import ensemble
+
         ports = self._shared_ports(planned)
         if path in self._held:
             # Another address that stands for it has a refusal of its own.
