@@ -59,7 +59,10 @@ class Forbidden(Denied):
         options: The same, as the options of ``kafka-acls``: ``--topic orders``, ``--cluster``.
         principal: Who the client is to the brokers, ``User:alice``; None: the subject of its certificate.
         code: Kafka's answer: ``TOPIC_AUTHORIZATION_FAILED``.
+        before: A command that makes the addresses reachable for others; empty where they are so already.
     """
+
+    before = ""
 
     def __init__(  # noqa: PLR0917 - the facts of one refusal
         self, addresses: str, operation: str, resource: str, options: str, principal: str | None, code: str
@@ -70,6 +73,11 @@ class Forbidden(Denied):
         self.options = options
         self.principal = principal
         self.code = code
+
+    def commands(self, *arguments: str) -> str:
+        """What an administrator runs, indented: kafka-acls with each of these, and what makes the brokers reachable."""
+        tool = f"kafka-acls.sh --bootstrap-server {self.addresses}"
+        return "".join(f"  {line}\n" for line in (self.before, *(f"{tool} {each}" for each in arguments)) if line)
 
     @classmethod
     def topic(cls, addresses: str, operation: str, name: str, principal: str | None, code: str) -> Self:

@@ -89,6 +89,8 @@ def read_sizes(
         with client(addresses, credentials) as admin:
             for broker, partitions in where.items():
                 (answer,) = admin.describe_log_dirs({topic: list(partitions)}, brokers=[broker])
+                if not answer["log_dirs"]:  # every broker has one: the client may not see them
+                    return None
                 for directory in answer["log_dirs"]:
                     if directory["error_code"]:
                         return None

@@ -160,15 +160,14 @@ def not_reached(problem: Unreachable | Denied | Stopped, *, doing: str) -> Diagn
             "Stopped", f"Interrupted before the provider could {doing}. The next apply continues from here."
         )
     if isinstance(problem, Forbidden):
-        acls = f"kafka-acls.sh --bootstrap-server {problem.addresses}"
+        allow = f"--add --allow-principal '{problem.principal or 'User:CN=NAME'}' --operation {problem.operation}"
+        commands = problem.commands(f"--list {problem.options}", f"{allow} {problem.options}")
         return Diagnostic(
             f"The provider is not allowed to {problem.operation} {problem.resource}",
             f"The provider cannot {doing}: the brokers' authorizer refuses it ({problem.code}). What cannot be seen is "
             "not taken for gone, and the state is kept. List the ACLs, remove one that denies this operation (it "
             "outweighs all that allow it), or else allow it, as an administrator (--command-config):\n\n"
-            f"  {acls} --list {problem.options}\n"
-            f"  {acls} --add --allow-principal '{problem.principal or 'User:CN=NAME'}' "
-            f"--operation {problem.operation} {problem.options}\n",
+            f"{commands}",
         )
     if isinstance(problem, Denied):
         return Diagnostic(

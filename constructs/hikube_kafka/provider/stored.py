@@ -55,7 +55,8 @@ def _stored(cluster: KafkaCluster, brokers: Collection[int]) -> dict[int, frozen
     if not all(answer["log_dirs"] for answer in answers):  # every broker has a directory: these do not tell
         principal = cluster.settings.security.principal
         code = "CLUSTER_AUTHORIZATION_FAILED"
-        raise Forbidden(cluster.addresses, "Describe", "the cluster", "--cluster", principal, code)
+        refusal = Forbidden(cluster.addresses, "Describe", "the cluster", "--cluster", principal, code)
+        raise cluster.forbidden(refusal)
     return {
         int(answer["broker"]): frozenset(
             str(topic["name"]) for directory in answer["log_dirs"] for topic in directory["topics"]

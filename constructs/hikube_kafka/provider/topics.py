@@ -324,7 +324,13 @@ class KafkaCluster:
         return answers
 
     def _ask_by_name(self, names: list[str]) -> dict[str, existence.Answer]:
-        return existence.asked_for(self._connected(), names, _ANSWER_SECONDS)
+        answers = existence.asked_for(self._connected(), names, _ANSWER_SECONDS)
+        return {name: self.forbidden(each) if isinstance(each, Forbidden) else each for name, each in answers.items()}
+
+    def forbidden(self, refusal: Forbidden) -> Forbidden:
+        """The refusal, with what a user needs to reach the same brokers."""
+        refusal.before = self.reach().before
+        return refusal
 
     def _is_gone(self, name: str) -> bool:
         """Whether a topic is definitely not there; once it is not, the metadata shows it.
@@ -552,7 +558,7 @@ class KafkaCluster:
                 if code.endswith("AUTHORIZATION_FAILED"):
                     principal = self.settings.security.principal
                     refusal = Forbidden.topic(self.addresses, "DescribeConfigs", resource.name, principal, code)
-                    self._refused[resource.name] = refusal
+                    self._refused[resource.name] = self.forbidden(refusal)
                     continue
                 problem = self._connected().explained(error)
                 if isinstance(problem, Denied):

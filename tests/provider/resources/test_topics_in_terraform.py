@@ -17,7 +17,7 @@ from confluent_kafka.admin import (
 )
 
 from hikube_kafka.kafka.security import Credentials
-from hikube_kafka.provider.moves import client, read_moves
+from hikube_kafka.provider.moves import client, read_moves, read_sizes
 from tests.support.ensemble import LivingEnsemble
 from tests.support.terraform import Workspace
 from tests.support.waiting import until
@@ -404,8 +404,14 @@ def test_a_move_of_our_own_that_was_cut_short_is_gone_on_with(
     fill(kafka, name)
     declare(replication_factor=3)
     workspace.apply_interrupted("Modifying...", also=lambda: len(moving(kafka, name)) == 2)
-    under_way = moving(kafka, name)
-    assert len(under_way) == 2
+    (comes,) = moving(kafka, name)[0]
+    sizes = read_sizes(
+        bootstrap_of(kafka), Credentials(), name, {live(kafka, name).partitions[0].leader: [0], comes: [0]}
+    )
+    assert sizes is not None
+    assert len(sizes) == 2
+    assert max(sizes.values()) > 7_000_000, "what has arrived is told in bytes"
+    assert len(moving(kafka, name)) == 2
     said = workspace.plan()
     assert "replication_factor = 2 -> 3" in said
     assert "A move of replicas that an earlier apply began is not finished" in said

@@ -192,13 +192,11 @@ def _hidden(cluster: KafkaCluster, layout: Layout, prior: State | None, planned:
     asked = layout.brokers if going else frozenset(broker for broker in layout.brokers if broker >= number)
     for broker, topics in unseen(cluster, layout, asked).items():
         any_of_them = next(iter(topics.values()))
-        acls = f"kafka-acls.sh --bootstrap-server {any_of_them.addresses}"
+        allow = f"--add --allow-principal '{any_of_them.principal or 'User:CN=NAME'}' --operation Describe --topic '*'"
         yield Diagnostic(
             f"Broker {broker} stores topics that the provider is not allowed to Describe: {shortened([*topics])}",
             "So it cannot be told what would be lost with the brokers that go. Allow it, as an administrator "
-            "(--command-config), and remove ACLs that deny it:\n\n"
-            f"  {acls} --add --allow-principal '{any_of_them.principal or 'User:CN=NAME'}' --operation Describe "
-            "--topic '*'\n",
+            f"(--command-config), and remove ACLs that deny it:\n\n{any_of_them.commands(allow)}",
             path=("brokers",),
         )
 
