@@ -14,6 +14,7 @@ from hikube_kafka.plugin.schema import Attribute
 from hikube_kafka.plugin.values import UNKNOWN, Codec
 from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.hikube import HikubePlugin
+from hikube_kafka.provider.refusals import Refusals
 
 
 def breaches(attributes: Mapping[str, Attribute], prior: Any, config: Any, planned: Any, path: Path) -> Iterator[str]:
@@ -36,6 +37,7 @@ def plans_keep_terraforms_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     def checked(plan: Callable[[Resource, PlanRequest], Plan]) -> Callable[[Resource, PlanRequest], Plan]:
         def planned(self: Any, request: PlanRequest) -> Plan:
             self._session.addresses = Addresses()
+            self._session.refusals = Refusals(self._session.stopped, window=0)
             answer = plan(self, request)
             if any(each.severity == "error" for each in answer.diagnostics):
                 return answer

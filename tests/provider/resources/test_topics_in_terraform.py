@@ -252,6 +252,21 @@ def test_a_protected_topic_survives_destroy_rename_and_replace(
     until(lambda: not exists(kafka, f"{name}-renamed"), f"{name}-renamed is gone")
 
 
+def test_many_protected_topics_are_refused_in_one_error_with_all_their_names(
+    workspace: Workspace, living_ensemble: LivingEnsemble, name: str
+) -> None:
+    topic = {"count": 12, "name": f"{name}-${{count.index}}", "partitions": 1, "replication_factor": 1}
+    workspace.write(
+        provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}},
+        resource={"hikube_kafka_topic": {"this": topic}},
+    )
+    workspace.apply()
+    said = workspace.refused("plan", "-destroy")
+    assert said.count("Error:") == 1
+    assert "and 11 more: it is protected from deletion, and the plan would delete it [topic-protected]" in said
+    assert f"All 12: {', '.join(f'{name}-{number}' for number in range(12))}." in said
+
+
 def test_a_topic_whose_address_changes_is_kept_by_the_block_that_the_refusal_shows(
     workspace: Workspace, living_ensemble: LivingEnsemble, kafka: AdminClient, name: str
 ) -> None:

@@ -1,8 +1,9 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
-from collections.abc import Collection, Container, Iterator, Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
@@ -33,6 +34,26 @@ _SETTLE_SECONDS = 60.0
 """For brokers to let go of a deleted topic, or to know of a new one."""
 _THROTTLES = frozenset({"leader.replication.throttled.replicas", "follower.replication.throttled.replicas"})
 """Entries that kafka-reassign-partitions.sh sets while it moves replicas."""
+
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+def _told_once(change: Callable[_Arguments, _Answer]) -> Callable[_Arguments, _Answer]:
+    """Have a reason that many topics of an apply share told in full by the first of them alone."""
+
+    @wraps(change)
+    def changed(*arguments: _Arguments.args, **more: _Arguments.kwargs) -> _Answer:
+        try:
+            return change(*arguments, **more)
+        except Refusal as refusal:
+            topics: Any = arguments[0]
+            state: Any = arguments[1]
+            faults = topics._session.refusals.of_apply(refusal.diagnostics, f"topic {state['name']}")  # noqa: SLF001
+            raise Refusal(*faults, state=refusal.state) from None
+
+    return changed
 
 
 class TopicResource(Resource):
@@ -88,8 +109,12 @@ class TopicResource(Resource):
 
     # ---- before the cluster ----------------------------------------------------------------------------------------
 
-    def validate(self, config: State) -> Iterator[Diagnostic]:
+    def validate(self, config: State) -> Iterable[Diagnostic]:
         """Illegal names, keys that Kafka does not have, values that it does not take."""
+        return self._session.refusals.of_plan(self._faults(config))
+
+    @staticmethod
+    def _faults(config: State) -> Iterator[Diagnostic]:
         name, factor = config["name"], config["replication_factor"]
         if isinstance(name, str):
             yield from told(name_problems(name))
@@ -103,7 +128,14 @@ class TopicResource(Resource):
 
     def plan(self, request: PlanRequest) -> Plan:
         """What an apply would do; losses of data are refused here, before anything has been touched."""
-        return self._session.addresses.checked(request, self._plan(request), _thing)
+        plan = self._session.addresses.checked(request, self._plan(request), _thing)
+
+        def holds(fault: Diagnostic) -> bool:
+            """A topic that by now is known to come at another address has an error of its own, which names moved."""
+            comes = request.prior is not None and Step.COMES in self._session.addresses.seen(_thing(request.prior))
+            return not (comes and fault.summary.endswith(f"[{changes.PROTECTED.id}]"))
+
+        return replace(plan, diagnostics=self._session.refusals.of_plan(plan.diagnostics, holds))
 
     def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed = request.prior, request.proposed
@@ -245,6 +277,7 @@ class TopicResource(Resource):
 
     # ---- changing --------------------------------------------------------------------------------------------------
 
+    @_told_once
     def create(self, planned: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """Make the topic; one that is there already is never taken over silently."""
         name = planned["name"]
@@ -289,6 +322,7 @@ class TopicResource(Resource):
         if not cluster.until(made, _SETTLE_SECONDS):
             raise refusals[-1]
 
+    @_told_once
     def update(self, prior: State, planned: State, private: bytes) -> State:
         """Change entries, add partitions, move replicas; what is done by the time of a failure is recorded."""
         name = planned["name"]
@@ -328,6 +362,7 @@ class TopicResource(Resource):
             self._forget(name)
         return {**planned, "id": name}
 
+    @_told_once
     def delete(self, prior: State, private: bytes) -> None:  # noqa: ARG002 - the protocol's signature
         """Delete an unprotected topic, and wait until the brokers have let go of it."""
         name = prior["name"]
