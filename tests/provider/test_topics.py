@@ -165,6 +165,14 @@ def test_a_deletion_waits_for_brokers_that_this_apply_starts(waits: list[float])
     assert sum(waits) == PATIENCE["_ARRIVAL_SECONDS"]
 
 
+def test_brokers_that_answer_without_knowing_the_cluster_are_not_told_as_brokers_that_do_not_answer() -> None:
+    topics = topics_of(Scripted(Unanswered("127.0.0.1:9", "who is in the cluster", "no controller yet")))
+    told = refusal_of(topics.create, _state("orders")).diagnostics[0]
+    assert told.summary == "The cluster does not answer every question"
+    assert "no broker" not in told.detail
+    assert "(no controller yet; waited 0.2 s for it)" in told.detail
+
+
 def test_ctrl_c_ends_the_wait_for_a_cluster() -> None:
     cluster = Scripted(DEAD)
     cluster._stopped.set()

@@ -217,7 +217,11 @@ class KafkaCluster:
             layout = self.until(answered, patience - self._waited)
             if layout is None:
                 self._waited = max(self._waited, patience)
-                raise Unreachable(problems[-1].addresses, f"{problems[-1].reason}; waited {self._waited:g} s for it")
+                last = problems[-1]
+                reason = f"{last.reason}; waited {self._waited:g} s for it"
+                if isinstance(last, Unanswered):
+                    raise Unanswered(last.addresses, last.question, reason)
+                raise Unreachable(last.addresses, reason)
             return layout
 
     def look(self) -> Layout:

@@ -17,7 +17,8 @@ MOVED = Rule(
     "add this block to the configuration. The error names one of the two addresses, and terraform state list shows "
     "the old one:\n\n"
     "  moved {{\n    from = {kind}.<old address>\n    to   = {kind}.<new address>\n  }}\n\n"
-    "To create it anew on purpose, take the old "
+    "A KafkaPlatform whose id has changed writes the blocks of all its resources itself: give it "
+    'moved_from="<old id>". To create it anew on purpose, take the old '
     "address out and apply, then add the new one and apply again.",
     remedy_in_general="Add a moved block with the old and the new address. To create it anew on purpose, use two "
     "applies.",
