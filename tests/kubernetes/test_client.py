@@ -67,16 +67,18 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
         )
     )
 
-    async def talk(*, stream: bool) -> Any:
+    async def talk(*, stream: bool, log: bool) -> Any:
         async with ApiServer.connected(str(kubeconfig), None, "platform") as api:
+            if log:
+                return await api.log("kafka-0", "kafka", lines=3, previous=True)
             if not stream:
                 return await api.pod("kafka-0")
             async with api.stream("kafka-0", 19092):
                 return None
 
-    def ask(answers: dict[str, int], *, stream: bool = False) -> Any:
+    def ask(answers: dict[str, int], *, stream: bool = False, log: bool = False) -> Any:
         codes.update(answers)
-        return asyncio.run(talk(stream=stream))
+        return asyncio.run(talk(stream=stream, log=log))
 
     yield ask
     held.set()
@@ -124,3 +126,12 @@ def test_a_stream_that_is_not_opened_says_why(
         monkeypatch.setattr(kubernetes, "REQUEST_TIMEOUT_SECONDS", 0.3)
     with pytest.raises(error, match=said):
         ask({STREAM: code}, stream=True)
+
+
+def test_the_log_of_a_container_is_read_or_it_is_said_why_not(ask: Ask) -> None:
+    path = f"{POD}/log"
+    assert ask({}, log=True) == ['{"message": "because 200"}']
+    assert ask({path: 400}, log=True) == []  # it has not been restarted: there is no log from before
+    with pytest.raises(ForbiddenError) as refused:
+        ask({path: 403}, log=True)
+    assert refused.value.resource == "pods/log"
