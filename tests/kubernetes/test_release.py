@@ -72,6 +72,7 @@ def test_the_newest_revision_says_whether_helm_is_at_work(secrets: list[Any], nu
 
 def test_no_release_and_no_right_to_read_secrets_are_no_faults() -> None:
     assert newest({"items": []}) is None
+    assert newest({"items": None}) is None  # how the API server writes an empty list of metadata
     assert newest(None) is None
     assert newest(ForbiddenError("events", "secrets", "secrets is forbidden")) is None
 

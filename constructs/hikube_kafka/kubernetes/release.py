@@ -41,7 +41,7 @@ async def newest_revision(api: ApiServer, release: str) -> Revision | None:
         found = await api.find(path, accept=METADATA)
     except ForbiddenError:
         return None
-    revisions = [_revision(each["metadata"]) for each in (found or {}).get("items", ())]
+    revisions = [_revision(each["metadata"]) for each in (found or {}).get("items") or ()]
     return max(revisions, key=lambda each: each.number, default=None)
 
 
