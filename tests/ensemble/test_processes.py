@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.ensemble.configuration import CONSOLE_LOG
-from hikube_kafka.ensemble.processes import RunningServer, running_servers, start, stop
+from hikube_kafka.ensemble.processes import RunningServer, described, running_servers, start, stop
 from hikube_kafka.waiting import Stopped
 
 PATIENT = Conduct()
@@ -63,6 +64,14 @@ def test_it_has_left_our_session_and_hears_no_ctrl_c(directory: Path) -> None:
     assert process.pid != process.parent().pid
     assert process.parent().name() != "sh"
     assert running_servers(directory)["broker-0"].is_alive()
+
+
+def test_a_server_is_described_with_its_ensemble(directory: Path) -> None:
+    start(directory, marked(directory, "broker-0"), {})
+    process = running_servers(directory)["broker-0"].process
+
+    assert described(process).endswith(f"(pid {process.pid}, broker-0 of the ensemble in {directory})")
+    assert "ensemble" not in described(psutil.Process())
 
 
 def test_a_process_without_the_mark_is_nobody(directory: Path) -> None:

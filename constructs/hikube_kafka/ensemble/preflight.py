@@ -12,6 +12,7 @@ from hikube_kafka.ensemble.configuration import data_folders, meta_properties, r
 from hikube_kafka.ensemble.errors import QuorumChangeError
 from hikube_kafka.ensemble.java import heap_bytes, java_problems
 from hikube_kafka.ensemble.living import plaintext_listener
+from hikube_kafka.ensemble.processes import described
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 OVERHEAD_BYTES: Mapping[Kind, int] = {"zookeeper": 100 * 1024**2, "broker": 250 * 1024**2}
@@ -157,11 +158,11 @@ def _is_free(port: int) -> bool:
 
 
 def _holder(port: int) -> str:
-    """``by java (pid 17)``; empty where this user may not know."""
+    """``by java (pid 17)``, and of which ensemble; empty where this user may not know."""
     try:
         connections = psutil.net_connections("tcp")
         pid = next((each.pid for each in connections if each.laddr and each.laddr.port == port and each.pid), None)
-        return f" by {psutil.Process(pid).name()} (pid {pid})" if pid else ""
+        return f" by {described(psutil.Process(pid))}" if pid else ""
     except psutil.Error:
         return ""
 

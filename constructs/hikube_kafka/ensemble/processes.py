@@ -84,6 +84,13 @@ def _all_servers() -> Iterator[tuple[str, RunningServer]]:
         yield home, RunningServer(name, digest, process)
 
 
+def described(process: psutil.Process) -> str:
+    """``java (pid 17)``; of a server ``java (pid 17, broker-0 of the ensemble in /home/me/data)``."""
+    mark = next((word for word in process.cmdline() if word.startswith(_MARK)), "")
+    home, _, name = mark.removeprefix(_MARK).rpartition("/")
+    return f"{process.name()} (pid {process.pid}{f', {name} of the ensemble in {home}' if mark else ''})"
+
+
 def command_line(directory: Path, server: ServerProcess, *, java: str, jars: Path, digest: str) -> list[str]:
     """The complete command of one server; to be run in its folder."""
     return [

@@ -262,7 +262,8 @@ def test_a_relative_folder_is_the_same_place_on_every_run(
     assert (planned["directory"], planned["path"]) == ("data", str(tmp_path / "data"))
     made = state(directory="data", path=planned["path"])
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert ensembles.plan(request(made, wanted)).planned == made
+    plan = ensembles.plan(request(made, wanted))
+    assert (plan.planned, list(plan.replace), plan.diagnostics) == (made, [], [])
 
 
 def test_the_same_folder_spelled_otherwise_is_the_same_ensemble(
