@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.plugin.resource import PlanRequest, Resource, State
+from hikube_kafka.plugin.diagnostics import Diagnostic
+from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
+from hikube_kafka.provider.addresses import Addresses
 from hikube_kafka.provider.hikube import HikubePlugin
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.spec.changes.address import Thing
 
 FREE: State = {
     "id": "orders",
@@ -100,6 +103,15 @@ def test_two_addresses_of_a_state_are_warned_of_and_neither_may_delete_what_the_
     plan = topics.plan(PlanRequest(prior=FREE, proposed=FREE, config=FREE))
     assert [fault.severity for fault in plan.diagnostics] == ["warning"]
     assert asked(topics, FREE, None) == ["[same-thing-deleted-at-one-address]"]
+
+
+def test_that_it_exists_already_is_not_said_beside_it() -> None:
+    addresses = Addresses()
+    thing = Thing("hikube_local_ensemble", "the ensemble in /demo", "its servers would be stopped.")
+    exists = Diagnostic("Ensemble demo: it exists [local-ensemble-exists]")
+    addresses.checked(PlanRequest(FREE, None, None), Plan(None), lambda _state: thing)
+    plan = addresses.checked(PlanRequest(None, FREE, FREE), Plan(FREE, diagnostics=[exists]), lambda _state: thing)
+    assert [each.summary.rpartition(" ")[2] for each in plan.diagnostics] == [MOVED]
 
 
 def test_a_destroy_of_everything_deletes_what_two_addresses_hold(topics: TopicResource) -> None:

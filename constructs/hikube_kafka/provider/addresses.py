@@ -42,7 +42,13 @@ class Addresses:
                 elsewhere = frozenset(self._seen[each.kind, each.what])
                 self._seen[each.kind, each.what].add(step)
             faults += told(changes.problems(each, step, elsewhere))
-        return replace(plan, diagnostics=[*plan.diagnostics, *faults]) if faults else plan
+        if not faults:
+            return plan
+        others = plan.diagnostics
+        if any(fault.severity == "error" for fault in faults):
+            # What else is wrong follows from it, such as that what is created exists already.
+            others = [each for each in others if each.severity != "error"]
+        return replace(plan, diagnostics=[*others, *faults])
 
 
 def _steps(request: PlanRequest, plan: Plan, thing: Callable[[State], Thing | None]) -> list[tuple[Thing, Step]]:
