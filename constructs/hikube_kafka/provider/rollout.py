@@ -47,9 +47,11 @@ _UNANSWERED_SECONDS = 120.0
 """For an API server that does not answer to come back."""
 _LOG_LINES = 60
 _SHOWN_LINES = 3
-_WRONG_CLUSTER = re.compile(
-    r"Cluster ID (\S+) doesn't match stored clusterId (?:Some\((\S+)\)|(\S+)) in meta\.properties"
+_WRONG_CLUSTER = (
+    re.compile(r"Invalid cluster\.id in: .*Expected (?P<known>[\w-]+), but read (?P<stored>[\w-]+)"),
+    re.compile(r"Cluster ID (?P<known>\S+) doesn't match stored clusterId (?:\w+[(\[])?(?P<stored>[\w-]+)"),
 )
+"""As Kafka 3.7 and later say it, and as the others do."""
 _SECRET = re.compile(r"(?i)((?:password|passwd|secret|token|credential)[\w.-]*\"?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|\S+)")
 _TELLING = re.compile(r"ERROR|FATAL|Exception|Error:")
 
@@ -300,7 +302,8 @@ def telling(lines: Iterable[str]) -> list[str]:
 def wrong_cluster(lines: Iterable[str]) -> tuple[str, str] | None:
     """The ids of the clusters that a broker's claim and its ZooKeeper belong to, where it ended because of that."""
     for line in lines:
-        found = _WRONG_CLUSTER.search(line)
-        if found:
-            return found[2] or found[3], found[1]
+        for pattern in _WRONG_CLUSTER:
+            found = pattern.search(line)
+            if found:
+                return found["stored"], found["known"]
     return None
