@@ -210,7 +210,7 @@ def test_a_stop_that_waits_ends_and_says_for_what_it_has_waited(gate: Gate) -> N
 
 def test_a_stop_does_not_wait_for_replicas_of_this_broker(gate: Gate) -> None:
     gate.answer[0] = metadata([0, 1, 2], {"orders": [([1, 0, 2], [1, 0])]})
-    assert gate.ask("shutdown", "600") == (0, "")
+    assert gate.ask("shutdown", "5") == (0, "")
     assert gate.log.read_text() == (
         "stopping: all 1 partitions in sync, apart from 1 whose replica on this broker is not\n"
     )
