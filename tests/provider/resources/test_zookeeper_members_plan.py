@@ -1,5 +1,6 @@
 """What a plan of voters says; what the servers say of themselves is given here."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hikube_kafka.plugin.diagnostics import Refusal, collected_warnings
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.membership import Membership
+from hikube_kafka.provider.resources import zookeeper_members
 from hikube_kafka.provider.resources.zookeeper_members import ZooKeeperMembersResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
@@ -169,3 +171,19 @@ def test_before_the_first_release_nobody_votes_and_nothing_is_done(members: Memb
     assert members.create(declared(1, 2, 3, voters=UNKNOWN), b"")["voters"] == []
     plan = planned(members, declared(1, 2, 3, voters=[]), declared(1, 2, 3))
     assert voters(plan) == []
+
+
+@pytest.mark.parametrize("ending", ["", "\n"])
+def test_a_password_is_read_as_the_servers_read_it(ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Secret that was made from a file often ends with a line break."""
+    found = {"data": {"password": base64.b64encode(f"secret{ending}".encode()).decode()}}
+    monkeypatch.setattr("hikube_kafka.kubernetes.client.ask", lambda *_: found)
+    assert zookeeper_members._password(REACH, "zk-membership") == "secret"
+
+
+def test_a_secret_whose_password_is_empty_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"data": {"password": base64.b64encode(b"\n").decode()}}
+    monkeypatch.setattr("hikube_kafka.kubernetes.client.ask", lambda *_: found)
+    with pytest.raises(Refusal) as refused:
+        zookeeper_members._password(REACH, "zk-membership")
+    assert "has no password" in str(refused.value)
