@@ -16,9 +16,10 @@ from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout
 from hikube_kafka.spec.changes.replicas import Move
 
-pytestmark = pytest.mark.filterwarnings(  # kafka-python on Python 3.11
-    "ignore:(read|open)_text is deprecated:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning"),  # kafka-python, Python 3.11
+    pytest.mark.timeout(60),  # a wait that does not end where it should
+]
 
 WANTED = {0: (0, 1), 1: (1, 0)}
 
@@ -60,7 +61,6 @@ class Admin:
         self.closed = True
 
 
-@pytest.mark.timeout(60)
 def test_a_move_that_kafka_refuses_is_an_error_with_its_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     from kafka.errors import InvalidReplicationAssignmentError  # noqa: PLC0415 - slow to load
 
@@ -219,8 +219,10 @@ def test_a_move_that_runs_already_and_ends_where_it_should_is_not_asked_for_agai
     impatient(sizes=repeat(None))
     admin = Admin(None)
     monkeypatch.setattr("kafka.KafkaAdminClient", admin)
-    cluster = Waiting(seen((0, 1)), DONE)
-    monkeypatch.setattr(cluster, "_read_moves", lambda: {"orders": {0: Move((0, 1), (0, 1, 2))}})
+    held = {"orders": {0: (0, 1, 2, 3)}}  # the third comes, the last one goes
+    start = Layout(brokers=frozenset(range(4)), replicas=held, in_sync={"orders": {0: (0, 1, 3)}})
+    cluster = Waiting(start, DONE)
+    monkeypatch.setattr(cluster, "_read_moves", lambda: {"orders": {0: Move((0, 1, 3), (0, 1, 2))}})
     reassign(cluster, "orders", THREE)
     assert admin.asked == {}
 
