@@ -863,6 +863,9 @@ def test_brokers_whose_zookeeper_is_frozen_are_waited_for_once_and_every_state_i
     session = Session()
     session.configure(Settings(bootstrap_servers=living_ensemble.bootstrap))
     topics = TopicResource(session)
+    cluster = session.cluster()
+    assert cluster is not None
+    until(lambda: len(cluster.layout(fresh=True).replicas.get(name, ())) == 4, "the topic to be shown")
     # One that is there, asked for again and again, and two that are not: nobody can say so now.
     states = [_state(each, partitions=4) for each in (name, name, "lost-1", "lost-2", name)]
     servers = running_servers(Path(living_ensemble.declaration.directory))
