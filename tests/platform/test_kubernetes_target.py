@@ -44,6 +44,8 @@ def without_hashes(content: dict[str, Any]) -> dict[str, Any]:
     """A change of a chart is seen in the golden manifests of the charts, not here."""
     for release in releases(content).values():
         release["chart"] = release["chart"].rpartition("/")[0] + "/HASH"
+    for rollout in content["resource"].get("hikube_rollout", {}).values():
+        rollout["trigger"] = "HASH"
     return content
 
 

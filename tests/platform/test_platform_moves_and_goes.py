@@ -49,6 +49,11 @@ def test_another_id_moves_every_resource_and_keeps_the_providers(
     assert {move["from"] for move in after["moved"]} == addresses(before)
     assert {move["to"] for move in after["moved"]} == addresses(after)
     assert blocks(after) == blocks(before)
+    charts = [
+        {each["name"]: each["chart"] for each in content["resource"].get("helm_release", {}).values()}
+        for content in (before, after)
+    ]
+    assert charts[0] == charts[1]
 
 
 def test_a_platform_moves_out_of_another_construct(stack: TerraformStack, synthesized: Synthesize) -> None:

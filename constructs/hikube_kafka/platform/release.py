@@ -19,6 +19,7 @@ from hikube_kafka.platform.cdk import (
     TerraformAsset,
     TerraformProvider,
     TerraformResource,
+    TerraformStack,
     bindings,
     require_family,
 )
@@ -209,9 +210,18 @@ def helm_provider(
 
 
 def _asset(scope: Construct, chart: Chart) -> TerraformAsset:
+    """The chart, once for each stack: a path with the id of a construct would be another one when the id changes."""
+    stack = TerraformStack.of(scope)
+    there = stack.node.try_find_child(f"chart-{chart}")
+    if isinstance(there, TerraformAsset):
+        return there
     with as_file(files("hikube_kafka") / "charts" / chart) as folder:
         return TerraformAsset(
-            scope, "chart", path=str(folder), type=AssetType.DIRECTORY, asset_hash=_content_hash(folder)
+            stack,
+            f"chart-{chart}",
+            path=str(folder),
+            type=AssetType.DIRECTORY,
+            asset_hash=_content_hash(folder),
         )
 
 

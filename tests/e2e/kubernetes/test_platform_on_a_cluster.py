@@ -72,8 +72,8 @@ def test_the_namespace_lets_in_restricted_pods_alone_and_no_plan_deletes_it(deli
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
     said = delivery.terraform.refused("plan", "-destroy", "-input=false")
-    assert "Instance cannot be destroyed" in said
-    assert "kubernetes_namespace_v1.shop" in said
+    assert f"Namespace {delivery.namespace}: this stack has created it" in said
+    assert "[claims-namespace-goes]" in said
 
 
 def test_a_changed_configuration_rolls_the_brokers_one_at_a_time_and_loses_nothing(
