@@ -266,6 +266,17 @@ def test_a_relative_folder_is_the_same_place_on_every_run(
     assert (plan.planned, list(plan.replace), plan.diagnostics) == (made, [], [])
 
 
+def test_the_default_folder_of_another_home_moves_no_ensemble(
+    ensembles: LocalEnsembleResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = state(directory="/nowhere/hikube-kafka/demo", path="/nowhere/hikube-kafka/demo")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    plan = ensembles.plan(request(made, config()))
+    assert (plan.planned, list(plan.replace), plan.diagnostics) == (made, [], [])
+    left = state(directory="/nowhere/declared", path="/nowhere/declared")
+    assert list(ensembles.plan(request(left, config())).replace) == [("directory",)]
+
+
 def test_the_same_folder_spelled_otherwise_is_the_same_ensemble(
     ensembles: LocalEnsembleResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hikube_kafka.kafka.errors import Denied, Unreachable
@@ -163,7 +164,7 @@ class LocalEnsembleResource(Resource):
             return Plan(None, diagnostics=told(changes.problems(_placed(prior), None, known)))
         planned = {
             **proposed,
-            "directory": _directory(config),
+            "directory": _directory(config, prior),
             "keep_data": True if config["keep_data"] is None else config["keep_data"],
             "cluster_id": (prior or {}).get("cluster_id") or UNKNOWN,
             "owner": (prior or {}).get("owner"),
@@ -416,14 +417,18 @@ def _number(number: Any) -> str:
     return "of unknown id" if number is UNKNOWN else str(number)
 
 
-def _directory(config: State) -> Any:
+def _directory(config: State, prior: State | None = None) -> Any:
     if config["directory"] is not None:
         return config["directory"]
     if config["name"] is UNKNOWN:
         return UNKNOWN
     from hikube_kafka.ensemble import default_directory
 
-    return str(default_directory(config["name"]))
+    default = default_directory(config["name"])
+    if prior is not None and default.parts[-2:] == Path(prior["directory"]).parts[-2:]:
+        # The default of another home (sudo, XDG_DATA_HOME): the ensemble stays where it was created.
+        return prior["directory"]
+    return str(default)
 
 
 def _path(directory: Any) -> Any:
