@@ -748,6 +748,20 @@ def test_a_replica_whose_broker_is_there_needs_patience_or_a_new_leader_epoch(
     assert finding.command == f"{AGAIN}hikube-kafka local kafka -e orders reassign-partitions{FROM_STDIN}"
 
 
+def test_a_command_names_no_broker_that_is_away(contract: Contract, healthy: Observation) -> None:
+    seen = partition(healthy, "payments", 0, in_sync=(0,))
+    seen = partition(seen, "payments", 1, leader=0, replicas=(1, 0), in_sync=(0,))
+    for id_ in range(3):
+        seen = within(seen, id_ + 1, "kafka", brokers={0: REGISTERED, 1: REGISTERED})
+
+    finding = judge(contract, seen)["partitions-in-sync"]
+
+    assert finding.remedy.startswith("Not registered: broker 2.")
+    assert "Registered: broker 1." in finding.remedy
+    assert '"partition":1,' in finding.command
+    assert '"partition":0,' not in finding.command
+
+
 def test_the_command_fits_where_the_platform_is(
     contract: Contract, in_kubernetes: Contract, healthy: Observation
 ) -> None:

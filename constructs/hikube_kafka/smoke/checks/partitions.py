@@ -63,7 +63,8 @@ def in_sync(contract: Contract, seen: Observation) -> Outcome:
         led = "no leader" if partition.leader is None else f"leader: broker {partition.leader}"
         return f"not in sync: broker{'s' * (len(missing) > 1)} {listed(missing)}; {led}"
 
-    away, present = _by_presence(seen, (broker for _, _, partition in partitions for broker in partition.behind))
+    replicas = (broker for _, _, partition in partitions if partition.behind for broker in partition.replicas)
+    away, _ = _by_presence(seen, replicas)
     remedy: list[str] = []
     if away:
         remedy.append(f"Not registered: {_brokers(away)}. Start what does not run; the log of what runs tells why.")
@@ -71,11 +72,13 @@ def in_sync(contract: Contract, seen: Observation) -> Outcome:
     stuck = [
         (topic, number, partition)
         for (topic, number), partition in sorted(distinct.items())
-        if partition.is_online and set(partition.behind) & set(present)
+        # The tool refuses all of a command that names a broker which is away.
+        if partition.is_online and partition.behind and not set(partition.replicas) & set(away)
     ]
     if stuck:
+        waiting = sorted({broker for _, _, partition in stuck for broker in partition.behind})
         remedy.append(
-            f"Registered: {_brokers(present)}. The replica there is catching up: log and disk tell. If nothing "
+            f"Registered: {_brokers(waiting)}. The replica there is catching up: log and disk tell. If nothing "
             f"changes, the leader waits in vain for the controller ({_controller(seen)}), whose log then says "
             '"Failed to update ISR ... bad ZK version". In that case restart no broker, but assign the replicas that '
             "the partitions have once more: that moves no data."
