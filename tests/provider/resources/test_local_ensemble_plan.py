@@ -187,6 +187,9 @@ def test_the_refusal_names_the_import_and_how_to_release_it(
     assert "hikube-kafka local stop --ensemble demo\n" in told.detail
     (told,) = ensembles.plan(request(None, config(name="other", directory=directory))).diagnostics
     assert f"terraform import hikube_local_ensemble.this {directory}\n" in told.detail
+    spaced = marked(tmp_path / "my data", "another")
+    told = ensembles.plan(request(None, config(directory=spaced))).diagnostics[-1]
+    assert f"hikube-kafka local stop --ensemble '{spaced}'\n" in told.detail
 
 
 def test_what_this_state_holds_may_be_replaced(ensembles: LocalEnsembleResource, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -539,7 +540,7 @@ def _not_read(problem: Exception, state: State) -> Diagnostic:
 def _present(planned: State, running: Sequence[str]) -> changes.Present:
     """What is there, and how it is named: by its name where it is in the default directory of that name."""
     by_name = planned["path"] == _path(_directory({"name": planned["name"], "directory": None}))
-    return changes.Present(running=running, identifier=planned["name"] if by_name else planned["path"])
+    return changes.Present(running=running, identifier=planned["name"] if by_name else shlex.quote(planned["path"]))
 
 
 def _refused(prior: State | None, planned: State | None, **known: Any) -> list[Diagnostic]:

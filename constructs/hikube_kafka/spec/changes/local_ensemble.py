@@ -99,7 +99,7 @@ class Present(NamedTuple):
     running: Sequence[str]
     """Names of its servers that run."""
     identifier: str
-    """By which it is imported and released: its name, or its directory."""
+    """By which it is imported and released: its name, or its directory; quoted for a shell."""
 
 
 class Known(NamedTuple):
