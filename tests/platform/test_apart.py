@@ -1,6 +1,7 @@
 """Two parts of one app that would take each other's place are refused at synth, once, with both named."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -256,6 +257,24 @@ def test_parts_that_only_look_alike_are_left_alone(stack: TerraformStack, other:
     TerraformResource(stack, "orders", terraform_resource_type="terraform_data")
     assert faults(stack) == []
     assert faults(other) == []
+
+
+def test_workspaces_of_terraform_cloud_are_compared_by_name(stack: TerraformStack) -> None:
+    family = import_module(FAMILY)
+    app = root(stack)
+    for name in ("tagged", "tagged-too"):
+        tagged = TerraformStack(app, name)
+        family.CloudBackend(tagged, organization="org", workspaces=family.TaggedCloudWorkspaces(["kafka"]))
+    family.CloudBackend(
+        TerraformStack(app, "named"), organization="org", workspaces=family.NamedCloudWorkspace("kafka")
+    )
+    again = TerraformStack(app, "again")
+    family.CloudBackend(again, organization="org", workspaces=family.NamedCloudWorkspace("kafka"))
+    KafkaPlatform(again, "events", target=LocalTarget())
+    KafkaPlatform(tagged, "clicks", target=LocalTarget(layout=ELSEWHERE))
+    (said,) = faults(again)
+    assert "named keeps its state in the same place of backend cloud as well" in said
+    assert faults(tagged) == []
 
 
 def test_a_free_layout_is_shown_that_is_free_indeed(stack: TerraformStack) -> None:

@@ -132,7 +132,7 @@ class _Apart:
 def _taken(parts: Parts) -> Iterator[Taken]:
     for each in parts.all:
         if isinstance(each, TerraformBackend):
-            yield _state(each)
+            yield from _state(each)
         elif isinstance(each, TerraformElement) and (address := _address(each)):
             yield Taken(
                 by=each.node.path,
@@ -171,14 +171,17 @@ _KINDS: Mapping[type[TerraformElement], str] = {
 }
 
 
-def _state(backend: TerraformBackend) -> Taken:
+def _state(backend: TerraformBackend) -> Iterator[Taken]:
     stack = TerraformStack.of(backend).node.path
-    ((kind, settings),) = backend.to_terraform()["terraform"]["backend"].items()
+    block = backend.to_terraform()["terraform"]
+    ((kind, settings),) = block.get("backend", block).items()
     identity = dict(settings)
+    if kind in {"cloud", "remote"} and "name" not in (identity.get("workspaces") or {}):
+        return  # by a prefix or by tags: whoever applies chooses the workspace
     if kind == "local":
         # Terraform runs in the stack's own folder.
         identity["path"] = posixpath.normpath(PurePosixPath("stacks", stack, settings["path"]))
-    return Taken(
+    yield Taken(
         by=stack,
         part=stack,
         thing=settings["path"] if kind == "local" else f"the same place of backend {kind}",
