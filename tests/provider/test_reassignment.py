@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from hikube_kafka.kafka.errors import KafkaRefused, Unreachable
+from hikube_kafka.kafka.errors import KafkaRefused, Unclear, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider import reassignment
 from hikube_kafka.provider.moves import Moves
@@ -74,7 +74,7 @@ def test_a_move_that_kafka_refuses_is_an_error_with_its_partition(monkeypatch: p
     assert admin.closed
 
 
-def test_a_move_that_cannot_be_asked_for_is_an_error_of_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_move_of_which_nobody_says_whether_it_has_begun_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     from kafka.errors import KafkaTimeoutError  # noqa: PLC0415 - slow to load
 
     def refuse(**_: Any) -> None:
@@ -82,7 +82,7 @@ def test_a_move_that_cannot_be_asked_for_is_an_error_of_kafka(monkeypatch: pytes
 
     monkeypatch.setattr("kafka.KafkaAdminClient", refuse)
     monkeypatch.setattr(reassignment, "_UNCLEAR_SECONDS", 0.05)
-    with pytest.raises(KafkaRefused, match="KafkaTimeoutError"):
+    with pytest.raises(Unclear, match="KafkaTimeoutError"):
         reassign(Lopsided(), "orders", WANTED)
 
 
@@ -211,6 +211,18 @@ def test_brokers_that_stay_silent_end_it(impatient: Callable[..., None]) -> None
     impatient("_SILENT_SECONDS", sizes=repeat(None))
     with pytest.raises(Unreachable, match="connection refused"):
         reassign(Waiting(seen((0, 1)), DEAD), "orders", THREE)
+
+
+@pytest.mark.parametrize("seen_before", [0, 1], ids=["before it begins", "during it"])
+def test_a_topic_that_is_deleted_meanwhile_is_not_waited_for(
+    seen_before: int, impatient: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(sizes=repeat(None))
+    deleted = Layout(brokers=frozenset({0, 1, 2}), replicas={}, in_sync={})
+    cluster = Waiting(*[seen((0, 1))] * seen_before, deleted)
+    monkeypatch.setattr(cluster, "_ask_by_name", lambda names: dict.fromkeys(names, False))
+    with pytest.raises(KafkaRefused, match="the topic has been deleted meanwhile"):
+        reassign(cluster, "orders", THREE)
 
 
 def test_a_move_that_runs_already_and_ends_where_it_should_is_not_asked_for_again(

@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 
-from hikube_kafka.kafka.errors import KafkaRefused, Unreachable
+from hikube_kafka.kafka.errors import KafkaRefused, Unclear, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.provider.moves import REQUEST_MS, client, read_sizes
@@ -47,13 +47,16 @@ def reassign(cluster: KafkaCluster, topic: str, wanted: Mapping[int, Replicas]) 
         wanted: The brokers that are to hold each partition, preferred leader first.
 
     Raises:
-        KafkaRefused: Kafka refuses the move of a partition.
+        KafkaRefused: Kafka refuses the move of a partition, or the topic is gone; ``Unclear``: nobody says.
         Unreachable: No broker has answered for long.
         Denied: The client is not let in any more.
         Refusal: Nothing moves any more; or Ctrl-C. Kafka continues with what was begun.
     """
     moves = (cluster.moves(fresh=True) or {}).get(topic, {})
-    present = {**cluster.layout(fresh=True).replicas[topic], **{each: move.target for each, move in moves.items()}}
+    replicas = cluster.layout(fresh=True).replicas.get(topic)
+    if replicas is None:
+        raise _gone()
+    present = {**replicas, **{each: move.target for each, move in moves.items()}}
     moving = {partition: replicas for partition, replicas in wanted.items() if present.get(partition) != replicas}
     if moving:
         _submit(cluster, topic, moving)
@@ -87,12 +90,17 @@ class _Watch:
         """Whether all replicas are where they belong, and in sync.
 
         Raises:
+            KafkaRefused: The topic is gone.
             Unreachable: No broker has answered for long.
             Denied: The client is not let in any more.
             Refusal: Nothing moves any more.
         """
         try:
             layout = self._cluster.look()
+            if self._topic not in layout.replicas:
+                self._cluster.forget(self._topic)
+                if self._cluster.topic(self._topic) is None:
+                    raise _gone()
         except Unreachable:
             if time.monotonic() - self._answered > _SILENT_SECONDS:
                 raise
@@ -175,6 +183,10 @@ def _unsettled(layout: Layout, topic: str, wanted: Mapping[int, Replicas]) -> di
     return waiting
 
 
+def _gone() -> KafkaRefused:
+    return KafkaRefused("UNKNOWN_TOPIC_OR_PART", "the topic has been deleted meanwhile")
+
+
 def _named(brokers: "Replicas | list[int]") -> str:
     if not brokers:
         return "the controller"  # all replicas are in sync: the last step is its own
@@ -199,7 +211,7 @@ def _submit(cluster: KafkaCluster, topic: str, moving: Mapping[int, Replicas]) -
         return True
 
     if not cluster.until(answered, _UNCLEAR_SECONDS):
-        raise KafkaRefused(type(unclear[-1]).__name__, str(unclear[-1]))
+        raise Unclear(type(unclear[-1]).__name__, str(unclear[-1]))
 
 
 def _ask(cluster: KafkaCluster, topic: str, moving: Mapping[int, Replicas]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from hikube_kafka.kafka.errors import Denied, Forbidden, Unanswered, Unreachable
+from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import Plan, PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
@@ -238,6 +238,24 @@ def test_a_drain_looks_at_the_cluster_once_a_round_and_not_once_a_topic(drain: C
     assert cluster.looks["racks"] == 1
     assert cluster.looks["moves"] == 2
     assert cluster.looks["metadata"] <= 5
+
+
+@pytest.mark.parametrize("code", ["UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_OR_PARTITION"])
+def test_a_topic_that_is_deleted_while_its_broker_is_drained_stands_in_nobodys_way(
+    code: str, drain: Callable[[Drained], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Drained({}, orders={0: (0, 3)}, payments={0: (1, 3)})
+
+    def deleted(_: KafkaCluster, topic: str, wanted: dict[int, tuple[int, ...]]) -> None:
+        if topic == "orders":
+            del cluster.held[topic]
+            raise KafkaRefused(code, "because")
+        cluster.held[topic] |= wanted
+
+    monkeypatch.setattr(cluster, "reassigned", deleted)
+    drain(cluster)
+    assert cluster.held["payments"][0][0] == 1
+    assert 3 not in cluster.held["payments"][0]
 
 
 def test_a_reassignment_that_takes_replicas_away_from_a_broker_that_goes_is_waited_for(

@@ -233,4 +233,7 @@ def _drain(cluster: KafkaCluster, topic: str, seen: _Seen, brokers: int) -> None
     try:
         reassignment.reassign(cluster, topic, wanted)
     except KafkaRefused as problem:
+        if problem.code.startswith("UNKNOWN_TOPIC_OR_PART"):  # each client of Kafka has a spelling of its own
+            log("info", "deleted meanwhile", topic=topic)  # the next round sees whether anything is left
+            return
         raise Refusal(refused(problem, doing=f"move the replicas of topic {topic}")) from None
