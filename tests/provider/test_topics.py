@@ -283,6 +283,32 @@ def test_a_topic_that_can_no_longer_be_seen_is_not_deleted() -> None:
     assert "cannot see topic orders disappear" in refusal.diagnostics[0].detail
 
 
+def test_a_deletion_goes_on_while_the_controller_changes_and_does_not_fail_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_LETTING_GO_POLL_SECONDS", 0.01)
+    cluster = Refusing("", "", answers=(layout("orders", "invoices"), layout("others")))
+    answers: list[existence.Answer] = [SILENT, SILENT, False, False]
+    monkeypatch.setattr(cluster, "_ask_by_name", lambda names: dict.fromkeys(names, answers.pop(0)))
+    topics = topics_of(cluster)
+    topics.delete(_state("orders"), b"")
+    topics.delete(_state("invoices"), b"")
+    assert answers == []
+
+
+def test_deletions_that_nobody_confirms_wait_once_and_not_once_per_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LETTING_GO_POLL_SECONDS", 0.01)
+    cluster = Scripted(layout("others"))
+    cluster.named |= {"orders": SILENT, "invoices": SILENT}
+    with pytest.raises(Unanswered):
+        cluster.disappears("orders", seconds=0.5)
+    asked = cluster.asked
+    assert asked > 1
+    with pytest.raises(Unanswered):
+        cluster.disappears("invoices", seconds=3600)
+    assert cluster.asked == asked + 1
+
+
 def test_a_topic_that_the_controller_has_and_the_brokers_do_not_show_yet_is_waited_for_once_and_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

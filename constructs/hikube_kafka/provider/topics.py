@@ -231,9 +231,8 @@ class KafkaCluster:
             Unreachable: No broker answers at this moment.
             Denied: The client is not let in.
         """
-        with self._lock:
-            if isinstance(self._failure, Unreachable):
-                self._failure = None
+        if isinstance(self._failure, Unreachable):
+            self._failure = None
         return self.layout(fresh=True)
 
     def live_brokers(self, at_least: int) -> frozenset[int]:
@@ -652,9 +651,7 @@ class KafkaCluster:
                 raise
 
         def look() -> bool | None:
-            if isinstance(self._failure, Unreachable):
-                self._failure = None
-            self.layout(fresh=True)
+            self.look()
             self._see_controller()
             return compare(self.layout())
 
@@ -755,24 +752,45 @@ class KafkaCluster:
     def disappears(self, name: str, *, seconds: float) -> bool:
         """Whether the brokers let go of a deleted topic in time; what was known of it is forgotten.
 
-        A topic that can no longer be seen has not gone for that: see :meth:`topic`.
+        A topic that can no longer be seen has not gone for that: see :meth:`topic`. Who does not answer at one moment,
+        such as a controller that died, may at the next.
 
         Raises:
             Forbidden: The client may not see whether it is there.
-            Unreachable: No broker answers, or none says whether it is there.
+            Unreachable: No broker has answered, or none has said whether it is there; the next caller looks once.
             Denied: The client is not let in.
             Stopped: Ctrl-C.
         """
         self._configs.pop(name, None)
+        question = "whether topics are gone"
+        waits = question not in self._unanswered
+        silence: Unreachable | None = None
 
         def gone() -> bool:
-            if name in self.layout(fresh=True).replicas:
+            nonlocal silence
+            silence = None
+            try:
+                if name in self.look().replicas:
+                    return False
+                with self._lock:
+                    self._existence.pop(name, None)
+                    if waits:
+                        self._unanswered.pop(existence.QUESTION, None)
+                    return self._answer(name) is not True and self._is_gone(name)
+            except Unreachable as problem:
+                silence = problem
+                if isinstance(problem, Unanswered):
+                    self._connect_anew()
+                time.sleep(_POLL_SECONDS)
                 return False
-            with self._lock:
-                self._existence.pop(name, None)
-                return self._answer(name) is not True and self._is_gone(name)
 
-        return until(gone, seconds, self._stopped.is_set, every=_LETTING_GO_POLL_SECONDS)
+        if until(gone, seconds if waits else 0.0, self._stopped.is_set, every=_LETTING_GO_POLL_SECONDS):
+            self._unanswered.pop(question, None)
+            return True
+        if silence is not None:
+            self._unanswered[question] = silence
+            raise silence
+        return False
 
     def forget(self, name: str) -> None:
         """Read a topic anew when it is next asked for, and the metadata with it."""
