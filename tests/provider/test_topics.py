@@ -1149,6 +1149,22 @@ def test_a_thousand_topics_ask_for_reassignments_once_and_those_that_look_health
     assert cluster.asked == 2
 
 
+def test_topics_that_change_at_the_same_time_share_a_question_that_came_after_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster, lock = Scripted(layout()), NotedLock()
+    monkeypatch.setattr(cluster, "_lock", lock)
+    with ThreadPoolExecutor(10) as pool:
+        with lock.lock:
+            asking = [pool.submit(cluster.moves, fresh=True) for _ in range(10)]
+            for _ in asking:
+                assert lock.asked.acquire(timeout=30)
+        assert [each.result(timeout=30) for each in asking] == [{}] * 10
+    assert cluster.asked_for_moves == 1
+    cluster.moves(fresh=True)
+    assert cluster.asked_for_moves == 2
+
+
 def test_the_throttles_of_a_reassignment_are_no_difference_unless_they_are_declared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

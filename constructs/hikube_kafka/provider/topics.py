@@ -150,6 +150,7 @@ class KafkaCluster:
         self._waited = 0.0
         self._moves: Moves | None = None
         self._moves_asked = False
+        self._move_looks = 0
         self._controller: int | None = None
         self._most_brokers = 0
         self._not_joined: int | None = None
@@ -384,13 +385,16 @@ class KafkaCluster:
     def moves(self, *, fresh: bool = False) -> Moves | None:
         """The reassignments that Kafka carries out, asked once per process unless they must be fresh.
 
+        What is fresh was asked after that, as in :meth:`layout`: topics that change at the same time share an answer.
         The metadata is read anew afterwards: what has ended by then is seen as it is.
 
         Returns:
             None: Kafka does not tell, for example because it takes Describe on the cluster.
         """
+        begun = self._move_looks
         with self._lock:
-            if fresh or not self._moves_asked:
+            if not self._moves_asked or (fresh and self._move_looks == begun):
+                self._move_looks += 1
                 self._moves = self._read_moves()
                 self._moves_asked, self._layout = True, None
             return self._moves
