@@ -31,10 +31,12 @@ from hikube_kafka.ensemble import (
     lifecycle,
     stop,
 )
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.configuration import digest, read_declaration, write_declaration, write_server
 from hikube_kafka.ensemble.living import Picture
-from hikube_kafka.ensemble.ownership import Ownership, read_ownership
+from hikube_kafka.ensemble.ownership import Holding, Ownership, read_ownership
 from hikube_kafka.ensemble.processes import running_servers, start
+from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.probe.observation import Metadata, Partition
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from tests.support.ensemble import small_ensemble
@@ -407,6 +409,22 @@ def test_an_interrupted_creation_is_held_by_who_began_it(declaration: EnsembleDe
     assert running(declaration) == {"zookeeper-1"}
     apply(declaration, owner="me", patience=SHORT)
     assert running(declaration) == EVERY
+
+
+def test_an_interrupted_creation_is_held_by_the_look_that_its_caller_is_told_of(
+    declaration: EnsembleDeclaration, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(holding: Holding) -> None:
+        keep(holding)
+        stop_processes(list(running_servers(Path(declaration.directory)).values()), Conduct(patience=SHORT))
+
+    keep = Holding.keep
+    monkeypatch.setattr(Holding, "keep", ended)
+    answers.mode = None
+    with pytest.raises(ApplyInterruptedError) as failure:
+        apply(declaration, owner="me", creating=True, cancelled=lambda: bool(running(declaration)))
+    assert failure.value.running == ("zookeeper-1",), "else nobody's state has what is held"
+    assert owner_of(declaration) == Ownership(owner="me", standing="held")
 
 
 def test_a_creation_that_was_killed_is_gone_on_with_by_the_next(

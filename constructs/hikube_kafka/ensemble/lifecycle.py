@@ -95,11 +95,15 @@ def apply(
         holding = Holding(directory, owner, creating=creating)
         try:
             _Application(declaration, directory, conduct, holding).run()
-        except BaseException as problem:
-            if isinstance(problem, Stopped) and creating and running_servers(directory):
+        except Stopped:
+            running = sorted(running_servers(directory))  # one look: the caller records by it what is held
+            if creating and running:
                 holding.keep()
             else:
                 holding.give_back()
+            raise ApplyInterruptedError(running) from None
+        except BaseException:
+            holding.give_back()
             raise
         holding.keep()
     return observe(declaration)
