@@ -28,6 +28,7 @@ from hikube_kafka.ensemble import (
     StartFailedError,
     apply,
     destroy,
+    holds_ensemble,
     lifecycle,
     stop,
 )
@@ -443,6 +444,14 @@ def test_a_creation_that_was_killed_is_gone_on_with_by_the_next(
     apply(declaration, owner="next", creating=True, patience=SHORT)
     assert owner_of(declaration) == Ownership(owner="next", standing="held")
     assert running(declaration) == EVERY
+
+
+def test_an_empty_folder_holds_no_ensemble(declaration: EnsembleDeclaration, directory: Path) -> None:
+    assert not holds_ensemble(directory)
+    directory.mkdir()  # the mount point of a disk
+    assert not holds_ensemble(directory)
+    write_declaration(directory, declaration)
+    assert holds_ensemble(directory)
 
 
 @pytest.mark.usefixtures("answers")

@@ -26,7 +26,7 @@ from hikube_kafka.ensemble.errors import (
     StaleRegistrationError,
     StartFailedError,
 )
-from hikube_kafka.ensemble.lifecycle import apply, destroy, is_there, resolved, stop
+from hikube_kafka.ensemble.lifecycle import apply, destroy, holds_ensemble, resolved, stop
 from hikube_kafka.ensemble.logs import logs
 from hikube_kafka.ensemble.observation import (
     EnsembleObservation,
@@ -59,7 +59,7 @@ __all__ = [
     "default_directory",
     "destroy",
     "ensembles",
-    "is_there",
+    "holds_ensemble",
     "logs",
     "new_owner",
     "observe",

@@ -133,7 +133,7 @@ def stop(
         HeldByAnotherError, DirectoryBusyError, ApplyInterruptedError: as for :func:`apply`.
     """
     directory = resolved(directory)
-    if not is_there(directory):
+    if not _is_there(directory):
         return []
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
     with _changing(directory, directory.name, conduct):
@@ -173,7 +173,7 @@ def destroy(
     if keep_data:
         stop(directory, owner=owner, progress=progress, cancelled=cancelled, patience=patience)
         return
-    if not is_there(directory):
+    if not _is_there(directory):
         return
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
     with _changing(directory, directory.name, conduct):
@@ -191,9 +191,14 @@ def destroy(
         progress(f"removed the data in {directory}")
 
 
-def is_there(directory: Path) -> bool:
-    """Whether there is an ensemble to end: servers may outlive their folders."""
+def _is_there(directory: Path) -> bool:
+    """Whether there is something to end: servers may outlive their folders."""
     return directory.is_dir() or bool(running_servers(directory))
+
+
+def holds_ensemble(directory: Path) -> bool:
+    """Whether an ensemble was started here and is left: the mount point of a disk that is away is an empty folder."""
+    return (directory / DECLARATION_FILE).exists() or bool(running_servers(directory))
 
 
 def resolved(directory: str | Path) -> Path:

@@ -91,7 +91,7 @@ def session() -> Session:
 
 @pytest.fixture
 def ensembles(session: Session, monkeypatch: pytest.MonkeyPatch) -> LocalEnsembleResource:
-    monkeypatch.setattr("hikube_kafka.ensemble.is_there", lambda directory: directory.name != "gone")
+    monkeypatch.setattr("hikube_kafka.ensemble.holds_ensemble", lambda directory: directory.name != "gone")
     return LocalEnsembleResource(session)
 
 

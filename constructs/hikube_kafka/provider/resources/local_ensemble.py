@@ -447,10 +447,10 @@ def _place(state: State) -> str:
 
 
 def _is_missing(prior: State) -> bool:
-    """Whether nothing is left of an ensemble: neither its directory nor a server that runs."""
+    """Whether nothing is left of an ensemble: neither what was written into its directory nor a server that runs."""
     from hikube_kafka import ensemble
 
-    return not ensemble.is_there(ensemble.resolved(_place(prior)))
+    return not ensemble.holds_ensemble(ensemble.resolved(_place(prior)))
 
 
 def _placed(prior: State | None) -> State | None:

@@ -86,8 +86,8 @@ TAINTED = Rule(
 STARTS_EMPTY = Rule(
     id="local-ensemble-starts-empty",
     severity="warning",
-    message="its directory {directory} is not there, and it would start empty.",
-    message_in_general="its directory is not there, and it would start empty.",
+    message="its directory {directory} is not there or is empty, and it would start without data.",
+    message_in_general="its directory is not there or is empty, and it would start without data.",
     why="Its data was deleted or moved, or is on a disk that is not mounted.",
     remedy="If the data still exists, put it back before the apply.",
 )
@@ -114,7 +114,7 @@ class Known(NamedTuple):
     tainted: bool = False
     """With no prior: this state holds it, and it is destroyed with its data before it is created again."""
     missing: bool = False
-    """Its directory is not there, and none of its servers runs."""
+    """Its directory is not there or is empty, and none of its servers runs."""
     ports: Mapping[str, Sequence[int]] = {}
     """By the name of another ensemble of the same configuration: the ports that both declare."""
 
