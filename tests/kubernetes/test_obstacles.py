@@ -84,9 +84,53 @@ def test_a_refusal_that_a_success_followed_is_over() -> None:
     assert found(recorded("quota", lambda objects: objects["events"].append(made))) == []
 
 
-def test_while_an_autoscaler_brings_a_node_the_scheduler_is_not_believed() -> None:
+@pytest.mark.parametrize(("said", "kinds"), [(None, []), ("05:20:00", []), ("05:10:00", ["unschedulable"])])
+def test_while_an_autoscaler_brings_a_node_the_scheduler_is_not_believed(said: str | None, kinds: list[str]) -> None:
     brings = event("brings", "TriggeredScaleUp", "pod triggered scale-up", "spread-3")
-    assert found(recorded("spread", lambda objects: objects["events"].append(brings))) == []
+    brings["lastTimestamp"] = said and f"2026-11-26T{said}Z"
+    seen = recorded("spread", lambda objects: objects["events"].append(brings))
+    assert [each.kind for each in found(seen)] == kinds
+    assert [each.kind for each in obstacles(seen, set(), NOW)] == kinds, "it said so before anybody waited"
+
+
+def claims_say(*said: tuple[str, str]) -> Change:
+    """What a provisioner, or who looks for one, says of both claims in place of what is recorded."""
+
+    def change(objects: dict[str, Any]) -> None:
+        objects["events"] = [
+            event(f"{reason} of {claim}", reason, words, claim) for reason, words in said for claim in objects["claims"]
+        ]
+
+    return change
+
+
+BEGINS = ("Provisioning", "External provisioner is provisioning volume for claim")
+SLOW = ("ProvisioningFailed", "failed to provision volume: rpc error: code = DeadlineExceeded")
+
+
+@pytest.mark.parametrize(
+    ("said", "kinds"),
+    [
+        ([BEGINS], []),  # the scheduler calls such a pod unschedulable for as long as a cloud makes its volume
+        ([("ExternalProvisioning", "waiting for a volume to be created")], ["unschedulable"] * 2),
+        ([BEGINS, SLOW], ["claim-slow"] * 2),
+        ([BEGINS, ("ProvisioningFailed", "quota of disks exceeded")], ["claim"] * 2),
+    ],
+)
+def test_a_volume_that_a_cloud_still_makes_is_told_from_one_that_it_does_not(
+    said: list[tuple[str, str]], kinds: list[str]
+) -> None:
+    assert [each.kind for each in found(recorded("noclass", claims_say(*said)))] == kinds
+
+
+def test_a_volume_that_another_node_still_has_is_waited_for_longer() -> None:
+    def attached(objects: dict[str, Any]) -> None:
+        objects["events"] = [
+            event(name, "FailedAttachVolume", "Multi-Attach error for volume: Volume is already attached", name)
+            for name in objects["pods"]
+        ]
+
+    assert {each.kind for each in found(recorded("mount", attached))} == {"mount-slow"}
 
 
 def test_a_node_that_does_not_answer_is_named_and_one_that_came_back_is_not() -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.kubernetes.errors import ApiServerError
+from hikube_kafka.kubernetes.errors import ApiServerError, ChangeRefusedError
 from hikube_kafka.kubernetes.release import Revision
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider import rollout
 from hikube_kafka.provider.rollout import Wanted, roll_out, telling, wrong_cluster
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
-from tests.kubernetes.test_obstacles import RECORDED, Change, recorded
+from tests.kubernetes.test_obstacles import RECORDED, Change, claims_say, recorded
 
 REACH = KubernetesReach(kubeconfig=None, context=None, namespace="events", release="well")
 IDS = "rXnPfHskTXaNGY8DZJ2gKQ", "3pP0zTPPRuO8ZxVQbX7n1A"
@@ -123,6 +123,29 @@ def test_after_a_refusal_the_controller_is_asked_to_try_now(api: Api, seen: Call
     ((path, change),) = api.changes
     assert path == "/apis/apps/v1/namespaces/events/statefulsets/quota"
     assert "hikube.kafka/asked" in change["metadata"]["annotations"]
+
+
+@pytest.mark.usefixtures("api")
+def test_what_stood_in_the_way_before_does_not_count_once_it_is_over(
+    seen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(range(0, 1000, 40))
+    monkeypatch.setattr(rollout, "monotonic", lambda: next(now))
+    makes = recorded("noclass", claims_say(("Provisioning", "makes it")))
+    unbound = recorded("noclass", lambda it: it.update(claims={}))
+    seen(unbound, unbound, *[makes] * 9, unbound, recorded("well"))
+    wait("noclass")
+
+
+def test_who_may_not_ask_the_controller_waits_all_the_same(
+    api: Api, seen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forbidden(*_: Any) -> None:
+        raise ChangeRefusedError("forbidden")
+
+    monkeypatch.setattr(api, "patch", forbidden)
+    seen(recorded("quota"), recorded("well"))
+    wait("quota")
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,12 +1,13 @@
 """What stands in the way of a rollout, found in the objects themselves: pure, it asks nobody."""
 
+import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from hikube_kafka.kubernetes.rollout import Object, RolloutSeen, containers, is_ready, reason_of, unscheduled
+from hikube_kafka.kubernetes.rollout import Object, RolloutSeen, containers, is_ready, moment, reason_of, unscheduled
 
 Kind = Literal[
     "image",
@@ -16,8 +17,10 @@ Kind = Literal[
     "refused",
     "unschedulable",
     "claim",
+    "claim-slow",
     "claim-lost",
     "mount",
+    "mount-slow",
     "node",
     "terminating",
 ]
@@ -36,8 +39,13 @@ _IMAGE = frozenset(
 _CONTAINER = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"})
 _MOUNT = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"})
 _CLAIM = frozenset({"ProvisioningFailed", "FailedBinding"})
+_SLOW = re.compile(r"(?i)deadline ?exceeded|timed out|code = Aborted|Multi-Attach")
+"""In the words of a storage that is still at work: a cloud takes minutes to make a volume, or to take it from the node
+that had it."""
 _SCALES_UP = frozenset({"TriggeredScaleUp", "Nominated", "NominatedNode"})
 """An autoscaler brings a node for the pod: cluster-autoscaler's word, and Karpenter's."""
+_NODE_COMES = timedelta(minutes=15)
+"""How long a node may take to come; cluster-autoscaler too gives one up after that."""
 _MOST = 800
 """Characters of an event's words: a scheduler's are long."""
 _LATE = timedelta(seconds=30)
@@ -78,7 +86,7 @@ def obstacles(seen: RolloutSeen, fresh: AbstractSet[str], now: datetime) -> list
         if "deletionTimestamp" in pod["metadata"]:
             found += _terminating(name, pod, now)
         elif not is_ready(pod):
-            found += _of_pod(name, pod, seen, events)[:1]
+            found += _of_pod(name, pod, seen, events, now)[:1]
     return found
 
 
@@ -109,11 +117,11 @@ def _refused(seen: RolloutSeen, events: list[Object]) -> Iterator[Obstacle]:
 # ---- a pod that is there --------------------------------------------------------------------------------------------
 
 
-def _of_pod(name: str, pod: Object, seen: RolloutSeen, events: list[Object]) -> list[Obstacle]:
+def _of_pod(name: str, pod: Object, seen: RolloutSeen, events: list[Object], now: datetime) -> list[Obstacle]:
     """What stands in its way, what explains the others first."""
     return [
         *_of_claims(name, seen, events),
-        *_unschedulable(name, pod, events),
+        *_unschedulable(name, pod, seen, now),
         *_of_containers(name, pod),
         *_mounts(name, pod, events),
         *_node(name, pod, events),
@@ -129,13 +137,34 @@ def _of_claims(name: str, seen: RolloutSeen, events: list[Object]) -> Iterator[O
             yield Obstacle(kind="claim-lost", pod=name, words=f"claim {claim} has lost its volume")
         said = [each for each in events if each.get("reason") in _CLAIM and _about(each, claim)]
         if phase == "Pending" and said:
-            yield Obstacle(kind="claim", pod=name, words=f"claim {claim}: {_words(said[-1])}")
+            words = _words(said[-1])
+            yield Obstacle(
+                kind="claim-slow" if _SLOW.search(words) else "claim", pod=name, words=f"claim {claim}: {words}"
+            )
 
 
-def _unschedulable(name: str, pod: Object, events: list[Object]) -> Iterator[Obstacle]:
+def _unschedulable(name: str, pod: Object, seen: RolloutSeen, now: datetime) -> Iterator[Obstacle]:
     words = unscheduled(pod)
-    if words and not any(each.get("reason") in _SCALES_UP and _about(each, name) for each in events):
-        yield Obstacle(kind="unschedulable", pod=name, words=words)
+    if not words or _node_comes(name, seen, now) or ("unbound immediate" in words and _volume_comes(name, seen)):
+        return
+    yield Obstacle(kind="unschedulable", pod=name, words=words)
+
+
+def _node_comes(name: str, seen: RolloutSeen, now: datetime) -> bool:
+    """Whether an autoscaler has said so; it says it once, maybe to an apply that was cut short."""
+    said = [moment(each) for each in seen.events if each.get("reason") in _SCALES_UP and _about(each, name)]
+    return bool(said) and (said[-1] is None or now < said[-1] + _NODE_COMES)
+
+
+def _volume_comes(name: str, seen: RolloutSeen) -> bool:
+    """Whether each claim that has no volume yet has a provisioner that has begun to make one."""
+    pending = [
+        claim
+        for claim, values in seen.claims.items()
+        if claim.endswith(f"-{name}") and values.get("status", {}).get("phase") == "Pending"
+    ]
+    begun = {each["involvedObject"].get("name") for each in seen.events if each.get("reason") == "Provisioning"}
+    return bool(pending) and begun.issuperset(pending)
 
 
 def _of_containers(name: str, pod: Object) -> Iterator[Obstacle]:
@@ -168,7 +197,8 @@ def _crash(name: str, container: Mapping[str, Any]) -> Obstacle:
 def _mounts(name: str, pod: Object, events: list[Object]) -> Iterator[Obstacle]:
     said = [each for each in events if each.get("reason") in _MOUNT and _about(each, name)]
     if said and reason_of(pod) in {"ContainerCreating", "PodInitializing"}:
-        yield Obstacle(kind="mount", pod=name, words=_words(said[-1]))
+        words = _words(said[-1])
+        yield Obstacle(kind="mount-slow" if _SLOW.search(words) else "mount", pod=name, words=words)
 
 
 def _node(name: str, pod: Object, events: list[Object]) -> Iterator[Obstacle]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hikube_kafka.kubernetes.client import ApiServer
@@ -154,7 +155,7 @@ async def observe_rollout(api: ApiServer, name: str) -> RolloutSeen:
         stateful_set=found,
         pods=dict(sorted(pods.items(), key=lambda item: int(item[0].rpartition("-")[2]))),
         claims=claims,
-        events=tuple(sorted(events, key=_moment)),
+        events=tuple(sorted(events, key=_order)),
     )
 
 
@@ -165,8 +166,17 @@ async def _if_allowed(api: ApiServer, resource: str) -> list[Object]:
         return []
 
 
-def _moment(event: Object) -> tuple[str, int]:
-    """When it was last seen. The API server numbers its objects in the order of their changes."""
+def moment(event: Object) -> datetime | None:
+    """When it was last seen; None: it does not say so."""
+    written = _written(event)
+    return datetime.fromisoformat(written) if written else None
+
+
+def _written(event: Object) -> str:
     series = event.get("series") or {}
-    time = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or ""
-    return str(time)[:19], int(event["metadata"].get("resourceVersion") or 0)
+    return str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or "")
+
+
+def _order(event: Object) -> tuple[str, int]:
+    """The API server numbers its objects in the order of their changes."""
+    return _written(event)[:19], int(event["metadata"].get("resourceVersion") or 0)

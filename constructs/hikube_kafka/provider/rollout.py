@@ -7,6 +7,7 @@ a volume that a cloud makes) it does, up to the declared patience.
 import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -34,12 +35,17 @@ _PATIENCE: Mapping[Kind, float] = {
     "refused": 30,
     "unschedulable": 100,
     "claim": 60,
+    "claim-slow": 600,
     "claim-lost": 30,
     "mount": 70,
+    "mount-slow": 420,
     "node": 100,
     "terminating": 30,
 }
-"""Seconds that something may stand in the way before the wait ends: all are below two minutes."""
+"""Seconds that something may stand in the way before the wait ends: below two minutes, but for storage that is still at
+work. Kubernetes takes a volume from a node that is gone after 6 minutes."""
+_COMES_AND_GOES: tuple[Kind, ...] = "image", "container", "crash", "memory"
+"""A container that crashes runs in between, and a pull is tried again: until the pod is ready it is the same."""
 _RESTARTS = 3
 """As many crashes while somebody waits are no start that was unlucky: a broker whose last session is still known to
 ZooKeeper exits once or twice."""
@@ -155,7 +161,9 @@ async def _heal(api: ApiServer, wanted: Wanted, seen: RolloutSeen) -> None:
         elif any(seen.pod(ordinal) not in seen.pods for ordinal in range(wanted.replicas)):
             # After a refusal the controller tries again later and later, up to a quarter of an hour: ask it now.
             mark = {"hikube.kafka/asked": datetime.now(UTC).isoformat(timespec="seconds")}
-            await api.patch(f"{path}/{wanted.stateful_set}", {"metadata": {"annotations": mark}})
+            # Whoever may not: it is only later then.
+            with suppress(ChangeRefusedError):
+                await api.patch(f"{path}/{wanted.stateful_set}", {"metadata": {"annotations": mark}})
     except ChangeRefusedError as problem:
         raise Refusal(Diagnostic(f"StatefulSet {wanted.stateful_set} cannot be set back", f"{problem}.")) from None
 
@@ -216,9 +224,9 @@ class _Watch:
         declared = set(map(self.seen.pod, range(self.wanted.replicas)))
         found = obstacles(self.seen, self._fresh(), datetime.now(UTC))
         standing = [each for each in found if each.pod in declared]
-        # A container that crashes runs in between, and a pull is tried again: until the pod is ready it is the same.
-        unready = set(self.details())
-        self._since = {key: since for key, since in self._since.items() if key[1] in unready}
+        lasting = {each.key for each in standing}
+        lasting |= {(kind, pod) for kind in _COMES_AND_GOES for pod in self.details()}
+        self._since = {key: since for key, since in self._since.items() if key in lasting}
         for each in standing:
             self._since.setdefault(each.key, monotonic())
         if any(self._is_enough(each) for each in standing):

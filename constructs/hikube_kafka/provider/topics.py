@@ -148,6 +148,7 @@ class KafkaCluster:
         self._failure: Unreachable | Denied | None = None
         self._unanswered: dict[str, Unreachable] = {}  # by question: a thousand topics wait once for no answer
         self._waited = 0.0
+        self._changes = 0  # of the servers themselves
         self._moves: Moves | None = None
         self._moves_asked = False
         self._move_looks = 0
@@ -193,6 +194,8 @@ class KafkaCluster:
     def await_answer(self, *, starting: bool = True) -> Layout:
         """The metadata, waiting a bounded time for a cluster that may be starting. For an apply.
 
+        The time begins anew if the servers are changed meanwhile.
+
         Args:
             starting: Whether it may; if not, it gets a moment to come back and no more.
 
@@ -202,28 +205,34 @@ class KafkaCluster:
             Stopped: Ctrl-C.
         """
         patience = _ARRIVAL_SECONDS if starting else _RETURN_SECONDS
+        problems: list[Unreachable] = []
 
         def answered() -> Layout | None:
-            if isinstance(self._failure, Unreachable):
-                self._failure = None
-                self._unanswered.clear()  # whoever was away may now know
-            try:
-                return self.layout()
-            except Unreachable as problem:
-                problems.append(problem)
-                return None
+            looks = self._looks
+            # Held for a look and not for the wait: what starts the brokers may have to ask as well.
+            with self._lock:
+                if isinstance(self._failure, Unreachable) and self._looks == looks:
+                    self._failure = None
+                    self._unanswered.clear()  # whoever was away may now know
+                try:
+                    return self.layout()
+                except Unreachable as problem:
+                    problems.append(problem)
+                    return None
 
-        problems: list[Unreachable] = []
-        with self._lock:
+        changes = -1
+        layout = None
+        while layout is None and changes != self._changes:
+            changes = self._changes
             layout = self.until(answered, patience - self._waited)
-            if layout is None:
-                self._waited = max(self._waited, patience)
-                last = problems[-1]
-                reason = f"{last.reason}; waited {self._waited:g} s for it"
-                if isinstance(last, Unanswered):
-                    raise Unanswered(last.addresses, last.question, reason)
-                raise Unreachable(last.addresses, reason)
-            return layout
+        if layout is None:
+            self._waited = max(self._waited, patience)
+            last = problems[-1]
+            reason = f"{last.reason}; waited {self._waited:g} s for it"
+            if isinstance(last, Unanswered):
+                raise Unanswered(last.addresses, last.question, reason)
+            raise Unreachable(last.addresses, reason)
+        return layout
 
     def look(self) -> Layout:
         """The metadata as it is now, whatever an earlier look came to. For a wait that goes on.
@@ -806,6 +815,7 @@ class KafkaCluster:
     def forget_all(self) -> None:
         """The servers themselves have been changed: read everything anew, and wait for them again."""
         with self._lock:
+            self._changes += 1
             self._connection = None
             self._creators = []
             self._layout = None

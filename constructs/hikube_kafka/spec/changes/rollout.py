@@ -206,8 +206,10 @@ _RULES = {
     "crash": CRASH,
     "memory": MEMORY,
     "claim": CLAIM,
+    "claim-slow": CLAIM,
     "claim-lost": CLAIM_LOST,
     "mount": MOUNT,
+    "mount-slow": MOUNT,
     "node": NODE,
     "terminating": TERMINATING,
 }
