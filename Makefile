@@ -74,10 +74,12 @@ demo: $(LOCAL)
 	@$(STAGE) 'Proof' $(HIKUBE) smoke --outputs $(OUTPUTS)
 	@.venv/bin/python scripts/summary.py $(OUTPUTS) $(DEPLOYMENT)
 
-# A topic is deleted by brokers: what does not run (exit code 1) is started once more.
+# A topic is deleted by brokers: what does not run (exit code 1) is started once more. What is neither in the state nor
+# running, such as a demo that was stopped in another checkout, is left alone.
 down: $(LOCAL)
-	@code=0; $(HIKUBE) local status --ensemble events >/dev/null 2>&1 || code=$$?; \
-		[ $$code -ne 1 ] || $(STAGE) 'Start what was stopped' $(CDKTF) deploy local --auto-approve --skip-provider-lock
+	@code=0; seen=$$($(HIKUBE) local status --ensemble events --json 2>/dev/null) || code=$$?; \
+		[ $$code -ne 1 ] || ! { grep -qs hikube_local_ensemble local.tfstate || grep -q '"pid": [0-9]' <<<"$$seen"; } \
+		|| $(STAGE) 'Start what was stopped' $(CDKTF) deploy local --auto-approve --skip-provider-lock
 	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve --skip-provider-lock
 
 check: setup

@@ -207,3 +207,27 @@ def test_all_missing_prerequisites_are_named_at_once(tmp_path: Path) -> None:
     assert result.returncode == 1
     for name, wanted in {"Node": "20.0", "npm": "7.0", "Java": "17.0", "Maven": "3.6", "Terraform": "1.5"}.items():
         assert re.search(rf"{name} +{wanted} or later is needed; there is none", result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("state", "pid", "started"),
+    [
+        ("hikube_local_ensemble", "null", True),
+        ("", "17", True),  # a first deploy that was killed
+        ("", "null", False),  # stopped in another checkout
+    ],
+)
+def test_make_down_starts_nothing_of_another_checkout(tmp_path: Path, state: str, pid: str, *, started: bool) -> None:
+    (tmp_path / "local.tfstate").write_text(state)
+    hikube = tmp_path / "hikube"
+    hikube.write_text(f"#!/bin/sh\necho '{{\"pid\": {pid}}}'\nexit 1\n")
+    hikube.chmod(0o755)
+    done = subprocess.run(
+        ["make", "-f", ROOT / "Makefile", "LOCAL=", f"HIKUBE={hikube}", "STAGE=echo", "CDKTF=cdktf", "down"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ("deploy local" in done.stdout) is started
+    assert "destroy local" in done.stdout
