@@ -12,8 +12,9 @@ from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import Contract, ZooKeeperServerExpected
 
 _START = (
-    "Start the servers that do not run. One that runs and serves reads only, or nothing, has found no majority of its "
-    "peers: a restart does not help it, the missing peers do; its log names them."
+    "Start the servers that do not run. One that answers, and serves reads only or nothing, has found no majority of "
+    "its peers: a restart does not help it, the missing peers do; its log names them. One that does not answer in time "
+    "hangs: restart it."
 )
 
 
