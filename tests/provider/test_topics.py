@@ -180,6 +180,40 @@ def test_ctrl_c_ends_the_wait_for_a_cluster() -> None:
         cluster.await_answer()
 
 
+def test_whoever_starts_the_brokers_is_not_kept_waiting_by_those_who_wait_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_ARRIVAL_SECONDS", 60)
+    cluster = Scripted(DEAD)
+    with ThreadPoolExecutor(11) as pool:
+        waiting = [pool.submit(cluster.await_answer) for _ in range(10)]
+        try:
+            until(lambda: cluster.asked > 1, "a second look")
+            starting = pool.submit(cluster.forget_all)
+            starting.result(timeout=20)
+        finally:
+            cluster.answers = [layout("orders")]
+        assert [each.result(timeout=20) for each in waiting] == [layout("orders")] * 10
+
+
+def test_servers_that_are_changed_while_they_are_waited_for_are_waited_for_anew() -> None:
+    cluster = Scripted(DEAD)
+    patience: list[float] = []
+
+    def in_vain(condition: Callable[[], Any], seconds: float) -> Any:
+        patience.append(seconds)
+        if len(patience) == 1:
+            cluster.forget_all()
+            assert condition() is None
+            cluster.answers = [layout()]
+            return None
+        return condition()
+
+    cluster.until = in_vain  # type: ignore[method-assign,assignment]
+    assert cluster.await_answer() == layout()
+    assert patience == [module._ARRIVAL_SECONDS] * 2
+
+
 def test_servers_that_were_changed_are_waited_for_anew() -> None:
     cluster = Scripted(DEAD, layout())
     with pytest.raises(Unreachable):
