@@ -708,6 +708,15 @@ def test_a_creation_that_came_to_nothing_is_an_error() -> None:
     assert refusal.state is None
 
 
+def test_copies_for_which_there_are_too_few_brokers_are_refused_even_if_those_are_gone_by_then() -> None:
+    cluster = Refusing("INVALID_REPLICATION_FACTOR", answers=(layout(), DEAD))
+    topics = topics_of(cluster)
+    cluster.layout()
+    cluster.create = MethodType(lambda its, *_: its.forget("orders") or its._consent(), cluster)  # type: ignore[method-assign]
+    refusal = refusal_of(topics.create, _state("orders"))
+    assert refusal.diagnostics[0].detail == "INVALID_REPLICATION_FACTOR: because"
+
+
 def test_a_name_that_this_apply_has_deleted_is_tried_again_and_another_is_not() -> None:
     topics = topics_of(Refusing("", "TOPIC_ALREADY_EXISTS", "TOPIC_ALREADY_EXISTS", ""))
     topics.delete(_state("orders"), b"")

@@ -1,6 +1,7 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -295,14 +296,13 @@ class TopicResource(Resource):
         except (Denied, Stopped) as problem:
             raise Refusal(not_reached(problem, doing=doing)) from None
         except KafkaRefused as problem:
+            known = changes.Known()
             if problem.code == "TOPIC_ALREADY_EXISTS":
-                raise Refusal(*told(changes.problems(None, planned, changes.Known(topics={name})))) from None
-            if problem.code == "INVALID_REPLICATION_FACTOR":
-                brokers = changes.Known(brokers=cluster.layout().brokers)
-                raise Refusal(
-                    *(told(changes.problems(None, planned, brokers)) or [refused(problem, doing=doing)])
-                ) from None
-            raise Refusal(refused(problem, doing=doing)) from None
+                known = changes.Known(topics={name})
+            elif problem.code == "INVALID_REPLICATION_FACTOR":
+                with suppress(Unreachable, Denied):
+                    known = changes.Known(brokers=cluster.layout().brokers)
+            raise Refusal(*(told(changes.problems(None, planned, known)) or [refused(problem, doing=doing)])) from None
         return {**planned, "id": name}
 
     def _create(self, cluster: KafkaCluster, name: str, topic: NewTopic) -> None:
