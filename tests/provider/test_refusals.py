@@ -11,6 +11,8 @@ from hikube_kafka.provider.refusals import Refusals
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.spec.changes import topic as changes
+from tests.support.waiting import until
 
 UNKNOWN_YET = Settings(unknown=("bootstrap_servers",))
 
@@ -65,6 +67,26 @@ def test_protected_topics_whose_address_changes_are_one_error_that_names_moved(t
     (error,) = planned(topics, requests)
     assert "[same-thing-at-another-address]" in error.summary
     assert f"All 50: {', '.join(names)}." in error.detail
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_topic_that_turns_out_to_be_held_at_another_address_is_told_there_alone(
+    topics: TopicResource, monkeypatch: pytest.MonkeyPatch, *, protected: bool
+) -> None:
+    """Terraform plans the new address before the old one; the old one is protected, or seen to exist by then."""
+    old, refusals = topic("orders", protected=protected), topics._session.refusals
+    if protected:
+        topics.read(old, b"")
+    else:
+        known = changes.Known(topics={"orders"})
+        monkeypatch.setattr(topics, "_known", lambda *_: known)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(topics.plan, PlanRequest(prior=None, proposed=old, config=old))
+        until(lambda: refusals._open, "the new address to be refused")
+        going = topics.plan(PlanRequest(prior=old, proposed=None, config=None))
+        assert list(coming.result().diagnostics) == []
+    (error,) = going.diagnostics
+    assert error.summary.endswith("[same-thing-at-another-address]")
 
 
 def test_one_error_is_told_as_it_is(topics: TopicResource) -> None:

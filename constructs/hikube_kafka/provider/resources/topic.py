@@ -132,9 +132,16 @@ class TopicResource(Resource):
         plan = self._session.addresses.checked(request, self._plan(request), _thing)
 
         def holds(fault: Diagnostic) -> bool:
-            """A topic that by now is known to come at another address has an error of its own, which names moved."""
-            comes = request.prior is not None and Step.COMES in self._session.addresses.seen(_thing(request.prior))
-            return not (comes and fault.summary.endswith(f"[{changes.PROTECTED.id}]"))
+            """Of a topic that by now is known at another address, the error there is told, which names moved."""
+            prior, proposed = request.prior, request.proposed
+            if fault.summary.endswith(f"[{changes.EXISTS.id}]"):
+                return proposed is None or proposed["name"] not in self._ours
+            if not fault.summary.endswith(f"[{changes.PROTECTED.id}]"):
+                return True
+            if prior is not None:
+                return Step.COMES not in self._session.addresses.seen(_thing(prior))
+            others = {Step.GOES, Step.STAYS} & self._session.addresses.seen(_thing(proposed or {"name": UNKNOWN}))
+            return request.replaces or not others
 
         return replace(plan, diagnostics=self._session.refusals.of_plan(plan.diagnostics, holds))
 
