@@ -11,8 +11,12 @@ from typer.testing import CliRunner
 
 from hikube_kafka import __version__
 from hikube_kafka.cli import app
+from hikube_kafka.ensemble.configuration import write_declaration
+from hikube_kafka.ensemble.processes import running_servers, start
 from hikube_kafka.ensemble.tools import TOOLS
 from hikube_kafka.exit_code import ExitCode
+from hikube_kafka.spec.ensemble import EnsembleDeclaration
+from hikube_kafka.waiting import until
 from tests.support.ensemble import LivingEnsemble
 
 
@@ -79,6 +83,22 @@ def test_an_ensemble_that_is_not_there_is_named(run: Any, words: tuple[str, ...]
     result = run("local", words[0], "-e", "gone", *words[1:])
     assert result.exit_code == ExitCode.NOTHING_CHECKED
     assert "/.local/share/hikube-kafka/gone" in result.output
+
+
+def test_an_ensemble_in_a_directory_of_its_own_is_found_by_its_name_while_it_runs(run: Any, tmp_path: Path) -> None:
+    directory = tmp_path / "elsewhere"
+    directory.mkdir()
+    name = "runs-elsewhere"
+    write_declaration(directory, EnsembleDeclaration(name=name, directory=str(directory), zookeeper=(), brokers=()))
+    mark = f"-Dhikube.ensemble={directory}/broker-0"
+    server = start(directory, [sys.executable, "-c", "import signal; signal.pause()", mark], {})
+    assert server is not None
+    try:
+        assert until(lambda: running_servers(directory), 30)
+        said = run("local", "logs", "broker-0", "-e", name).output
+    finally:
+        server.kill()
+    assert f"broker-0 has no log in {directory}" in said
 
 
 def test_the_provider_is_installed_once_and_then_found(run: Any, tmp_path: Path) -> None:

@@ -150,7 +150,12 @@ def _directories(ensemble: str | None) -> list[Path]:
 
 
 def _directory(ensemble: str | None) -> Path:
+    """Directory of the one ensemble that is meant; by its name it is also found elsewhere, while it runs."""
+    from hikube_kafka.ensemble import running_directory
+
     found = _directories(ensemble)
+    if ensemble is not None and os.sep not in ensemble:
+        return running_directory(ensemble) or found[0]
     if len(found) > 1:
         _fail(
             ExitCode.NOTHING_CHECKED,

@@ -34,6 +34,7 @@ from hikube_kafka.ensemble.observation import (
     default_directory,
     ensembles,
     observe,
+    running_directory,
     status,
 )
 from hikube_kafka.ensemble.ownership import new_owner, read_ownership, refuse_existing, refuse_foreign
@@ -68,6 +69,7 @@ __all__ = [
     "refuse_existing",
     "refuse_foreign",
     "resolved",
+    "running_directory",
     "status",
     "stop",
 ]

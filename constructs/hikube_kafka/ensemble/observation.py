@@ -28,7 +28,7 @@ from hikube_kafka.ensemble.living import (
     plaintext_listener,
     zookeeper_mode,
 )
-from hikube_kafka.ensemble.processes import RunningServer, running_servers
+from hikube_kafka.ensemble.processes import RunningServer, running_directories, running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind
 from hikube_kafka.spec.problem import shortened
 
@@ -126,6 +126,22 @@ def default_directory(name: str) -> Path:
 def ensembles() -> list[Path]:
     """Directories of the ensembles under the default root, in alphabetical order."""
     return sorted(path.parent for path in default_directory("x").parent.glob(f"*/{DECLARATION_FILE}"))
+
+
+def running_directory(name: str) -> Path | None:
+    """Where servers of an ensemble of this name run: in its default directory rather than in another; None: nowhere."""
+    default, running = default_directory(name).resolve(), running_directories()
+    if default in running:
+        return default
+    return next((directory for directory in running if _declared_name(directory) == name), None)
+
+
+def _declared_name(directory: Path) -> str | None:
+    try:
+        declaration = read_declaration(directory)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # somebody else's, or being written by another version
+    return declaration.name if declaration else None
 
 
 def _is_broker(name: str) -> bool:

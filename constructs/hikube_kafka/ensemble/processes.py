@@ -73,6 +73,11 @@ def running_servers(directory: Path) -> dict[str, RunningServer]:
     return {server.name: server for home, server in _all_servers() if home == str(directory)}
 
 
+def running_directories() -> list[Path]:
+    """Directories of all ensembles of which a server runs, in alphabetical order."""
+    return [Path(home) for home in sorted({home for home, _ in _all_servers()})]
+
+
 def _all_servers() -> Iterator[tuple[str, RunningServer]]:
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or ()  # None: another user's, on systems that hide it
