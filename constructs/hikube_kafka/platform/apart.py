@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol, runtime_checkable
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.cdk import (
@@ -48,28 +48,35 @@ class Parts:
         self._clusters: dict[str, Hashable] = {}
         for each in self.all:
             if isinstance(each, TerraformProvider) and not each.alias:
-                self._defaults[TerraformStack.of(each).node.path, each.terraform_resource_type] = each
+                self._defaults[place(each)[0], each.terraform_resource_type] = each
 
     def part(self, of: IConstruct) -> str:
         """Path of the platform that a construct belongs to, or its own."""
-        path = of.node.path
+        path = place(of)[1]
         return next((whole for whole in self._wholes if path.startswith(f"{whole}/")), path)
 
     def provider(self, of: TerraformResource, kind: str) -> TerraformProvider | None:
         """The block of a resource: its own, or else the default of its stack."""
-        return of.provider or self._defaults.get((TerraformStack.of(of).node.path, kind))
+        return of.provider or self._defaults.get((place(of)[0], kind))
 
     def cluster(self, of: TerraformResource, kind: Literal["helm", "kubernetes"]) -> Hashable:
         """The cluster of Kubernetes that a resource's provider leads to."""
         provider = self.provider(of, kind)
         if provider is None:
             return cluster({}, of)
-        path = provider.node.path
+        path = place(provider)[1]
         if path not in self._clusters:
             (block,) = provider.to_terraform()["provider"][kind]
             settings = block.get("kubernetes") or {} if kind == "helm" else block
             self._clusters[path] = cluster(settings[0] if isinstance(settings, list) else settings, of)
         return self._clusters[path]
+
+
+def place(of: IConstruct) -> tuple[str, str]:
+    """The path of its stack, and its own: neither ever changes, and each of the CDK's answers takes a while."""
+    if of not in _PLACES:
+        _PLACES[of] = TerraformStack.of(of).node.path, of.node.path
+    return _PLACES[of]
 
 
 def cluster(settings: Mapping[str, Any], scope: IConstruct) -> Hashable:
@@ -79,7 +86,7 @@ def cluster(settings: Mapping[str, Any], scope: IConstruct) -> Hashable:
     kubeconfig = known.pop("config_path", None)
     if "${" in text or (kubeconfig and not str(kubeconfig).startswith(("/", "~"))):
         # A variable, or a path relative to the stack's folder: another one in each stack.
-        return TerraformStack.of(scope).node.path, text
+        return place(scope)[0], text
     return kubeconfig and str(Path(kubeconfig).expanduser()), json.dumps(known, sort_keys=True)
 
 
@@ -108,6 +115,7 @@ def look_into(resource_type: str) -> Callable[[Occupied], Occupied]:
     return register
 
 
+_PLACES: WeakKeyDictionary[IConstruct, tuple[str, str]] = WeakKeyDictionary()
 _WATCHED: WeakSet[TerraformStack] = WeakSet()
 _WHOLES: WeakSet[IConstruct] = WeakSet()
 _BY_TYPE: dict[str, Occupied] = {}
@@ -134,12 +142,13 @@ def _taken(parts: Parts) -> Iterator[Taken]:
         if isinstance(each, TerraformBackend):
             yield from _state(each)
         elif isinstance(each, TerraformElement) and (address := _address(each)):
+            stack, path = place(each)
             yield Taken(
-                by=each.node.path,
+                by=path,
                 part=parts.part(each),
                 thing=address,
                 rule=TERRAFORM_NAME,
-                keys=frozenset({(TerraformStack.of(each).node.path, address)}),
+                keys=frozenset({(stack, address)}),
                 follows=_SAME_NAME if isinstance(each, TerraformProvider) else frozenset(),
             )
         if isinstance(each, Occupant):
@@ -172,7 +181,7 @@ _KINDS: Mapping[type[TerraformElement], str] = {
 
 
 def _state(backend: TerraformBackend) -> Iterator[Taken]:
-    stack = TerraformStack.of(backend).node.path
+    stack, _ = place(backend)
     block = backend.to_terraform()["terraform"]
     ((kind, settings),) = block.get("backend", block).items()
     identity = dict(settings)

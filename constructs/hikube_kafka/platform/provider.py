@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from hikube_kafka import __version__
@@ -115,6 +116,7 @@ class HikubeProvider(TerraformProvider):
     def alias(self, value: str | None) -> None:
         self._alias = value
 
+    @cached_property
     def clusters(self) -> frozenset[Hashable]:
         """What tells the cluster apart from others; a cluster that is known by several addresses has several."""
         if self.kubernetes is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from hikube_kafka.platform.apart import Parts
+from hikube_kafka.platform.apart import Parts, place
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.spec.rules.apart import TOPIC, Taken
@@ -60,11 +60,11 @@ class KafkaTopic(HikubeResource):
         name, provider = self.declared["name"], parts.provider(self, "hikube")
         if isinstance(provider, HikubeProvider) and "${" not in name:
             yield Taken(
-                by=self.node.path,
+                by=place(self)[1],
                 part=parts.part(self),
                 thing=f"topic {name}",
                 rule=TOPIC,
-                keys=frozenset((cluster, name) for cluster in provider.clusters()),
+                keys=frozenset((cluster, name) for cluster in provider.clusters),
                 follows=frozenset({RELEASE_TWICE.id, APP_PORTS_TWICE.id}),
             )
 
