@@ -41,14 +41,16 @@ RELEASE_TWICE = Rule(
     severity="error",
     message="{other} has {things} in namespace {namespace} as well.",
     why="The second release would take over the servers and the claims of the first.",
-    remedy="Give one of the two another name, another release_prefix, or another namespace.",
+    remedy="Give one of the two another name, another release_prefix, or another namespace. If they are on "
+    "two clusters, declare the context of each, or its kubeconfig: KubernetesTarget(context=...).",
 )
 NAMESPACE_TWICE = Rule(
     id="app-namespace-twice",
     severity="error",
     message="{other} creates {things} as well.",
     why="Only one resource can create a namespace: the apply would fail halfway.",
-    remedy="Declare it for one of the two only: KubernetesTarget(create_namespace=False) for the other.",
+    remedy="Declare it for one of the two only: KubernetesTarget(create_namespace=False) for the other. If they are on "
+    "two clusters, declare the context of each, or its kubeconfig: KubernetesTarget(context=...).",
 )
 CHROOT_TWICE = Rule(
     id="app-chroot-twice",
