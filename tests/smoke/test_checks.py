@@ -785,6 +785,15 @@ def test_the_command_fits_where_the_platform_is(
     } | {f"{tool} {addresses}", f"{tool} {addresses} --command-config client.properties"}
 
 
+def test_the_command_quotes_the_context(in_kubernetes: Contract, healthy: Observation) -> None:
+    there = in_kubernetes.model_copy(
+        update={"reach": in_kubernetes.reach.model_copy(update={"context": "admin@shop (test)"})}
+    )
+    assert "kubectl --context 'admin@shop (test)' -n shop" in (
+        judge(there, missing_replica(healthy))["partitions-in-sync"].command
+    )
+
+
 def test_a_command_has_an_end(contract: Contract, healthy: Observation) -> None:
     many = dict.fromkeys(range(200), Partition(leader=0, replicas=(0, 1, 2), in_sync=(0, 1)))
     seen = topic_of_one_view(healthy, 0, many)
