@@ -546,7 +546,7 @@ class _Application:
         if not hung:
             return False
         self._provide()
-        self.conduct.progress(f"restarting {', '.join(server.name for server in hung)}: it runs and does not answer")
+        self.conduct.progress(f"restarting {', '.join(server.name for server in hung)}: no answer")
         patience = replace(self.conduct.patience, stop=self.conduct.patience.stop_hung)
         stop_processes([self.running[server.name] for server in hung], replace(self.conduct, patience=patience))
         for server in hung:

@@ -47,7 +47,7 @@ def read_ownership(directory: Path) -> Ownership | None:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise EnsembleError(
-            f"{path}, which says what Terraform state holds the ensemble, cannot be read ({error}): put it right, or "
+            f"{path}, which says which Terraform state holds the ensemble, cannot be read ({error}): repair it, or "
             "delete it if no other state holds this ensemble."
         ) from error
 
