@@ -73,7 +73,7 @@ class LocalEnsembleResource(Resource):
                 computed=True,
                 description="Folder of configuration, data and logs. Default: `~/.local/share/hikube-kafka/<name>`. "
                 "Another folder is another ensemble. A relative one is relative to where Terraform runs when the "
-                "ensemble is created, and stays there.",
+                "ensemble is created, and stays there, as the default does when the home is another.",
             ),
             "path": Attribute(
                 STRING, computed=True, description="The absolute path of `directory`, as it was when it was created."
