@@ -1,16 +1,20 @@
 """Errors that many resources meet for one reason are told once, with all names."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 import pytest
 
+from hikube_kafka.kafka.errors import Denied, Forbidden
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.resource import PlanRequest, State
 from hikube_kafka.provider.refusals import Refusals
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.spec.changes import topic as changes
 from tests.support.waiting import until
 
@@ -104,6 +108,53 @@ def test_different_reasons_are_different_errors(topics: TopicResource) -> None:
         PlanRequest(prior={**topic("invoices"), "partitions": 6}, proposed=wanted, config=wanted),
     ]
     assert len(planned(topics, requests)) == 2
+
+
+def forbidden(name: str) -> Forbidden:
+    return Forbidden.topic("broker:9092", "Describe", name, "User:alice", "TOPIC_AUTHORIZATION_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("created", "problem", "summary"),
+    [
+        (False, forbidden, "The provider is not allowed to Describe topic {} and 499 more"),
+        (True, lambda _: Denied("broker:9092", "wrong password"), "The cluster does not let the provider in"),
+    ],
+    ids=["forbidden to read", "not let in to create"],
+)
+def test_five_hundred_topics_that_may_not_be_seen_are_one_error_with_all_their_names(
+    topics: TopicResource,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: Callable[[str], Denied],
+    summary: str,
+    *,
+    created: bool,
+) -> None:
+    names = [f"topic-{number}" for number in range(500)]
+    cluster = KafkaCluster(Settings(bootstrap_servers="127.0.0.1:9"), topics._session.stopped)
+
+    def refused(name: str, **_: int) -> NoReturn:
+        raise problem(name)
+
+    monkeypatch.setattr(cluster, "topic", refused)
+    monkeypatch.setattr(cluster, "exists", refused)
+    monkeypatch.setattr(topics._session, "cluster", lambda: cluster)
+    monkeypatch.setattr(topics, "_brokers", lambda _: None)
+
+    def told(name: str) -> list[Diagnostic]:
+        if created:
+            return list(topics.plan(PlanRequest(prior=None, proposed=topic(name), config=topic(name))).diagnostics)
+        try:
+            assert topics.read(topic(name), b"") == topic(name)
+        except Refusal as refusal:
+            return list(refusal.diagnostics)
+        return []
+
+    with ThreadPoolExecutor(10) as pool:
+        (error,) = [fault for faults in pool.map(told, names) for fault in faults]
+    assert error.detail.endswith(f"All 500: {', '.join(names)}.")
+    (first,) = [name for name in names if error.summary == summary.format(name)][:1]
+    assert f"topic {first}" in error.detail
 
 
 def test_calls_one_at_a_time_are_waited_for_once_and_told_in_a_line_after_the_first() -> None:

@@ -50,13 +50,22 @@ class Refusals:
         told: list[Diagnostic] = []
         for fault in faults:
             if fault.severity == "error" and fault.summary.endswith("]") and ": " in fault.summary:
-                told += self._together(fault, lambda fault=fault: holds(fault))  # type: ignore[misc]
+                where, _, kind = fault.summary.partition(": ")
+                told += self._together(fault, where, kind, lambda fault=fault: holds(fault))  # type: ignore[misc]
             else:
                 told.append(fault)
         return told
 
-    def _together(self, fault: Diagnostic, holds: Callable[[], bool]) -> list[Diagnostic]:
-        where, _, kind = fault.summary.partition(": ")
+    def of_question(self, fault: Diagnostic, what: str) -> list[Diagnostic]:
+        """What this call tells of a question that the cluster refuses, about many resources alike: as in ``of_plan``.
+
+        Args:
+            fault: Why it was not answered.
+            what: The resource: ``topic orders``.
+        """
+        return self._together(fault, what, _alike(fault, what), _always)
+
+    def _together(self, fault: Diagnostic, where: str, kind: str, holds: Callable[[], bool]) -> list[Diagnostic]:
         with self._changed:
             if kind in self._open:
                 self._open[kind].append((where, holds))
@@ -91,12 +100,15 @@ class Refusals:
         return [self._shortened(fault, what) if fault.severity == "error" else fault for fault in faults]
 
     def _shortened(self, fault: Diagnostic, what: str) -> Diagnostic:
-        kind = re.sub(
-            rf"(?<![\w.-]){re.escape(what.rpartition(' ')[2])}(?![\w-])", "*", f"{fault.summary} {fault.detail}"
-        )
         with self._changed:
-            first = self._told.setdefault(kind.casefold(), what)
+            first = self._told.setdefault(_alike(fault, what), what)
         return fault if first == what else replace(fault, detail=f"For the same reason as {first}: see its error.")
+
+
+def _alike(fault: Diagnostic, what: str) -> str:
+    """What errors about several resources have in common: their text without the name."""
+    name = re.escape(what.rpartition(" ")[2])
+    return re.sub(rf"(?<![\w.-]){name}(?![\w-])", "*", f"{fault.summary} {fault.detail}").casefold()
 
 
 def _joined(fault: Diagnostic, kind: str, names: list[str], first: str) -> Diagnostic:
@@ -104,13 +116,17 @@ def _joined(fault: Diagnostic, kind: str, names: list[str], first: str) -> Diagn
     detail = fault.detail.rstrip()
     if first != names[0]:
         detail = f"For the same reason as {first[:1].lower()}{first[1:]}: see its error."
+    by_rule = fault.summary.endswith(f": {kind}")
     if len(names) == 1:
-        return replace(fault, summary=f"{names[0]}: {kind}", detail=detail)
+        return replace(fault, summary=f"{names[0]}: {kind}" if by_rule else fault.summary, detail=detail)
     common = names[0].partition(" ")[0]
     alike = all(name.startswith(f"{common} ") for name in names)
     listed = ", ".join(sorted((name.removeprefix(f"{common} ") if alike else name for name in names), key=_in_order))
     detail += f"\n\nThis plan cannot be applied, whatever it shows for the others. All {len(names)}: {listed}."
-    return replace(fault, summary=f"{names[0]} and {len(names) - 1} more: {kind}", detail=detail)
+    summary = f"{names[0]} and {len(names) - 1} more: {kind}"
+    if not by_rule:
+        summary = fault.summary + (f" and {len(names) - 1} more" if fault.summary.endswith(names[0]) else "")
+    return replace(fault, summary=summary, detail=detail)
 
 
 def _in_order(name: str) -> list[tuple[int, str]]:

@@ -197,7 +197,8 @@ class TopicResource(Resource):
             except Unreachable:
                 pass  # not there yet, as in every first apply
             except Denied as problem:
-                faults.append(not_reached(problem, doing=f"see whether topic {name} exists"))
+                fault = not_reached(problem, doing=f"see whether topic {name} exists")
+                faults += self._session.refusals.of_question(fault, f"topic {name}")
         moves: Mapping[int, Move] = {}
         reach = None
         if prior is not None and _moves_or_grows(prior, planned) and not self._session.coming():
@@ -257,24 +258,37 @@ class TopicResource(Resource):
             moves = _moves_of(cluster, state, live)
             if live is not None:
                 live = cluster.topic(name)  # read anew, if the moves were asked for just now
-        except Unreachable as problem:
-            if imported:
-                raise Refusal(not_reached(problem, doing=f"import topic {name}")) from None
-            if self._session.first_warning():
-                fault = not_reached(problem, doing="read the topics")
-                warn(
-                    "The topics were not read",
-                    f"{fault.detail} The plan shows the topics as they were last known; nothing is taken for lost.",
-                )
-            return state
-        except (Denied, Stopped) as problem:
-            raise Refusal(not_reached(problem, doing=f"read topic {name}")) from None
+        except (Unreachable, Denied, Stopped) as problem:
+            return self._unread(state, problem)
         if live is None:
             self._protected.discard(name)
             return None
         if moves:
             _warn_of_moves(cluster, name, moves, begun)
         return _state(state, live, moves, begun)
+
+    def _unread(self, state: State, problem: Unreachable | Denied | Stopped) -> State:
+        """The state of a topic that was not read: as it was, for it is not gone.
+
+        Raises:
+            Refusal: It is being imported; or the cluster says no, and no other topic's read tells that for all.
+        """
+        name, imported = state["name"], state["partitions"] is None
+        if not isinstance(problem, Unreachable):
+            fault = not_reached(problem, doing=f"read topic {name}")
+            alone = imported or isinstance(problem, Stopped)
+            faults = [fault] if alone else self._session.refusals.of_question(fault, f"topic {name}")
+            if faults:
+                raise Refusal(*faults)
+        elif imported:
+            raise Refusal(not_reached(problem, doing=f"import topic {name}"))
+        elif self._session.first_warning():
+            fault = not_reached(problem, doing="read the topics")
+            warn(
+                "The topics were not read",
+                f"{fault.detail} The plan shows the topics as they were last known; nothing is taken for lost.",
+            )
+        return state
 
     def import_state(self, identifier: str) -> State:
         """By name. The protection is on from the first moment."""
