@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from itertools import count
 from typing import Any
 
 import pytest
@@ -129,7 +130,7 @@ def test_after_a_refusal_the_controller_is_asked_to_try_now(api: Api, seen: Call
 def test_what_stood_in_the_way_before_does_not_count_once_it_is_over(
     seen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = iter(range(0, 1000, 40))
+    now = count(0, 10)
     monkeypatch.setattr(rollout, "monotonic", lambda: next(now))
     makes = recorded("noclass", claims_say(("Provisioning", "makes it")))
     unbound = recorded("noclass", lambda it: it.update(claims={}))
@@ -179,6 +180,33 @@ def test_a_broker_whose_zookeeper_has_lost_its_data_is_told_so(api: Api, seen: C
     (error,) = refused("crash")
     assert "cluster 3pP0zTPPRuO8ZxVQbX7n1A, and ZooKeeper knows cluster rXnPfHskTXaNGY8DZJ2gKQ" in error.summary
     assert "restore its claims" in error.detail
+
+
+def test_zookeeper_servers_without_a_membership_are_told_once_nobody_else_is_to_come(
+    api: Api, seen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unready(it: dict[str, Any]) -> None:
+        for pod in it["pods"].values():
+            for each in pod["status"]["conditions"]:
+                each["status"] = "False" if each["type"] == "Ready" else each["status"]
+
+    def coming(it: dict[str, Any]) -> None:
+        unready(it)
+        it["pods"]["well-1"]["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "ContainerCreating"}}
+
+    words = "server 1 waits: its claim has no membership, and no server tells it who votes"
+    api.lines = [words]
+    monkeypatch.setattr(rollout, "_SILENT_SECONDS", 30.0)
+    now = count(0, 10)
+    monkeypatch.setattr(rollout, "monotonic", lambda: next(now))
+    seen(*[recorded("well", coming)] * 20, recorded("well"))
+    wait("well")
+    seen(recorded("well", unready))
+    (error,) = refused("well")
+    assert error.summary == f"Pods well-0, well-1: all servers run, and none serves: {words} [rollout-no-membership]"
+    api.lines = ["INFO Looking for a leader"]
+    seen(*[recorded("well", unready)] * 20, recorded("well"))
+    wait("well")
 
 
 @pytest.mark.usefixtures("api")

@@ -113,6 +113,11 @@ def containers(pod: Object) -> Iterator[Object]:
     yield from status.get("containerStatuses", ())
 
 
+def running(pod: Object) -> str | None:
+    """The name of a container of it that runs."""
+    return next((str(each["name"]) for each in containers(pod) if "running" in each.get("state", {})), None)
+
+
 def unscheduled(pod: Object) -> str | None:
     """Why it has no node, in the scheduler's words; None: it has one, or the scheduler has not said anything."""
     for each in pod.get("status", {}).get("conditions", ()):

@@ -17,7 +17,7 @@ from hikube_kafka.kubernetes.client import ApiServer, ask
 from hikube_kafka.kubernetes.errors import ApiServerError, ChangeRefusedError, ForbiddenError, KubernetesError
 from hikube_kafka.kubernetes.obstacles import Kind, Obstacle, obstacles, probe_says
 from hikube_kafka.kubernetes.release import Revision, manifest, newest_revision
-from hikube_kafka.kubernetes.rollout import RUNNING, RolloutSeen, observe_rollout
+from hikube_kafka.kubernetes.rollout import RUNNING, RolloutSeen, is_ready, observe_rollout, running
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.provider.problems import told
@@ -49,6 +49,10 @@ _COMES_AND_GOES: tuple[Kind, ...] = "image", "container", "crash", "memory"
 _RESTARTS = 3
 """As many crashes while somebody waits are no start that was unlucky: a broker whose last session is still known to
 ZooKeeper exits once or twice."""
+_SILENT_SECONDS = 90.0
+"""For servers that all run to find each other, before their logs are asked for what they wait."""
+_NO_MEMBERSHIP = "its claim has no membership"
+"""In what a ZooKeeper server of the chart writes while nobody tells it who votes."""
 _UNANSWERED_SECONDS = 120.0
 """For an API server that does not answer to come back."""
 _LOG_LINES = 60
@@ -200,6 +204,7 @@ class _Watch:
     _said: dict[str, str] = field(default_factory=dict)
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
     _answered: float = field(default_factory=monotonic)
+    _spoke: float = field(default_factory=monotonic)
 
     def __post_init__(self) -> None:
         self._old = {each["metadata"]["uid"]: _times(each) for each in self.seen.events}
@@ -231,7 +236,19 @@ class _Watch:
             self._since.setdefault(each.key, monotonic())
         if any(self._is_enough(each) for each in standing):
             self.hindrances = await _explained(self.api, standing)
+        elif self._silent():
+            self.hindrances = await _without_membership(self.api, self.seen, declared)
         return bool(self.hindrances)
+
+    def _silent(self) -> bool:
+        """Whether all servers have run for a while, and none of them serves; once each while."""
+        pods = [self.seen.pods.get(self.seen.pod(ordinal)) for ordinal in range(self.wanted.replicas)]
+        if not all(pod and not is_ready(pod) and running(pod) for pod in pods):
+            self._spoke = monotonic()
+        silent = monotonic() - self._spoke >= _SILENT_SECONDS
+        if silent:
+            self._spoke = monotonic()
+        return silent
 
     def _fresh(self) -> AbstractSet[str]:
         """The events that have come, or come again, since the wait began: an older one may be about what is over."""
@@ -293,9 +310,24 @@ async def _explained(api: ApiServer, standing: Iterable[Obstacle]) -> list[chang
     return found
 
 
+async def _without_membership(api: ApiServer, seen: RolloutSeen, declared: AbstractSet[str]) -> list[changes.Hindrance]:
+    """ZooKeeper servers that wait to be told who votes, where nobody else is to come who could tell them."""
+    waits: dict[str, str] = {}
+    for name in sorted(declared):
+        lines = await _log(api, name, running(seen.pods[name]) or "", lines=_SHOWN_LINES, previous=False)
+        waits |= ((name, line) for line in lines if _NO_MEMBERSHIP in line)
+    if not waits:
+        return []
+    return [changes.Hindrance(kind="no-membership", pods=tuple(waits), words=next(iter(waits.values())))]
+
+
 async def _last_words(api: ApiServer, obstacle: Obstacle) -> list[str]:
+    return await _log(api, obstacle.pod, obstacle.container, lines=_LOG_LINES, previous=True)
+
+
+async def _log(api: ApiServer, pod: str, container: str, *, lines: int, previous: bool) -> list[str]:
     try:
-        return await api.log(obstacle.pod, obstacle.container, lines=_LOG_LINES, previous=True)
+        return await api.log(pod, container, lines=lines, previous=previous)
     except KubernetesError:
         return []
 

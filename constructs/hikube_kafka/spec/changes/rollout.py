@@ -84,9 +84,20 @@ OTHER_ENSEMBLE = Rule(
     "chroot. The brokers' claims still have the messages, but which topics there are is in ZooKeeper alone.",
     remedy="First look for ZooKeeper's data: restore its claims from a snapshot or backup, or correct "
     "zookeeper.connect "
-    "and the chroot. Only if the data is lost for good, begin anew and lose all messages: kubectl -n {namespace} "
-    "delete "
-    "pvc of the brokers, and delete their pods.",
+    "and the chroot. Only if the data is lost for good, begin anew and lose all messages: delete the claims of the "
+    "brokers (kubectl -n {namespace} get pvc), and their pods.",
+)
+NO_MEMBERSHIP = Rule(
+    id="rollout-no-membership",
+    severity="error",
+    message="all servers run, and none serves: {words}.",
+    why="Either the claims of most ZooKeeper servers were lost, and no new, empty ensemble takes the place of the one "
+    "whose data the other claims hold; or the ensemble is new, and its servers do not reach each other.",
+    remedy="Restore the claims that were lost from a snapshot or a backup, and delete the pods. If the ensemble is "
+    "new, see that no network policy keeps its servers apart (port 2180). Only if the data is lost for good, begin "
+    "anew and lose all messages: delete the claims of all servers and brokers (kubectl -n {namespace} get pvc), and "
+    "their pods.",
+    message_in_general="all ZooKeeper servers run, and none serves: claims of most of them are empty.",
 )
 QUOTA = Rule(
     id="rollout-quota",
@@ -209,6 +220,7 @@ _RULES = {
     "claim-slow": CLAIM,
     "claim-lost": CLAIM_LOST,
     "mount": MOUNT,
+    "no-membership": NO_MEMBERSHIP,
     "mount-slow": MOUNT,
     "node": NODE,
     "terminating": TERMINATING,
