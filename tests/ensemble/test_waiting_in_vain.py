@@ -340,7 +340,7 @@ def test_a_server_that_listens_and_says_nothing_is_restarted_once_its_time_is_ov
         return left.pop(0) if left else False
 
     monkeypatch.setattr(lifecycle, "is_silent", is_silent)
-    apply(declaration, patience=SHORT)
+    apply(declaration, patience=dataclasses.replace(SHORT, answer=2))
     assert restarted(declaration, before) == {"broker-0"}
     assert silent["broker-1"] == [], "it has answered, and was not asked again"
 
