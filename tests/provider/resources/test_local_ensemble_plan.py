@@ -488,6 +488,15 @@ def test_a_change_that_failed_on_its_way_records_what_runs(
     assert refusal.state["processes"] == {"broker-0": "stopped"}
 
 
+@pytest.mark.parametrize(("place", "told"), [("/nowhere/demo", 1), ("/nowhere/gone", 0)])
+def test_a_destroy_speaks_of_the_data_that_stays_if_there_is_any(
+    ensembles: LocalEnsembleResource, place: str, told: int
+) -> None:
+    with collected_warnings() as warnings:
+        ensembles.delete(state(directory=place, path=place), b"")
+    assert len(warnings) == told
+
+
 def test_a_destroy_that_failed_is_an_error(ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, DirectoryBusyError(HERE, "17", 10))
     refusal = refusal_of(ensembles.delete, state())

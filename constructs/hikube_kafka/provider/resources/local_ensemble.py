@@ -377,7 +377,7 @@ class LocalEnsembleResource(Resource):
             raise Refusal(_fault(problem, prior["name"], doing="stop")) from None
         finally:
             self._session.changed()
-        if keep:
+        if keep and not _is_missing(prior):
             warn(
                 f"The data of ensemble {prior['name']} stays in {_place(prior)}",
                 "An ensemble of the same name and directory takes it up again. To remove it, set keep_data = false "
