@@ -7,10 +7,11 @@ from typing import Any, Self
 
 import pytest
 
-from hikube_kafka.kafka.errors import KafkaRefused, Unclear, Unreachable
+from hikube_kafka.kafka.errors import KafkaRefused, Unanswered, Unclear, Unreachable
+from hikube_kafka.kafka.security import PLAINTEXT
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider import reassignment
-from hikube_kafka.provider.moves import Moves
+from hikube_kafka.provider.moves import Moves, read_moves
 from hikube_kafka.provider.reassignment import reassign
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout
@@ -84,6 +85,25 @@ def test_a_move_of_which_nobody_says_whether_it_has_begun_is_no_refusal(monkeypa
     monkeypatch.setattr(reassignment, "_UNCLEAR_SECONDS", 0.05)
     with pytest.raises(Unclear, match="KafkaTimeoutError"):
         reassign(Lopsided(), "orders", WANTED)
+
+
+def test_what_nobody_tells_at_this_moment_is_told_from_what_the_client_may_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from kafka.errors import ClusterAuthorizationFailedError, KafkaConnectionError  # noqa: PLC0415 - slow to load
+
+    def answering(error: Exception) -> None:
+        def refuse(**_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr("kafka.KafkaAdminClient", refuse)
+
+    answering(ClusterAuthorizationFailedError())
+    assert read_moves("127.0.0.1:9", PLAINTEXT) is None
+    for passing in (KafkaConnectionError("broken"), RuntimeError("no controller")):
+        answering(passing)
+        with pytest.raises(Unanswered, match="do not tell which replicas are being moved"):
+            read_moves("127.0.0.1:9", PLAINTEXT)
 
 
 def test_ctrl_c_ends_the_wait_and_says_how_much_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

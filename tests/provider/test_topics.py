@@ -1192,6 +1192,44 @@ def test_a_thousand_topics_ask_for_reassignments_once_and_those_that_look_health
     assert cluster.asked == 2
 
 
+def answering_moves(cluster: Scripted, *answers: Moves | Exception | None) -> None:
+    """What Kafka answers when it is asked for reassignments, in this order; the last one again and again."""
+    left = list(answers)
+
+    def answer() -> Moves | None:
+        cluster.asked_for_moves += 1
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    cluster._read_moves = answer  # type: ignore[method-assign]
+
+
+NOT_TOLD = Unanswered("127.0.0.1:9", "which replicas are being moved", "no controller")
+
+
+def test_a_change_waits_until_it_is_told_what_is_being_moved_and_a_plan_does_not() -> None:
+    moves = {"orders": {0: Move((0,), (1,))}}
+    cluster = Scripted(layout())
+    answering_moves(cluster, NOT_TOLD, NOT_TOLD, NOT_TOLD, moves)
+    assert [cluster.moves(), cluster.moves()] == [None, None]
+    assert cluster.asked_for_moves == 1
+    assert cluster.moves(fresh=True) == moves
+    assert cluster.asked_for_moves == 4
+
+
+def test_replicas_are_not_moved_while_nobody_tells_whether_somebody_else_moves_them() -> None:
+    cluster = Refusing("", answers=(layout("orders"),))
+    answering_moves(cluster, NOT_TOLD)
+    topics = topics_of(cluster)
+    refusal = refusal_of(topics.update, _state("orders"), _state("orders", replication_factor=2))
+    assert "do not tell which replicas are being moved" in refusal.diagnostics[0].detail
+    asked = cluster.asked_for_moves
+    refusal_of(topics.update, _state("orders"), _state("orders", replication_factor=2))
+    assert cluster.asked_for_moves == asked + 1
+
+
 def test_topics_that_change_at_the_same_time_share_a_question_that_came_after_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hikube_kafka.kafka.errors import Unanswered
 from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.plugin.log import log
 from hikube_kafka.spec.changes.replicas import Move
@@ -19,6 +20,9 @@ REQUEST_MS = 30_000
 """For one request of this client that changes something, and for its connection."""
 _LOOK_MS = 10_000
 """For one that only looks: a plan, and a wait, go on without the answer."""
+
+QUESTION = "which replicas are being moved"
+"""What is asked here, for an error."""
 
 Moves = Mapping[str, Mapping[int, Move]]
 """The partitions that are being moved, by topic."""
@@ -52,7 +56,11 @@ def client(addresses: str, credentials: Credentials, within_ms: int = _LOOK_MS) 
 
 
 def read_moves(addresses: str, credentials: Credentials) -> Moves | None:
-    """All reassignments of the cluster; None: it does not tell, which takes Describe on the cluster."""
+    """All reassignments of the cluster; None: it does not tell, which takes Describe on the cluster.
+
+    Raises:
+        Unanswered: Nobody answers at this moment, as while the controller changes.
+    """
     from kafka.errors import KafkaError
 
     try:
@@ -60,6 +68,8 @@ def read_moves(addresses: str, credentials: Credentials) -> Moves | None:
             found = admin.list_partition_reassignments(timeout_ms=_LOOK_MS)
     except (KafkaError, RuntimeError) as error:  # RuntimeError: it finds no controller
         log("info", "reassignments are not told", reason=type(error).__name__)
+        if isinstance(error, RuntimeError) or error.retriable:
+            raise Unanswered(addresses, QUESTION, str(error) or type(error).__name__) from None
         return None
     moves: dict[str, dict[int, Move]] = defaultdict(dict)
     for (topic, partition), its in sorted(found.items()):

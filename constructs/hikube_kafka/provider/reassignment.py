@@ -48,8 +48,9 @@ def reassign(cluster: KafkaCluster, topic: str, wanted: Mapping[int, Replicas]) 
 
     Raises:
         KafkaRefused: Kafka refuses the move of a partition, or the topic is gone; ``Unclear``: nobody says.
-        Unreachable: No broker has answered for long.
+        Unreachable: No broker has answered for long, or none has said what is being moved already.
         Denied: The client is not let in any more.
+        Stopped: Ctrl-C, before the move was asked for.
         Refusal: Nothing moves any more; or Ctrl-C. Kafka continues with what was begun.
     """
     moves = (cluster.moves(fresh=True) or {}).get(topic, {})

@@ -15,6 +15,7 @@ from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswere
 from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.provider import existence
 from hikube_kafka.provider.gathering import Gathering
+from hikube_kafka.provider.moves import QUESTION as MOVES
 from hikube_kafka.provider.moves import Moves, read_moves
 from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.unclear import Change, is_unclear
@@ -52,7 +53,7 @@ _RETURN_SECONDS = 5.0
 _JOIN_SECONDS = 3.0
 """For brokers that are just registering to be told to all others."""
 _OTHERS_SECONDS = 30.0
-"""For another broker to answer in place of one that died: the metadata names it until its session ends."""
+"""For another broker, or controller, to answer in place of one that died: it is named until its session ends."""
 _POLL_SECONDS = 0.25
 _LETTING_GO_POLL_SECONDS = 0.05
 """Brokers learn of a deletion within milliseconds of each other, and all that wait for one share each look."""
@@ -399,14 +400,38 @@ class KafkaCluster:
 
         Returns:
             None: Kafka does not tell, for example because it takes Describe on the cluster.
+
+        Raises:
+            Unanswered: They must be fresh, and nobody answers for long: whoever then began a move might cancel one.
+            Stopped: Ctrl-C, while an answer was waited for.
         """
-        begun = self._move_looks
-        with self._lock:
-            if not self._moves_asked or (fresh and self._move_looks == begun):
-                self._move_looks += 1
-                self._moves = self._read_moves()
-                self._moves_asked, self._layout = True, None
+        answers: list[Moves | None] = []
+        problems: list[Unanswered] = []
+
+        def told() -> bool:
+            begun = self._move_looks
+            with self._lock:
+                if not self._moves_asked or (fresh and self._move_looks == begun):
+                    try:
+                        self._moves = self._read_moves()
+                    except Unanswered as problem:
+                        problems.append(problem)
+                        return False
+                    self._move_looks += 1
+                    self._moves_asked, self._layout = True, None
+                answers.append(self._moves)
+                return True
+
+        if not fresh:
+            if not told():
+                self._moves, self._moves_asked = None, True  # a plan goes on without, and asks no more
             return self._moves
+        patience = 0.0 if MOVES in self._unanswered else _OTHERS_SECONDS
+        if not self.until(told, patience):
+            self._unanswered[MOVES] = problems[-1]
+            raise problems[-1]
+        self._unanswered.pop(MOVES, None)
+        return answers[-1]
 
     def reach(self) -> Reach:
         """How a user meets the brokers: port-forwards of this process end with it, and are opened again by hand."""
