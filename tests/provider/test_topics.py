@@ -1228,6 +1228,8 @@ def test_replicas_are_not_moved_while_nobody_tells_whether_somebody_else_moves_t
     asked = cluster.asked_for_moves
     refusal_of(topics.update, _state("orders"), _state("orders", replication_factor=2))
     assert cluster.asked_for_moves == asked + 1
+    grown = _state("orders", partitions=2)
+    assert topics.update(_state("orders"), grown, b"") == grown, "which Kafka itself refuses during a move"
 
 
 def test_topics_that_change_at_the_same_time_share_a_question_that_came_after_them(

@@ -54,8 +54,7 @@ def await_last_pod(reach: KubernetesReach, stateful_set: str, stopped: threading
                     f"Pods of StatefulSet {stateful_set} do not end",
                     f"{_names(left)} have not ended within {seconds:g} s, and what they need to end well is destroyed "
                     f"next: ZooKeeper, for brokers. See kubectl -n {api.namespace} describe pod {_name(left[0])}. "
-                    f"Destroy "
-                    "again once they have ended. Only if the node of one is off for good: "
+                    "Destroy again once they have ended. Only if the node of one is off for good: "
                     f"kubectl -n {api.namespace} delete pod {_name(left[0])} --force --grace-period=0.",
                 )
             )

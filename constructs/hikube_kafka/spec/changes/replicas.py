@@ -77,7 +77,7 @@ def in_words(held: Mapping[int, Mapping[str, int]]) -> str:
 
 
 def moves_in_words(moves: Mapping[int, Move]) -> str:
-    """``partition 1 from brokers 0, 1 to 0, 2``, for each of the first ones."""
+    """``partition 1 from brokers 0+1 to brokers 0+2``, for each of the first ones."""
     return shortened(
         [
             f"partition {partition} from {_brokers(move.before)} to {_brokers(move.target)}"
