@@ -5,7 +5,9 @@ kept from answering at the right moment. Real ones: test_lifecycle.py, test_fail
 """
 
 import dataclasses
+import errno
 import fcntl
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -391,6 +393,23 @@ def test_a_creation_that_does_not_catch_up_leaves_nothing_running_that_no_state_
         apply(declaration, owner="me", creating=True, patience=SHORT)
     assert set(failure.value.stopped) == EVERY
     assert "left running" not in str(failure.value)
+    assert running(declaration) == set()
+    assert owner_of(declaration) is None
+
+
+def test_a_creation_on_a_full_disk_leaves_nothing_running(
+    declaration: EnsembleDeclaration, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path, server: ServerProcess) -> None:
+        if server.name == "broker-1":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        write_server(folder, server)
+
+    assert answers.mode
+    monkeypatch.setattr(lifecycle, "write_server", full)
+    with pytest.raises(CreationStoppedError, match="No space left on device") as failure:
+        apply(declaration, owner="me", creating=True, patience=SHORT)
+    assert failure.value.stopped == ("broker-0", "zookeeper-1")
     assert running(declaration) == set()
     assert owner_of(declaration) is None
 

@@ -175,7 +175,7 @@ class QuorumChangeError(EnsembleError):
 
 
 class CreationStoppedError(EnsembleError):
-    """A creation waited in vain, and has stopped what it had started: no state knows of these servers yet.
+    """A creation failed, and has stopped what it had started: no state knows of these servers yet.
 
     Attributes:
         stopped: names of the servers that were stopped again.

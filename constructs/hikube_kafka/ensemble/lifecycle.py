@@ -85,9 +85,11 @@ def apply(
             servers that failed are stopped again, since the others hold replicas.
         NotInSyncError: a server runs but did not catch up; the roll ended there.
         StaleRegistrationError: a broker of the same id is registered from elsewhere.
-        CreationStoppedError: in place of the last two, where the ensemble was to be created.
+        CreationStoppedError: in place of the last two, where the ensemble was to be created; or a file could not be
+            written.
         DirectoryBusyError: another process changes this ensemble.
         ApplyInterruptedError: ``cancelled`` said so; what runs keeps running, and is held.
+        OSError: a file could not be written.
     """
     directory = resolved(declaration.directory)
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
@@ -313,11 +315,10 @@ class _Application:
         except StartFailedError as failure:
             stopped = self._stop_in_vain()
             raise StartFailedError(failure.server, failure.reason, failure.log, failure.lines, stopped) from None
-        except (NotInSyncError, StaleRegistrationError) as problem:
+        except (NotInSyncError, StaleRegistrationError, OSError) as problem:  # the last: such as a full disk
             if not self.holding.creating:
                 raise
-            said = problem.waited if isinstance(problem, NotInSyncError) else str(problem)
-            raise CreationStoppedError(said, self._stop_in_vain()) from None
+            raise CreationStoppedError(_said(problem), self._stop_in_vain()) from None
 
     # -- what differs ----------------------------------------------------------------------------------------------
 
@@ -613,6 +614,13 @@ class _Application:
         chosen = {name: server for name, server in self.running.items() if name in in_vain and self._runs(name)}
         _stop_in_order(chosen, self.conduct)
         return sorted(chosen)
+
+
+def _said(problem: Exception) -> str:
+    """What went wrong, without what became of the servers."""
+    if isinstance(problem, NotInSyncError):
+        return problem.waited
+    return f"{problem}." if isinstance(problem, OSError) else str(problem)
 
 
 def _addresses(properties: Mapping[str, str]) -> dict[str, str]:

@@ -497,6 +497,17 @@ def test_a_destroy_speaks_of_the_data_that_stays_if_there_is_any(
     assert len(warnings) == told
 
 
+def test_a_disk_that_is_full_is_no_mistake_of_the_provider(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, OSError(28, "No space left on device", "/nowhere/demo/owner.json"), broker_0="running")
+    for action, arguments in ((ensembles.create, (state(),)), (ensembles.update, (state(),) * 2)):
+        refusal = refusal_of(action, *arguments)
+        assert "No space left on device: '/nowhere/demo/owner.json'" in refusal.diagnostics[0].detail
+        assert (refusal.state is None) is (action == ensembles.create)
+    assert "No space left on device" in refusal_of(ensembles.delete, state()).diagnostics[0].detail
+
+
 def test_a_destroy_that_failed_is_an_error(ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, DirectoryBusyError(HERE, "17", 10))
     refusal = refusal_of(ensembles.delete, state())

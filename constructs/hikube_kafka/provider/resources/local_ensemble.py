@@ -345,7 +345,7 @@ class LocalEnsembleResource(Resource):
                 raise Refusal(fault, state=state) from None
             warn(fault.summary, fault.detail)
             return state
-        except ensemble.EnsembleError as problem:
+        except (ensemble.EnsembleError, OSError) as problem:
             fault = _fault(problem, planned["name"], doing="start" if creating else "change")
             if creating or isinstance(problem, unchanged):
                 raise Refusal(fault) from None
@@ -373,7 +373,7 @@ class LocalEnsembleResource(Resource):
             )
         except ensemble.HeldByAnotherError:
             raise Refusal(*_refused(prior, None, held_elsewhere=True)) from None
-        except ensemble.EnsembleError as problem:
+        except (ensemble.EnsembleError, OSError) as problem:
             raise Refusal(_fault(problem, prior["name"], doing="stop")) from None
         finally:
             self._session.changed()
