@@ -112,6 +112,17 @@ def test_a_namespace_that_the_stack_no_longer_creates_is_forgotten_and_kept(
     assert {each["created_namespace"] for each in claims} == {""}
 
 
+def test_a_platform_that_moves_while_it_leaves_its_namespace_forgets_it_at_the_former_address(
+    stack: TerraformStack, synthesized: Synthesize
+) -> None:
+    target = KubernetesTarget(namespace="ns", create_namespace=False)
+    KafkaPlatform(stack, "shop", name="events", moved_from="events", target=target)
+    assert {each["from"] for each in synthesized(stack)["removed"]} == {
+        "kubernetes_namespace_v1.shop",
+        "kubernetes_namespace_v1.events",
+    }
+
+
 def test_claims_name_the_namespace_that_the_stack_creates(stack: TerraformStack, synthesized: Synthesize) -> None:
     KafkaPlatform(stack, "events", target=CLUSTER)
     claims = synthesized(stack)["resource"]["hikube_volume_claims"]

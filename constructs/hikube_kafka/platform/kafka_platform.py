@@ -138,6 +138,9 @@ class KafkaPlatform(Construct):
                 rest = each.friendly_unique_id.removeprefix(now)
                 kind = each.terraform_resource_type
                 terraform.move(self, f"{kind}.{before}{rest}", f"{kind}.{now}{rest}")
+        # A namespace that is to be kept in the same plan has its former address still.
+        if terraform.forgets(self, f"kubernetes_namespace_v1.{now}"):
+            terraform.forget(self, f"kubernetes_namespace_v1.{before}")
 
     @property
     def contract(self) -> Contract:

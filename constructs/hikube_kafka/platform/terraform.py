@@ -46,6 +46,11 @@ def forget(scope: IConstruct, address: str) -> None:
     _add_block(scope, "removed", {"from": address, "lifecycle": {"destroy": False}})
 
 
+def forgets(scope: IConstruct, address: str) -> bool:
+    """Whether the construct's stack has such a block for the address."""
+    return any(each["from"] == address for each in _BLOCKS.get(TerraformStack.of(scope), {}).get("removed", ()))
+
+
 def move(scope: IConstruct, before: str, after: str) -> None:
     """Have plans take what the state has at one address for what is declared at another: a ``moved`` block."""
     _add_block(scope, "moved", {"from": before, "to": after})
