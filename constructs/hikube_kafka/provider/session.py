@@ -188,7 +188,7 @@ def not_reached(problem: Unreachable | Denied | Stopped, *, doing: str) -> Diagn
     return Diagnostic(
         "The cluster does not answer",
         f"The provider cannot {doing}: no broker of {problem.addresses} answers ({problem.reason}). Check "
-        "bootstrap_servers and security_protocol of the provider block, and that the brokers run.",
+        "that the brokers run, and the provider block: bootstrap_servers or kubernetes, and security_protocol.",
     )
 
 
