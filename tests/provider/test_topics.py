@@ -1049,6 +1049,24 @@ def test_deletions_that_wait_at_the_same_time_share_a_look_that_began_after_them
     assert cluster.asked == 2
 
 
+def test_deletions_that_wait_at_the_same_time_are_confirmed_by_one_answer_that_was_asked_for_after_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"topic-{number}" for number in range(10)]
+    cluster, lock = Scripted(layout("others")), NotedLock()
+    cluster.layout()
+    cluster._existence = dict.fromkeys(names, True)  # as it was before
+    monkeypatch.setattr(cluster, "look", lambda: layout("others"))
+    monkeypatch.setattr(cluster, "_lock", lock)
+    with ThreadPoolExecutor(10) as pool:
+        with lock.lock:
+            gone = [pool.submit(cluster.disappears, name, seconds=30) for name in names]
+            for _ in names:
+                assert lock.asked.acquire(timeout=30)
+        assert all(each.result(timeout=30) for each in gone)
+    assert cluster.asked_by_name == [names]
+
+
 def test_what_is_fresh_was_read_after_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster, lock = Slow(layout("before"), layout("after")), NotedLock()
     monkeypatch.setattr(cluster, "_lock", lock)

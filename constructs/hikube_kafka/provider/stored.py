@@ -25,8 +25,10 @@ def unseen(cluster: KafkaCluster, layout: Layout, brokers: Collection[int]) -> d
         Denied: The client is not let in.
     """
     found: dict[int, dict[str, Forbidden]] = {}
-    for broker, topics in _stored(cluster, brokers).items():
-        for name in sorted(topics - layout.replicas.keys()):
+    hidden_at = {broker: topics - layout.replicas.keys() for broker, topics in _stored(cluster, brokers).items()}
+    cluster.asks_for(frozenset().union(*hidden_at.values()))
+    for broker, topics in hidden_at.items():
+        for name in sorted(topics):
             try:
                 there = cluster.exists(name)
             except Forbidden as hidden:

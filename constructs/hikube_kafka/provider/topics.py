@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -313,6 +313,10 @@ class KafkaCluster:
             Unreachable: No broker answers.
         """
         return self._answer(name) is True
+
+    def asks_for(self, names: Iterable[str]) -> None:
+        """Have the next question whether a topic exists be about all of these: one request, and not one for each."""
+        self._wanted.update(names)
 
     def _answer(self, name: str) -> bool | None:
         """Whether a topic exists; None: no broker knows it by now, and the client may not ask the controller."""
@@ -810,8 +814,10 @@ class KafkaCluster:
             try:
                 if name in self.look().replicas:
                     return False
+                # Before the lock: whoever gets it asks for all that wait by then.
+                self._existence.pop(name, None)
+                self.asks_for([name])
                 with self._lock:
-                    self._existence.pop(name, None)
                     if waits:
                         self._unanswered.pop(existence.QUESTION, None)
                     return self._answer(name) is not True and self._is_gone(name)

@@ -134,6 +134,26 @@ def test_a_broker_that_holds_what_cannot_be_seen_does_not_go(
     assert asked == [[3], [3]]
 
 
+def test_a_thousand_topics_that_cannot_be_seen_are_asked_for_at_once(
+    session: Session, brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"secret-{number:03}" for number in range(1000)]
+    hiding(monkeypatch, {3: names}, 0, 1, 2, 3)
+    cluster = session.cluster()
+    assert cluster is not None
+    asked: list[list[str]] = []
+    by_name = cluster._ask_by_name
+
+    def counted(names: list[str]) -> Any:
+        asked.append(names)
+        return by_name(names)
+
+    monkeypatch.setattr(cluster, "_ask_by_name", counted)
+    (fault,) = planned(brokers, declared(4), declared(3)).diagnostics
+    assert "not allowed to Describe: secret-000" in fault.summary
+    assert asked == [names]
+
+
 def test_what_a_broker_held_that_does_not_run_is_asked_of_the_others(
     brokers: BrokersResource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
