@@ -226,6 +226,14 @@ def test_the_patience_ends_with_what_the_probe_says(seen: Callable[..., None]) -
 
 
 @pytest.mark.usefixtures("api")
+def test_a_controller_that_does_not_see_the_change_is_named(seen: Callable[..., None]) -> None:
+    seen(recorded("well", lambda it: it["stateful_set"]["metadata"].update(generation=9)))
+    (error,) = refused("well", seconds=1)
+    assert error.summary == "StatefulSet well: its change is not ready after 1 s [rollout-not-ready]"
+    assert error.detail.startswith("Kubernetes' controller has not seen it yet.")
+
+
+@pytest.mark.usefixtures("api")
 def test_ctrl_c_ends_the_wait_and_says_how_far_it_is(seen: Callable[..., None]) -> None:
     session = Session()
     session.stopped.set()

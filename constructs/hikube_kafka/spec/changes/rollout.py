@@ -345,8 +345,8 @@ def hindered(hindrance: Hindrance, namespace: str) -> Problem:
 
 def not_ready(stateful_set: str, details: Mapping[str, str], seconds: int) -> Problem:
     """That the patience is over, with what each pod that is not ready says."""
-    names = [*details]
-    words = "; ".join(f"{pod}: {said}" for pod, said in details.items())
+    names = [*details] or ["its change"]
+    words = "; ".join(f"{pod}: {said}" for pod, said in details.items()) or "Kubernetes' controller has not seen it yet"
     pods = f"{shortened(names)} {'is' if len(names) == 1 else 'are'}"
     return NOT_READY(f"StatefulSet {stateful_set}", pods=pods, seconds=seconds, details=f"{words}.")
 
