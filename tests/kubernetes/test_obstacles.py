@@ -84,6 +84,13 @@ def test_a_refusal_that_a_success_followed_is_over() -> None:
     assert found(recorded("quota", lambda objects: objects["events"].append(made))) == []
 
 
+def test_a_webhook_that_does_not_answer_is_not_a_refusal() -> None:
+    words = 'create Pod quota-1 in StatefulSet quota failed error: Internal error: failed calling webhook "policy"'
+    silent = event("silent", "FailedCreate", words, "quota")
+    (standing,) = found(recorded("quota", lambda objects: objects["events"].append(silent)))
+    assert (standing.kind, standing.words) == ("webhook", 'Internal error: failed calling webhook "policy"')
+
+
 @pytest.mark.parametrize(("said", "kinds"), [(None, []), ("05:20:00", []), ("05:10:00", ["unschedulable"])])
 def test_while_an_autoscaler_brings_a_node_the_scheduler_is_not_believed(said: str | None, kinds: list[str]) -> None:
     brings = event("brings", "TriggeredScaleUp", "pod triggered scale-up", "spread-3")

@@ -15,6 +15,7 @@ Kind = Literal[
     "crash",
     "memory",
     "refused",
+    "webhook",
     "unschedulable",
     "claim",
     "claim-slow",
@@ -111,7 +112,9 @@ def _refused(seen: RolloutSeen, events: list[Object]) -> Iterator[Obstacle]:
         ]
         if last and last[-1]["reason"] == "FailedCreate":
             words = _words(last[-1])
-            yield Obstacle(kind="refused", pod=name, words=words.partition(" failed error: ")[2] or words)
+            words = words.partition(" failed error: ")[2] or words
+            # A webhook that does not answer has not refused anything: it may be starting.
+            yield Obstacle(kind="webhook" if "failed calling webhook" in words else "refused", pod=name, words=words)
 
 
 # ---- a pod that is there --------------------------------------------------------------------------------------------

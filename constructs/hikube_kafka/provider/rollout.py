@@ -33,6 +33,7 @@ _PATIENCE: Mapping[Kind, float] = {
     "crash": 75,
     "memory": 75,
     "refused": 30,
+    "webhook": 100,
     "unschedulable": 100,
     "claim": 60,
     "claim-slow": 600,

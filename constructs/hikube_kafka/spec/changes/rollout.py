@@ -326,7 +326,7 @@ def hindered(hindrance: Hindrance, namespace: str) -> Problem:
     """What is said of something that stands in the way of a rollout."""
     facts = {"namespace": namespace, "pod": hindrance.pods[0], "words": _sentence(hindrance.words)}
     rule = _RULES.get(hindrance.kind, REFUSED)
-    if hindrance.kind == "refused":
+    if hindrance.kind in {"refused", "webhook"}:
         rule = next((rule for words, rule in _REFUSALS if words in hindrance.words), REFUSED)
     elif hindrance.kind == "unschedulable":
         rule = UNSCHEDULABLE
