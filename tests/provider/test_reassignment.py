@@ -17,10 +17,7 @@ from hikube_kafka.provider.settings import Settings
 from hikube_kafka.provider.topics import KafkaCluster, Layout
 from hikube_kafka.spec.changes.replicas import Move
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning"),  # kafka-python, Python 3.11
-    pytest.mark.timeout(60),  # a wait that does not end where it should
-]
+pytestmark = pytest.mark.timeout(60)  # a wait that does not end where it should
 
 WANTED = {0: (0, 1), 1: (1, 0)}
 

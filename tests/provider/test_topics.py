@@ -974,7 +974,6 @@ def test_what_was_done_before_a_refusal_is_recorded(real: tuple[TopicResource, s
     until(lambda: read_anew() == refusal.value.state, "the change is read", 30)
 
 
-@pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning")  # kafka-python on Python 3.11
 @pytest.mark.ensemble
 @pytest.mark.timeout(200)
 def test_a_move_interrupted_by_ctrl_c_is_recorded_as_not_done_and_completed_later(

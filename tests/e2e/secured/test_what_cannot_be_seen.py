@@ -30,7 +30,6 @@ pytestmark = [
     pytest.mark.journey,
     pytest.mark.ensemble,
     pytest.mark.timeout(400),
-    pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning"),  # kafka-python
 ]
 
 NAME, PASSWORD = "bob", "bob-s3cret"

@@ -24,7 +24,6 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.terraform, pytest.mark.ensemble, pytest.mark.timeout(400)]
 
-KAFKA_PYTHON = pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning")  # on Python 3.11
 ADDRESS = "hikube_kafka_topic.this"
 
 
@@ -372,7 +371,6 @@ def moving(kafka: AdminClient, name: str) -> dict[int, list[int]]:
     return {partition: sorted({*its.target} - {*its.before}) for partition, its in moves.get(name, {}).items()}
 
 
-@KAFKA_PYTHON
 def test_a_reassignment_of_somebody_else_is_told_and_left_alone(
     workspace: Workspace,
     declare: Callable[..., None],
@@ -406,7 +404,6 @@ def test_a_reassignment_of_somebody_else_is_told_and_left_alone(
     assert workspace.plan() == "empty"
 
 
-@KAFKA_PYTHON
 def test_a_move_of_our_own_that_was_cut_short_is_gone_on_with(
     workspace: Workspace,
     declare: Callable[..., None],
