@@ -119,6 +119,7 @@ def test_json_has_a_version_and_everything(report: Report) -> None:
         "remedy": "Start it.",
         "command": "",
         "settled_after": None,
+        "unchanged_for": None,
     }
 
 

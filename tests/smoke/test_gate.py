@@ -14,6 +14,7 @@ from hikube_kafka.probe.route import Route
 from hikube_kafka.smoke import gate
 from hikube_kafka.smoke.canary import CanaryRun
 from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.smoke.formats import markdown
 from hikube_kafka.smoke.gate import CannotCheckError, run
 from hikube_kafka.smoke.report import Report
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
@@ -134,10 +135,13 @@ def test_a_fault_that_does_not_change_says_for_how_long(
     monkeypatch.setattr(gate, "_STANDSTILL", 0)
     show([healthy, headless])
 
-    fault, standstill = finding(run(contract, patience=0.2), "zookeeper-one-leader").seen
+    report = run(contract, patience=0.2)
 
-    assert fault == "leaders: none"
-    assert re.fullmatch(r"no change in \d+ s", standstill)
+    told = finding(report, "zookeeper-one-leader")
+    assert told.seen == ("leaders: none",)
+    assert told.unchanged_for is not None
+    assert re.search(r"leaders: none<br>no change in \d+ s", markdown(report))
+    assert finding(report, "zookeeper-same-voters").unchanged_for is None, "what is well stands still for good"
 
 
 def test_without_the_canary_its_checks_are_untested_not_passed(

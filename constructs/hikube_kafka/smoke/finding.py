@@ -41,6 +41,8 @@ class Finding:
     """A command line that does it, to be copied; empty where there is none."""
     settled_after: float | None = None
     """Seconds from the first round until the check passed for good; None: it did not, or it reads only once."""
+    unchanged_for: float | None = None
+    """Seconds for which a fault has been the same; None: it is none, or it changed in the last ten seconds."""
 
     @property
     def is_fault(self) -> bool:

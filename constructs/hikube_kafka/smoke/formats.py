@@ -164,7 +164,8 @@ def told(finding: Finding) -> str:
     """Tell a whole fault in plain lines."""
     remedy = [f"→ {finding.remedy}"] if finding.remedy else []
     command = [finding.command] if finding.command else []
-    return "\n".join([f"{finding.title}: no", f"expected: {finding.expected}", *finding.seen, *remedy, *command])
+    seen = (*finding.seen, *_standstill(finding))
+    return "\n".join([f"{finding.title}: no", f"expected: {finding.expected}", *seen, *remedy, *command])
 
 
 def figures(report: Report) -> Iterator[str]:
@@ -185,6 +186,12 @@ def _shown(finding: Finding) -> Iterator[str]:
     yield from finding.seen[:_LINES]
     if (left := len(finding.seen) - _LINES) > 0:
         yield f"… and {left} more"
+    yield from _standstill(finding)
+
+
+def _standstill(finding: Finding) -> Iterator[str]:
+    if finding.unchanged_for is not None:
+        yield f"no change in {finding.unchanged_for:.0f} s"
 
 
 def _escaped(text: str) -> str:

@@ -194,8 +194,7 @@ class _Rounds:
                 settled.append(dataclasses.replace(finding, settled_after=self._well_since[finding.check]))
             elif times == 0:
                 still = self._ended_round - self._same_since[finding.check]
-                standstill = (f"no change in {still:.0f} s",) if still >= _STANDSTILL else ()
-                settled.append(dataclasses.replace(finding, seen=(*finding.seen, *standstill)))
+                settled.append(dataclasses.replace(finding, unchanged_for=still if still >= _STANDSTILL else None))
             else:
                 # Well at last, but not for long enough: what was wrong before is what there is to tell.
                 fault = self._last_fault[finding.check]
