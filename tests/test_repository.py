@@ -231,3 +231,13 @@ def test_make_down_starts_nothing_of_another_checkout(tmp_path: Path, state: str
     )
     assert ("deploy local" in done.stdout) is started
     assert "destroy local" in done.stdout
+
+
+DIGITS_OF_OTHER_SCRIPTS = re.compile(r"\\d|\.is(digit|numeric|decimal)\(")
+"""Asks in a way that answers yes to a superscript, or to Arabic digits, which Kafka and Kubernetes refuse."""
+
+
+def test_numbers_are_read_in_ascii_digits_alone() -> None:
+    sources = {name: text for name, text in texts().items() if name.startswith("constructs/") and name.endswith(".py")}
+    assert [name for name, text in sources.items() if DIGITS_OF_OTHER_SCRIPTS.search(text)] == []
+    assert all(DIGITS_OF_OTHER_SCRIPTS.search(line) for line in (r'"(\d+)"', "text.isdigit()", "text.isdecimal()"))

@@ -111,6 +111,8 @@ def size(
             for each in error.errors()
         )
         _fail(ExitCode.NOTHING_CHECKED, "\n".join(wrong))
+    except ValueError as error:
+        _fail(ExitCode.NOTHING_CHECKED, str(error))
     if as_json:
         _print_json(
             {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hikube_kafka.spec.model import Model
-from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
+from hikube_kafka.spec.quantities import Duration, Quantity, Throughput, whole
 
 NUMBERS = st.decimals(min_value=0, max_value=10**6, places=2).map(lambda number: f"{number:f}")
 
@@ -45,6 +45,55 @@ def test_a_quantity_has_the_value_that_kubernetes_gives_it(text: str, value: Dec
 def test_what_is_no_quantity_is_refused_with_its_form(text: str) -> None:
     with pytest.raises(ValueError, match="is not a Kubernetes quantity"):
         Quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("10GB", "10Gi or 10G"),
+        ("10gb", "10Gi or 10G"),
+        ("10g", "10Gi or 10G"),
+        ("512 MB", "512Mi or 512M"),
+        ("2K", "2Ki or 2k"),
+        ("1,5Gi", "1.5Gi"),
+        ("10 Gi", "10Gi"),
+        ("10gib", "10Gi"),
+        ("500 m", "500m"),
+        ("2 cores", "2"),
+    ],
+)
+def test_a_unit_as_people_write_it_is_answered_with_that_of_kubernetes(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"is not a Kubernetes quantity .*: write {meant}$"):
+        Quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("7 days", "7d"), ("1h 30m", "1h30m"), ("30min", "30m"), ("2 Hours", "2h"), ("7", "7d or 7s")]
+)
+def test_a_duration_as_people_write_it_is_answered_with_the_form(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"is not a duration .*: write {meant}$"):
+        Duration(text)
+
+
+@pytest.mark.parametrize(("text", "meant"), [("25KB/s", "25kB/s"), ("25MBps", "25MB/s"), ("25 MB / s", "25MB/s")])
+def test_a_throughput_as_people_write_it_is_answered_with_the_form(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"is not a throughput .*: write {meant}$"):
+        Throughput(text)
+
+
+@pytest.mark.parametrize("digit", ["\u00b2", "\u2082", "\u0663", "\u096a", "\uff12", "\u2460"])
+def test_digits_of_other_scripts_are_no_numbers(digit: str) -> None:
+    assert whole(digit) is None
+    for measure, unit in ((Quantity, "Gi"), (Duration, "d"), (Throughput, "MB/s")):
+        with pytest.raises(ValueError, match="is not a"):
+            measure(digit + unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("3", 3), (" +3 ", 3), ("-1", -1), ("", None), ("1.5", None), ("1_0", None)]
+)
+def test_a_whole_number_is_read_as_kafka_reads_it(text: str, number: int | None) -> None:
+    assert whole(text) == number
 
 
 def test_bytes_are_rounded_up_as_kubernetes_does() -> None:
@@ -123,9 +172,13 @@ def test_a_model_keeps_measures_as_written_through_json() -> None:
     assert Holder.model_validate_json(holder.model_dump_json()) == holder
 
 
-def test_a_model_takes_a_whole_number_as_a_quantity_but_no_bool_and_no_float() -> None:
-    assert str(Holder(size=5, age="1d", rate="1B/s").size) == "5"
-    for wrong in (True, 1.5, None):
+@pytest.mark.parametrize(("number", "text"), [(5, "5"), (0.5, "0.5"), (2.0, "2"), (1e22, "10000000000000000000000")])
+def test_a_model_takes_a_number_as_a_quantity(number: float, text: str) -> None:
+    assert str(Holder(size=number, age="1d", rate="1B/s").size) == text
+
+
+def test_a_quantity_is_no_bool_and_no_number_that_cannot_be_written() -> None:
+    for wrong in (True, None, float("nan"), float("inf"), -1, -0.5):
         with pytest.raises(ValidationError, match="is not a Kubernetes quantity"):
             Holder(size=wrong, age="1d", rate="1B/s")
 
@@ -134,6 +187,8 @@ def test_a_measure_cannot_be_changed_and_copies_as_itself() -> None:
     size = Quantity("1Gi")
     with pytest.raises(AttributeError, match="immutable"):
         size.text = "2Gi"
+    with pytest.raises(AttributeError, match="immutable"):
+        del size.text
     assert copy.deepcopy(size) is size
     assert copy.copy(size) is size
     assert pickle.loads(pickle.dumps(size)) == size  # noqa: S301 - made on this line

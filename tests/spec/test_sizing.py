@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hikube_kafka.spec.kafka import MOST_BROKERS
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.rules import check
 from hikube_kafka.spec.sizing import Sizing, Workload, size
@@ -49,6 +50,13 @@ def test_every_step_has_a_formula_and_a_source() -> None:
         assert each.source, each.what
 
 
+def fits_a_cluster(workload: Workload) -> bool:
+    try:
+        return size(workload).kafka.brokers <= MOST_BROKERS
+    except ValueError:
+        return False
+
+
 WORKLOADS = st.builds(
     Workload,
     write=st.floats(0.001, 2000).map(lambda rate: f"{rate:.3f}MB/s"),
@@ -58,7 +66,12 @@ WORKLOADS = st.builds(
     replication_factor=st.integers(1, 5),
     message_size=st.sampled_from(["10", "1Ki", "100Ki"]),
     disk_use=st.floats(0.1, 1),
-)
+).filter(fits_a_cluster)
+
+
+def test_a_workload_that_no_cluster_carries_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"the workload needs [0-9]+ brokers, and a cluster has at most 1001"):
+        size(Workload(write="20GB/s", retention="90d"))
 
 
 @given(WORKLOADS)

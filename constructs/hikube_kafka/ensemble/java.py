@@ -31,7 +31,7 @@ def java_problems() -> list[str]:
         shown = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
     except OSError as error:
         return [f"{wanted}: {java} cannot be run ({error})."]
-    version = re.search(r'version "(?:1\.)?(\d+)', shown.stderr + shown.stdout)
+    version = re.search(r'version "(?:1\.)?([0-9]+)', shown.stderr + shown.stdout)
     if version is None:
         return [
             f"{wanted}: {java} -version does not tell its version: {(shown.stderr + shown.stdout).strip()[:200]!r}."
@@ -41,7 +41,7 @@ def java_problems() -> list[str]:
     return []
 
 
-_SIZE = re.compile(r"(\d+)([kKmMgG]?)")
+_SIZE = re.compile(r"([0-9]+)([kKmMgG]?)")
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 

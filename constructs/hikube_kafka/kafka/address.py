@@ -1,5 +1,6 @@
 """Whether anything listens on an address, with the system's own reason if not."""
 
+import re
 import socket
 
 
@@ -10,7 +11,7 @@ def split(address: str) -> tuple[str, int]:
         ValueError: There is no port, or it is not a number.
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not re.fullmatch(r"[0-9]+", port):
         raise ValueError(f"{address!r} is not host:port")
     return host.removeprefix("[").removesuffix("]"), int(port)
 

@@ -145,9 +145,9 @@ async def observe_rollout(api: ApiServer, name: str) -> RolloutSeen:
         KubernetesError: The StatefulSet or its pods cannot be read.
     """
     found = await api.find(f"/apis/apps/v1/namespaces/{api.namespace}/statefulsets/{name}")
-    own = re.compile(rf"{re.escape(name)}-(0|[1-9]\d*)")
+    own = re.compile(rf"{re.escape(name)}-(0|[1-9][0-9]*)")
     pods = {pod["metadata"]["name"]: pod for pod in await api.listed("pods") if own.fullmatch(pod["metadata"]["name"])}
-    claimed = re.compile(rf".+-{re.escape(name)}-(0|[1-9]\d*)")
+    claimed = re.compile(rf".+-{re.escape(name)}-(0|[1-9][0-9]*)")
     claims = {
         claim["metadata"]["name"]: claim
         for claim in await _if_allowed(api, "persistentvolumeclaims")

@@ -50,7 +50,7 @@ async def observe_stateful_set(api: ApiServer, name: str) -> StatefulSetSeen:
     """
     found = await api.find(f"/apis/apps/v1/namespaces/{api.namespace}/statefulsets/{name}")
     claims = await api.find(f"/api/v1/namespaces/{api.namespace}/persistentvolumeclaims") or {}
-    made = re.compile(rf"(.+)-{re.escape(name)}-(0|[1-9]\d*)")
+    made = re.compile(rf"(.+)-{re.escape(name)}-(0|[1-9][0-9]*)")
     seen = [
         TemplateClaimSeen(**vars(claim_of(claim)), template=match[1], ordinal=int(match[2]))
         for claim in claims.get("items", ())

@@ -34,7 +34,7 @@ _LOG.propagate = False
 _NOT_SERVING = "not currently serving requests"
 """From ZooKeeper's reply while a server is in no quorum (ZooKeeperServer, ``ZK_NOT_SERVING``)."""
 
-_VOTER = re.compile(r"^server\.(\d+)=(.+?):participant(?:;.*)?$", re.MULTILINE)
+_VOTER = re.compile(r"^server\.([0-9]+)=(.+?):participant(?:;.*)?$", re.MULTILINE)
 """From the answer to ``conf``: ``server.1=host:2888:3888:participant;0.0.0.0:2181``; an observer says ``observer``."""
 
 

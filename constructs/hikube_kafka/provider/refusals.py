@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from hikube_kafka.plugin.diagnostics import Diagnostic
+from hikube_kafka.spec.quantities import whole
 
 _WINDOW = 0.3
 """Seconds without another error of the same kind after which there are no more: Terraform's next calls come within
@@ -131,4 +132,5 @@ def _joined(fault: Diagnostic, kind: str, names: list[str], first: str) -> Diagn
 
 def _in_order(name: str) -> list[tuple[int, str]]:
     """So that topic-10 comes after topic-9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    parts = re.split(r"([0-9]+)", name)
+    return [(-1, part) if (number := whole(part)) is None else (number, "") for part in parts]

@@ -100,7 +100,7 @@ SCHEMA = Schema(
     },
 )
 
-_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s,:/\[\]]+):(\d{1,5})")
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s,:/\[\]]+):([0-9]{1,5})")
 _HIGHEST_PORT = 65535
 
 

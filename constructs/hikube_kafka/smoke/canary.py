@@ -30,7 +30,7 @@ PREFIX = "hikube-kafka-canary-"
 """Of the topic's and the consumer group's name: what a listener with authorization must allow."""
 
 _STAMP = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(re.escape(PREFIX) + r"(?P<stamp>\d{8}T\d{6}Z)-[0-9a-f]{8}")
+_NAME = re.compile(re.escape(PREFIX) + r"(?P<stamp>[0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
 _STALE = timedelta(hours=1)
 
 _REPLICAS = 3

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Model, Whole
 from hikube_kafka.spec.quantities import Quantity
-from hikube_kafka.spec.resources import BROKER_HEAP, Resources
+from hikube_kafka.spec.resources import BROKER_HEAP, Heap, Resources
 from hikube_kafka.spec.security import Mechanism, Protocol
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.topic import ConfigValue
+
+MOST_BROKERS = 1001
+"""Ids go from 0 to Kafka's ``reserved.broker.max.id``, 1000: a broker of a higher one does not start."""
 
 
 class Listener(Model):
@@ -17,7 +20,7 @@ class Listener(Model):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,14}$")
     """Lower-case name; Kafka sees it in upper case."""
-    port: int = Field(ge=1024, le=65535)
+    port: Whole = Field(ge=1024, le=65535)
     """Port inside the broker's own network; the local target gives each broker a port of its own instead."""
     protocol: Protocol = Protocol.PLAINTEXT
     mechanism: Mechanism | None = None
@@ -42,14 +45,15 @@ class Listener(Model):
 class Kafka(Model):
     """The brokers: ``Kafka(brokers=3, storage=Storage("100Gi"))``."""
 
-    brokers: int = Field(default=3, ge=1)
+    brokers: Whole = Field(default=3, ge=1, le=MOST_BROKERS)
     """Number of brokers, with ids from 0."""
     storage: Storage = Storage("10Gi")
     """Disk of each broker. Default: Hikube's."""
     resources: Resources = Resources.preset("large")
     """Processor and memory of each broker. Hikube's own default, ``small``, leaves a broker 512 MiB: too little."""
-    heap: Quantity | None = None
-    """``-Xms`` and ``-Xmx``. None means computed, see :data:`~hikube_kafka.spec.resources.BROKER_HEAP`."""
+    heap: Heap | None = None
+    """``-Xms`` and ``-Xmx``: ``2Gi``, or as Java writes it, ``1500m``. None means computed, see
+    :data:`~hikube_kafka.spec.resources.BROKER_HEAP`."""
     listeners: tuple[Listener, ...] = Field(default=(Listener("client", port=9092),), min_length=1)
     """The first one is what the contract, the topics and the brokers among themselves use."""
     racks: tuple[str, ...] = ()

@@ -10,9 +10,22 @@ from functools import total_ordering
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+# Java's String.trim, which Kafka applies to what it reads, drops everything up to the space.
+_TRIMMED = "".join(map(chr, range(0x21)))
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text is to Kafka and Kubernetes, which take ASCII digits alone; None if it is none."""
+    text = text.strip(_TRIMMED)
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 @total_ordering
@@ -35,10 +48,11 @@ class Measure:
     text: str
     value: Decimal
 
-    def __init__(self, text: "str | int | Measure") -> None:
-        text = str(text).strip()
+    def __init__(self, text: "str | float | Measure") -> None:
+        text = _written(text)
         if not self.pattern.fullmatch(text):
-            raise ValueError(f"{text!r} is not {self.form}")
+            meant = " or ".join(each for each in self._meant(text) if self.pattern.fullmatch(each))
+            raise ValueError(f"{text!r} is not {self.form}" + (f": write {meant}" if meant else ""))
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "value", self._value(text))
 
@@ -46,8 +60,16 @@ class Measure:
     def _value(cls, text: str) -> Decimal:
         raise NotImplementedError
 
+    @classmethod
+    def _meant(cls, text: str) -> "Iterable[str]":
+        """What was probably meant by a text that is not of the form."""
+        return ("".join(text.split()),)
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be set to {value!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (self.text,)
@@ -80,7 +102,7 @@ class Measure:
         def parse(given: object) -> Measure:
             if isinstance(given, cls):
                 return given
-            if isinstance(given, bool) or not isinstance(given, (str, int)):
+            if isinstance(given, bool) or not isinstance(given, (str, int, float)):
                 raise ValueError(f"{given!r} is not {cls.form}")  # noqa: TRY004 - pydantic collects ValueError alone
             return cls(given)
 
@@ -94,10 +116,20 @@ class Measure:
         return {"type": "string", "pattern": f"^(?:{cls.pattern.pattern})$", "description": f"{cls.form}"}
 
 
+def _written(value: "str | float | Measure") -> str:
+    """A number as people write it: 2.0 is 2."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
 _BINARY = {suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)}
 _DECIMAL = {
     suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
 }
+
+
+# A number and a unit as people write them: 10GB, 10 gib, 512 megabytes are left, 2 cores.
+_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgtpe]?)(i?b?|i?bytes?|cores?|cpus?)", re.ASCII | re.IGNORECASE)
+_THOUSANDS = re.compile(r",[0-9]{3}(?![0-9])")
 
 
 class Quantity(Measure):
@@ -117,6 +149,20 @@ class Quantity(Measure):
         number = text.rstrip("KMGTPEinumk")
         suffix = text[len(number) :]
         return Decimal(number) * (_BINARY.get(suffix) or _DECIMAL[suffix])
+
+    @classmethod
+    def _meant(cls, text: str) -> "Iterable[str]":
+        found = _UNIT.fullmatch(text.replace(",", ".") if not _THOUSANDS.search(text) else "")
+        if found is None:
+            return ()
+        number, unit, rest = found[1], found[2], found[3].lower()
+        close = f"{number}{unit}{found[3]}"
+        if cls.pattern.fullmatch(close):
+            return (close,)
+        if not unit:
+            return (number,)
+        binary = f"{number}{unit.upper()}i"
+        return (binary,) if rest.startswith("i") else (binary, f"{number}{'k' if unit in 'kK' else unit.upper()}")
 
     @classmethod
     def of_bytes(cls, count: int) -> Self:
@@ -154,6 +200,16 @@ _SECONDS = {
 }
 
 
+_UNIT_OF_TIME = {
+    "milliseconds?|millis|msecs?": "ms",
+    "weeks?": "w",
+    "days?": "d",
+    "hours?|hrs?": "h",
+    "minutes?|mins?": "m",
+    "seconds?|secs?": "s",
+}
+
+
 class Duration(Measure):
     """A length of time: ``"7d"``, ``"90m"``, ``"1h30m"``, ``"500ms"``."""
 
@@ -167,6 +223,13 @@ class Duration(Measure):
     def _value(cls, text: str) -> Decimal:
         parts = re.findall(r"([0-9.]+)(ms|[wdhms])", text)
         return sum((Decimal(number) * _SECONDS[unit] for number, unit in parts), Decimal(0))
+
+    @classmethod
+    def _meant(cls, text: str) -> "Iterable[str]":
+        close = "".join(text.lower().split())
+        for word, unit in _UNIT_OF_TIME.items():
+            close = re.sub(rf"(?<=[0-9])(?:{word})", unit, close)
+        return (f"{close}d", f"{close}s") if whole(close) is not None else (close,)
 
     @property
     def seconds(self) -> Decimal:
@@ -196,6 +259,10 @@ class Throughput(Measure):
     def _value(cls, text: str) -> Decimal:
         number, unit = cls.pattern.fullmatch(text).groups()  # type: ignore[union-attr] # the caller matched it
         return Decimal(number) * _BYTES[unit]
+
+    @classmethod
+    def _meant(cls, text: str) -> "Iterable[str]":
+        return ("".join(text.split()).replace("KB", "kB").replace("Bps", "B/s"),)
 
     @property
     def bytes_per_second(self) -> Decimal:

@@ -1,10 +1,11 @@
 """Processor and memory of a server: explicit, or one of Hikube's presets; and the heap that follows from the memory."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 
+from hikube_kafka.spec import amounts
 from hikube_kafka.spec.model import Model
 from hikube_kafka.spec.quantities import Quantity
 
@@ -35,12 +36,12 @@ _PRESETS = {
 class Resources(Model):
     """Processor and memory of each server, requested and limited alike: no neighbour may squeeze a broker."""
 
-    cpu: Quantity
+    cpu: Annotated[Quantity, AfterValidator(amounts.cores)]
     """Cores."""
-    memory: Quantity
+    memory: Annotated[Quantity, AfterValidator(amounts.memory)]
     """Bytes. The heap is a part of it; the page cache gets what is left."""
 
-    def __init__(self, *, cpu: Quantity | str | int, memory: Quantity | str) -> None:
+    def __init__(self, *, cpu: Quantity | str | float, memory: Quantity | str) -> None:
         BaseModel.__init__(self, cpu=cpu, memory=memory)
 
     @classmethod
@@ -55,6 +56,11 @@ class Resources(Model):
         except ValueError:
             raise ValueError(f"{name!r} is not a preset of Hikube's: choose one of {', '.join(Preset)}") from None
         return cls(cpu=cpu, memory=memory)
+
+
+Heap = Annotated[Quantity, BeforeValidator(amounts.as_java_writes_it), AfterValidator(amounts.heap)]
+"""A declared heap: as Kubernetes writes it, ``2Gi``, or as ``-Xmx`` takes it with a small letter, ``1500m`` or ``2g``:
+mebibytes and gibibytes. A capital letter has its meaning in Kubernetes: ``2G`` are 2·10⁹ bytes."""
 
 
 class HeapRule(Model):

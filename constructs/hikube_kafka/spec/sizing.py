@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.kafka import Kafka
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.kafka import MOST_BROKERS, Kafka
+from hikube_kafka.spec.model import Model, Number, Whole
 from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
 from hikube_kafka.spec.resources import BROKER_HEAP, ZOOKEEPER_HEAP, Resources
 from hikube_kafka.spec.storage import Storage
@@ -27,14 +27,14 @@ class Workload(Model):
     """What all producers together send, on average over the retention, after compression."""
     retention: Duration
     """How long messages are kept."""
-    fan_out: float = Field(default=1, ge=0)
+    fan_out: Number = Field(default=1, ge=0)
     """How many times each message is read: the number of consumer groups that read everything."""
-    peak: float = Field(default=2, ge=1)
+    peak: Number = Field(default=2, ge=1)
     """The busiest minute over the average."""
-    replication_factor: int = Field(default=3, ge=1)
+    replication_factor: Whole = Field(default=3, ge=1)
     message_size: Quantity = Quantity("1Ki")
     """Average bytes of a message, after compression."""
-    disk_use: float = Field(default=0.7, gt=0, le=1)
+    disk_use: Number = Field(default=0.7, gt=0, le=1)
     """Part of each disk that may fill: the rest absorbs a peak, a lost broker and a late deletion."""
     storage_class: str = ""
     """Storage class of the brokers and the ZooKeeper servers."""
@@ -100,7 +100,11 @@ class Sizing:
 
 
 def size(workload: Workload) -> Sizing:
-    """What the workload needs."""
+    """What the workload needs.
+
+    Raises:
+        ValueError: more than one cluster has.
+    """
     reasoning = _Reasoning()
     write = float(workload.write.bytes_per_second)
     factor = workload.replication_factor
@@ -142,6 +146,8 @@ def size(workload: Workload) -> Sizing:
         "assumption: a lost broker must be copied in hours",
     )
     brokers = max(factor, for_rate, for_disk)
+    if brokers > MOST_BROKERS:
+        raise ValueError(f"the workload needs {brokers} brokers, and a cluster has at most {MOST_BROKERS}: divide it")
     reasoning.add("brokers", str(brokers), "max(RF, for the rate, for the disk)", "a replica needs a broker of its own")
     disk = Quantity(f"{max(math.ceil(disks / brokers / _GIB), 1)}Gi")
     reasoning.add("disk of a broker", str(disk), "disk in all / brokers, in whole Gi", "partitions spread evenly")

@@ -1,10 +1,11 @@
 """A topic, in the words of Kafka's own configuration."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Model, Whole
 
 ConfigValue = str | bool | int | float
 """What a configuration entry may be declared as. Kafka reads text: ``True`` becomes ``true``."""
@@ -15,9 +16,9 @@ class Topic(Model):
 
     name: str
     """Letters, digits, ``.``, ``_`` and ``-``; at most 249 characters."""
-    partitions: int = Field(ge=1)
+    partitions: Whole = Field(ge=1)
     """Number of partitions. It can grow later, never shrink; growth changes which partition a key belongs to."""
-    replication_factor: int | None = Field(default=None, ge=1)
+    replication_factor: Annotated[Whole, Field(ge=1)] | None = None
     """Copies of each partition, each on another broker. None means three, or the number of brokers if that is less."""
     config: Mapping[str, ConfigValue] = Field(default_factory=dict)
     """Entries by Kafka's own keys, such as ``cleanup.policy``. What is not named follows the brokers."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.quantities import whole
 
 LONGEST_NAME = 249
 """Kafka makes a folder ``<topic>-<partition>`` and leaves room for the suffix. Source: ``Topic.MAX_NAME_LENGTH``."""
@@ -77,7 +78,8 @@ def leaves_no_room(min_insync: str, replication_factor: int) -> bool:
         min_insync: ``min.insync.replicas`` as it stands in a configuration; what is not a number is judged elsewhere.
         replication_factor: copies of each partition.
     """
-    return min_insync.isdigit() and int(min_insync) > wanted_min_insync(replication_factor)
+    least = whole(min_insync)
+    return least is not None and least > wanted_min_insync(replication_factor)
 
 
 def min_insync_problems(where: str, min_insync: str, replication_factor: int, *, instead: str) -> Iterator[Problem]:

@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Model, Whole
 from hikube_kafka.spec.quantities import Quantity
-from hikube_kafka.spec.resources import ZOOKEEPER_HEAP, Resources
+from hikube_kafka.spec.resources import ZOOKEEPER_HEAP, Heap, Resources
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.topic import ConfigValue
 
@@ -16,8 +16,9 @@ class ZooKeeper(Model):
     """The ensemble: ``ZooKeeper(servers=3, storage=Storage("5Gi"))``."""
 
     kind: Literal["zookeeper"] = "zookeeper"
-    servers: int = Field(default=3, ge=1)
-    """Number of servers, with ids from 1: odd. 2f+1 servers survive the loss of f."""
+    servers: Whole = Field(default=3, ge=1, le=255)
+    """Number of servers, with ids from 1 to at most 255, as ZooKeeper has them: odd. 2f+1 servers survive the loss
+    of f."""
     storage: Storage = Storage("5Gi")
     """Disk of each server. Default: Hikube's."""
     log_storage: Storage | None = None
@@ -26,8 +27,9 @@ class ZooKeeper(Model):
     On Kubernetes it is decided before the first apply: a server that finds its log elsewhere does not start."""
     resources: Resources = Resources.preset("small")
     """Processor and memory of each server. Default: Hikube's."""
-    heap: Quantity | None = None
-    """``-Xms`` and ``-Xmx``. None means computed, see :data:`~hikube_kafka.spec.resources.ZOOKEEPER_HEAP`."""
+    heap: Heap | None = None
+    """``-Xms`` and ``-Xmx``: ``2Gi``, or as Java writes it, ``1500m``. None means computed, see
+    :data:`~hikube_kafka.spec.resources.ZOOKEEPER_HEAP`."""
     chroot: str = Field(default="", pattern=r"^(/[A-Za-z0-9_-]+)*$")
     """Where Kafka lives in the tree, such as ``/orders``: several platforms can then share one ensemble."""
     config: Mapping[str, ConfigValue] = Field(default_factory=dict)

@@ -221,6 +221,42 @@ def test_memory_too_small_for_a_broker_names_the_memory_that_works(preset: str) 
     assert check(platform(resources=Resources(cpu=1, memory="512Mi"))) == []
 
 
+def test_a_declared_heap_that_is_too_small_is_blamed_itself() -> None:
+    problem = only(platform(heap="100Mi"))
+    assert (problem.rule, problem.where) == ("heap-too-small", "kafka.heap")
+    assert problem.message == "a heap of 100Mi is too small; 256Mi is the least that works."
+    assert problem.remedy == "Declare 256Mi or more, or leave it out: it is computed from the memory."
+    assert only(platform(zookeeper={"heap": "64m"})).where == "zookeeper.heap"
+
+
+def test_memory_that_holds_no_heap_that_works_is_blamed_whatever_the_heap() -> None:
+    for heap in ("100Mi", "300Mi", None):
+        problem = only(platform(resources=Resources(cpu=1, memory="300Mi"), heap=heap))
+        assert (problem.rule, problem.where) == ("heap-too-small", "kafka.resources")
+        assert problem.remedy == "Declare 512Mi of memory or more."
+
+
+@pytest.mark.parametrize("wrong", ["\u00b2", "\u0663", "\uff12", "\u2460", "9" * 5000, "9" * 30, 10**400])
+@pytest.mark.parametrize("key", ["min.insync.replicas", "retention.bytes", "min.cleanable.dirty.ratio"])
+def test_what_kafka_reads_as_no_number_is_one_problem_of_a_topic(key: str, wrong: str | int) -> None:
+    problem = only(platform(Topic("orders", partitions=6, config={key: wrong})))
+    assert problem.rule in {"topic-config-type", "topic-config-range"}
+
+
+@pytest.mark.parametrize("wrong", ["\u00b2", "\u0663", "\uff12", "\u2460", "9" * 5000, "9" * 30])
+@pytest.mark.parametrize(
+    "key", ["min.insync.replicas", "default.replication.factor", "transaction.state.log.replication.factor"]
+)
+def test_what_kafka_reads_as_no_number_is_one_problem_of_the_brokers(key: str, wrong: str) -> None:
+    problem = only(platform(Topic("orders", partitions=6, config={"min.insync.replicas": 2}), config={key: wrong}))
+    assert problem.rule in {"broker-config-type", "broker-config-range"}
+
+
+def test_a_sign_and_white_space_hide_no_number() -> None:
+    problem = only(platform(config={"transaction.state.log.replication.factor": " +4 "}))
+    assert problem.rule == "replication-factor-above-brokers"
+
+
 def test_the_remedy_for_a_small_zookeeper_works() -> None:
     problem = only(platform(zookeeper={"resources": Resources.preset("nano")}))
     memory = problem.remedy.split()[1]

@@ -28,7 +28,7 @@ RUNNING = "running"
 """What a process is when it runs as declared and, being a broker, is in sync."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_HEAP = re.compile(r"[1-9]\d*[kmgKMG]")
+_HEAP = re.compile(r"[1-9][0-9]*[kmgKMG]")
 _NEEDED = {
     "zookeeper": ("clientPort", "dataDir"),
     "broker": ("listeners", "log.dirs", "zookeeper.connect"),

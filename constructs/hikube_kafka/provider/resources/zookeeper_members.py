@@ -23,7 +23,7 @@ from hikube_kafka.spec.quorum import even_problems
 if TYPE_CHECKING:
     from hikube_kafka.provider.membership import Ensemble, Membership
 
-_ADDRESS = re.compile(r"[^\s:;]+:\d{1,5}:\d{1,5}:participant;([^\s:;]+:)?\d{1,5}")
+_ADDRESS = re.compile(r"[^\s:;]+:[0-9]{1,5}:[0-9]{1,5}:participant;([^\s:;]+:)?[0-9]{1,5}")
 _POD_SECONDS = 5.0
 """For pods to run before the servers are asked: one that does not run is one that does not serve."""
 
@@ -92,7 +92,7 @@ class ZooKeeperMembersResource(Resource):
             yield Diagnostic("servers is empty", "Declare at least one server.", path=("servers",))
         yield from told(even_problems("ZooKeeper", len(servers)))
         for server, address in servers.items():
-            if not re.fullmatch(r"[1-9]\d{0,2}", server):
+            if not re.fullmatch(r"[1-9][0-9]{0,2}", server):
                 yield Diagnostic(
                     f"{server!r} is not the id of a server", "Ids go from 1 to 255.", path=("servers", server)
                 )

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hikube_kafka.spec.problem import Problem, Rule, shortened
-from hikube_kafka.spec.quantities import Quantity
+from hikube_kafka.spec.quantities import Quantity, whole
 
 SHRINKS = Rule(
     id="claim-shrinks",
@@ -191,7 +191,7 @@ def differs(living: "Mapping[str, Template]", declared: "Mapping[str, Template]"
 def template_of(claim: str, values: Mapping[str, Any]) -> str | None:
     """The declared template that a claim was made of, by its name: ``<template>-<StatefulSet>-<ordinal>``."""
     template, _, ordinal = claim.rpartition(f"-{values['stateful_set']}-")
-    return template if ordinal.isdigit() and template in values["templates"] else None
+    return template if whole(ordinal) is not None and template in values["templates"] else None
 
 
 def _where(values: Mapping[str, Any]) -> str:

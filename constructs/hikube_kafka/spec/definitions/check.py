@@ -16,6 +16,7 @@ from hikube_kafka.spec.definitions.conflicts import broker_conflicts, topic_conf
 from hikube_kafka.spec.definitions.definition import Definition, Mismatch, Parsed
 from hikube_kafka.spec.definitions.fault import HIDDEN, Fault
 from hikube_kafka.spec.definitions.nearest import nearest, spelling
+from hikube_kafka.spec.quantities import whole
 
 PLATFORM_KEYS: Mapping[str, str] = MappingProxyType(
     {
@@ -243,9 +244,8 @@ def _converted(topic_key: str, broker_key: str, value: object) -> str:
     """The entry that says for a topic what a broker's entry says, in the topic's unit."""
     definition = topic_definitions()[topic_key]
     unit = definition.broker_keys.get(_full_broker_key(broker_key), 1)
-    try:
-        number = int(str(value))
-    except ValueError:
+    number = whole(str(value))
+    if number is None:
         return f"'{topic_key}'"
     return f"'{topic_key}' = {number * unit if number > 0 else number}"
 

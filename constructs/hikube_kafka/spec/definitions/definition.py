@@ -18,6 +18,7 @@ _TRIMMED = "".join(map(chr, range(0x21)))
 _SEPARATOR = re.compile(r"[ \t\n\x0b\f\r]*,[ \t\n\x0b\f\r]*")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER = 1000
 _REPLICA = re.compile(r"([0-9]+:[0-9]+)?")
 # Java writes a double without an exponent between these two.
 _PLAIN_FROM, _PLAIN_BELOW = 1e-3, 1e7
@@ -145,7 +146,8 @@ class Definition:
     def _parse_integer(self, value: object, text: str | None) -> int:
         bits = _BITS[self.type]
         if text is not None and _INTEGER.fullmatch(text):
-            number = int(text)
+            # Python refuses to read thousands of digits, with an error of its own.
+            number = int(text) if len(text) <= _LONGEST_NUMBER else 2**bits
         elif isinstance(value, int) and not isinstance(value, bool):
             number = value
         else:
@@ -158,7 +160,10 @@ class Definition:
         if (text is not None and _DECIMAL.fullmatch(text)) or (
             isinstance(value, int | float) and not isinstance(value, bool)
         ):
-            number = float(text if text is not None else value)  # type: ignore[arg-type]  # the branch above
+            try:
+                number = float(text if text is not None else value)  # type: ignore[arg-type]  # the branch above
+            except OverflowError:  # a whole number of hundreds of digits
+                number = math.inf
             if math.isfinite(number):
                 return number
         raise Mismatch("type", f"a decimal number{self._range}")

@@ -8,6 +8,7 @@ from hikube_kafka.spec import definitions
 from hikube_kafka.spec.platform import WANTED_REPLICAS, Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import cluster_settings
+from hikube_kafka.spec.quantities import whole
 from hikube_kafka.spec.resources import BROKER_HEAP
 from hikube_kafka.spec.rules.heap import heap_problems
 from hikube_kafka.spec.topic_limits import (
@@ -97,7 +98,7 @@ def enough_for_three_copies(platform: Platform) -> Iterator[Problem]:
 
 def heap_fits(platform: Platform) -> Iterator[Problem]:
     """A heap that the memory of a broker cannot hold."""
-    return heap_problems("kafka", BROKER_HEAP, platform.kafka.effective_heap, platform.kafka.resources)
+    return heap_problems("kafka", BROKER_HEAP, platform.kafka.heap, platform.kafka.resources)
 
 
 def listeners_differ(platform: Platform) -> Iterator[Problem]:
@@ -142,7 +143,8 @@ def factors_fit(platform: Platform) -> Iterator[Problem]:
     """A replication factor in the brokers' configuration that is larger than their number."""
     settings, brokers = cluster_settings(platform), platform.kafka.brokers
     for key in _FACTORS:
-        if settings[key].isdigit() and int(settings[key]) > brokers:
+        factor = whole(settings[key])
+        if factor is not None and factor > brokers:
             yield FACTOR_ABOVE_BROKERS(
                 "kafka.config",
                 declared=f"{key} = {settings[key]}",
@@ -156,7 +158,8 @@ def min_insync_leaves_room(platform: Platform) -> Iterator[Problem]:
     """A min ISR in the brokers' configuration that is as large as the replication factor."""
     settings = cluster_settings(platform)
     for key, factor_key in _IN_SYNC.items():
-        if settings[factor_key].isdigit() and leaves_no_room(settings[key], factor := int(settings[factor_key])):
+        factor = whole(settings[factor_key])
+        if factor is not None and factor > 0 and leaves_no_room(settings[key], factor):
             yield MIN_INSYNC_TOO_HIGH(
                 "kafka.config",
                 key=key,

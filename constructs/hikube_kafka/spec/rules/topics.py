@@ -7,6 +7,7 @@ from hikube_kafka.spec import definitions, topic_limits
 from hikube_kafka.spec.platform import WANTED_REPLICAS, Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import cluster_settings, topic_config
+from hikube_kafka.spec.quantities import whole
 from hikube_kafka.spec.rules.brokers import FACTOR_LOW, there_are
 from hikube_kafka.spec.topic import Topic
 
@@ -132,9 +133,9 @@ def retention_fits_the_disks(platform: Platform) -> Iterator[Problem]:
     """More to be kept than the disks hold."""
     needed: dict[str, int] = {}
     for topic in platform.topics:
-        retained = topic_config(platform, topic).get("retention.bytes", "")
-        if retained.isdigit():
-            needed[topic.name] = int(retained) * topic.partitions * platform.replication_factor(topic)
+        retained = whole(topic_config(platform, topic).get("retention.bytes", ""))
+        if retained is not None and retained > 0:
+            needed[topic.name] = retained * topic.partitions * platform.replication_factor(topic)
     there = platform.kafka.brokers * platform.kafka.storage.size.bytes
     if sum(needed.values()) > there:
         largest = max(needed, key=lambda name: needed[name])

@@ -39,7 +39,7 @@ def not_alone(platform: Platform) -> Iterator[Problem]:
 def heap_fits(platform: Platform) -> Iterator[Problem]:
     """A heap that the memory of a server cannot hold."""
     zookeeper = platform.zookeeper
-    return heap_problems("zookeeper", ZOOKEEPER_HEAP, zookeeper.effective_heap, zookeeper.resources)
+    return heap_problems("zookeeper", ZOOKEEPER_HEAP, zookeeper.heap, zookeeper.resources)
 
 
 def config_is_free(platform: Platform) -> Iterator[Problem]:

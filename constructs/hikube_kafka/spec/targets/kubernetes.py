@@ -18,7 +18,7 @@ from hikube_kafka.spec.contract import (
     ServersExpected,
 )
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.model import ChartModel, Model
+from hikube_kafka.spec.model import ChartModel, Model, Whole
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import BrokerAddress
 from hikube_kafka.spec.quantities import Duration
@@ -131,7 +131,7 @@ class ExternalAccess(ChartModel):
     host: str = "<node>"
     """What brokers advertise: a name per broker such as ``kafka-<ordinal>.example.com``, which must lead to its load
     balancer; or ``<node>``, the address of its node, with NodePort."""
-    node_port: int = Field(default=30092, ge=1, le=65535)
+    node_port: Whole = Field(default=30092, ge=1, le=65535)
     """Port of broker 0 on every node; the next broker has the next. Only with NodePort."""
     sources: tuple[str, ...] = ()
     """Networks that may connect, such as ``203.0.113.0/24``; empty means everyone."""
@@ -218,7 +218,7 @@ class KubernetesLayout(Model):
     """Take each broker's rack from the zone label of its node. Whoever installs must be allowed to list nodes."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels of every object, besides the charts' own."""
-    forward_port: int = Field(default=FORWARD_PORT, ge=1024, le=65535)
+    forward_port: Whole = Field(default=FORWARD_PORT, ge=1024, le=65535)
     """Port of broker 0's forward listener; broker ``i`` has the ``i``-th after it. A port-forward of the same number
     leads to it."""
 

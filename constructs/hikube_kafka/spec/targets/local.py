@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from hikube_kafka.spec import rules
 from hikube_kafka.spec.contract import Contract, ReachByAddress
 from hikube_kafka.spec.ensemble import ServerProcess
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Model, Whole
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import BrokerAddress, server_properties
@@ -53,13 +53,13 @@ _DATA = "data"
 class LocalLayout(Model):
     """Ports on 127.0.0.1. The defaults stand clear of Kafka's and ZooKeeper's own, which others may be using."""
 
-    broker_port: int = 29092
+    broker_port: Whole = 29092
     """Port of broker 0's first listener; broker ``i`` has the ``i``-th after it, a further listener 100 more."""
-    zookeeper_port: int = 22181
+    zookeeper_port: Whole = 22181
     """Client port of the first ZooKeeper server; the next server has the next."""
-    peer_port: int = 22888
+    peer_port: Whole = 22888
     """Port on which the first server meets its followers."""
-    election_port: int = 23888
+    election_port: Whole = 23888
     """Port on which the first server votes."""
 
     def zookeeper_addresses(self, platform: Platform) -> dict[int, ZooKeeperAddress]:
