@@ -5,6 +5,7 @@
 # make cluster   a Kubernetes cluster of three nodes with kind, for make test-cluster; needs Docker and kind
 # make test-cluster  what needs a cluster: the one in KUBECONFIG, whichever that is
 # make setup     what the others do first; quick when there is nothing to do
+# make wheel     builds the package into dist/, for whoever has no index with it
 # make generate  all generated files: of the charts, definitions, protocol, contract, docs/provider.md, docs/rules.md
 # make lock      writes Pipfile.lock and package-lock.json anew, without the address of a registry in them
 
@@ -29,7 +30,7 @@ export DISABLE_VERSION_CHECK := 1
 export CI := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup check demo down test test-all test-cluster cluster generate lock prerequisites provider jars
+.PHONY: help setup check demo down test test-all test-cluster cluster wheel generate lock prerequisites provider jars
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -59,7 +60,7 @@ setup: $(LOCAL) .build/bin/helm
 jars: .build/python
 	@$(HIKUBE) local jars
 
-# Every time: another checkout may have installed its own. Terraform's lock then holds the checksum of that one.
+# Every time: another checkout may have installed its own, and the lock file of an earlier version another checksum.
 provider: .build/python
 	@$(HIKUBE) provider install | tee .build/provider.log
 	@grep -q 'already installed' .build/provider.log || rm -f cdktf.out/stacks/*/.terraform.lock.hcl
@@ -69,7 +70,7 @@ provider: .build/python
 	@touch $@
 
 demo: $(LOCAL)
-	@$(STAGE) 'Deploy' $(CDKTF) deploy local --auto-approve --skip-provider-lock --outputs-file $(OUTPUTS) \
+	@$(STAGE) 'Deploy' $(CDKTF) deploy local --auto-approve --outputs-file $(OUTPUTS) \
 		| tee $(DEPLOYMENT)
 	@$(STAGE) 'Proof' $(HIKUBE) smoke --outputs $(OUTPUTS)
 	@.venv/bin/python scripts/summary.py $(OUTPUTS) $(DEPLOYMENT)
@@ -79,8 +80,8 @@ demo: $(LOCAL)
 down: $(LOCAL)
 	@code=0; seen=$$($(HIKUBE) local status --ensemble events --json 2>/dev/null) || code=$$?; \
 		[ $$code -ne 1 ] || ! { grep -qs hikube_local_ensemble local.tfstate || grep -q '"pid": [0-9]' <<<"$$seen"; } \
-		|| $(STAGE) 'Start what was stopped' $(CDKTF) deploy local --auto-approve --skip-provider-lock
-	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve --skip-provider-lock
+		|| $(STAGE) 'Start what was stopped' $(CDKTF) deploy local --auto-approve
+	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve
 
 check: setup
 	@$(STAGE) 'ruff' .venv/bin/ruff check
@@ -106,6 +107,9 @@ test-cluster: setup
 
 cluster: prerequisites
 	@$(STAGE) 'The cluster' scripts/cluster
+
+wheel: .build/python
+	@$(STAGE) 'The wheel' .venv/bin/python -m build --wheel --outdir dist
 
 generate: .build/python
 	@.venv/bin/python -m scripts.generate

@@ -290,8 +290,39 @@ def local_jars() -> None:
 
 
 @provider.command("install")
-def provider_install() -> None:
-    """Install the provider where Terraform finds it: a small script that starts this Python environment."""
-    from hikube_kafka.provider.install import install
+def provider_install(
+    *,
+    directory: Annotated[
+        Path | None,
+        typer.Option(help="Mirror of providers to install into. Default: ~/.terraform.d/plugins.", file_okay=False),
+    ] = None,
+) -> None:
+    """Install the provider where Terraform finds it: a small script that starts this Python environment.
 
-    typer.echo(install())
+    Terraform is asked whether it finds it there; if not, what to add to Terraform's configuration is printed. Exit code
+    1: it does not find it in the default folder.
+    """
+    from hikube_kafka.provider.install import UnsupportedMachineError, install, terraform_command, why_not_found
+
+    try:
+        installed = install(directory)
+    except (UnsupportedMachineError, OSError) as error:
+        _fail(ExitCode.NOTHING_CHECKED, f"the provider cannot be installed: {error}")
+    typer.echo(installed)
+    terraform = terraform_command()
+    if terraform is None:
+        typer.echo("There is no terraform on the PATH: whether it finds the provider was not checked.")
+    elif reason := why_not_found(installed, terraform):
+        # Whoever names a mirror knows that Terraform has to be told of it, and may do so later.
+        if directory is None:
+            _fail(ExitCode.SOMETHING_WRONG, reason)
+        typer.echo(f"\n{reason}")
+
+
+@provider.command("serve", hidden=True)
+def provider_serve() -> None:
+    """Be the provider. Terraform starts it so where no other Python is known: see provider/shim.sh."""
+    from hikube_kafka.plugin.serve import serve
+    from hikube_kafka.provider.hikube import HikubePlugin
+
+    serve(HikubePlugin)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         AssetType,
         DefaultTokenResolver,
         IResolvable,
+        IStackSynthesizer,
+        ISynthesisSession,
         ITerraformDependable,
         LocalBackend,
         StringConcat,
@@ -66,6 +68,8 @@ else:
     AssetType = _family.AssetType
     DefaultTokenResolver = _family.DefaultTokenResolver
     IResolvable = _family.IResolvable
+    IStackSynthesizer = _family.IStackSynthesizer
+    ISynthesisSession = _family.ISynthesisSession
     ITerraformDependable = _family.ITerraformDependable
     LocalBackend = _family.LocalBackend
     StringConcat = _family.StringConcat
@@ -122,6 +126,8 @@ __all__ = [
     "DefaultTokenResolver",
     "IConstruct",
     "IResolvable",
+    "IStackSynthesizer",
+    "ISynthesisSession",
     "ITerraformDependable",
     "IValidation",
     "LocalBackend",

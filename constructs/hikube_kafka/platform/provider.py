@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from hikube_kafka import __version__
-from hikube_kafka.platform import apart, terraform
+from hikube_kafka.platform import apart, lock_file, terraform
 from hikube_kafka.platform.cdk import (
     Construct,
     ITerraformDependable,
@@ -90,6 +90,7 @@ class HikubeProvider(TerraformProvider):
             terraform_generator_metadata=METADATA,
             terraform_provider_source=SOURCE,
         )
+        lock_file.keep(TerraformStack.of(self))
         self._alias = alias
         self.kubernetes = kubernetes
         self._bootstrap_servers = bootstrap_servers
