@@ -387,14 +387,6 @@ SPOILT = [
         "__consumer_offsets, partition 0: 1 of the 2 that must be in sync: 2",
     ),
     Spoilt(
-        "a topic whose min.insync.replicas exceeds its replicas",
-        lambda seen: topic_config(
-            seen, "__consumer_offsets", TopicConfig(in_force={"min.insync.replicas": "4"}, own=frozenset())
-        ),
-        {"partitions-min-isr": FAILED},
-        "3 of the 4 that must be in sync",
-    ),
-    Spoilt(
         "a topic whose configuration cannot be read",
         lambda seen: topic_config(seen, "payments", GONE),
         {"partitions-min-isr": UNREADABLE, "topics-configuration": UNREADABLE},
@@ -519,20 +511,26 @@ SPOILT_FLIGHTS = [
     SpoiltFlight(
         "a message refused",
         {"acknowledged": {0: ALL, 1: ALL, 2: ALL[:3]}, "refused": {"Broker: Not enough in-sync replicas": 1}},
-        {"canary-nothing-lost": FAILED},
+        {"canary-acknowledged": FAILED},
         "1 messages were not acknowledged: Broker: Not enough in-sync replicas",
     ),
     SpoiltFlight(
         "a message that nobody acknowledged or refused",
         {"acknowledged": {0: ALL, 1: ALL, 2: ALL[:3]}},
-        {"canary-nothing-lost": FAILED},
+        {"canary-acknowledged": FAILED},
         "1 of 4 messages to broker 2 (b-2:9092) were not acknowledged",
     ),
     SpoiltFlight(
         "no message sent to a broker",
         {"sent": {0: 4, 2: 4}, "acknowledged": {0: ALL, 2: ALL}},
-        {"canary-nothing-lost": UNREADABLE},
+        {"canary-acknowledged": UNREADABLE, "canary-nothing-lost": UNREADABLE},
         "messages over broker 1 (b-1:9092): none was sent",
+    ),
+    SpoiltFlight(
+        "acknowledged messages that were not read in time",
+        {"received": {0: ALL, 1: (0, 1, 2), 2: ALL}, "offsets": {0: 4, 1: 3, 2: 4}, "unfinished": frozenset({1})},
+        {"canary-nothing-lost": UNREADABLE},
+        "messages over broker 1 (b-1:9092): 1 of 4 acknowledged messages were not read in time",
     ),
     SpoiltFlight(
         "a message read twice",
@@ -601,6 +599,49 @@ def test_a_check_sees_what_befell_the_canary_and_no_other_does(
     assert faults(findings) == spoilt.brings
     told = [line for id_ in spoilt.brings for line in findings[id_].seen]
     assert any(spoilt.says in line for line in told), told
+
+
+@pytest.mark.parametrize(("least", "replicas"), [("2", (0,)), ("3", (0, 1)), ("4", (0, 1, 2)), ("99", (2, 1, 0))])
+def test_kafka_asks_for_no_more_replicas_than_a_partition_has(
+    contract: Contract, healthy: Observation, least: str, replicas: tuple[int, ...]
+) -> None:
+    seen = topic_config(
+        healthy, "__consumer_offsets", TopicConfig(in_force={"min.insync.replicas": least}, own=frozenset())
+    )
+    seen = partition(seen, "__consumer_offsets", 0, replicas=replicas, in_sync=replicas)
+
+    finding = judge(contract, seen)["partitions-min-isr"]
+
+    assert finding.status is Status.PASSED
+    assert finding.notes == (
+        f"__consumer_offsets, partition 0: min.insync.replicas is {least}, and counts as {len(replicas)}: so many "
+        "replicas",
+    )
+
+
+def test_a_topic_that_nobody_declared_and_that_refuses_writes_is_a_note(
+    contract: Contract, healthy: Observation
+) -> None:
+    seen = partition(healthy, "payments", 1, in_sync=(1,))
+
+    declared = judge(contract, seen)["partitions-min-isr"]
+    undeclared = judge(contract.model_copy(update={"topics": ()}), seen)["partitions-min-isr"]
+
+    line = "payments, partition 1: 1 of the 2 that must be in sync: 1"
+    assert (declared.status, declared.seen, declared.notes) == (FAILED, (line,), ())
+    assert (undeclared.status, undeclared.notes) == (Status.PASSED, (f"{line} (a topic that nobody declared)",))
+
+
+def test_a_message_that_was_refused_is_never_called_lost(contract: Contract, flown: CanaryRun) -> None:
+    none = dict.fromkeys(flown.sent, ())
+    run = replace(flown, acknowledged=none, received=none, offsets=GONE, refused={"Broker: Invalid record": 12})
+
+    findings = judge_canary(contract, run)
+
+    assert findings["canary-acknowledged"].status is FAILED
+    assert "Nothing is lost" in findings["canary-acknowledged"].remedy
+    assert findings["canary-nothing-lost"].status is UNREADABLE
+    assert "lost data" not in findings["canary-nothing-lost"].remedy
 
 
 def test_every_check_is_spoilt_by_some_test() -> None:

@@ -120,6 +120,8 @@ def test_json_has_a_version_and_everything(report: Report) -> None:
         "command": "",
         "settled_after": None,
         "unchanged_for": None,
+        "notes": [],
+        "lasting": False,
     }
 
 

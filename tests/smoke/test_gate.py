@@ -155,7 +155,7 @@ def test_without_the_canary_its_checks_are_untested_not_passed(
     untested = [each for each in report.findings if each.check.startswith("canary-")]
     assert {each.status for each in untested} == {Status.UNTESTED}
     assert {each.seen for each in untested} == {("the canary was skipped on request",)}
-    assert len(untested) == 6
+    assert len(untested) == 7
 
 
 def test_a_cluster_of_which_nothing_answers_could_not_be_looked_at(contract: Contract, show: Show) -> None:
@@ -175,7 +175,7 @@ def test_a_canary_that_could_not_fly_fails_the_gate(
 
     report = run(contract)
 
-    assert len(report.faults) == 6
+    assert len(report.faults) == 7
     assert {each.seen for each in report.faults} == {("canary topic: not authorized",)}
     assert all("could not be sent" in each.remedy for each in report.faults)
 

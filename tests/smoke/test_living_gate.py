@@ -10,7 +10,15 @@ from typing import Any
 
 import psutil
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Producer
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 from kazoo.client import KazooClient
 
 from hikube_kafka.ensemble import NotInSyncError, Patience, apply, observe
@@ -110,16 +118,68 @@ def test_the_canary_leaves_no_topic_behind(promised: Contract, admin: AdminClien
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(promised: Contract, admin: AdminClient) -> None:
-    stale, fresh = f"{PREFIX}20260101T000000Z-0a1b2c3d", f"{PREFIX}29990101T000000Z-0a1b2c3d"
-    for made in admin.create_topics([NewTopic(stale, 1, 3), NewTopic(fresh, 1, 3)]).values():
+    stale = f"{PREFIX}20260101T000000Z-0a1b2c3d"
+    # A day that no calendar has is no run's: its topic is somebody else's.
+    others = [f"{PREFIX}20261399T999999Z-0a1b2c3d", f"{PREFIX}29990101T000000Z-0a1b2c3d"]
+    for made in admin.create_topics([NewTopic(name, 1, 3) for name in (stale, *others)]).values():
         made.result(timeout=30)
 
-    run(promised)
-
     try:
-        canaries_are([fresh], admin)
+        assert run(promised).faults == ()
+        canaries_are(others, admin)
     finally:
-        admin.delete_topics([fresh], operation_timeout=30)[fresh].result(timeout=30)
+        for removed in admin.delete_topics(others, operation_timeout=30).values():
+            removed.result(timeout=30)
+
+
+def test_defaults_that_drop_or_refuse_messages_are_not_the_canary_s(promised: Contract, admin: AdminClient) -> None:
+    def alter(operation: AlterConfigOpType) -> None:
+        entries = [
+            ConfigEntry(key, value, incremental_operation=operation)
+            for key, value in {
+                "log.cleanup.policy": "compact",
+                "log.message.timestamp.before.max.ms": "1",
+                "log.retention.bytes": "1",
+                "log.retention.ms": "1",
+            }.items()
+        ]
+        brokers = [
+            ConfigResource(ResourceType.BROKER, str(broker.id), incremental_configs=entries)
+            for broker in promised.kafka.brokers
+        ]
+        for broker in brokers:  # of one broker each: a request goes to the broker that it speaks of
+            for altered in admin.incremental_alter_configs([broker]).values():
+                altered.result(timeout=30)
+
+    alter(AlterConfigOpType.SET)
+    try:
+        report = run(promised)
+    finally:
+        alter(AlterConfigOpType.DELETE)
+
+    assert [each for each in report.faults if each.check.startswith("canary-")] == []
+
+
+@pytest.mark.parametrize(("factor", "least"), [(1, 2), (2, 3)])
+def test_kafka_takes_what_the_gate_says_it_takes(
+    promised: Contract, admin: AdminClient, factor: int, least: int
+) -> None:
+    topic = f"smoke-capped-{factor}"
+    wanted = NewTopic(topic, 1, factor, config={"min.insync.replicas": str(least)})
+    admin.create_topics([wanted])[topic].result(timeout=30)
+    producer = Producer({"bootstrap.servers": promised.bootstrap_servers, "acks": "all"})
+    answers: list[object] = []
+    producer.produce(topic, b"", on_delivery=lambda error, _message: answers.append(error))
+    producer.flush(30)
+
+    report = run(promised, canary=False)
+    admin.delete_topics([topic], operation_timeout=30)[topic].result(timeout=30)
+
+    assert [error is None for error in answers] == [True]
+    assert report.faults == ()
+    assert finding(report, "partitions-min-isr").notes == (
+        f"{topic}, partition 0: min.insync.replicas is {least}, and counts as {factor}: so many replicas",
+    )
 
 
 @pytest.mark.usefixtures("settled")

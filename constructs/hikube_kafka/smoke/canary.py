@@ -36,6 +36,25 @@ _STALE = timedelta(hours=1)
 _REPLICAS = 3
 """As many as a topic that must outlive a broker has; fewer where there are fewer brokers."""
 
+_CONFIG = {
+    # Whatever the brokers have as defaults for topics, this one keeps each message that it is sent until it is removed.
+    "cleanup.policy": "delete",
+    "retention.bytes": "-1",
+    "retention.ms": "-1",
+    # With CreateTime a broker refuses messages by this machine's clock, if it is set to.
+    "message.timestamp.type": "LogAppendTime",
+    "compression.type": "producer",
+    # From here on Kafka's own defaults: a broker may have less than one message needs, or a file for each.
+    "max.message.bytes": "1048588",
+    "preallocate": "false",
+    "segment.bytes": "1073741824",
+    "segment.index.bytes": "10485760",
+    "segment.ms": "604800000",
+    # What was acknowledged and is gone was lost then, and not given up on purpose.
+    "unclean.leader.election.enable": "false",
+}
+"""Entries of the topic. ``min.insync.replicas`` stays the brokers' own: it is what an ordinary topic meets."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CanaryRun:
@@ -58,6 +77,8 @@ class CanaryRun:
     """Offset that the consumer group has committed, by partition, as Kafka gives it back."""
     removed: Unreadable | None
     """Why the topic could not be removed afterwards; None: it is gone."""
+    unfinished: frozenset[int] = frozenset()
+    """Partitions that were not read to their end in time: what is missing there may be in the log all the same."""
 
     def latency_ms(self, percent: float) -> float | None:
         """Give the latency (milliseconds) that so many percent of the messages stayed within (nearest rank)."""
@@ -86,21 +107,20 @@ def run_canary(
         return Unreadable("canary topic", problem.reason)
     admin = connection.client
     try:
-        _make(admin, contract, topic, timeout)
-        _led(admin, topic, len(contract.kafka.brokers), timeout)
-    except (KafkaException, TimeoutError) as error:
-        unmade = Unreadable("canary topic", connection.explained(error).reason)
-        _remove(admin, topic, timeout)
-        return unmade
-    flight = _Flight(
-        topic, len(contract.kafka.brokers), client_settings(contract.bootstrap_servers, credentials), timeout
-    )
-    try:
+        try:
+            _make(admin, contract, topic, timeout)
+            _led(admin, topic, len(contract.kafka.brokers), timeout)
+        except (KafkaException, TimeoutError) as error:
+            return Unreadable("canary topic", connection.explained(error).reason)
+        flight = _Flight(
+            topic, len(contract.kafka.brokers), client_settings(contract.bootstrap_servers, credentials), timeout
+        )
         flight.fly(messages, 1 / rate)
         # Now, not before: a broker that died unnoticed has lost its lead by the time its partition took messages.
         leaders = _leaders(admin, topic, len(contract.kafka.brokers), timeout)
     finally:
         removed = _remove(admin, topic, timeout)
+        _remove_stale(admin, timeout)
     return CanaryRun(
         topic=topic,
         leaders=leaders,
@@ -111,16 +131,17 @@ def run_canary(
         latencies_ms=tuple(flight.latencies_ms),
         offsets=flight.offsets,
         removed=removed,
+        unfinished=frozenset(flight.unfinished),
     )
 
 
 def _make(admin: AdminClient, contract: Contract, topic: str, timeout: float) -> None:
-    """Make the topic. min.insync.replicas stays the brokers' own: the canary proves what an ordinary topic meets."""
+    """Make the topic."""
     ids = [broker.id for broker in contract.kafka.brokers]
     replicas = min(_REPLICAS, len(ids))
     # The first replica is the preferred leader: partition i is led by the i-th broker.
     assignment = [[ids[(first + step) % len(ids)] for step in range(replicas)] for first in range(len(ids))]
-    wanted = NewTopic(topic, num_partitions=len(ids), replica_assignment=assignment)
+    wanted = NewTopic(topic, num_partitions=len(ids), replica_assignment=assignment, config=_CONFIG)
     for made in admin.create_topics([wanted], operation_timeout=timeout, request_timeout=timeout).values():
         made.result(timeout=timeout + 1)
 
@@ -155,21 +176,44 @@ def _partitions(admin: AdminClient, topic: str, timeout: float) -> Mapping[int, 
 
 
 def _remove(admin: AdminClient, topic: str, timeout: float) -> Unreadable | None:
-    """Remove this run's topic, and with it what killed runs have left. The group's offsets go with its topic."""
+    """Remove this run's topic. The group's offsets go with it."""
     try:
-        stale = [name for name in admin.list_topics(timeout=timeout).topics if _is_stale(name)]
-        answers = admin.delete_topics([topic, *stale], operation_timeout=timeout, request_timeout=timeout)
+        answers = admin.delete_topics([topic], operation_timeout=timeout, request_timeout=timeout)
         answers[topic].result(timeout=timeout + 1)
     except (KafkaException, TimeoutError) as error:
         return Unreadable(f"removal of topic {topic}", explain(error))
     return None
 
 
+def _remove_stale(admin: AdminClient, timeout: float) -> None:
+    """Remove what killed runs have left; what cannot be removed now is left to the next run."""
+    with contextlib.suppress(KafkaException, TimeoutError):
+        stale = [name for name in admin.list_topics(timeout=timeout).topics if _is_stale(name)]
+        if stale:
+            answers = admin.delete_topics(stale, operation_timeout=timeout, request_timeout=timeout)
+            for answer in answers.values():
+                answer.result(timeout=timeout + 1)
+
+
+def is_canary(name: str) -> bool:
+    """Whether a topic is a run's canary, by its name."""
+    return _made(name) is not None
+
+
 def _is_stale(name: str) -> bool:
+    made = _made(name)
+    return made is not None and datetime.now(UTC) - made > _STALE
+
+
+def _made(name: str) -> datetime | None:
+    """When a canary topic was made, by its name; None: it is no canary's, though it may look like one."""
     match = _NAME.fullmatch(name)
-    return (
-        match is not None and datetime.now(UTC) - datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC) > _STALE
-    )
+    if match is None:
+        return None
+    try:
+        return datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC)
+    except ValueError:  # no such date
+        return None
 
 
 class _Flight:
@@ -181,6 +225,7 @@ class _Flight:
         self.received: dict[int, list[int]] = {number: [] for number in range(partitions)}
         self.refused: Counter[str] = Counter()
         self.latencies_ms: list[float] = []
+        self.unfinished: set[int] = set(range(partitions))
         self.offsets: Mapping[int, int] | Unreadable = Unreadable("committed offsets", "nothing was read to commit")
         self._topic = topic
         self._timeout = timeout
@@ -224,10 +269,13 @@ class _Flight:
             self._read_until(lambda: len(self._producer) == 0)
             ends = self._ends()
             self._read_until(lambda: all(self._next_offset[number] >= end for number, end in ends.items()))
+            self.unfinished -= {number for number, end in ends.items() if self._next_offset[number] >= end}
             if any(self.received.values()):
                 self.offsets = self._commit()
         finally:
             self._producer.purge()
+            # What is left of it could have brokers that create topics by themselves make this one again.
+            del self._producer
             self._consumer.close()
 
     def _send(self, number: int) -> float:
@@ -236,6 +284,7 @@ class _Flight:
             self._sent_at[partition, number] = now = time.monotonic()
             self._producer.produce(
                 self._topic,
+                key=f"{partition}-{number}",
                 value=str(number).encode(),
                 partition=partition,
                 on_delivery=partial(self._delivered, partition, number),
@@ -272,7 +321,7 @@ class _Flight:
         """Where each partition ends: reading up to there leaves no duplicate unseen."""
         ends = {}
         for number in self.received:
-            # A partition that does not tell shows as messages lost, or did not take any.
+            # A partition that does not tell stays unfinished.
             with contextlib.suppress(KafkaException):
                 _, ends[number] = self._consumer.get_watermark_offsets(
                     TopicPartition(self._topic, number), timeout=self._timeout
@@ -289,7 +338,8 @@ class _Flight:
             self._commits.clear()
             self._consumer.commit(offsets=partitions, asynchronous=True)
             self._read_until(lambda: bool(self._commits))
-            return None in self._commits
+            # Not "None in": a KafkaError that is compared with None leaves an exception behind, to be raised anywhere.
+            return any(error is None for error in self._commits)
 
         if not until(is_committed, self._timeout, every=0.1):
             nobody = f"no broker has answered within {self._timeout:g} s"

@@ -43,6 +43,10 @@ class Finding:
     """Seconds from the first round until the check passed for good; None: it did not, or it reads only once."""
     unchanged_for: float | None = None
     """Seconds for which a fault has been the same; None: it is none, or it changed in the last ten seconds."""
+    notes: tuple[str, ...] = ()
+    """What to know beside the outcome, which it does not change: what cannot be told, what nobody declared."""
+    lasting: bool = False
+    """Whether it is a fault that no waiting mends."""
 
     @property
     def is_fault(self) -> bool:
@@ -58,7 +62,12 @@ class Outcome:
     seen: str
     """What was seen, told in one line when all is well."""
     wrong: Iterable[str] = ()
+    """What is wrong, and may pass by itself: a server that starts, a replica that catches up."""
+    lasting: Iterable[str] = ()
+    """What is wrong, and stays so until somebody does something about it: nothing is waited for."""
     unread: Iterable[Unreadable] = ()
+    notes: Iterable[str] = ()
+    """What to know beside the outcome, which it does not change."""
     untested: str = ""
     """Why there is nothing to test; empty where there is."""
     remedy: str = ""
@@ -85,8 +94,9 @@ class Check(Generic[Evidence]):
         """Hold the evidence to the contract."""
         outcome = self.judge(contract, evidence)
         # The views of several brokers mostly agree: each trouble is told once.
-        wrong = tuple(dict.fromkeys(outcome.wrong))
-        unread = tuple(dict.fromkeys(str(unreadable) for unreadable in outcome.unread))
+        passing, unreadable = tuple(outcome.wrong), tuple(outcome.unread)
+        wrong = tuple(dict.fromkeys((*passing, *outcome.lasting)))
+        unread = tuple(dict.fromkeys(str(each) for each in unreadable))
         remedy = ""
         if wrong:
             status, seen, remedy = Status.FAILED, wrong + unread, outcome.remedy or self.remedy
@@ -104,6 +114,8 @@ class Check(Generic[Evidence]):
             seen=seen,
             remedy=remedy,
             command=outcome.command if wrong else "",
+            notes=tuple(dict.fromkeys(outcome.notes)),
+            lasting=bool(wrong or unread) and not passing and all(each.lasting for each in unreadable),
         )
 
 

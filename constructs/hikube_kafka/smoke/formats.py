@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -157,6 +157,8 @@ def junit(report: Report) -> str:
             if finding.is_fault:
                 message.set("type", str(finding.status))
                 message.text = _legal(told(finding))
+        if finding.notes:
+            ET.SubElement(case, "system-out").text = _legal("\n".join(finding.notes))
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
@@ -164,7 +166,7 @@ def told(finding: Finding) -> str:
     """Tell a whole fault in plain lines."""
     remedy = [f"→ {finding.remedy}"] if finding.remedy else []
     command = [finding.command] if finding.command else []
-    seen = (*finding.seen, *_standstill(finding))
+    seen = (*finding.seen, *_standstill(finding), *(f"note: {note}" for note in finding.notes))
     return "\n".join([f"{finding.title}: no", f"expected: {finding.expected}", *seen, *remedy, *command])
 
 
@@ -183,10 +185,15 @@ _FORMATS = {".md": markdown, ".json": as_json, ".xml": junit}
 
 
 def _shown(finding: Finding) -> Iterator[str]:
-    yield from finding.seen[:_LINES]
-    if (left := len(finding.seen) - _LINES) > 0:
-        yield f"… and {left} more"
+    yield from _first(finding.seen)
     yield from _standstill(finding)
+    yield from _first([f"note: {note}" for note in finding.notes])
+
+
+def _first(lines: Sequence[str]) -> Iterator[str]:
+    yield from lines[:_LINES]
+    if (left := len(lines) - _LINES) > 0:
+        yield f"… and {left} more"
 
 
 def _standstill(finding: Finding) -> Iterator[str]:

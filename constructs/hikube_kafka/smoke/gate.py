@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,7 +21,8 @@ from hikube_kafka.spec.contract import Contract, ReachByPortForward
 from hikube_kafka.waiting import until
 
 _IN_A_ROW = 3
-"""Rounds in a row that a check must pass: a single one may be luck."""
+"""Rounds in a row that a check must pass: a single one may be luck. A fault that no waiting mends must be the same in
+as many, for a broker may tell what it knew a moment ago."""
 
 _STANDSTILL = 10.0
 """Seconds without any change after which a fault says so: what catches up changes."""
@@ -89,7 +91,8 @@ def run(
         )
         clock.stage("settle")
         flown: CanaryRun | Unreadable | None = None
-        if canary:
+        skipped = _no_canary(observation) if canary else "the canary was skipped on request"
+        if not skipped:
             progress("sending the canary's messages over every broker")
             flown = _canary(contract, credentials, observation)
             clock.stage("canary")
@@ -97,7 +100,7 @@ def run(
         platform=contract.platform,
         target=contract.target,
         started=started,
-        findings=(*findings, *_judged(contract, flown)),
+        findings=(*findings, *_judged(contract, flown, skipped)),
         stages=tuple(clock.stages),
         looks=looks,
         reached=observation.anything_answers,
@@ -126,7 +129,7 @@ def _settle(
     timeout: float,
     progress: Callable[[str], None],
 ) -> tuple[Observation, list[Finding], int]:
-    """Read repeatedly until every check has passed several times in a row, or the patience is over."""
+    """Read repeatedly until every check has passed several times in a row, or cannot any more, or patience is over."""
     progress("checking every server")
     rounds = _Rounds(patience, progress)
 
@@ -158,25 +161,34 @@ class _Rounds:
         self._well_since: dict[str, float] = {}
         self._in_a_row: dict[str, int] = {}
         self._last_fault: dict[str, Finding] = {}
+        self._lasting: dict[str, int] = {}
         self._same_since: dict[str, float] = {}
 
     def add(self, observation: Observation, findings: Sequence[Finding]) -> bool:
-        """Take a round; answers whether it was the last: every check is settled, or the patience is over."""
+        """Take a round; answers whether it was the last: nothing is left to wait for, or the patience is over."""
         self.number += 1
         self.observation, self._latest = observation, findings
         self._ended_round = time.monotonic() - self._begin
         for finding in findings:
             if finding.is_fault:
                 before = self._last_fault.get(finding.check)
-                if not before or before.seen != finding.seen or self._in_a_row[finding.check]:
+                same = before and _timeless(before) == _timeless(finding) and not self._in_a_row[finding.check]
+                if not same:
                     self._same_since[finding.check] = self._ended_round
+                    self._lasting[finding.check] = 0
+                self._lasting[finding.check] = self._lasting[finding.check] + 1 if finding.lasting else 0
                 self._last_fault[finding.check] = finding
                 self._in_a_row[finding.check] = 0
             else:
                 if not self._in_a_row.get(finding.check):
                     self._well_since[finding.check] = self._began_round
                 self._in_a_row[finding.check] = self._in_a_row.get(finding.check, 0) + 1
-        unsettled = [check for check, times in self._in_a_row.items() if times < _IN_A_ROW]
+                self._lasting[finding.check] = 0
+        unsettled = [
+            check
+            for check, times in self._in_a_row.items()
+            if times < _IN_A_ROW and self._lasting[check] < _IN_A_ROW
+        ]
         elapsed = self._ended_round
         if not unsettled or (self.number >= _IN_A_ROW and elapsed >= self._patience):
             return True
@@ -203,13 +215,26 @@ class _Rounds:
         return settled
 
 
+def _timeless(finding: Finding) -> tuple[str, ...]:
+    """What was seen, without the milliseconds that librdkafka tells."""
+    return tuple(re.sub(r" \(after \d+ms[^)]*\)", "", line) for line in finding.seen)
+
+
+def _no_canary(observation: Observation) -> str:
+    """Why no canary can be sent; empty: one can."""
+    for broker in observation.kafka.brokers:
+        if not isinstance(broker.settings, Unreadable) and broker.settings.get("delete.topic.enable") == "false":
+            return "the brokers delete no topics (delete.topic.enable = false): the canary topic would stay"
+    return ""
+
+
 def _canary(contract: Contract, credentials: Credentials, observation: Observation) -> CanaryRun | Unreadable:
     if not observation.kafka.views:
         return Unreadable("canary", "no broker answers")
     return run_canary(contract, credentials)
 
 
-def _judged(contract: Contract, flown: CanaryRun | Unreadable | None) -> Iterator[Finding]:
+def _judged(contract: Contract, flown: CanaryRun | Unreadable | None, skipped: str) -> Iterator[Finding]:
     for check in CANARY:
         if flown is None:
             yield Finding(
@@ -217,7 +242,7 @@ def _judged(contract: Contract, flown: CanaryRun | Unreadable | None) -> Iterato
                 title=check.title,
                 status=Status.UNTESTED,
                 expected="nothing",
-                seen=("the canary was skipped on request",),
+                seen=(skipped,),
                 remedy="",
             )
         else:

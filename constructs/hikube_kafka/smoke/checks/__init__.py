@@ -44,6 +44,7 @@ KUBERNETES: tuple[Check[Observation], ...] = (
 
 CANARY: tuple[Check[CanaryRun | Unreadable], ...] = (
     canary.led_by_every_broker,
+    canary.acknowledged,
     canary.nothing_lost,
     canary.nothing_duplicated,
     canary.in_order,

@@ -11,6 +11,7 @@ from hikube_kafka.smoke.checks.brokers import views
 from hikube_kafka.smoke.checks.topics import not_shown
 from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
+from hikube_kafka.spec.topic_limits import INTERNAL
 
 _UNDER_TEST = tuple[str, int, Partition]
 
@@ -95,11 +96,14 @@ def in_sync(contract: Contract, seen: Observation) -> Outcome:
     "partitions-min-isr",
     "Every partition has at least min.insync.replicas in sync",
     remedy="Writes with acks=all to these partitions are refused. Bring the missing replicas back, as "
-    "partitions-in-sync says; where the topic has fewer replicas than its min.insync.replicas, raise the one or lower "
-    "the other.",
+    "partitions-in-sync says.",
 )
 def min_isr(contract: Contract, seen: Observation) -> Outcome:
-    """No partition is under its topic's ``min.insync.replicas``, wherever that was set."""
+    """No partition is under its topic's ``min.insync.replicas``, wherever that was set, as Kafka counts it.
+
+    Kafka never asks for more than a partition has replicas (``Partition.effectiveMinIsr``; with 3.9.2, acks=all
+    succeeds with 1 replica and 2 demanded, 2 and 3, 3 and 4).
+    """
     partitions, unread = _partitions(contract, seen)
     least: dict[str, int] = {}
     for topic in dict.fromkeys(topic for topic, _, _ in partitions):
@@ -112,12 +116,25 @@ def min_isr(contract: Contract, seen: Observation) -> Outcome:
             least[topic] = int(value)
 
     def short(topic: str, partition: Partition) -> str:
-        due = least.get(topic, 0)
+        due = min(least.get(topic, 0), len(partition.replicas))
         if len(partition.in_sync) >= due:
             return ""
         return f"{len(partition.in_sync)} of the {due} that must be in sync: {listed(sorted(partition.in_sync))}"
 
-    return _outcome("none below min.insync.replicas", partitions, _by_topic(partitions, short), unread)
+    def capped(topic: str, partition: Partition) -> str:
+        due, replicas = least.get(topic, 0), len(partition.replicas)
+        return f"min.insync.replicas is {due}, and counts as {replicas}: so many replicas" if due > replicas else ""
+
+    ours = {topic.name for topic in contract.topics} | INTERNAL
+    held = [each for each in partitions if each[0] in ours]
+    others = [each for each in partitions if each[0] not in ours]
+    return replace(
+        _outcome("none below min.insync.replicas", partitions, _by_topic(held, short), unread),
+        notes=(
+            *_by_topic(partitions, capped),
+            *(f"{line} (a topic that nobody declared)" for line in _by_topic(others, short)),
+        ),
+    )
 
 
 def _partitions(contract: Contract, seen: Observation) -> tuple[list[_UNDER_TEST], list[Unreadable]]:
