@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from hikube_kafka.kafka.connection import client_settings
-from hikube_kafka.smoke.canary import PREFIX, _CONFIG, _Flight, _is_stale, _remove_stale, is_canary
+from hikube_kafka.smoke.canary import _CONFIG, PREFIX, _Flight, _is_stale, _remove_stale, is_canary
 from hikube_kafka.spec.definitions import check_topic_config
 
 

@@ -614,8 +614,10 @@ def test_kafka_asks_for_no_more_replicas_than_a_partition_has(
 
     assert finding.status is Status.PASSED
     assert finding.notes == (
-        f"__consumer_offsets, partition 0: min.insync.replicas is {least}, and counts as {len(replicas)}: so many "
-        "replicas",
+        (
+            f"__consumer_offsets, partition 0: min.insync.replicas is {least}, and counts as {len(replicas)}: so many "
+            "replicas"
+        ),
     )
 
 

@@ -185,9 +185,7 @@ class _Rounds:
                 self._in_a_row[finding.check] = self._in_a_row.get(finding.check, 0) + 1
                 self._lasting[finding.check] = 0
         unsettled = [
-            check
-            for check, times in self._in_a_row.items()
-            if times < _IN_A_ROW and self._lasting[check] < _IN_A_ROW
+            check for check, times in self._in_a_row.items() if times < _IN_A_ROW and self._lasting[check] < _IN_A_ROW
         ]
         elapsed = self._ended_round
         if not unsettled or (self.number >= _IN_A_ROW and elapsed >= self._patience):
