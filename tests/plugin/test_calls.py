@@ -685,3 +685,47 @@ def test_shutdown_is_passed_on(connect: Callable[..., grpc.Channel]) -> None:
 def test_the_streams_that_nobody_needs_end_at_once(terraform: Terraform) -> None:
     assert list(terraform.channel.unary_stream("/plugin.GRPCStdio/StreamStdio")(b"", timeout=30)) == []
     assert list(terraform.channel.stream_stream("/plugin.GRPCBroker/StartStream")(iter(()), timeout=30)) == []
+
+
+def test_null_elements_are_not_declared_and_make_no_difference(terraform: Terraform) -> None:
+    seen: list[State | None] = []
+
+    def plan(request: PlanRequest) -> Plan:
+        seen.append(request.config)
+        return Plan((request.proposed or {}) | {"id": "1", "pages": 1})
+
+    terraform.toy.book.plan = plan  # type: ignore[method-assign]
+    terraform.toy.book.create = lambda planned, private: planned  # type: ignore[method-assign] # noqa: ARG005
+    terraform.toy.book.update = lambda prior, planned, private: planned  # type: ignore[method-assign] # noqa: ARG005
+    nulls: State = {
+        "labels": {"a": None, "b": "1"},
+        "tags": [None, "x", None],
+        "chapters": [None, {"name": "n", "page": 1}],
+    }
+    bare: State = {"labels": {"b": "1"}, "tags": ["x"], "chapters": [{"name": "n", "page": 1}]}
+    config = DUNE_CONFIG | nulls
+    planned = state_of(terraform.plan(None, config).planned_state)
+    assert seen == [DUNE_CONFIG | bare]
+    assert planned == config | {"id": "1", "pages": 1}
+    made = state_of(terraform.apply(None, planned).new_state)
+    assert made == planned
+    read = terraform.call("ReadResource", type_name="toy_book", current_state=dynamic(made))
+    assert state_of(read.new_state) == made
+    # Neither their coming nor their going is a change of what exists; another value beside them is.
+    kept = DUNE_CONFIG | bare | {"id": "1", "pages": 1}
+    assert state_of(terraform.plan(made, DUNE_CONFIG | bare).planned_state) == made
+    assert state_of(terraform.plan(kept, config).planned_state) == kept
+    other = config | {"tags": [None, "y"]}
+    changed = state_of(terraform.plan(made, other).planned_state)
+    assert changed["tags"] == [None, "y"]
+    assert state_of(terraform.apply(made, changed).new_state) == changed
+
+
+def test_a_required_attribute_that_is_null_is_refused_wherever_it_is(terraform: Terraform) -> None:
+    config = DUNE_CONFIG | {"title": None, "chapters": [{"name": None, "page": None}], "cover": {"color": None}}
+    answer = terraform.call("ValidateResourceConfig", type_name="toy_book", config=dynamic(config))
+    assert [(each.summary, path_of(each)) for each in answer.diagnostics] == [
+        ("title is required", ["title"]),
+        ("name is required", ["chapters", 0, "name"]),
+        ("color is required", ["cover", "color"]),
+    ]

@@ -56,6 +56,13 @@ def test_a_refused_item_is_the_error_of_its_caller_alone() -> None:
     assert answers == ["X", "refused b", "Z"]
 
 
+def test_an_item_without_an_answer_keeps_no_caller_waiting() -> None:
+    gathering: Gathering[str, str] = Gathering(
+        lambda items: {key: settled(key) for key in items if key != "b"}, window=0.5
+    )
+    assert submit_all(gathering, [("a", "x"), ("b", "y"), ("c", "z")]) == ["a", "refused b", "c"]
+
+
 def test_the_same_key_twice_goes_in_two_requests() -> None:
     requests = Requests()
     answers = submit_all(Gathering(requests, window=0.5), [("a", "x"), ("a", "y")])

@@ -1300,3 +1300,30 @@ def test_what_was_begun_is_remembered_until_it_is_done() -> None:
     assert again == b"4 1 3"
     assert TopicMemory.read(again).begun({"replication_factor": 2}) == {1, 3}
     assert TopicMemory.read(again).begun({"replication_factor": 1}) == frozenset()
+
+
+def test_a_topic_that_cannot_be_asked_for_keeps_no_other_from_being_asked_for() -> None:
+    cluster = Scripted(layout())
+    cluster._see_controller = lambda: None  # type: ignore[method-assign]
+    offline = Connection("127.0.0.1:9", Credentials(), {})
+    cluster._connected = lambda: offline  # type: ignore[method-assign]
+    cluster._creating_connections = lambda topics: [offline] * topics  # type: ignore[method-assign]
+
+    def refused(answers: Mapping[str, Future[None]]) -> list[str]:
+        # Whoever was asked for has no answer yet: nobody listens.
+        return [name for name, answer in answers.items() if answer.done()]
+
+    module._CHANGE_SECONDS, kept = 0.5, module._CHANGE_SECONDS
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "_refusals", lambda answers: answers)
+            topics = {name: NewTopic(partitions=1, replication_factor=1, config={}) for name in ("a", "b", "c")}
+            for partitions in (2**31, 100_001, -7):
+                wrong = {**topics, "b": NewTopic(partitions=partitions, replication_factor=1, config={})}
+                assert refused(cluster._create(wrong)) == ["b"]
+                assert refused(cluster._grow({"a": 2, "b": partitions, "c": 3})) == ["b"]
+            assert refused(
+                cluster._alter({"a": {"retention.ms": "1"}, "b": {"": "1"}, "c": {"retention.ms": None}})
+            ) == ["b"]
+    finally:
+        module._CHANGE_SECONDS = kept

@@ -2,7 +2,8 @@
 
 Values are plain Python: ``None``, ``str``, ``bool``, ``int``, ``Decimal``, ``list``, ``dict`` (objects and
 maps) and :data:`~hikube_kafka.plugin.values.UNKNOWN`. An object always has all its attributes, those
-that are not set as ``None``. One instance of each class serves the whole process, from several threads at once.
+that are not set as ``None``; a null element of a list or a map is not declared, and left out. One instance of each
+class serves the whole process, from several threads at once.
 
 Terraform checks its rules for a plan, and calls a breach a bug of the provider:
 
@@ -14,11 +15,15 @@ Terraform checks its rules for a plan, and calls a breach a bug of the provider:
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from hikube_kafka.plugin.diagnostics import Diagnostic, Path
 from hikube_kafka.plugin.schema import Attribute, Schema
 from hikube_kafka.plugin.values import UNKNOWN
+
+_LONGEST_SHOWN = 30
+"""Digits."""
 
 State = dict[str, Any]
 """All attributes and blocks of a resource, data source or provider block, by name."""
@@ -145,21 +150,45 @@ class Provider(ABC):
 
 
 def configuration_faults(of: Resource | DataSource | Provider, config: State) -> Iterator[Diagnostic]:
-    """What is wrong with a configuration in itself: by the schema's minimums, then by what the author checks."""
-    yield from _below_minimum(of.schema.attributes, config, ())
+    """What is wrong with a configuration in itself: by the schema's own demands, then by what the author checks."""
+    yield from schema_faults(of.schema, config)
     yield from of.validate(config)
 
 
-def _below_minimum(attributes: Mapping[str, Attribute], config: State, path: Path) -> Iterator[Diagnostic]:
+def schema_faults(schema: Schema, config: State) -> Iterator[Diagnostic]:
+    """What a schema itself demands and a configuration does not keep."""
+    yield from _faults(schema.attributes, config, ())
+    for name, block in schema.blocks.items():
+        if isinstance(config[name], dict):
+            yield from _faults(block.attributes, config[name], (name,))
+
+
+def _faults(attributes: Mapping[str, Attribute], config: State, path: Path) -> Iterator[Diagnostic]:
+    """Required attributes that are null, which Terraform itself lets pass, and numbers out of range."""
     for name, attribute in attributes.items():
-        value = config[name]
-        if value is None or value is UNKNOWN:
+        value = config.get(name)
+        if value is UNKNOWN:
             continue
-        if attribute.nested is not None:
+        if value is None:
+            if attribute.required:
+                yield Diagnostic(f"{name} is required", "It is null: set it to a value.", path=(*path, name))
+        elif attribute.nested is not None:
             for step, element in value.items() if isinstance(value, dict) else enumerate(value):
                 if isinstance(element, dict):
-                    yield from _below_minimum(attribute.nested.attributes, element, (*path, name, step))
-        elif attribute.minimum is not None and not (isinstance(value, int) and value >= attribute.minimum):
-            yield Diagnostic(
-                f"{name} must be a whole number of at least {attribute.minimum}", f"It is {value}.", path=(*path, name)
-            )
+                    yield from _faults(attribute.nested.attributes, element, (*path, name, step))
+        elif attribute.minimum is not None and not _is_within(value, attribute):
+            bound = f"at least {attribute.minimum}"
+            if attribute.maximum is not None and value > attribute.maximum:
+                bound = f"at most {attribute.maximum}"
+            yield Diagnostic(f"{name} must be a whole number of {bound}", f"It is {_shown(value)}.", path=(*path, name))
+
+
+def _is_within(value: object, attribute: Attribute) -> bool:
+    least, greatest = attribute.minimum, attribute.maximum
+    return isinstance(value, int) and (least is None or value >= least) and (greatest is None or value <= greatest)
+
+
+def _shown(number: float | Decimal) -> str:
+    """A number as a person reads it: hundreds of digits tell no more than their count."""
+    text = str(number)
+    return text if len(text) <= _LONGEST_SHOWN else f"{Decimal(number):.3e}"

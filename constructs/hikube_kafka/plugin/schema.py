@@ -90,6 +90,7 @@ class Attribute:
         sensitive: Terraform hides its value.
         minimum: The least whole number that the user may set; ``None`` for any number. Checked before the resource
             is asked to validate.
+        maximum: The greatest one; goes with ``minimum``.
         nested: The attributes inside, instead of ``type``.
     """
 
@@ -100,6 +101,7 @@ class Attribute:
     computed: bool = False
     sensitive: bool = False
     minimum: int | None = None
+    maximum: int | None = None
     nested: Nested | None = None
 
     def __post_init__(self) -> None:
@@ -111,6 +113,8 @@ class Attribute:
             raise ValueError("an attribute is required, optional, computed, or optional and computed: say which")
         if self.minimum is not None and self.type != NUMBER:
             raise ValueError("an attribute that is not a number has no minimum")
+        if self.maximum is not None and self.minimum is None:
+            raise ValueError("an attribute with a maximum has a minimum too")
 
     def implied_type(self) -> Type:
         """The type of its value."""

@@ -17,7 +17,16 @@ from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.messages import crash, diagnostic_message, mistake, path_message, schema_message
 from hikube_kafka.plugin.resource import DataSource, PlanRequest, Provider, Resource, State, configuration_faults
 from hikube_kafka.plugin.schema import Object, Schema
-from hikube_kafka.plugin.values import Codec, DecodeError, EncodeError, is_known, unknowns
+from hikube_kafka.plugin.values import (
+    Codec,
+    DecodeError,
+    EncodeError,
+    holds_elements,
+    is_known,
+    unknowns,
+    with_nulls,
+    without_nulls,
+)
 
 SERVICE = "tfplugin6.Provider"
 
@@ -147,11 +156,11 @@ class Servicer:
 
     def _validate_provider(self, request: pb.ValidateProviderConfig.Request, _answer: Any) -> Diagnostics:
         known = self._known().provider
-        return configuration_faults(known.author, known.value(request.config))
+        return configuration_faults(known.author, known.declared(known.value(request.config)))
 
     def _configure(self, request: pb.ConfigureProvider.Request, _answer: Any) -> Diagnostics:
         known = self._known().provider
-        return known.author.configure(known.value(request.config))
+        return known.author.configure(known.declared(known.value(request.config)))
 
     def _stop(self, _request: Any, _answer: Any) -> Diagnostics:
         self.provider.stop()
@@ -167,7 +176,7 @@ class Servicer:
 
     def _validate_resource(self, request: pb.ValidateResourceConfig.Request, _answer: Any) -> Diagnostics:
         known = self._resource(request.type_name)
-        return configuration_faults(known.author, known.value(request.config))
+        return configuration_faults(known.author, known.declared(known.value(request.config)))
 
     def _upgrade(
         self, request: pb.UpgradeResourceState.Request, answer: pb.UpgradeResourceState.Response
@@ -194,25 +203,27 @@ class Servicer:
 
     def _read(self, request: pb.ReadResource.Request, answer: pb.ReadResource.Response) -> Diagnostics:
         known = self._resource(request.type_name)
-        state = known.author.read(known.value(request.current_state), request.private)
-        known.put(answer.new_state, state)
+        before = known.value(request.current_state)
+        state = known.author.read(known.declared(before), request.private)
+        known.put(answer.new_state, known.as_written(state, before))
         answer.private = request.private
         return ()
 
     def _plan(self, request: pb.PlanResourceChange.Request, answer: pb.PlanResourceChange.Response) -> Diagnostics:
         known = self._resource(request.type_name)
-        prior = known.value(request.prior_state)
+        prior, config = known.value(request.prior_state), known.value(request.config)
         asked = PlanRequest(
-            prior=prior,
-            proposed=known.value(request.proposed_new_state),
-            config=known.value(request.config),
+            prior=known.declared(prior),
+            proposed=known.declared(known.value(request.proposed_new_state)),
+            config=known.declared(config),
             private=_private(request.prior_private),
             replaces=prior is None and bool(request.prior_private),
         )
         plan = known.author.plan(asked)
         if any(each.severity == "error" for each in plan.diagnostics):
             return plan.diagnostics
-        known.put(answer.planned_state, plan.planned)
+        # Left as it was rather than as it is written now, where the two differ by nulls alone: that is no change.
+        known.put(answer.planned_state, known.as_written(plan.planned, config, prior))
         answer.planned_private = plan.private or (b"" if prior is None else _NOTHING_PRIVATE)
         answer.requires_replace.extend(path_message(path, known.schema.type) for path in plan.replace)
         return plan.diagnostics
@@ -225,20 +236,21 @@ class Servicer:
         answer.private = private
         prior, planned = known.value(request.prior_state), known.value(request.planned_state)
         if planned is None:
-            known.author.delete(prior, private)
+            known.author.delete(known.declared(prior), private)
             answer.new_state.CopyFrom(_NULL)
             answer.private = b""
             return ()
         diagnostics: Diagnostics = ()
         try:
             if prior is None:
-                result = known.author.create(planned, private)
+                result = known.author.create(known.declared(planned), private)
             else:
-                result = known.author.update(prior, planned, private)
+                result = known.author.update(known.declared(prior), known.declared(planned), private)
         except Refusal as refusal:
             if refusal.state is None:
                 raise
             result, diagnostics = refusal.state, refusal.diagnostics
+        result = known.as_applied(result, planned, prior)
         return [*diagnostics, *_record(answer, result, planned, known, refused=bool(diagnostics))]
 
     def _import(self, request: pb.ImportResourceState.Request, answer: pb.ImportResourceState.Response) -> Diagnostics:
@@ -269,11 +281,12 @@ class Servicer:
 
     def _validate_data(self, request: pb.ValidateDataResourceConfig.Request, _answer: Any) -> Diagnostics:
         known = self._source(request.type_name)
-        return configuration_faults(known.author, known.value(request.config))
+        return configuration_faults(known.author, known.declared(known.value(request.config)))
 
     def _read_data(self, request: pb.ReadDataSource.Request, answer: pb.ReadDataSource.Response) -> Diagnostics:
         known = self._source(request.type_name)
-        known.put(answer.state, known.author.read(known.value(request.config)))
+        config = known.value(request.config)
+        known.put(answer.state, known.as_written(known.author.read(known.declared(config)), config))
         return ()
 
 
@@ -284,12 +297,48 @@ class _Known(Generic[_Author]):
         self.author = author
         self.schema = author.schema
         self.codec = Codec(author.schema.type)
+        self._kinds = {name: kind for name, kind in author.schema.type.attributes.items() if holds_elements(kind)}
 
     def value(self, message: pb.DynamicValue) -> Any:
         """What Terraform sent; ``None`` for nothing."""
         if message.msgpack:
             return self.codec.decode(message.msgpack)
         return self.codec.from_json(message.json) if message.json else None
+
+    def declared(self, value: Any) -> Any:
+        """The value as its author gets it: null elements of lists and maps are not declared, and left out."""
+        if not isinstance(value, dict):
+            return value
+        return {**value, **{name: without_nulls(value[name], kind) for name, kind in self._kinds.items()}}
+
+    def as_written(self, value: Any, written: Any, before: Any = None) -> Any:
+        """An author's answer with the null elements of the value that it answers.
+
+        Args:
+            value: The answer.
+            written: What it answers: a configuration, or a state.
+            before: The prior state, whose nulls are kept where they make the only difference.
+        """
+        if not isinstance(value, dict) or not isinstance(written, dict):
+            return value
+        whole = dict(value)
+        for name, kind in self._kinds.items():
+            original = written[name]
+            if isinstance(before, dict) and None not in (before[name], original):
+                original = before[name] if value[name] == without_nulls(before[name], kind) else original
+            whole[name] = with_nulls(value[name], original, kind)
+        return whole
+
+    def as_applied(self, value: Any, planned: State, prior: Any) -> Any:
+        """What an apply came to, with the nulls of the plan, or of the prior state as far as it has stayed that."""
+        if not isinstance(value, dict) or value.keys() != planned.keys():
+            return value  # a mistake of the author's, which is told
+        whole = dict(value)
+        for name, kind in self._kinds.items():
+            stayed = isinstance(prior, dict) and value[name] == without_nulls(prior[name], kind)
+            changed = value[name] != without_nulls(planned[name], kind)
+            whole[name] = with_nulls(value[name], prior[name] if stayed and changed else planned[name], kind)
+        return whole
 
     def put(self, message: pb.DynamicValue, value: Any) -> None:
         """Answer a value."""

@@ -167,6 +167,55 @@ def is_known(value: Any) -> bool:
     return not any(True for _ in unknowns(value))
 
 
+def holds_elements(kind: Type) -> bool:
+    """Whether a value of this type may have elements, which may be null."""
+    match kind:
+        case Object(attributes):
+            return any(map(holds_elements, attributes.values()))
+        case Primitive():
+            return False
+        case _:
+            return True
+
+
+def without_nulls(value: Any, kind: Type) -> Any:
+    """The value without the null elements of its lists and maps; attributes of objects stay, null or not."""
+    match kind, value:
+        case List(element), list():
+            return [without_nulls(each, element) for each in value if each is not None]
+        case Map(element), dict():
+            return {name: without_nulls(each, element) for name, each in value.items() if each is not None}
+        case Object(attributes), dict():
+            return {name: without_nulls(value[name], attributes[name]) for name in value}
+        case _:
+            return value
+
+
+def with_nulls(value: Any, original: Any, kind: Type) -> Any:
+    """The value with the null elements that the original has, wherever the two have the same elements beside them.
+
+    Args:
+        value: Without null elements.
+        original: What it was made of, null elements included.
+        kind: The type of both.
+    """
+    match kind, value, original:
+        case List(element), list(), list() if len(value) == sum(each is not None for each in original):
+            rest = iter(value)
+            return [None if each is None else with_nulls(next(rest), each, element) for each in original]
+        case Map(element), dict(), dict() if value.keys() == {
+            name for name, each in original.items() if each is not None
+        }:
+            return {
+                name: None if each is None else with_nulls(value[name], each, element)
+                for name, each in original.items()
+            }
+        case Object(attributes), dict(), dict() if value.keys() == original.keys():
+            return {name: with_nulls(value[name], original[name], attributes[name]) for name in value}
+        case _:
+            return value
+
+
 # ---- From the wire --------------------------------------------------------------------------------------------------
 
 _Reader = Callable[[Any], Any]

@@ -99,6 +99,7 @@ def grow(
 
     async def work(api: ApiServer) -> None:
         seen = await observe(api, stateful_set)
+        refused: list[Diagnostic] = []
         for claim in too_small(seen.claims, declared):
             size = declared[claim.template].size
             log("info", "claim grows", claim=claim.name, before=claim.size, after=size)
@@ -108,9 +109,9 @@ def grow(
                     {"spec": {"resources": {"requests": {"storage": size}}}},
                 )
             except ChangeRefusedError as problem:
-                raise Refusal(
-                    Diagnostic(f"Claim {claim.name} cannot grow from {claim.size} to {size}", f"{problem}.")
-                ) from None
+                refused.append(Diagnostic(f"Claim {claim.name} cannot grow from {claim.size} to {size}", f"{problem}."))
+        if refused:  # the others grow meanwhile, and the next apply finds them grown
+            raise Refusal(*refused)
         await _resized(api, stateful_set, declared, stopped)
         if seen.uid is not None and differs(seen.templates, declared):
             await _orphan(api, stateful_set, seen.uid, stopped)

@@ -53,7 +53,7 @@ def _by_name(connection: Connection, names: Sequence[str], timeout: float) -> di
     answers = connection.client.describe_topics(TopicCollection(list(names)), request_timeout=timeout)
 
     def meaning(name: str, code: str, reason: str) -> Answer:
-        if code == "UNKNOWN_TOPIC_OR_PART":
+        if code in _GONE:  # or there can be none of this name
             return False
         if code == "TOPIC_AUTHORIZATION_FAILED":
             return Forbidden.topic(connection.addresses, "Describe", name, connection.principal, code)

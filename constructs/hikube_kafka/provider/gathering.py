@@ -57,8 +57,7 @@ class Gathering(Generic[Item, Result]):
                 answer.set_exception(error)
             return
         for key, (_, answer) in batch.items():
-            refusal = results[key].exception()
-            if refusal is None:
+            try:
                 answer.set_result(results[key].result())
-            else:
-                answer.set_exception(refusal)
+            except Exception as error:  # noqa: BLE001 - that of this item alone, an answer that is missing included
+                answer.set_exception(error)

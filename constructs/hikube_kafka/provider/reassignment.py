@@ -229,6 +229,7 @@ def _ask(cluster: KafkaCluster, topic: str, moving: Mapping[int, Replicas]) -> N
         if error.retriable:
             raise
         raise KafkaRefused(type(error).__name__, str(error)) from None
-    for partition, refusal in sorted(answers.items()):
-        if refusal is not None:
-            raise KafkaRefused(refusal.message, f"partition {partition.partition}: {refusal.description}")
+    refusals = {each.partition: refusal for each, refusal in sorted(answers.items()) if refusal is not None}
+    if refusals:
+        told = [f"partition {partition}: {refusal.description}" for partition, refusal in refusals.items()]
+        raise KafkaRefused(next(iter(refusals.values())).message, shortened(told))

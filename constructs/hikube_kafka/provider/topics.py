@@ -4,9 +4,10 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hikube_kafka.kafka.address import dial, reason
@@ -161,7 +162,7 @@ class KafkaCluster:
         self._configs: dict[str, Mapping[str, str]] = {}
         self._existence: dict[str, existence.Answer] = {}  # of topics that the metadata does not show
         self._wanted: set[str] = set()
-        self._refused: dict[str, Denied] = {}  # topics whose configuration this client may not read
+        self._refused: dict[str, Denied | Unanswered] = {}  # topics whose configuration is not told, and why
         self._look_ups = 0
         self._creations: Gathering[NewTopic, None] = Gathering(self._create)
         self._growths: Gathering[int, None] = Gathering(self._grow)
@@ -593,6 +594,7 @@ class KafkaCluster:
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
         whom = {} if broker is None else {"broker": broker}
         answers = self._admin().describe_configs(resources, request_timeout=_ANSWER_SECONDS, **whom)
+        untold: dict[str, Unanswered] = {}
         for resource, answer in answers.items():
             try:
                 entries = answer.result()
@@ -609,10 +611,14 @@ class KafkaCluster:
                 if isinstance(problem, Denied):
                     self._connection = None
                     raise problem from None
-                raise Unanswered(self.addresses, "the configuration of topics", problem.reason) from None
+                untold[resource.name] = Unanswered(self.addresses, "the configuration of topics", problem.reason)
+                continue
             self._configs[resource.name] = {
                 key: entry.value or "" for key, entry in entries.items() if entry.source == own
             }
+        if len(untold) == len(resources):
+            raise next(iter(untold.values()))
+        self._refused |= untold  # it answers about others: what it does not tell is a matter of these topics
 
     # ---- changing --------------------------------------------------------------------------------------------------
 
@@ -867,17 +873,21 @@ class KafkaCluster:
         from confluent_kafka.admin import NewTopic as Wanted
 
         self._see_controller()
-        wanted = [
-            Wanted(name, topic.partitions, topic.replication_factor, config=dict(topic.config))
-            for name, topic in topics.items()
-        ]
-        answers: dict[str, Future[None]] = {}
-        for share, connection in enumerate(self._creating_connections(len(wanted))):
-            answers |= connection.client.create_topics(
-                wanted[share::_CREATING_CONNECTIONS],
-                operation_timeout=_CHANGE_SECONDS,
-                request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS,
+
+        def ask(connection: Connection, names: Sequence[str]) -> "Mapping[str, Future[Any]]":
+            wanted = [
+                Wanted(name, topics[name].partitions, topics[name].replication_factor, config=dict(topics[name].config))
+                for name in names
+            ]
+            answers: Mapping[str, Future[Any]] = connection.client.create_topics(
+                wanted, operation_timeout=_CHANGE_SECONDS, request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS
             )
+            return answers
+
+        names = [*topics]
+        answers: dict[str, Future[Any]] = {}
+        for share, connection in enumerate(self._creating_connections(len(names))):
+            answers |= _each_its_own(names[share::_CREATING_CONNECTIONS], partial(ask, connection))
         return _refusals(answers)
 
     def _creating_connections(self, topics: int) -> list[Connection]:
@@ -894,12 +904,16 @@ class KafkaCluster:
         from confluent_kafka.admin import NewPartitions
 
         self._see_controller()
-        wanted = [NewPartitions(name, partitions) for name, partitions in topics.items()]
-        return _refusals(
-            self._admin().create_partitions(
-                wanted, operation_timeout=_CHANGE_SECONDS, request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS
+
+        def ask(names: Sequence[str]) -> "Mapping[str, Future[Any]]":
+            answers: Mapping[str, Future[Any]] = self._admin().create_partitions(
+                [NewPartitions(name, topics[name]) for name in names],
+                operation_timeout=_CHANGE_SECONDS,
+                request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS,
             )
-        )
+            return answers
+
+        return _refusals(_each_its_own([*topics], ask))
 
     def _alter(self, topics: Mapping[str, Mapping[str, str | None]]) -> Mapping[str, Future[None]]:
         from confluent_kafka.admin import (
@@ -910,31 +924,58 @@ class KafkaCluster:
         )
 
         self._see_controller()
-        resources = [
-            ConfigResource(
-                ResourceType.TOPIC,
-                name,
-                incremental_configs=[
-                    ConfigEntry(
-                        key,
-                        value,
-                        incremental_operation=AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET,
-                    )
-                    for key, value in entries.items()
-                ],
-            )
-            for name, entries in topics.items()
-        ]
-        answers = self._admin().incremental_alter_configs(resources, request_timeout=_CHANGE_SECONDS)
-        return _refusals({resource.name: answer for resource, answer in answers.items()})
+
+        def ask(names: Sequence[str]) -> "Mapping[str, Future[Any]]":
+            resources = [
+                ConfigResource(
+                    ResourceType.TOPIC,
+                    name,
+                    incremental_configs=[
+                        ConfigEntry(
+                            key,
+                            value,
+                            incremental_operation=AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET,
+                        )
+                        for key, value in topics[name].items()
+                    ],
+                )
+                for name in names
+            ]
+            answers = self._admin().incremental_alter_configs(resources, request_timeout=_CHANGE_SECONDS)
+            return {resource.name: answer for resource, answer in answers.items()}
+
+        return _refusals(_each_its_own([*topics], ask))
 
     def _delete(self, topics: Mapping[str, None]) -> Mapping[str, Future[None]]:
         self._see_controller()
-        return _refusals(
-            self._admin().delete_topics(
-                list(topics), operation_timeout=_CHANGE_SECONDS, request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS
+
+        def ask(names: Sequence[str]) -> "Mapping[str, Future[Any]]":
+            answers: Mapping[str, Future[Any]] = self._admin().delete_topics(
+                list(names), operation_timeout=_CHANGE_SECONDS, request_timeout=_CHANGE_SECONDS + _ANSWER_SECONDS
             )
-        )
+            return answers
+
+        return _refusals(_each_its_own([*topics], ask))
+
+
+def _each_its_own(
+    names: Sequence[str], ask: "Callable[[Sequence[str]], Mapping[str, Future[Any]]]"
+) -> "dict[str, Future[Any]]":
+    """What became of each topic of a request.
+
+    Kafka's client refuses a request as a whole, before it sends any of it, if it cannot write one of its items. Then
+    each topic gets a request of its own, and only the one that cannot be written is refused.
+    """
+    from confluent_kafka import KafkaException
+
+    try:
+        return {**ask(names)}
+    except (KafkaException, ValueError, TypeError, OverflowError) as error:
+        if len(names) > 1:
+            return {name: answer for each in names for name, answer in _each_its_own([each], ask).items()}
+        refused: Future[Any] = Future()
+        refused.set_exception(KafkaRefused("_INVALID_ARG", f"Kafka's client cannot send it: {error}"))
+        return {names[0]: refused}
 
 
 def _refusals(answers: Mapping[str, "Future[Any]"]) -> dict[str, Future[None]]:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from hikube_kafka.spec.problem import Problem, Rule
 
+HIGHEST_SERVER_ID = 255
+"""Of a ZooKeeper server. Source: its administrator's guide, "should have a value between 1 and 255"."""
+
 EVEN = Rule(
     id="zookeeper-even",
     severity="error",

@@ -6,11 +6,17 @@ No models here: the rules of a declaration ask, and so does the provider, which 
 import re
 from collections.abc import Iterator
 
-from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.problem import Problem, Rule, Severity
 from hikube_kafka.spec.quantities import whole
 
 LONGEST_NAME = 249
 """Kafka makes a folder ``<topic>-<partition>`` and leaves room for the suffix. Source: ``Topic.MAX_NAME_LENGTH``."""
+
+MOST_PARTITIONS = 100_000
+"""Of one topic: Kafka's client refuses to ask for more, long before Kafka's own limit of 31 bits. Source: librdkafka's
+``RD_KAFKAP_PARTITIONS_MAX``."""
+MOST_BROKERS = 10_000
+"""Of a cluster, and so copies of a partition: Kafka's own limit is 15 bits. Source: ``RD_KAFKAP_BROKERS_MAX``."""
 
 INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__cluster_metadata", "__share_group_state"})
 """Topics that the brokers make and own. Source: Kafka 3.9's ``org.apache.kafka.common.internals.Topic``."""
@@ -82,7 +88,9 @@ def leaves_no_room(min_insync: str, replication_factor: int) -> bool:
     return least is not None and least > wanted_min_insync(replication_factor)
 
 
-def min_insync_problems(where: str, min_insync: str, replication_factor: int, *, instead: str) -> Iterator[Problem]:
+def min_insync_problems(
+    where: str, min_insync: str, replication_factor: int, *, instead: str, severity: Severity | None = None
+) -> Iterator[Problem]:
     """A ``min.insync.replicas`` of a topic that leaves no room.
 
     Args:
@@ -90,11 +98,13 @@ def min_insync_problems(where: str, min_insync: str, replication_factor: int, *,
         min_insync: The value in force.
         replication_factor: copies of each partition.
         instead: What else could be done, to be read after "Declare 2, or".
+        severity: In place of the rule's own: a topic that is so already was not made so by this declaration.
     """
     if leaves_no_room(min_insync, replication_factor):
         yield MIN_INSYNC_TOO_HIGH(
             where,
             path=("config", "min.insync.replicas"),
+            severity=severity,
             key="min.insync.replicas",
             least=min_insync,
             factor=f"a replication factor of {replication_factor}",

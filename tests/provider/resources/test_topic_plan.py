@@ -79,8 +79,13 @@ def test_a_legal_name_is_taken(topics: TopicResource, name: str) -> None:
         ({"config": {"retentionMs": "5"}}, "retentionMs"),
         ({"config": {"retention.ms": "1e3"}}, "retention.ms"),
         ({"config": {"segment.bytes": "1"}}, "segment.bytes"),
-        ({"config": {"min.insync.replicas": "3"}}, "leaves no room in a replication factor of 3"),
-        ({"config": {"min.insync.replicas": "2"}, "replication_factor": 1}, "leaves no room"),
+        ({"partitions": 100_001}, "partitions must be a whole number of at most 100000"),
+        ({"partitions": 3_000_000_000}, "partitions must be a whole number of at most 100000"),
+        ({"partitions": None}, "partitions is required"),
+        ({"replication_factor": 40_000}, "replication_factor must be a whole number of at most 10000"),
+        ({"config": {"max.message.bytes": "3000000000"}}, "max.message.bytes"),
+        ({"config": {"retention.ms": "9" * 5000}}, "retention.ms"),
+        ({"config": {"min.cleanable.dirty.ratio": "1e400"}}, "min.cleanable.dirty.ratio"),
     ],
 )
 def test_what_kafka_would_refuse_is_found_before_it_is_asked(
@@ -89,6 +94,32 @@ def test_what_kafka_would_refuse_is_found_before_it_is_asked(
     found = list(configuration_faults(topics, config(**values)))
     assert any(said in fault.summary for fault in found)
     assert all(fault.path for fault in found)
+
+
+def test_a_new_topic_may_not_be_what_an_existing_one_is_only_warned_of(topics: TopicResource) -> None:
+    every: tuple[dict[str, Any], ...] = (
+        {"name": "a", "config": {"min.insync.replicas": "3"}},
+        {"name": "b", "config": {"min.insync.replicas": "2"}, "replication_factor": 1},
+        {"name": "c", "config": {"confluent.placement.constraints": "{}"}},
+    )
+    for values in every:
+        wanted = config(**values)
+        assert list(configuration_faults(topics, wanted)) == []
+        assert [each.severity for each in topics.plan(request(None, wanted)).diagnostics] == ["error"]
+        plain = state(**{**values, "config": None})
+        assert [each.severity for each in topics.plan(request(plain, wanted)).diagnostics] == ["error"]
+        plan = topics.plan(request(state(**values), wanted))
+        assert [each.severity for each in plan.diagnostics] == ["warning"]
+        assert plan.planned == state(**values)
+
+
+def test_what_hangs_on_the_brokers_is_not_refused_while_nobody_knows_them(topics: TopicResource) -> None:
+    # Kafka's default keeps messages for 7 days, and these brokers may keep them for longer.
+    tiered = {"remote.storage.enable": "true", "local.retention.ms": str(8 * 24 * 3600 * 1000)}
+    assert topics.plan(request(None, config(config=tiered))).diagnostics == []
+    tiered |= {"retention.ms": str(7 * 24 * 3600 * 1000)}
+    (fault,) = topics.plan(request(None, config(config=tiered))).diagnostics
+    assert "local.retention.ms" in fault.summary
 
 
 def test_unknown_values_are_no_faults(topics: TopicResource) -> None:

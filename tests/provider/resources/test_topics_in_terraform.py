@@ -540,3 +540,50 @@ def test_an_interrupted_apply_loses_sight_of_no_topic_and_the_next_one_ends_well
     workspace.apply()
     until(lambda: len(made()) == 60, "all 60 topics are there", 30)
     assert workspace.plan() == "empty"
+
+
+def test_numbers_that_only_the_apply_tells_and_kafka_cannot_take_are_errors_of_their_topics_alone(
+    workspace: Workspace, living_ensemble: LivingEnsemble, name: str
+) -> None:
+    topic = {"replication_factor": 1, "deletion_protection": False}
+    workspace.write(
+        provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}},
+        resource={
+            "terraform_data": {"told": {"input": 3_000_000_000}},
+            "hikube_kafka_topic": {
+                "fine": {"count": 9, "name": f"{name}-${{count.index}}", "partitions": 1, **topic},
+                "huge": {"name": f"{name}-huge", "partitions": "${terraform_data.told.output}", **topic},
+            },
+        },
+    )
+    said = workspace.refused("apply", "-auto-approve")
+    assert said.count("Error: ") == 1
+    assert "partitions must be a whole number of at most 100000" in said
+    made = [each["address"] for each in workspace.resources() if each["type"] == "hikube_kafka_topic"]
+    assert sorted(made) == [f"hikube_kafka_topic.fine[{each}]" for each in range(9)]
+
+
+def test_an_entry_that_is_null_is_not_declared(
+    workspace: Workspace, declare: Callable[..., None], kafka: AdminClient, name: str
+) -> None:
+    declare(config={"retention.ms": None, "cleanup.policy": "compact"}, deletion_protection=False)
+    workspace.apply()
+    live(kafka, name, 2)
+    assert workspace.plan() == "empty"
+    declare(config={"cleanup.policy": "compact"}, deletion_protection=False)
+    assert workspace.plan() == "empty"
+
+
+def test_what_terraform_writes_for_imported_topics_is_valid_and_changes_nothing(
+    workspace: Workspace, living_ensemble: LivingEnsemble, kafka: AdminClient, name: str
+) -> None:
+    entries: dict[str, dict[str, str]] = {"a": {"min.insync.replicas": "2", "retention.ms": "7000000"}, "b": {}}
+    for answer in kafka.create_topics([NewTopic(f"{name}-{each}", 1, 2, config=entries[each]) for each in entries]):
+        live(kafka, answer)
+    blocks = [{"to": f"hikube_kafka_topic.{each}", "id": f"{name}-{each}"} for each in entries]
+    workspace.write(provider={"hikube": {"bootstrap_servers": living_ensemble.bootstrap}}, **{"import": blocks})
+    said = workspace.expect("plan", "-generate-config-out=generated.tf")
+    assert f"Warning: Topic {name}-a: min.insync.replicas = 2 leaves no room" in said
+    workspace.expect("validate")
+    workspace.apply()
+    assert workspace.plan() == "empty"

@@ -19,6 +19,7 @@ from hikube_kafka.spec.changes import brokers as changes
 from hikube_kafka.spec.changes import replicas
 from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.spec.problem import shortened
+from hikube_kafka.spec.topic_limits import MOST_BROKERS
 from hikube_kafka.waiting import Stopped
 
 _ROUNDS = 5
@@ -38,6 +39,7 @@ class BrokersResource(Resource):
                 NUMBER,
                 required=True,
                 minimum=1,
+                maximum=MOST_BROKERS,
                 description="Number of brokers; their ids are 0 to one less than it.",
             ),
             "drain": Attribute(
@@ -137,8 +139,14 @@ class BrokersResource(Resource):
                     raise Refusal(*hidden)
                 return
             racks = {broker: rack for broker, rack in cluster.racks().items() if broker < planned["brokers"]}
+            refusals: list[Diagnostic] = []
             for topic in sorted({topic for topics in held.values() for topic in topics}):
-                _drain(cluster, topic, _Seen(layout, moves.get(topic, {}), racks), planned["brokers"])
+                try:
+                    _drain(cluster, topic, _Seen(layout, moves.get(topic, {}), racks), planned["brokers"])
+                except KafkaRefused as problem:  # of this topic: the others are drained all the same
+                    refusals.append(refused(problem, doing=f"move the replicas of topic {topic}"))
+            if refusals:
+                raise Refusal(*refusals)
         raise Refusal(
             Diagnostic(
                 "Brokers that go are given new replicas as fast as they are drained",
@@ -216,7 +224,8 @@ def _drain(cluster: KafkaCluster, topic: str, seen: _Seen, brokers: int) -> None
     A move that takes it away already, of whomever, is waited for.
 
     Raises:
-        Refusal: Kafka refuses, nothing moves any more, or Ctrl-C.
+        KafkaRefused: Kafka refuses.
+        Refusal: Nothing moves any more, or Ctrl-C.
     """
     from hikube_kafka.provider import placement, reassignment
 
@@ -236,4 +245,4 @@ def _drain(cluster: KafkaCluster, topic: str, seen: _Seen, brokers: int) -> None
         if problem.code.startswith("UNKNOWN_TOPIC_OR_PART"):  # each client of Kafka has a spelling of its own
             log("info", "deleted meanwhile", topic=topic)  # the next round sees whether anything is left
             return
-        raise Refusal(refused(problem, doing=f"move the replicas of topic {topic}")) from None
+        raise

@@ -28,19 +28,19 @@ RUNNING = "running"
 """What a process is when it runs as declared and, being a broker, is in sync."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_HEAP = re.compile(r"[1-9][0-9]*[kmgKMG]")
+_HEAP = re.compile(r"[1-9][0-9]{0,17}[kmgKMG]")
 _NEEDED = {
     "zookeeper": ("clientPort", "dataDir"),
     "broker": ("listeners", "log.dirs", "zookeeper.connect"),
 }
 
 
-def _servers(what: str, ids: str, least: int, file: str) -> Attribute:
+def _servers(what: str, ids: str, bounds: tuple[int, int], file: str) -> Attribute:
     return Attribute(
         nested=Nested(
             "list",
             {
-                "id": Attribute(NUMBER, required=True, minimum=least, description=ids),
+                "id": Attribute(NUMBER, required=True, minimum=bounds[0], maximum=bounds[1], description=ids),
                 "properties": Attribute(
                     Map(STRING),
                     required=True,
@@ -85,13 +85,13 @@ class LocalEnsembleResource(Resource):
                 "hold this ensemble, and cannot change it. Null: created before ensembles had owners.",
             ),
             "zookeeper": _servers(
-                "The ZooKeeper servers. Their set cannot change in place.", "`myid`, from 1.", 1, "zoo.cfg"
+                "The ZooKeeper servers. Their set cannot change in place.", "`myid`, from 1.", (1, 2**63 - 1), "zoo.cfg"
             ),
             "brokers": _servers(
                 "The brokers. They can be added; one that holds replicas cannot be removed. A changed configuration is "
                 "a rolling restart, each broker back in sync before the next.",
                 "`broker.id`, from 0.",
-                0,
+                (0, 2**31 - 1),
                 "server.properties",
             ),
             "kafka_home": Attribute(
@@ -148,7 +148,7 @@ class LocalEnsembleResource(Resource):
             for index, server in enumerate(servers):
                 if server is not UNKNOWN:
                     yield from _server_faults(server, kind, (attribute, index))
-            ids = [server["id"] for server in servers if server is not UNKNOWN and server["id"] is not UNKNOWN]
+            ids = [server["id"] for server in servers if server is not UNKNOWN and isinstance(server["id"], int)]
             for twice in sorted(each for each, times in Counter(ids).items() if times > 1):
                 yield Diagnostic(
                     f"{attribute} has id {twice} twice", "Each server needs an id of its own.", path=(attribute,)
@@ -415,7 +415,7 @@ def _server_faults(server: Mapping[str, Any], kind: str, path: tuple[str | int, 
 
 
 def _number(number: Any) -> str:
-    return "of unknown id" if number is UNKNOWN else str(number)
+    return "of unknown id" if number is UNKNOWN or number is None else str(number)
 
 
 def _directory(config: State, prior: State | None = None) -> Any:

@@ -9,6 +9,8 @@ from hikube_kafka.plugin.resource import DataSource, State
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, List, Nested, Schema
 from hikube_kafka.provider.session import Session
 from hikube_kafka.spec.problem import shortened
+from hikube_kafka.spec.quorum import HIGHEST_SERVER_ID
+from hikube_kafka.spec.topic_limits import MOST_BROKERS
 
 if TYPE_CHECKING:
     from hikube_kafka.probe.observation import KafkaSeen, Metadata, ZooKeeperSeen
@@ -32,10 +34,15 @@ class QuorumDataSource(DataSource):
                 NUMBER,
                 optional=True,
                 minimum=1,
+                maximum=MOST_BROKERS,
                 description="How many brokers there should be; fewer or more is a reason.",
             ),
             "expected_zookeeper_servers": Attribute(
-                NUMBER, optional=True, minimum=1, description="How many ZooKeeper servers should serve."
+                NUMBER,
+                optional=True,
+                minimum=1,
+                maximum=HIGHEST_SERVER_ID,
+                description="How many ZooKeeper servers should serve.",
             ),
             "healthy": Attribute(BOOL, computed=True, description="Whether `reasons` is empty."),
             "reasons": Attribute(List(STRING), computed=True, description="Everything that is not as it should be."),

@@ -12,11 +12,13 @@ from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.changes import rollout as changes
+from hikube_kafka.spec.topic_limits import MOST_BROKERS
 
 if TYPE_CHECKING:
     from hikube_kafka.provider.rollout import Survey
 
 _RUNNING, _NOT_DECLARED = "running", "not declared"
+_LONGEST_SECONDS = 2**31 - 1
 PATIENCE_SECONDS = 3600
 """A rolling update restarts the servers one by one, and one with a large disk may take minutes."""
 
@@ -39,7 +41,11 @@ class RolloutResource(Resource):
                 description="Name of the StatefulSet, in the namespace of the provider.",
             ),
             "replicas": Attribute(
-                NUMBER, required=True, minimum=1, description="How many pods it is to have, as its release says."
+                NUMBER,
+                required=True,
+                minimum=1,
+                maximum=MOST_BROKERS,
+                description="How many pods it is to have, as its release says.",
             ),
             "trigger": Attribute(
                 STRING,
@@ -51,6 +57,7 @@ class RolloutResource(Resource):
                 NUMBER,
                 optional=True,
                 minimum=1,
+                maximum=_LONGEST_SECONDS,
                 description=f"Seconds that the pods may take while nothing stands in the way. Default: "
                 f"{PATIENCE_SECONDS}.",
             ),

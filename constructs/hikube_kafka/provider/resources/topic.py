@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
 from hikube_kafka.plugin.log import log
-from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
+from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State, schema_faults
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider.problems import known_values, told
@@ -20,13 +20,22 @@ from hikube_kafka.spec.changes import topic as changes
 from hikube_kafka.spec.changes.address import Step, Thing
 from hikube_kafka.spec.changes.replicas import Move, Reach, moves_in_words
 from hikube_kafka.spec.definitions import (
+    TOPIC_CONFIG,
     Mismatch,
     canonical,
     check_topic_config,
     topic_config_problems,
     topic_definitions,
 )
-from hikube_kafka.spec.topic_limits import min_insync_problems, name_problems
+from hikube_kafka.spec.definitions.nearest import nearest
+from hikube_kafka.spec.problem import Problem
+from hikube_kafka.spec.topic_limits import (
+    MOST_BROKERS,
+    MOST_PARTITIONS,
+    is_legal_name,
+    min_insync_problems,
+    name_problems,
+)
 from hikube_kafka.waiting import Stopped
 
 _REMEMBERED = 4096
@@ -35,6 +44,7 @@ _SETTLE_SECONDS = 60.0
 """For brokers to let go of a deleted topic, or to know of a new one."""
 _THROTTLES = frozenset({"leader.replication.throttled.replicas", "follower.replication.throttled.replicas"})
 """Entries that kafka-reassign-partitions.sh sets while it moves replicas."""
+_IS_SO = "The topic is so already, so this is no reason to refuse the plan."
 
 
 _Arguments = ParamSpec("_Arguments")
@@ -76,6 +86,7 @@ class TopicResource(Resource):
                 NUMBER,
                 required=True,
                 minimum=1,
+                maximum=MOST_PARTITIONS,
                 description="Number of partitions. It can grow in place, never shrink; growth changes the partition "
                 "that a key belongs to.",
             ),
@@ -83,6 +94,7 @@ class TopicResource(Resource):
                 NUMBER,
                 required=True,
                 minimum=1,
+                maximum=MOST_BROKERS,
                 description="Copies of each partition, each on another broker. A change moves replicas, spread over "
                 "racks and brokers, and is waited for; `TF_LOG=info` shows the progress.",
             ),
@@ -111,21 +123,8 @@ class TopicResource(Resource):
     # ---- before the cluster ----------------------------------------------------------------------------------------
 
     def validate(self, config: State) -> Iterable[Diagnostic]:
-        """Illegal names, keys that Kafka does not have, values that it does not take."""
-        return self._session.refusals.of_plan(self._faults(config))
-
-    @staticmethod
-    def _faults(config: State) -> Iterator[Diagnostic]:
-        name, factor = config["name"], config["replication_factor"]
-        if isinstance(name, str):
-            yield from told(name_problems(name))
-        entries = _known(config["config"])
-        where = f"topic {name}" if isinstance(name, str) else "a topic"
-        if not _are_sound(frozenset(entries.items())):
-            yield from told(topic_config_problems(where, entries))
-        if isinstance(factor, int):
-            least = entries.get("min.insync.replicas", "").strip()
-            yield from told(min_insync_problems(where, least, factor, instead="raise replication_factor"))
+        """Illegal names, and entries that no topic has: what a topic may have already is judged by the plan."""
+        return self._session.refusals.of_plan(told(_never(config)))
 
     def plan(self, request: PlanRequest) -> Plan:
         """What an apply would do; losses of data are refused here, before anything has been touched."""
@@ -165,6 +164,7 @@ class TopicResource(Resource):
         begun = memory.begun(prior)
         known = self._known(request, planned, faults, begun)
         faults += told(changes.problems(prior, known_values(planned), known, applied=memory.partitions))
+        faults += told(_entry_problems(planned, prior))
         return Plan(planned, diagnostics=faults, private=TopicMemory.of(planned, begun).written())
 
     def _lost(self, prior: State | None, planned: State | None) -> list[Diagnostic]:
@@ -189,7 +189,7 @@ class TopicResource(Resource):
         prior, thing = request.prior, _thing(planned)
         name, factor = planned["name"], planned["replication_factor"]
         topics: Container[str] = ()
-        if prior is None and name is not UNKNOWN and name not in self._ours:
+        if prior is None and name is not UNKNOWN and is_legal_name(name) and name not in self._ours:
             try:
                 cluster = self._session.cluster()
                 if cluster is not None and cluster.exists(name):
@@ -304,6 +304,7 @@ class TopicResource(Resource):
         """Make the topic; one that is there already is never taken over silently."""
         name = planned["name"]
         doing = f"create topic {name}"
+        self._refuse_faults(planned, None)
         cluster = self._answering(doing)
         if self._session.stopped.is_set():
             raise Refusal(not_reached(Stopped(), doing=doing))
@@ -325,6 +326,17 @@ class TopicResource(Resource):
                     known = changes.Known(brokers=cluster.layout().brokers)
             raise Refusal(*(told(changes.problems(None, planned, known)) or [refused(problem, doing=doing)])) from None
         return {**planned, "id": name}
+
+    def _refuse_faults(self, planned: State, prior: State | None) -> None:
+        """What only the apply tells, such as a number, has been judged of the first topic with such a fault alone.
+
+        Raises:
+            Refusal: Kafka would not take it.
+        """
+        faults = [*schema_faults(self.schema, planned), *told(_never(planned)), *told(_entry_problems(planned, prior))]
+        errors = [each for each in faults if each.severity == "error"]
+        if errors:
+            raise Refusal(*errors)
 
     def _create(self, cluster: KafkaCluster, name: str, topic: NewTopic) -> None:
         """Make it; a name that this apply has just deleted may stay taken a moment longer than the brokers show it."""
@@ -354,6 +366,7 @@ class TopicResource(Resource):
         grows = planned["partitions"] != prior["partitions"]
         moves = planned["replication_factor"] != prior["replication_factor"]
         doing = f"change topic {name}"
+        self._refuse_faults(planned, prior)
         try:
             if entries or grows or moves:
                 cluster = self._answering(doing)
@@ -551,6 +564,59 @@ def _known(entries: Any) -> dict[str, str]:
     if entries is None or entries is UNKNOWN:
         return {}
     return {key: value for key, value in entries.items() if value is not UNKNOWN and value is not None}
+
+
+_CONFLICT, _UNKNOWN_KEY = TOPIC_CONFIG["conflict"].id, TOPIC_CONFIG["unknown-key"].id
+_SEEN_ON_TOPICS = frozenset(
+    TOPIC_CONFIG[rule].id for rule in ("unknown-key", "allowed", "conflict", "deprecated", "internal")
+)
+"""Rules that a topic may break and exist all the same: brokers of another version or maker take other entries."""
+
+
+def _may_exist(problem: Problem) -> bool:
+    """Whether a topic may be so already; a misspelling of a real key is none of another version's."""
+    return problem.rule in _SEEN_ON_TOPICS and not (
+        problem.rule == _UNKNOWN_KEY and nearest(str(problem.path[-1]), topic_definitions()).misspelt
+    )
+
+
+def _config_problems(state: State) -> Iterator[Problem]:
+    entries = _known(state["config"])
+    if not _are_sound(frozenset(entries.items())):
+        yield from topic_config_problems(_named(state), entries)
+
+
+def _never(config: State) -> Iterator[Problem]:
+    """What no topic can be or have."""
+    if isinstance(config["name"], str):
+        yield from name_problems(config["name"])
+    yield from (each for each in _config_problems(config) if not _may_exist(each))
+
+
+def _entry_problems(planned: State, prior: State | None) -> Iterator[Problem]:
+    """What no new topic should have; of one that is so already it is said, and not refused."""
+    before = {} if prior is None else _canonical(prior["config"])
+    after = _canonical(planned["config"])
+    for problem in _config_problems(planned):
+        if _may_exist(problem):
+            key = problem.path[-1]
+            is_so = before == after if problem.rule == _CONFLICT else key in before and before[key] == after[key]
+            lives = is_so and problem.severity == "error"
+            yield replace(problem, severity="warning", why=_IS_SO) if lives else problem
+    factor, key = planned["replication_factor"], "min.insync.replicas"
+    if isinstance(factor, int):
+        is_so = prior is not None and (prior["replication_factor"], before.get(key)) == (factor, after.get(key))
+        yield from min_insync_problems(
+            _named(planned),
+            after.get(key, ""),
+            factor,
+            instead="raise replication_factor",
+            severity="warning" if is_so else None,
+        )
+
+
+def _named(state: State) -> str:
+    return f"topic {state['name']}" if isinstance(state["name"], str) else "a topic"
 
 
 @lru_cache(_REMEMBERED)

@@ -18,12 +18,13 @@ from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.changes import zookeeper_members as changes
 from hikube_kafka.spec.changes.address import Thing
-from hikube_kafka.spec.quorum import even_problems
+from hikube_kafka.spec.quorum import HIGHEST_SERVER_ID, even_problems
 
 if TYPE_CHECKING:
     from hikube_kafka.provider.membership import Ensemble, Membership
 
-_ADDRESS = re.compile(r"[^\s:;]+:[0-9]{1,5}:[0-9]{1,5}:participant;([^\s:;]+:)?[0-9]{1,5}")
+_HOST = r"([^\s:;]+|\[[0-9a-fA-F:.]+\])"
+_ADDRESS = re.compile(rf"{_HOST}:[0-9]{{1,5}}:[0-9]{{1,5}}:participant;({_HOST}:)?[0-9]{{1,5}}")
 _POD_SECONDS = 5.0
 """For pods to run before the servers are asked: one that does not run is one that does not serve."""
 
@@ -92,9 +93,11 @@ class ZooKeeperMembersResource(Resource):
             yield Diagnostic("servers is empty", "Declare at least one server.", path=("servers",))
         yield from told(even_problems("ZooKeeper", len(servers)))
         for server, address in servers.items():
-            if not re.fullmatch(r"[1-9][0-9]{0,2}", server):
+            if not re.fullmatch(r"[1-9][0-9]{0,2}", server) or int(server) > HIGHEST_SERVER_ID:
                 yield Diagnostic(
-                    f"{server!r} is not the id of a server", "Ids go from 1 to 255.", path=("servers", server)
+                    f"{server!r} is not the id of a server",
+                    f"Ids go from 1 to {HIGHEST_SERVER_ID}.",
+                    path=("servers", server),
                 )
             if isinstance(address, str) and not _ADDRESS.fullmatch(address):
                 yield Diagnostic(

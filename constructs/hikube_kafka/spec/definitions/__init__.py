@@ -8,10 +8,11 @@ from hikube_kafka.spec.definitions.catalog import broker_definition, broker_defi
 from hikube_kafka.spec.definitions.check import PLATFORM_KEYS, check_broker_config, check_topic_config
 from hikube_kafka.spec.definitions.definition import Definition, Mismatch, canonical
 from hikube_kafka.spec.definitions.fault import Fault
-from hikube_kafka.spec.definitions.problems import broker_config_problems, topic_config_problems
+from hikube_kafka.spec.definitions.problems import TOPIC_CONFIG, broker_config_problems, topic_config_problems
 
 __all__ = [
     "PLATFORM_KEYS",
+    "TOPIC_CONFIG",
     "Definition",
     "Fault",
     "Mismatch",

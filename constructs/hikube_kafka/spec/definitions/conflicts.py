@@ -49,13 +49,14 @@ class _Entries:
     declared: Mapping[str, object]
     parsed: Mapping[str, Parsed]
     definitions: Mapping[str, Definition]
-    broker: Mapping[str, object]
+    broker: Mapping[str, object] | None
+    """The brokers' configuration; None: it is not known, and nothing that hangs on it is a fault."""
 
     def __getitem__(self, key: str) -> Parsed | None:
         if key in self.parsed:
             return self.parsed[key]
         definition = self.definitions[key]
-        inherited = _inherited(definition, self.broker)
+        inherited = _inherited(definition, self.broker or {})
         if inherited is not None:
             return inherited
         return None if definition.default is None else definition.parse(definition.default)
@@ -72,7 +73,7 @@ class _Entries:
         definition = self.definitions[key]
         if key in self.parsed:
             origin = ""
-        elif _inherited(definition, self.broker) is None:
+        elif _inherited(definition, self.broker or {}) is None:
             origin = " by default"
         else:
             origin = " in the brokers' configuration"
@@ -80,6 +81,8 @@ class _Entries:
 
     def conflict(self, keys: tuple[str, ...], rule: str, remedy: str) -> Iterator[Fault]:
         """A fault pinned to the first of the keys that is declared; without one it is not this declaration's fault."""
+        if self.broker is None and any(key not in self.parsed and self.definitions[key].broker_keys for key in keys):
+            return
         for key in keys:
             if key in self.parsed:
                 yield Fault(
@@ -96,7 +99,7 @@ def topic_conflicts(
     declared: Mapping[str, object], parsed: Mapping[str, Parsed], broker: Mapping[str, object] | None
 ) -> Iterator[Fault]:
     """The contradictions among the entries of one topic, under ZooKeeper; see ``check_topic_config``."""
-    entries = _Entries(declared, parsed, topic_definitions(), broker or {})
+    entries = _Entries(declared, parsed, topic_definitions(), broker)
     yield from _ascending(entries, "min.compaction.lag.ms", "max.compaction.lag.ms")
     for key in ("remote.log.copy.disable", "remote.log.delete.on.disable"):
         if entries[key]:

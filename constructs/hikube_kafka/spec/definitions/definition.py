@@ -16,7 +16,7 @@ _BITS = {"SHORT": 16, "INT": 32, "LONG": 64}
 # Java's String.trim drops everything up to the space; the separator of a list is Java's \s*,\s*.
 _TRIMMED = "".join(map(chr, range(0x21)))
 _SEPARATOR = re.compile(r"[ \t\n\x0b\f\r]*,[ \t\n\x0b\f\r]*")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?0*[0-9]{1,40}")  # Python reads no text of thousands of digits, and no key takes as many
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 1000
 _REPLICA = re.compile(r"([0-9]+:[0-9]+)?")
