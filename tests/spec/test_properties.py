@@ -91,11 +91,11 @@ def test_a_users_own_entry_wins_and_is_shown_to_have_won() -> None:
     assert LAYOUT.zookeeper_processes(declared)[0].properties["tickTime"] == "3000"
     assert [str(problem) for problem in rules.check(declared) if problem.severity == "notice"] == [
         (
-            "kafka.config: num.partitions = 12 replaces 3, which was computed. Drop it to return to the computed "
+            "zookeeper.config: tickTime = 3000 replaces 2000, which was computed. Drop it to return to the computed "
             "value. [config-override]"
         ),
         (
-            "zookeeper.config: tickTime = 3000 replaces 2000, which was computed. Drop it to return to the computed "
+            "kafka.config: num.partitions = 12 replaces 3, which was computed. Drop it to return to the computed "
             "value. [config-override]"
         ),
     ]

@@ -106,7 +106,23 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         "min-insync-too-high", "error", "kafka.config",
         "min.insync.replicas = 3 leaves no room in default.replication.factor = 3",
     ),
-    "platform.user_config_wins": (
+    "zookeeper.few_enough": (
+        lambda: platform(zookeeper={"servers": 257}),
+        "zookeeper-too-many", "error", "zookeeper.servers", "ids up to 257, and ZooKeeper takes them up to 255",
+    ),
+    "zookeeper.user_config_wins": (
+        lambda: platform(zookeeper={"config": {"tickTime": 3000}}),
+        "config-override", "notice", "zookeeper.config", "tickTime = 3000 replaces 2000, which was computed",
+    ),
+    "brokers.few_enough": (
+        lambda: platform(brokers=1002),
+        "brokers-too-many", "error", "kafka.brokers", "ids up to 1001, and Kafka takes them up to 1000",
+    ),
+    "brokers.racks_are_named": (
+        lambda: platform(racks=("a", "")),
+        "rack-name", "error", "kafka.racks", "'' is not a name",
+    ),
+    "brokers.user_config_wins": (
         lambda: platform(config={"num.partitions": 12}),
         "config-override", "notice", "kafka.config", "num.partitions = 12 replaces 3, which was computed",
     ),
@@ -201,6 +217,16 @@ def test_illegal_topic_names(name: str) -> None:
 
 def test_the_longest_legal_topic_name_is_accepted() -> None:
     assert check(platform(Topic("a" * 249, partitions=1))) == []
+
+
+@pytest.mark.parametrize("rack", ["", " ", "\t", " zone-a", "zone-a\n", "zone\na", "zone\x00a"])
+def test_racks_under_which_no_broker_would_be_registered(rack: str) -> None:
+    assert only(platform(racks=("zone-b", rack, rack))).rule == "rack-name"
+
+
+@pytest.mark.parametrize("rack", ["zone a", "zöne", "-a", "a,b", 'a"b', "$a", "a\\b", "a/b", "1"])
+def test_racks_that_a_broker_takes(rack: str) -> None:
+    assert check(platform(racks=(rack,))) == []
 
 
 def test_two_listeners_with_one_name() -> None:

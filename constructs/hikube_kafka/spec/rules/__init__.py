@@ -5,7 +5,7 @@ all of them, so that a user sees every problem at once. Errors stop the synth; w
 stop nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
@@ -13,14 +13,19 @@ from hikube_kafka.spec.rules import brokers, platform, topics, zookeeper
 
 Judge = Callable[[Platform], Iterator[Problem]]
 
-JUDGES: tuple[Judge, ...] = (
-    platform.name_is_a_label,
+_OF_ZOOKEEPER: tuple[Judge, ...] = (
     zookeeper.count_is_odd,
+    zookeeper.few_enough,
     zookeeper.not_alone,
     zookeeper.heap_fits,
     zookeeper.config_is_free,
+    zookeeper.user_config_wins,
+)
+_OF_BROKERS: tuple[Judge, ...] = (
+    brokers.few_enough,
     brokers.not_alone,
     brokers.heap_fits,
+    brokers.racks_are_named,
     brokers.listeners_differ,
     brokers.listener_security_is_whole,
     brokers.listener_encrypts,
@@ -28,7 +33,18 @@ JUDGES: tuple[Judge, ...] = (
     brokers.config_holds_no_secret,
     brokers.factors_fit,
     brokers.min_insync_leaves_room,
-    platform.user_config_wins,
+    brokers.user_config_wins,
+)
+ZOOKEEPER: tuple[Judge, ...] = (platform.name_is_a_label, *_OF_ZOOKEEPER)
+"""What concerns the ZooKeeper servers of a declaration, in the order in which it is shown."""
+
+BROKERS: tuple[Judge, ...] = (platform.name_is_a_label, *_OF_BROKERS)
+"""What concerns the brokers of a declaration."""
+
+JUDGES: tuple[Judge, ...] = (
+    platform.name_is_a_label,
+    *_OF_ZOOKEEPER,
+    *_OF_BROKERS,
     topics.name_is_legal,
     topics.name_is_not_internal,
     topics.declared_once,
@@ -44,6 +60,11 @@ JUDGES: tuple[Judge, ...] = (
 """Every function that finds problems, in the order in which they are shown: the platform, its servers, its topics."""
 
 
-def check(declared: Platform) -> list[Problem]:
-    """Every problem of the declaration: errors, warnings and notices."""
-    return [problem for judge in JUDGES for problem in judge(declared)]
+def check(declared: Platform, judges: Iterable[Judge] | None = None) -> list[Problem]:
+    """Every problem of the declaration: errors, warnings and notices.
+
+    Args:
+        declared: the declaration.
+        judges: who is asked. None means all of them.
+    """
+    return [problem for judge in (JUDGES if judges is None else judges) for problem in judge(declared)]

@@ -1,16 +1,18 @@
 """What concerns the brokers: their number, heap, listeners and configuration."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
 from hikube_kafka.spec import definitions
 from hikube_kafka.spec.platform import WANTED_REPLICAS, Platform
 from hikube_kafka.spec.problem import Problem, Rule
-from hikube_kafka.spec.properties import cluster_settings
+from hikube_kafka.spec.properties import cluster_settings, overrides
 from hikube_kafka.spec.quantities import whole
 from hikube_kafka.spec.resources import BROKER_HEAP
 from hikube_kafka.spec.rules.heap import heap_problems
+from hikube_kafka.spec.rules.platform import wins
 from hikube_kafka.spec.topic_limits import (
     FACTOR_ABOVE_BROKERS,
     MIN_INSYNC_TOO_HIGH,
@@ -24,6 +26,25 @@ SINGLE = Rule(
     message="a single broker holds the only copy of every message.",
     why="While it is away nobody reads or writes, and its disk is all there is.",
     remedy="Declare 3 or more outside development.",
+)
+MOST_BROKERS = 1001
+"""Ids from 0 to ``reserved.broker.max.id``, which is 1000 unless it is set; it is the platform's."""
+
+TOO_MANY = Rule(
+    id="brokers-too-many",
+    severity="error",
+    message="{brokers} brokers have ids up to {last}, and Kafka takes them up to 1000.",
+    why="A broker with a higher id does not start (reserved.broker.max.id).",
+    remedy=f"Declare at most {MOST_BROKERS}.",
+)
+RACK_NAME = Rule(
+    id="rack-name",
+    severity="error",
+    message="{rack!r} {fault}.",
+    why="Kafka drops white space around a rack and takes an empty one for a rack as well: the broker would register "
+    "another one than declared.",
+    remedy='Name every rack, such as "zone-a", or declare none.',
+    message_in_general="a rack is empty, has white space around it, or control characters.",
 )
 FACTOR_LOW = Rule(
     id="replication-factor-low",
@@ -76,6 +97,33 @@ _IN_SYNC = {
     "min.insync.replicas": "default.replication.factor",
     "transaction.state.log.min.isr": "transaction.state.log.replication.factor",
 }
+
+
+def few_enough(platform: Platform) -> Iterator[Problem]:
+    """More brokers than there are ids."""
+    if platform.kafka.brokers > MOST_BROKERS:
+        yield TOO_MANY("kafka.brokers", brokers=platform.kafka.brokers, last=platform.kafka.brokers - 1)
+
+
+def racks_are_named(platform: Platform) -> Iterator[Problem]:
+    """A rack under which no broker would be registered."""
+    for rack in dict.fromkeys(platform.kafka.racks):
+        if fault := rack_fault(rack):
+            yield RACK_NAME("kafka.racks", rack=rack, fault=fault)
+
+
+def rack_fault(rack: str) -> str:
+    """Why no broker would be registered in the rack; empty if one would be."""
+    if not rack.strip():
+        return "is not a name"
+    if rack != rack.strip():
+        return "has white space around it"
+    return "has control characters" if any(unicodedata.category(char) == "Cc" for char in rack) else ""
+
+
+def user_config_wins(platform: Platform) -> Iterator[Problem]:
+    """An entry that the user sets and the platform would have computed."""
+    return wins(overrides(platform))
 
 
 def not_alone(platform: Platform) -> Iterator[Problem]:

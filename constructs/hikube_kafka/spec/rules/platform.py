@@ -1,11 +1,11 @@
 """What concerns the platform as a whole."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from hikube_kafka.spec import properties, zoo_cfg
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.properties import Override
 
 LONGEST_NAME = 40
 """A release ``kafka-<name>`` and its pods' names must stay DNS labels; Hikube refuses more than 47 characters."""
@@ -47,7 +47,7 @@ def name_is_a_label(platform: Platform) -> Iterator[Problem]:
         yield NAME(f"platform {platform.name!r}")
 
 
-def user_config_wins(platform: Platform) -> Iterator[Problem]:
-    """An entry that the user sets and the platform would have computed."""
-    for override in (*properties.overrides(platform), *zoo_cfg.overrides(platform.zookeeper)):
+def wins(overrides: Iterable[Override]) -> Iterator[Problem]:
+    """Entries that the user sets and the platform would have computed."""
+    for override in overrides:
         yield OVERRIDE(override.where, key=override.key, declared=override.declared, computed=override.computed)

@@ -218,6 +218,9 @@ class KubernetesLayout(Model):
     """Take each broker's rack from the zone label of its node. Whoever installs must be allowed to list nodes."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels of every object, besides the charts' own."""
+    node_port_range: tuple[Whole, Whole] = (30000, 32767)
+    """First and last port that the API server gives to services of type NodePort, its ``--service-node-port-range``.
+    Default: Kubernetes' own."""
     forward_port: Whole = Field(default=FORWARD_PORT, ge=1024, le=65535)
     """Port of broker 0's forward listener; broker ``i`` has the ``i``-th after it. A port-forward of the same number
     leads to it."""

@@ -6,6 +6,7 @@ from hikube_kafka.spec import rules
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.security import Protocol
+from hikube_kafka.spec.targets import kubernetes_objects
 from hikube_kafka.spec.targets.kubernetes import FORWARD, KubernetesLayout, SharedZooKeeper
 
 LISTENER_PROTOCOL = Rule(
@@ -127,13 +128,33 @@ def check(platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper 
         shared: the ensemble that the platform shares with others. None means that it has its own.
     """
     yield from rules.check(platform)
+    yield from _brokers(platform, layout)
+    if shared is None:
+        yield from kubernetes_objects.check(platform, layout, "zookeeper", "kafka")
+    else:
+        yield from kubernetes_objects.check(platform, layout, "kafka")
+        yield from _shared_zookeeper_has_room(platform, layout, shared)
+
+
+def check_zookeeper(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    """Every problem of the ZooKeeper servers of a declaration, for a release of theirs alone."""
+    yield from rules.check(platform, rules.ZOOKEEPER)
+    yield from kubernetes_objects.check(platform, layout, "zookeeper")
+
+
+def check_kafka(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    """Every problem of the brokers of a declaration, for a release of theirs alone."""
+    yield from rules.check(platform, rules.BROKERS)
+    yield from _brokers(platform, layout)
+    yield from kubernetes_objects.check(platform, layout, "kafka")
+
+
+def _brokers(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
     yield from _listeners_need_no_secret(platform)
     yield from _forward_listener_is_free(platform, layout)
     yield from _external_listener_is_whole(platform, layout)
     yield from _racks_have_one_source(platform, layout)
     yield from _times_fit(layout)
-    if shared is not None:
-        yield from _shared_zookeeper_has_room(platform, layout, shared)
 
 
 def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:
@@ -158,6 +179,8 @@ def _external_listener_is_whole(platform: Platform, layout: KubernetesLayout) ->
         yield EXTERNAL_LISTENER(
             "external.listener", listener=external.listener, declared=", ".join(names) or "there are none"
         )
+    if not kubernetes_objects.is_host(external.host):
+        return
     alike = external.type == "LoadBalancer" and platform.kafka.brokers > 1 and "<ordinal>" not in external.host
     if alike or (external.type == "LoadBalancer" and external.host == "<node>"):
         yield EXTERNAL_HOST("external.host", host=external.host)
