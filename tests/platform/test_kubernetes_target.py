@@ -193,7 +193,7 @@ def test_kafkas_own_references_are_not_taken_for_terraforms(stack: TerraformStac
     KafkaPlatform(
         stack,
         "events",
-        target=KubernetesTarget(namespace="events", labels={"owner": "${team}"}),
+        target=KubernetesTarget(namespace="events", pods={"annotations": {"owner": "${team}"}}),
         kafka=Kafka(brokers=3),
     )
     assert "$${team}" in releases(synthesized(stack))["events_kafka"]["values"][0]
