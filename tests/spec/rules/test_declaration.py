@@ -106,17 +106,9 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         "min-insync-too-high", "error", "kafka.config",
         "min.insync.replicas = 3 leaves no room in default.replication.factor = 3",
     ),
-    "zookeeper.few_enough": (
-        lambda: platform(zookeeper={"servers": 257}),
-        "zookeeper-too-many", "error", "zookeeper.servers", "ids up to 257, and ZooKeeper takes them up to 255",
-    ),
     "zookeeper.user_config_wins": (
         lambda: platform(zookeeper={"config": {"tickTime": 3000}}),
         "config-override", "notice", "zookeeper.config", "tickTime = 3000 replaces 2000, which was computed",
-    ),
-    "brokers.few_enough": (
-        lambda: platform(brokers=1002),
-        "brokers-too-many", "error", "kafka.brokers", "ids up to 1001, and Kafka takes them up to 1000",
     ),
     "brokers.racks_are_named": (
         lambda: platform(racks=("a", "")),

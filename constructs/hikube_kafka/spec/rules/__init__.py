@@ -15,14 +15,12 @@ Judge = Callable[[Platform], Iterator[Problem]]
 
 _OF_ZOOKEEPER: tuple[Judge, ...] = (
     zookeeper.count_is_odd,
-    zookeeper.few_enough,
     zookeeper.not_alone,
     zookeeper.heap_fits,
     zookeeper.config_is_free,
     zookeeper.user_config_wins,
 )
 _OF_BROKERS: tuple[Judge, ...] = (
-    brokers.few_enough,
     brokers.not_alone,
     brokers.heap_fits,
     brokers.racks_are_named,

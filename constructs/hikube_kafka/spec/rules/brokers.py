@@ -27,16 +27,6 @@ SINGLE = Rule(
     why="While it is away nobody reads or writes, and its disk is all there is.",
     remedy="Declare 3 or more outside development.",
 )
-MOST_BROKERS = 1001
-"""Ids from 0 to ``reserved.broker.max.id``, which is 1000 unless it is set; it is the platform's."""
-
-TOO_MANY = Rule(
-    id="brokers-too-many",
-    severity="error",
-    message="{brokers} brokers have ids up to {last}, and Kafka takes them up to 1000.",
-    why="A broker with a higher id does not start (reserved.broker.max.id).",
-    remedy=f"Declare at most {MOST_BROKERS}.",
-)
 RACK_NAME = Rule(
     id="rack-name",
     severity="error",
@@ -97,12 +87,6 @@ _IN_SYNC = {
     "min.insync.replicas": "default.replication.factor",
     "transaction.state.log.min.isr": "transaction.state.log.replication.factor",
 }
-
-
-def few_enough(platform: Platform) -> Iterator[Problem]:
-    """More brokers than there are ids."""
-    if platform.kafka.brokers > MOST_BROKERS:
-        yield TOO_MANY("kafka.brokers", brokers=platform.kafka.brokers, last=platform.kafka.brokers - 1)
 
 
 def racks_are_named(platform: Platform) -> Iterator[Problem]:

@@ -10,17 +10,6 @@ from hikube_kafka.spec.rules.heap import heap_problems
 from hikube_kafka.spec.rules.platform import wins
 from hikube_kafka.spec.zoo_cfg import ZOOKEEPER_PLATFORM_KEYS, overrides
 
-MOST_SERVERS = 255
-"""``myid`` is one byte of every session's id. Source: ZooKeeper's administrator guide."""
-
-TOO_MANY = Rule(
-    id="zookeeper-too-many",
-    severity="error",
-    message=f"{{servers}} servers have ids up to {{servers}}, and ZooKeeper takes them up to {MOST_SERVERS}.",
-    why="A server's id is one byte of the id of every session.",
-    remedy="Declare 3 or 5: every further server makes each write wait for one more.",
-)
-
 SINGLE = Rule(
     id="zookeeper-single",
     severity="warning",
@@ -40,12 +29,6 @@ CONFIG_OWNED = Rule(
 def count_is_odd(platform: Platform) -> Iterator[Problem]:
     """An even number of servers."""
     return quorum.even_problems("zookeeper.servers", platform.zookeeper.servers)
-
-
-def few_enough(platform: Platform) -> Iterator[Problem]:
-    """More servers than there are ids."""
-    if platform.zookeeper.servers > MOST_SERVERS:
-        yield TOO_MANY("zookeeper.servers", servers=platform.zookeeper.servers)
 
 
 def user_config_wins(platform: Platform) -> Iterator[Problem]:
