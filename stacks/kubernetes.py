@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hikube_kafka.platform import KafkaPlatform, KubernetesTarget
-from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack, TerraformVariable
+from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack
 from hikube_kafka.spec import Duration, Kafka, Resources, Storage, Topic, ZooKeeper
 
 
@@ -73,17 +73,10 @@ class KubernetesPlatform(TerraformStack):
         # A team keeps its state where all of it can reach and lock it: S3Backend, GcsBackend, HttpBackend.
         LocalBackend(self, path=f"../../../{id}.tfstate")
 
-        kubeconfig = TerraformVariable(
-            self,
-            "kubeconfig",
-            type="string",
-            default="~/.kube/config",
-            description="Path of the kubeconfig: TF_VAR_kubeconfig=... where it is elsewhere.",
-        )
         self.platform = KafkaPlatform(
             self,
             "events",
-            target=KubernetesTarget(namespace=f"events-{environment}", kubeconfig=kubeconfig.string_value),
+            target=KubernetesTarget(namespace=f"events-{environment}"),
             zookeeper=sized.zookeeper,
             kafka=sized.kafka,
             topics=[

@@ -12,6 +12,7 @@ from hikube_kafka.platform import (
     KafkaBrokers,
     KafkaQuorum,
     KafkaTopic,
+    KubernetesCluster,
     LocalEnsemble,
     Rollout,
     ThroughKubernetes,
@@ -41,6 +42,7 @@ BINDINGS = {
     "hikube_rollout": Rollout,
     "hikube_local_ensemble": LocalEnsemble,
     "hikube_kafka_quorum": KafkaQuorum,
+    "hikube_kubernetes_cluster": KubernetesCluster,
 }
 
 

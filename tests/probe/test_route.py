@@ -1,10 +1,11 @@
+import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from hikube_kafka.kubernetes.errors import ApiServerError
+from hikube_kafka.kubernetes.errors import ApiServerError, OtherClusterError
 from hikube_kafka.probe import route
 from hikube_kafka.probe.forwards import Forwards
 from hikube_kafka.probe.route import DIRECT, open_route
@@ -89,6 +90,66 @@ def test_kubernetes_is_looked_at_where_something_is_promised_of_it(opened: dict[
         assert (way.dial, str(way.workloads)) == ({}, "look")
         assert opened == {"workloads": {"namespace": "platform", "kubeconfig": None, "context": "one"}}
     assert opened == {"workloads": {"closed": True}}
+
+
+APPLIED_TO = CONTRACT.model_copy(update={"reach": CONTRACT.reach.model_copy(update={"cluster": "uid-of-one"})})
+
+
+class Server:
+    """An API server that says, or does not say, which cluster it is."""
+
+    server = "https://here"
+    context = "two"
+
+    def __init__(self, uid: str | None) -> None:
+        self.uid = uid
+
+    async def cluster(self) -> str | None:
+        return self.uid
+
+
+@pytest.fixture
+def is_cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
+    """Have every kubeconfig lead to the cluster of that UID; None: it may not be read."""
+
+    def be(uid: str | None) -> None:
+        def ask(_kubeconfig: str | None, _context: str | None, _namespace: str, work: Any) -> None:
+            asyncio.run(work(Server(uid)))
+
+        monkeypatch.setattr(route, "ask", ask)
+
+    return be
+
+
+@pytest.mark.parametrize("in_cluster", [False, True])
+def test_another_cluster_than_the_contract_s_is_refused_before_anything_is_opened(
+    opened: dict[str, Any], is_cluster: Callable[[str | None], None], *, in_cluster: bool
+) -> None:
+    is_cluster("uid-of-two")
+    contract = APPLIED_TO.model_copy(update={"kubernetes": KubernetesExpected()})
+    with pytest.raises(OtherClusterError) as error, open_route(contract, in_cluster=in_cluster):
+        pass
+    assert opened == {}
+    told = str(error.value)
+    for each in ("uid-of-one", "uid-of-two", "https://here", "context two", "--context"):
+        assert each in told
+
+
+@pytest.mark.parametrize("uid", ["uid-of-one", None])
+def test_the_contract_s_cluster_or_one_that_may_not_say_is_looked_at(
+    opened: dict[str, Any], is_cluster: Callable[[str | None], None], uid: str | None
+) -> None:
+    is_cluster(uid)
+    with open_route(APPLIED_TO):
+        assert "forwards" in opened
+
+
+def test_inside_a_cluster_of_which_nothing_is_promised_nobody_is_asked_who_it_is(
+    opened: dict[str, Any], is_cluster: Callable[[str | None], None]
+) -> None:
+    is_cluster("uid-of-two")
+    with open_route(APPLIED_TO, in_cluster=True):
+        assert opened == {}
 
 
 def test_what_was_opened_is_closed_when_the_rest_cannot_be(

@@ -22,10 +22,12 @@ from hikube_kafka.kubernetes.errors import (
     CredentialsRefusedError,
     ForbiddenError,
     KubeconfigError,
+    KubernetesError,
     NamespaceMissingError,
     StreamError,
     words,
 )
+from hikube_kafka.kubernetes.kubeconfig import SERVICE_ACCOUNT, kubeconfig
 from hikube_kafka.kubernetes.stream import PROTOCOL, PodStream
 
 if TYPE_CHECKING:
@@ -40,9 +42,6 @@ REQUEST_TIMEOUT_SECONDS = 10.0
 
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """A list of objects, each without its content: enough to know Secrets by, and nothing secret."""
-
-_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where a pod finds the credentials of its service account."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +81,7 @@ class ApiServer:
         self._stack = stack
         self._auth = KubeAuth(
             kubeconfig=os.pathsep.join(paths),
-            serviceaccount="" if any(Path(path).is_file() for path in paths) else str(_SERVICE_ACCOUNT),
+            serviceaccount="" if any(Path(path).is_file() for path in paths) else str(SERVICE_ACCOUNT),
             namespace=namespace,
             context=context,
         )
@@ -96,24 +95,45 @@ class ApiServer:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def connected(cls, kubeconfig: str | None, context: str | None, namespace: str) -> AsyncIterator[Self]:
+    async def connected(cls, declared: str | None, context: str | None, namespace: str) -> AsyncIterator[Self]:
         """Read the kubeconfig and keep connections to its cluster until the context ends.
 
         Args:
-            kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means ``KUBECONFIG``, then
-                ``~/.kube/config``, then the service account of the pod that this runs in, as kubectl does.
-            context: Name of the context; None means the current one.
+            declared: The kubeconfig: a file, or several joined as in ``KUBECONFIG``; None means what the environment
+                says: see `hikube_kafka.kubernetes.kubeconfig.kubeconfig`.
+            context: Name of the context; None means ``KUBE_CTX``, then the current one.
             namespace: Where the pods are.
 
         Raises:
             KubeconfigError: It is missing, or its credentials cannot be used.
             ContextUnknownError: It has no such context.
         """
-        paths = _kubeconfig_files(kubeconfig)
+        found = kubeconfig(declared, context)
         async with contextlib.AsyncExitStack() as stack:
-            api = cls(paths, context, namespace, stack)
+            api = cls(found.files, found.context, namespace, stack)
             await api._renew()
             yield api
+
+    @property
+    def context(self) -> str | None:
+        """The context that is used; None where there is none, as inside a pod."""
+        if self._context:
+            return self._context
+        try:
+            return str(self._auth.kubeconfig.current_context)
+        except (AttributeError, KeyError, TypeError):
+            return None
+
+    async def cluster(self) -> str | None:
+        """What tells this cluster apart from every other: the UID of its namespace ``kube-system``.
+
+        None: the user may not read it, or the API server does not say.
+        """
+        try:
+            found = await self.find("/api/v1/namespaces/kube-system")
+        except KubernetesError:
+            return None
+        return str(found["metadata"]["uid"]) if found else None
 
     async def pod(self, name: str) -> PodState:
         """Ask for one pod.
@@ -363,12 +383,12 @@ class ApiServer:
 
 
 def ask(
-    kubeconfig: str | None, context: str | None, namespace: str, work: Callable[[ApiServer], Awaitable[Answer]]
+    declared: str | None, context: str | None, namespace: str, work: Callable[[ApiServer], Awaitable[Answer]]
 ) -> Answer:
     """Do something with a connection to the API server, and wait for it; not for use inside an event loop.
 
     Args:
-        kubeconfig: As for :meth:`ApiServer.connected`.
+        declared: As for :meth:`ApiServer.connected`.
         context: Likewise.
         namespace: Likewise.
         work: What to do.
@@ -378,18 +398,10 @@ def ask(
     """
 
     async def connected() -> Answer:
-        async with ApiServer.connected(kubeconfig, context, namespace) as api:
+        async with ApiServer.connected(declared, context, namespace) as api:
             return await work(api)
 
     return asyncio.run(connected())
-
-
-def _kubeconfig_files(declared: str | None) -> list[str]:
-    named = declared or os.environ.get("KUBECONFIG")
-    paths = [str(Path(path).expanduser()) for path in (named or "~/.kube/config").split(os.pathsep) if path]
-    if not any(Path(path).is_file() for path in paths) and (named or not _SERVICE_ACCOUNT.is_dir()):
-        raise KubeconfigError(paths, "there is no such file")
-    return paths
 
 
 def _state_of(pod: Mapping[str, Any]) -> PodState:

@@ -142,6 +142,31 @@ class NamespaceMissingError(KubernetesError):
         )
 
 
+class OtherClusterError(KubernetesError):
+    """The cluster is not the one that the contract is of.
+
+    Attributes:
+        expected: The UID of the namespace ``kube-system`` that the contract has.
+        found: The one that this cluster has.
+        server: The address of its API server.
+        context: The context that led to it.
+    """
+
+    may_pass = False
+
+    def __init__(self, expected: str, found: str, server: str, context: str | None) -> None:
+        self.expected = expected
+        self.found = found
+        self.server = server
+        self.context = context
+        super().__init__(
+            f"the contract is of another cluster: the namespace kube-system of that one has the UID {expected}, and "
+            f"that of {server}{f' (context {context})' if context else ''} has {found}. Name the kubeconfig and the "
+            "context that it was applied with: --kubeconfig FILE --context NAME. If this cluster has taken the other "
+            "one's place, apply again, and take the contract of that apply."
+        )
+
+
 class StreamError(KubernetesError):
     """A stream to a port of a pod could not be opened, or broke.
 

@@ -66,8 +66,8 @@ def forward(
     Args:
         ports: What to forward, one port of a pod.
         namespace: Where the pods are.
-        kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means ``KUBECONFIG``, then
-            ``~/.kube/config``, then the service account of the pod that this runs in.
+        kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means what the environment says: see
+            `hikube_kafka.kubernetes.kubeconfig.kubeconfig`.
         context: Its context; None means the current one.
         require: ``all`` pods must be reachable to begin; or ``any`` one of them: the others are not waited for, but
             connected to when they come, and until then a client meets what a dead server would show it.

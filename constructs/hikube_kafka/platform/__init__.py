@@ -2,7 +2,8 @@
 
 :class:`KafkaPlatform` is a whole platform, :class:`FormerPlatform` one that is taken away. :class:`ZooKeeperRelease`,
 :class:`KafkaRelease`, :class:`VolumeClaims`, :class:`ZooKeeperMembers`, :class:`KafkaBrokers`, :class:`LocalEnsemble`,
-:class:`KafkaTopic`, :class:`KafkaQuorum` and :class:`HikubeProvider` are the parts of a platform, each usable alone.
+:class:`KafkaTopic`, :class:`KafkaQuorum`, :class:`KubernetesCluster` and :class:`HikubeProvider` are the parts of a
+platform, each usable alone.
 """
 
 from hikube_kafka.platform.app import App
@@ -11,6 +12,7 @@ from hikube_kafka.platform.former_platform import FormerPlatform
 from hikube_kafka.platform.kafka_platform import KafkaPlatform
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.kubernetes import KubernetesTarget
+from hikube_kafka.platform.kubernetes_cluster import KubernetesCluster
 from hikube_kafka.platform.local import LocalTarget
 from hikube_kafka.platform.local_ensemble import LocalEnsemble
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
@@ -36,6 +38,7 @@ __all__ = [
     "KafkaQuorum",
     "KafkaRelease",
     "KafkaTopic",
+    "KubernetesCluster",
     "KubernetesTarget",
     "LocalEnsemble",
     "LocalTarget",

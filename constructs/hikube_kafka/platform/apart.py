@@ -65,6 +65,8 @@ class Parts:
         if provider is None:
             return cluster({}, of)
         path = place(provider)[1]
+        if provider in _LEADS_TO:
+            return cluster(_LEADS_TO[provider], of)
         if path not in self._clusters:
             (block,) = provider.to_terraform()["provider"][kind]
             settings = block.get("kubernetes") or {} if kind == "helm" else block
@@ -88,6 +90,16 @@ def cluster(settings: Mapping[str, Any], scope: IConstruct) -> Hashable:
         # A variable, or a path relative to the stack's folder: another one in each stack.
         return place(scope)[0], text
     return kubeconfig and str(Path(kubeconfig).expanduser()), json.dumps(known, sort_keys=True)
+
+
+def settings(kubeconfig: str | None, context: str | None) -> dict[str, str | None]:
+    """The settings that lead to a cluster; what only the environment of the plan tells is taken for the default."""
+    return {"config_path": kubeconfig or "~/.kube/config", "config_context": context}
+
+
+def leads_to(provider: TerraformProvider, kubeconfig: str | None, context: str | None) -> None:
+    """Remember what was declared for a block whose settings are read only when Terraform plans."""
+    _LEADS_TO[provider] = settings(kubeconfig, context)
 
 
 def watch(scope: IConstruct, *, whole: bool = False) -> None:
@@ -115,6 +127,7 @@ def look_into(resource_type: str) -> Callable[[Occupied], Occupied]:
     return register
 
 
+_LEADS_TO: WeakKeyDictionary[TerraformProvider, dict[str, str | None]] = WeakKeyDictionary()
 _PLACES: WeakKeyDictionary[IConstruct, tuple[str, str]] = WeakKeyDictionary()
 _WATCHED: WeakSet[TerraformStack] = WeakSet()
 _WHOLES: WeakSet[IConstruct] = WeakSet()

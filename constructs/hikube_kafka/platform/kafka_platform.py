@@ -91,7 +91,7 @@ class KafkaPlatform(Construct):
         if not self._errors:
             self._delivery = target.deliver(self, self.declaration)
             self._topics = self._declare_topics(self._delivery)
-            self._declare_outputs(self._delivery.contract)
+            self._declare_outputs(self._delivery)
             if moved_from is not None:
                 self._declare_moves(moved_from)
 
@@ -115,13 +115,17 @@ class KafkaPlatform(Construct):
             for topic in self.declaration.topics
         }
 
-    def _declare_outputs(self, contract: Contract) -> None:
+    def _declare_outputs(self, delivery: Delivery) -> None:
+        contract = delivery.contract
+        travelling = terraform.literal(contract.model_dump(mode="json", exclude_none=True))
+        if delivery.cluster is not None:
+            travelling["reach"]["cluster"] = delivery.cluster
         outputs = {
             "bootstrap_servers": ("Kafka's bootstrap.servers.", contract.bootstrap_servers),
             "zookeeper_servers": ("Kafka's zookeeper.connect.", contract.zookeeper_connect),
             "contract": (
                 "Everything that must be true after the apply: hikube-kafka smoke holds the cluster to it.",
-                terraform.literal(contract.model_dump(mode="json", exclude_none=True)),
+                travelling,
             ),
         }
         for output, (description, value) in outputs.items():

@@ -20,8 +20,9 @@ from hikube_kafka.platform.cdk import (
     bindings,
 )
 from hikube_kafka.platform.kafka_release import KafkaRelease
+from hikube_kafka.platform.kubernetes_cluster import KubernetesCluster, config_files
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
-from hikube_kafka.platform.release import PATIENCE, Chart, ChartRepository, HelmRelease, helm_provider
+from hikube_kafka.platform.release import PATIENCE, Chart, ChartRepository, HelmRelease, helm_block
 from hikube_kafka.platform.rollout import Rollout
 from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
@@ -39,7 +40,7 @@ from hikube_kafka.spec.targets.kubernetes_rules import NAMESPACE_TWICE
 
 CHARTS: tuple[Chart, ...] = get_args(Chart)
 
-_NAMESPACES: WeakKeyDictionary[TerraformStack, dict[tuple[str, str | None, str], ITerraformDependable]] = (
+_NAMESPACES: WeakKeyDictionary[TerraformStack, dict[tuple[str | None, str | None, str], ITerraformDependable]] = (
     WeakKeyDictionary()
 )
 """What creates a namespace, by kubeconfig, context and name."""
@@ -55,8 +56,10 @@ class KubernetesTarget(Target):
     """A cluster, known by a kubeconfig: ``KubernetesTarget(namespace="events")``.
 
     Args:
-        kubeconfig: path of the kubeconfig, for Helm, for Kubernetes and for the provider alike; ``~`` is the user's
-            home. A reference to a variable keeps it out of the stack.
+        kubeconfig: path of the kubeconfig, or several joined as in ``KUBECONFIG``, for Helm, for Kubernetes and for the
+            provider alike; ``~`` is the user's home. None, also as the value of a variable, means what the environment
+            of the plan says: the first of ``KUBE_CONFIG_PATH``, ``KUBE_CONFIG_PATHS`` and ``KUBECONFIG``, then
+            ``~/.kube/config``, then the service account of the pod.
         create_namespace: whether the namespace belongs to the stack. No plan deletes it then, because it contains
             the messages. False means that it already exists, or is to outlive the stack: a namespace that the stack
             has created is forgotten and kept; needs Terraform 1.7. ``"never"`` means that the stack has never created
@@ -81,7 +84,7 @@ class KubernetesTarget(Target):
     def __init__(
         self,
         *,
-        kubeconfig: str = "~/.kube/config",
+        kubeconfig: str | None = None,
         create_namespace: bool | Literal["never"] = True,
         zookeeper: ZooKeeperRelease | None = None,
         charts: ChartRepository | None = None,
@@ -115,7 +118,10 @@ class KubernetesTarget(Target):
         zookeeper, serving = (shared, shared.resource) if shared else _delivered(_ZooKeeper(place))
         _, brokers = _delivered(_Kafka(place, zookeeper=zookeeper, serving=serving, drain=self._drain))
         return Delivery(
-            contract=self.layout.contract(platform, self._shared), provider=place.provider, servers=[brokers]
+            contract=self.layout.contract(platform, self._shared),
+            provider=place.provider,
+            servers=[brokers],
+            cluster=place.cluster.uid,
         )
 
     def withdraw(self, scope: Construct, platform: Platform) -> None:
@@ -141,19 +147,13 @@ class KubernetesTarget(Target):
             patience=self._patience,
             helm=blocks.helm,
             provider=blocks.hikube,
+            cluster=blocks.cluster,
             # Another platform of the stack may be what creates it.
             namespace=[created[key]] if key in created else [],
             created_namespace=own.get_string_attribute("id") if own else "",
         )
 
     def _blocks(self, scope: Construct, platform: Platform) -> "_Blocks":
-        helm = helm_provider(scope, "helm", kubeconfig=self._kubeconfig, context=self.layout.context)
-        kubernetes: TerraformProvider | None = None
-        # The state of a stack that once created the namespace still needs the block.
-        if self._create_namespace != "never":
-            kubernetes = bindings("kubernetes", "provider").KubernetesProvider(
-                scope, "kubernetes", config_path=self._kubeconfig, config_context=self.layout.context
-            )
         hikube = HikubeProvider(
             scope,
             "provider",
@@ -167,10 +167,20 @@ class KubernetesTarget(Target):
                 zookeeper_chroot=platform.zookeeper.chroot or None,
             ),
         )
-        kubeconfig = terraform.resolved(self._kubeconfig, scope)
+        where = {"kubeconfig": self._kubeconfig, "context": self.layout.context}
+        cluster = terraform.named(KubernetesCluster(scope, "cluster", **where, provider=hikube), terraform.name(scope))
+        helm = helm_block(scope, "helm", **where, cluster=cluster)
+        kubernetes: TerraformProvider | None = None
+        # The state of a stack that once created the namespace still needs the block.
+        if self._create_namespace != "never":
+            kubernetes = bindings("kubernetes", "provider").KubernetesProvider(
+                scope, "kubernetes", **config_files(self._kubeconfig, cluster), config_context=self.layout.context
+            )
+            apart.leads_to(kubernetes, **where)
+        kubeconfig = terraform.resolved(self._kubeconfig or "~/.kube/config", scope)
         place = (kubeconfig, self.layout.context, self.layout.namespace, self.layout.release_prefix)
         alias_blocks(scope, platform.name, place, *(each for each in (helm, kubernetes, hikube) if each is not None))
-        return _Blocks(helm=helm, kubernetes=kubernetes, hikube=hikube)
+        return _Blocks(helm=helm, kubernetes=kubernetes, hikube=hikube, cluster=cluster)
 
     def _namespace(self, scope: Construct, provider: TerraformProvider | None) -> TerraformResource:
         module = bindings("kubernetes", "namespace_v1")
@@ -196,6 +206,7 @@ class _Blocks:
     kubernetes: TerraformProvider | None
     """None: the stack has never created the namespace."""
     hikube: HikubeProvider
+    cluster: KubernetesCluster
 
 
 @apart.look_into("kubernetes_namespace")
@@ -225,6 +236,7 @@ class _Place:
     patience: Duration
     helm: TerraformProvider
     provider: HikubeProvider
+    cluster: KubernetesCluster
     namespace: Sequence[ITerraformDependable]
     """What creates the namespace, if the stack does."""
     created_namespace: str

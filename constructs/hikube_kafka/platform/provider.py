@@ -32,9 +32,9 @@ class ThroughKubernetes:
     release: str
     """Name of the brokers' StatefulSet: its pods are ``<release>-0`` and so on."""
     kubeconfig: str | None = None
-    """Path of the kubeconfig. None means ``KUBECONFIG``, then ``~/.kube/config``."""
+    """Path of the kubeconfig, or several joined as in ``KUBECONFIG``. None means what the plan's environment says."""
     context: str | None = None
-    """Its context. None means the current one."""
+    """Its context. None means ``KUBE_CTX``, then the current one."""
     forward_port: int | None = None
     """Port of broker 0's forward listener. None means 19092."""
     zookeeper_release: str | None = None
@@ -121,8 +121,9 @@ class HikubeProvider(TerraformProvider):
     def clusters(self) -> frozenset[Hashable]:
         """What tells the cluster apart from others; a cluster that is known by several addresses has several."""
         if self.kubernetes is not None:
-            reach = {"config_path": self.kubernetes.kubeconfig, "config_context": self.kubernetes.context}
-            return frozenset({(apart.cluster(reach, self), self.kubernetes.namespace, self.kubernetes.release)})
+            reach = self.kubernetes
+            cluster = apart.cluster(apart.settings(reach.kubeconfig, reach.context), self)
+            return frozenset({(cluster, reach.namespace, reach.release)})
         addresses = self._bootstrap_servers or ""
         if "${" in addresses:
             return frozenset({(TerraformStack.of(self).node.path, terraform.resolved(addresses, self))})

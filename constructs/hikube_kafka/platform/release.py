@@ -23,6 +23,8 @@ from hikube_kafka.platform.cdk import (
     bindings,
     require_family,
 )
+from hikube_kafka.platform.kubernetes_cluster import KubernetesCluster, config_files
+from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.rules.apart import Taken
 from hikube_kafka.spec.targets.kubernetes_rules import RELEASE_TWICE
@@ -186,7 +188,7 @@ def helm_provider(
     scope: Construct,
     id: str,  # noqa: A002 - the CDK's own name for it
     *,
-    kubeconfig: str = "~/.kube/config",
+    kubeconfig: str | None = None,
     context: str | None = None,
     alias: str | None = None,
 ) -> TerraformProvider:
@@ -195,17 +197,39 @@ def helm_provider(
     Args:
         scope: the construct that holds it.
         id: its id within the scope.
-        kubeconfig: path of the kubeconfig; ``~`` is the user's home.
-        context: its context. None means the current one.
+        kubeconfig: as for :class:`~hikube_kafka.platform.kubernetes.KubernetesTarget`.
+        context: its context. None means ``KUBE_CTX``, then the current one.
         alias: name by which resources choose this block; None makes it the stack's default.
     """
+    cluster = None
+    if terraform.is_reference(kubeconfig) or kubeconfig is None:
+        # Only the provider hikube can tell; its own settings do not matter for that.
+        alone = HikubeProvider(scope, f"{id}-hikube", alias=f"{terraform.name(scope, id).strip('_')}-kubeconfig")
+        cluster = terraform.named(
+            KubernetesCluster(scope, f"{id}-cluster", kubeconfig=kubeconfig, context=context, provider=alone),
+            terraform.name(scope, id).strip("_"),
+        )
+    return helm_block(scope, id, kubeconfig=kubeconfig, context=context, alias=alias, cluster=cluster)
+
+
+def helm_block(
+    scope: Construct,
+    id: str,  # noqa: A002 - the CDK's own name for it
+    *,
+    kubeconfig: str | None,
+    context: str | None,
+    cluster: KubernetesCluster | None,
+    alias: str | None = None,
+) -> TerraformProvider:
+    """A ``provider "helm"`` block for a cluster that is declared, or that a plan looks up."""
     module = bindings("helm", "provider")
     provider: TerraformProvider = module.HelmProvider(
         scope,
         id,
         alias=alias,
-        kubernetes=module.HelmProviderKubernetes(config_path=kubeconfig, config_context=context),
+        kubernetes=module.HelmProviderKubernetes(**config_files(kubeconfig, cluster), config_context=context),
     )
+    apart.leads_to(provider, kubeconfig, context)
     return provider
 
 

@@ -26,6 +26,8 @@ class Delivery:
     """The block through which the topics are made."""
     servers: Sequence[ITerraformDependable]
     """What runs the servers: topics are created after it and deleted before it."""
+    cluster: str | None = None
+    """What the contract says of the Kubernetes cluster, known when Terraform plans: a reference. None: nothing."""
 
 
 class Target(ABC):

@@ -85,3 +85,8 @@ def literal(value: Any) -> Any:
 def resolved(value: Any, scope: IConstruct) -> Any:
     """The value as Terraform reads it: a reference of the CDK's becomes ``${var.kubeconfig}``."""
     return Tokenization.resolve(value, preparing=False, resolver=DefaultTokenResolver(StringConcat()), scope=scope)
+
+
+def is_reference(value: Any) -> bool:
+    """Whether it is a reference of the CDK's: only Terraform will know its value."""
+    return bool(Token.is_unresolved(value))

@@ -3,7 +3,10 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
+from hikube_kafka.kubernetes.client import ApiServer, ask
+from hikube_kafka.kubernetes.errors import OtherClusterError
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.probe.workloads import Workloads, workloads
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
@@ -40,19 +43,22 @@ def open_route(
 
     Args:
         contract: What is to be reached; from outside the cluster, with the addresses of `Contract.from_outside`.
-        kubeconfig: For a platform in Kubernetes: the file, or several joined as in ``KUBECONFIG``; None means
-            ``KUBECONFIG``, then ``~/.kube/config``.
+        kubeconfig: For a platform in Kubernetes: the file, or several joined as in ``KUBECONFIG``; None means what the
+            environment says: see `hikube_kafka.kubernetes.kubeconfig.kubeconfig`.
         in_cluster: Whether this runs inside the Kubernetes cluster: no port-forward is opened then.
         pod_wait_seconds: How long to wait until at least one pod can be reached.
 
     Raises:
-        KubernetesError: The cluster, or every pod of it, cannot be reached; each reason is an error of its own.
+        KubernetesError: The cluster, or every pod of it, cannot be reached, or it is another one than the contract's;
+            each reason is an error of its own.
     """
     reach = contract.reach
     if not isinstance(reach, ReachByPortForward):
         yield DIRECT
         return
     pods = {server.address: reach.zookeeper_pod(server.id) for server in contract.zookeeper.servers}
+    if reach.cluster is not None and not (in_cluster and contract.kubernetes is None):
+        ask(kubeconfig, reach.context, reach.namespace, partial(_require_cluster, reach.cluster))
     pods |= {broker.address: reach.broker_pod(broker.id) for broker in contract.kafka.brokers}
     with contextlib.ExitStack() as stack:
         look: Workloads | None = None
@@ -75,3 +81,10 @@ def open_route(
         dial = {server.address: forwards.zookeeper[server.id] for server in contract.zookeeper.servers}
         dial |= {broker.address: forwards.brokers[broker.id] for broker in contract.kafka.brokers}
         yield Route(dial=dial, pods=pods, troubles=forwards.troubles, workloads=look)
+
+
+async def _require_cluster(expected: str, api: ApiServer) -> None:
+    found = await api.cluster()
+    # Whoever may not read it sees the platform all the same, or an error of its own.
+    if found is not None and found != expected:
+        raise OtherClusterError(expected, found, api.server, api.context)

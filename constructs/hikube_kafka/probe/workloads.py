@@ -34,8 +34,8 @@ def workloads(namespace: str, *, kubeconfig: str | None = None, context: str | N
 
     Args:
         namespace: The platform's.
-        kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means ``KUBECONFIG``, then
-            ``~/.kube/config``, then the service account of the pod that this runs in.
+        kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means what the environment says: see
+            `hikube_kafka.kubernetes.kubeconfig.kubeconfig`.
         context: Its context; None means the current one.
 
     Raises:

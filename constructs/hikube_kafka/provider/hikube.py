@@ -6,6 +6,7 @@ from hikube_kafka.plugin.diagnostics import Diagnostic
 from hikube_kafka.plugin.resource import Provider, State
 from hikube_kafka.provider import settings
 from hikube_kafka.provider.resources.brokers import BrokersResource
+from hikube_kafka.provider.resources.kubernetes_cluster import KubernetesClusterDataSource
 from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.resources.quorum import QuorumDataSource
 from hikube_kafka.provider.resources.rollout import RolloutResource
@@ -30,7 +31,7 @@ class HikubePlugin(Provider):
             RolloutResource(self.session),
             LocalEnsembleResource(self.session),
         )
-        self.data_sources = (QuorumDataSource(self.session),)
+        self.data_sources = (QuorumDataSource(self.session), KubernetesClusterDataSource())
 
     def validate(self, config: State) -> Iterable[Diagnostic]:
         """What is wrong with the provider block in itself."""

@@ -69,10 +69,14 @@ SCHEMA = Schema(
                 "kubeconfig": Attribute(
                     STRING,
                     optional=True,
-                    description="Path of the kubeconfig. Default: `KUBECONFIG`, `~/.kube/config`.",
+                    description="Path of the kubeconfig, or several joined as in `KUBECONFIG`. Default: the first that "
+                    "is set of `KUBE_CONFIG_PATH`, `KUBE_CONFIG_PATHS` and `KUBECONFIG`, then `~/.kube/config`, then "
+                    "the service account of the pod that Terraform runs in.",
                 ),
                 "context": Attribute(
-                    STRING, optional=True, description="Context of the kubeconfig. Default: the current one."
+                    STRING,
+                    optional=True,
+                    description="Context of the kubeconfig. Default: `KUBE_CTX`, then the current one.",
                 ),
                 "namespace": Attribute(STRING, required=True, description="Namespace of the brokers."),
                 "release": Attribute(

@@ -28,13 +28,16 @@ def smoke(
         bool, typer.Option(help="Send messages through a topic of their own, which is removed afterwards.")
     ] = True,
     kubeconfig: Annotated[
-        str | None, typer.Option(help="For a platform in Kubernetes. Default: KUBECONFIG, then ~/.kube/config.")
+        str | None,
+        typer.Option(
+            help="For a platform in Kubernetes. Default, as in a plan: KUBE_CONFIG_PATH, KUBECONFIG, ~/.kube/config."
+        ),
     ] = None,
     context: Annotated[
         str | None,
         typer.Option(
             envvar="HIKUBE_KAFKA_CONTEXT",
-            help="Context of the kubeconfig. Default: the contract's own, then the current one.",
+            help="Context of the kubeconfig. Default: the contract's own, KUBE_CTX, the current one.",
         ),
     ] = None,
     in_cluster: Annotated[

@@ -55,9 +55,9 @@ def run(
         patience: Seconds that a cluster that has just been started may take to settle. A healthy one takes none.
         timeout: Seconds that each single read may take.
         canary: Whether to send messages through a topic of their own; without, those checks are reported as untested.
-        kubeconfig: For a platform in Kubernetes: the file, or several joined as in ``KUBECONFIG``; None means
-            ``KUBECONFIG``, then ``~/.kube/config``.
-        context: Context of the kubeconfig; None means the contract's own, then the current one.
+        kubeconfig: For a platform in Kubernetes: the file, or several joined as in ``KUBECONFIG``; None means what
+            the environment says: see `hikube_kafka.kubernetes.kubeconfig.kubeconfig`.
+        context: Context of the kubeconfig; None means the contract's own, then ``KUBE_CTX``, then the current one.
         in_cluster: Whether this runs inside the Kubernetes cluster: its own addresses are dialled then, and no
             port-forward is opened.
         progress: Told what is being done.

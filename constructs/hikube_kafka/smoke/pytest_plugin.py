@@ -34,12 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--contract-kubeconfig",
         metavar="FILE",
-        help="for a platform in Kubernetes (default: KUBECONFIG, then ~/.kube/config)",
+        help="for a platform in Kubernetes (default: KUBE_CONFIG_PATH, KUBECONFIG, ~/.kube/config)",
     )
     group.addoption(
         "--contract-context",
         metavar="NAME",
-        help="context of the kubeconfig (default: HIKUBE_KAFKA_CONTEXT, then the contract's own, then the current one)",
+        help="context of the kubeconfig (default: HIKUBE_KAFKA_CONTEXT, the contract's own, KUBE_CTX, the current one)",
     )
     group.addoption(
         "--contract-in-cluster",

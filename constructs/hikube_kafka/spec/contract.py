@@ -36,6 +36,9 @@ class ReachByPortForward(Model):
     """Namespace of the pods."""
     context: str | None = None
     """Context of the kubeconfig; None means its current one."""
+    cluster: str | None = None
+    """UID of the namespace ``kube-system`` of the cluster that was applied to; None means that it is not known: who
+    applied was not allowed to read it, or the contract is older. A reader that sees another UID must not go on."""
     kafka_pods: str
     """Name of the brokers' StatefulSet: broker ``i`` is pod ``<kafka_pods>-<i>``."""
     zookeeper_pods: str
