@@ -10,7 +10,7 @@ terraform {
 }
 
 variable "kubeconfig" {
-  description = "Path of the kubeconfig; null means KUBECONFIG, then ~/.kube/config."
+  description = "Path of the kubeconfig; null means KUBE_CONFIG_PATH, KUBECONFIG, then ~/.kube/config."
   type        = string
   default     = null
 }

@@ -1,6 +1,7 @@
 """The same declaration as two Helm releases."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hikube_kafka.platform import (
     ZooKeeperRelease,
     helm_provider,
 )
-from hikube_kafka.platform.cdk import TerraformStack
+from hikube_kafka.platform.cdk import TerraformStack, TerraformVariable
 from hikube_kafka.platform.release import _content_hash
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
@@ -215,3 +216,36 @@ def test_platforms_whose_port_forwards_would_meet_are_refused(stack: TerraformSt
     KafkaPlatform(stack, "west", target=KubernetesTarget(namespace="west", forward_port=19094))
     with pytest.raises(RuntimeError, match="listen on 19094 to 19096 of the machine that applies, and so do those of"):
         synthesized(stack)
+
+
+def leads(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each of the three providers is told about the kubeconfig."""
+    provider = content["provider"]
+    blocks = (provider["helm"][0]["kubernetes"], provider["kubernetes"][0], provider["hikube"][0]["kubernetes"])
+    names = ("config_path", "config_paths", "config_context", "kubeconfig", "context")
+    return [{name: block[name] for name in names if name in block} for block in blocks]
+
+
+@pytest.mark.parametrize("declared", [None, "${var.kubeconfig}"])
+def test_a_kubeconfig_that_only_the_plan_knows_is_one_for_all_providers(
+    stack: TerraformStack, synthesized: Synthesize, declared: str | None
+) -> None:
+    given = TerraformVariable(stack, "kubeconfig", type="string").string_value if declared else None
+    KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events", kubeconfig=given))
+    content = synthesized(stack)
+    found = "${{data.hikube_kubernetes_cluster.events.{}}}".format
+    looked_up = {name: found(name) for name in ("config_path", "config_paths")}
+    assert leads(content) == [looked_up, looked_up, {"kubeconfig": declared} if declared else {}]
+    assert content["output"]["events_contract"]["value"]["reach"]["cluster"] == found("uid")
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [("~/one", {"config_path": "~/one"}), (f"/one{os.pathsep}/two", {"config_paths": ["/one", "/two"]})],
+)
+def test_a_declared_kubeconfig_is_told_to_all_providers_as_it_is(
+    stack: TerraformStack, synthesized: Synthesize, declared: str, told: dict[str, Any]
+) -> None:
+    KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events", kubeconfig=declared, context="prod"))
+    given = {**told, "config_context": "prod"}
+    assert leads(synthesized(stack)) == [given, given, {"kubeconfig": declared, "context": "prod"}]
