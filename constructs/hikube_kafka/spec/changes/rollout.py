@@ -93,7 +93,8 @@ NO_MEMBERSHIP = Rule(
     message="all servers run, and none serves: {words}.",
     why="Either the claims of most ZooKeeper servers were lost, and no new, empty ensemble takes the place of the one "
     "whose data the other claims hold; or the ensemble is new, and its servers do not reach each other.",
-    remedy="Restore the claims that were lost from a snapshot or a backup, and delete the pods. If the ensemble is "
+    remedy="Restore the claims that were lost from a snapshot or a backup, and delete the pods; or let a server that "
+    "still has its claim serve alone, as docs/kubernetes.md shows under Lost claims of ZooKeeper. If the ensemble is "
     "new, see that no network policy keeps its servers apart (port 2180). Only if the data is lost for good, begin "
     "anew and lose all messages: delete the claims of all servers and brokers (kubectl -n {namespace} get pvc), and "
     "their pods.",
