@@ -646,6 +646,114 @@ def test_a_message_that_was_refused_is_never_called_lost(contract: Contract, flo
     assert "lost data" not in findings["canary-nothing-lost"].remedy
 
 
+def in_force(contract: Contract, seen: Observation, key: str, declared: str, told: str | None) -> Finding:
+    """What is found of one declared setting of which every broker tells this."""
+    kafka = contract.kafka.model_copy(update={"settings": {key: declared}})
+    for id_ in range(3):
+        seen = broker(seen, id_, settings={key: told})
+    return judge(contract.model_copy(update={"kafka": kafka}), seen)["broker-settings"]
+
+
+@pytest.mark.parametrize(
+    ("key", "declared", "told"),
+    [  # each as Kafka 3.9.2 told it
+        ("auto.create.topics.enable", "FALSE", "false"),
+        ("ssl.enabled.protocols", "TLSv1.2 , TLSv1.3", "TLSv1.2,TLSv1.3"),
+        ("log.cleaner.min.cleanable.ratio", "5e-1", "0.5"),
+        ("log.cleaner.min.cleanable.ratio", ".50", "0.5"),
+        ("log.cleaner.io.max.bytes.per.second", "1e7", "1.0E7"),
+        ("log.cleaner.min.cleanable.ratio", "-0", "0.0"),
+        ("num.io.threads", "08", "8"),
+        ("num.io.threads", " 8 ", "8"),
+        ("log.segment.bytes", "+1048576", "1048576"),
+        ("log.flush.offset.checkpoint.interval.ms", "-0", "0"),
+        ("listener.name.forward.connections.max.reauth.ms", "100", "0100"),
+        ("sasl.enabled.mechanisms", " PLAIN ", "PLAIN"),
+        ("metric.reporters", "", ""),
+        ("inter.broker.protocol.version", "3.9", "3.9"),
+        ("some.plugin.key", "as it is ", "as it is"),
+    ],
+)
+def test_a_setting_is_compared_as_kafka_understands_it(
+    contract: Contract, healthy: Observation, key: str, declared: str, told: str
+) -> None:
+    finding = in_force(contract, healthy, key, declared, told)
+
+    assert (finding.status, finding.notes) == (Status.PASSED, ())
+
+
+@pytest.mark.parametrize(
+    ("key", "declared", "told", "says"),
+    [
+        ("num.io.threads", "08", "9", "num.io.threads = 9, not 08, on broker 0"),
+        ("ssl.enabled.protocols", "TLSv1.2, TLSv1.3", "TLSv1.3", "ssl.enabled.protocols = TLSv1.3, not"),
+        ("log.retention.ms", "1000", None, "log.retention.ms is not set, and must be 1000, on broker 0"),
+        ("ssl.keystore.location", "${env:STORE}", None, "is not set, and must be ${env:STORE}, on broker 0"),
+        ("authorizer.class.name", "a.B", "", "authorizer.class.name = , not a.B, on broker 0"),
+    ],
+)
+def test_a_setting_that_means_something_else_is_a_fault(
+    contract: Contract, healthy: Observation, key: str, declared: str, *, told: str | None, says: str
+) -> None:
+    finding = in_force(contract, healthy, key, declared, told)
+
+    assert finding.status is FAILED
+    assert says in finding.seen[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "declared", "told", "why"),
+    [
+        ("ssl.keystore.location", "${file:/etc/kafka/own:store}", "/what/it/leads/to", "and not the reference"),
+        ("ssl.keystore.location", "/etc/${env:STORE}.jks", "/what/it/leads/to", "and not the reference"),
+        ("num.io.threads", "${env:THREADS}", "/what/it/leads/to", "and not the reference"),
+        ("ssl.keystore.location", "${file:/etc/own:no}", "${file:/etc/own:no}", "with these very words"),
+        ("ssl.keystore.password", "${file:/etc/kafka/own:store}", None, "it is a secret"),
+        ("ssl.keystore.password", "planted", None, "it is a secret"),
+        ("listener.name.forward.ssl.key.password", "planted", None, "it is a secret"),
+        ("config.providers", "file", None, "does not show what a plugin reads"),
+        ("super.users", "User:admin", None, "does not show what a plugin reads"),
+        ("acme.audit.url", "${env:AUDIT}", None, "does not show what a plugin reads"),
+    ],
+)
+def test_what_a_broker_does_not_tell_is_a_note_and_shows_no_value(
+    contract: Contract, healthy: Observation, key: str, declared: str, *, told: str | None, why: str
+) -> None:
+    finding = in_force(contract, healthy, key, declared, told)
+
+    assert finding.status is Status.UNTESTED
+    assert finding.seen == ("none of the declared settings can be told",)
+    (note,) = finding.notes
+    assert note.startswith(f"{key} cannot be told: ")
+    assert note.endswith(why)
+    assert "/what/it/leads/to" not in str(finding)
+    assert "planted" not in str(finding)
+
+
+def test_a_key_that_a_broker_keeps_to_itself_is_a_note(contract: Contract, healthy: Observation) -> None:
+    settings = dict.fromkeys(contract.kafka.settings, None)
+
+    for id_ in range(3):
+        healthy = broker(healthy, id_, settings=settings, secrets=frozenset(settings))
+
+    finding = judge(contract, healthy)["broker-settings"]
+    assert (finding.status, finding.notes) == (
+        Status.UNTESTED,
+        ("auto.create.topics.enable cannot be told: the broker keeps it to itself",),
+    )
+
+
+def test_a_topic_s_entry_is_compared_as_kafka_understands_it(contract: Contract, healthy: Observation) -> None:
+    (topic,) = contract.topics
+    declared = {"cleanup.policy": "compact, delete", "min.cleanable.dirty.ratio": "5e-1", "retention.ms": "060"}
+    told = {"cleanup.policy": "compact,delete", "min.cleanable.dirty.ratio": "0.5", "retention.ms": "60"}
+    seen = topic_config(healthy, topic.name, TopicConfig(in_force=told, own=frozenset(told)))
+
+    promised = contract.model_copy(update={"topics": (topic.model_copy(update={"config": declared}),)})
+
+    assert judge(promised, seen)["topics-configuration"].status is Status.PASSED
+
+
 def test_every_check_is_spoilt_by_some_test() -> None:
     brought = [each.brings for each in SPOILT] + [each.brings for each in SPOILT_FLIGHTS]
     spoilt = {id_ for brings in brought for id_, status in brings.items() if status is Status.FAILED}

@@ -228,6 +228,33 @@ def test_a_setting_that_is_not_in_force_is_named_on_every_broker(promised: Contr
     ]
 
 
+def test_settings_are_compared_as_kafka_understands_them(promised: Contract) -> None:
+    settings = {
+        **promised.kafka.settings,
+        "auto.create.topics.enable": "False",
+        "log.cleaner.min.cleanable.ratio": "5e-1",
+        "num.io.threads": "+08",
+        "ssl.enabled.protocols": "TLSv1.2 , TLSv1.3",
+    }
+    untold = {
+        "acme.audit.url": "https://audit",
+        "ssl.keystore.password": "${file:/etc/kafka/own.properties:password}",
+        "ssl.protocol": "${file:/etc/kafka/own.properties:protocol}",
+    }
+    contract = promised.model_copy(
+        update={"kafka": promised.kafka.model_copy(update={"settings": {**settings, **untold}})}
+    )
+
+    report = run(contract, patience=0, canary=False)
+
+    told = finding(report, "broker-settings")
+    assert told.status is Status.PASSED
+    assert told.seen == (f"settings in force on each broker: {len(settings)}",)
+    # The plugin's key was not given to these brokers: one that has it does not show it either.
+    assert [note.partition(" cannot be told: ")[0] for note in told.notes] == sorted(untold)
+    assert "TLSv1.3" not in str(told.notes)
+
+
 @pytest.mark.usefixtures("healed")
 def test_a_killed_broker_is_named_and_no_other(declared: Contract, living_ensemble: LivingEnsemble) -> None:
     kill(living_ensemble, "broker-1")

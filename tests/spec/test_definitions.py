@@ -515,3 +515,19 @@ def test_a_check_never_fails_on_what_somebody_declares(config: dict[str, object]
 def test_a_listeners_key_has_the_definition_of_its_base() -> None:
     assert broker_definition("listener.name.a.plain.sasl.jaas.config") is broker_definitions()["sasl.jaas.config"]
     assert broker_definition("listener.name.a.plain.max.connections") is None
+
+
+def test_a_reference_of_a_declared_provider_is_what_the_broker_finds_there() -> None:
+    config = {
+        "config.providers": "env, file",
+        "num.io.threads": "${env:THREADS}",
+        "replica.socket.timeout.ms": "${file:/etc/kafka/own:timeout}",
+        "replica.fetch.wait.max.ms": "40000",
+        "replica.lag.time.max.ms": "60000",
+    }
+    assert check_broker_config(config) == []
+
+
+def test_a_reference_of_a_provider_that_nobody_declared_is_a_text() -> None:
+    (fault,) = check_broker_config({"config.providers": "file", "num.io.threads": "${env:THREADS}"})
+    assert (fault.key, fault.rule) == ("num.io.threads", "type")

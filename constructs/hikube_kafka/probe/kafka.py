@@ -98,9 +98,13 @@ def _broker(address: str, dialled: str, credentials: Credentials, timeout: float
             settings=Unreadable(f"settings of the broker at {address}", nobody),
         )
     # The order matters: this request goes to the broker itself and opens librdkafka's connection with it.
-    in_force = _settings(connection, id_, timeout)
+    in_force, secrets = _settings(connection, id_, timeout)
     return BrokerSeen(
-        address=address, id=id_, metadata=_own_metadata(connection, answer, id_, address, timeout), settings=in_force
+        address=address,
+        id=id_,
+        metadata=_own_metadata(connection, answer, id_, address, timeout),
+        settings=in_force,
+        secrets=secrets,
     )
 
 
@@ -166,12 +170,15 @@ def _topics(broker: BrokerSeen) -> Iterable[str]:
     return broker.metadata.topics if isinstance(broker.metadata, Metadata) else ()
 
 
-def _settings(connection: Connection, id_: int, timeout: float) -> Mapping[str, str | None] | Unreadable:
+def _settings(
+    connection: Connection, id_: int, timeout: float
+) -> tuple[Mapping[str, str | None] | Unreadable, frozenset[str]]:
     name = str(id_)
     entries = connection.describe_configs([ConfigResource(ResourceType.BROKER, name)], timeout)[name]
     if isinstance(entries, Exception):
-        return Unreadable(f"settings of broker {id_}", explain(entries))
-    return {key: entry.value for key, entry in entries.items()}
+        return Unreadable(f"settings of broker {id_}", explain(entries)), frozenset()
+    secrets = frozenset(key for key, entry in entries.items() if entry.is_sensitive)
+    return {key: entry.value for key, entry in entries.items()}, secrets
 
 
 def _topic_configs(

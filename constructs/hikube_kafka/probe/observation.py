@@ -180,7 +180,9 @@ class BrokerSeen:
     """Its id; None: it did not answer, or no broker in its metadata advertises this address."""
     metadata: Metadata | Unreadable
     settings: Mapping[str, str | None] | Unreadable
-    """Every setting in force on it, by Kafka's own key; None: Kafka keeps the value to itself."""
+    """Every setting in force on it, by Kafka's own key; None: it is not set, or Kafka keeps the value to itself."""
+    secrets: frozenset[str] = frozenset()
+    """Keys whose value Kafka keeps to itself: secrets, and whatever it does not know."""
 
 
 @dataclass(frozen=True, kw_only=True)

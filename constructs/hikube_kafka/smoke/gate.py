@@ -215,7 +215,7 @@ class _Rounds:
 
 def _timeless(finding: Finding) -> tuple[str, ...]:
     """What was seen, without the milliseconds that librdkafka tells."""
-    return tuple(re.sub(r" \(after \d+ms[^)]*\)", "", line) for line in finding.seen)
+    return tuple(re.sub(r" \(after [0-9]+ms[^)]*\)", "", line) for line in finding.seen)
 
 
 def _no_canary(observation: Observation) -> str:

@@ -16,7 +16,7 @@ from hikube_kafka.spec.topic_limits import leaves_no_room, wanted_min_insync
 
 def text(value: ConfigValue) -> str:
     """A configuration value as Kafka reads it: ``True`` is ``true``, ``1.0`` stays ``1.0``, text loses its margins."""
-    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+    return definitions.spelled(None, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,23 +116,18 @@ def _sasl(listeners: tuple[Listener, ...]) -> dict[str, str]:
 def topic_config(platform: Platform, topic: Topic) -> dict[str, str]:
     """The entries to set on the topic itself: the declared ones, and a min ISR where the brokers' would not fit.
 
-    A topic with fewer replicas than the brokers' ``min.insync.replicas`` allows could never be written with acks=all.
+    Kafka asks for no more in-sync replicas than a topic has; the topic says so itself, for whoever reads it, and so
+    that one of its brokers may be away.
     """
-    declared = {key: _kafkas_text(key, value) for key, value in topic.config.items()}
+    # In the text that Kafka itself would answer with: a plan shows no difference where there is none. What Kafka would
+    # refuse, a rule of the declaration refuses, in the user's own words.
+    known = definitions.topic_definitions()
+    declared = {key: definitions.spelled(known.get(key), value) for key, value in topic.config.items()}
     cluster_wide = cluster_settings(platform)["min.insync.replicas"]
     factor = platform.replication_factor(topic)
     if "min.insync.replicas" not in declared and leaves_no_room(cluster_wide, factor):
         declared["min.insync.replicas"] = str(wanted_min_insync(factor))
     return dict(sorted(declared.items()))
-
-
-def _kafkas_text(key: str, value: ConfigValue) -> str:
-    """The text that Kafka itself would answer with, so that a plan shows no difference where there is none."""
-    definition = definitions.topic_definitions().get(key)
-    try:
-        return definitions.canonical(definition, value) if definition else text(value)
-    except definitions.Mismatch:
-        return text(value)  # a rule of the declaration refuses it, in the user's own words
 
 
 def replaced(where: str, declared: Mapping[str, ConfigValue], computed: Mapping[str, str]) -> list[Override]:

@@ -21,9 +21,8 @@ from hikube_kafka.spec.changes.address import Step, Thing
 from hikube_kafka.spec.changes.replicas import Move, Reach, moves_in_words
 from hikube_kafka.spec.definitions import (
     TOPIC_CONFIG,
-    Mismatch,
-    canonical,
     check_topic_config,
+    spelled,
     topic_config_problems,
     topic_definitions,
 )
@@ -627,13 +626,7 @@ def _are_sound(entries: frozenset[tuple[str, str]]) -> bool:
 @lru_cache(_REMEMBERED)
 def _spelling(key: str, value: str) -> str:
     """The text in which Kafka keeps a value; of a key that this version does not know, the text itself."""
-    definition = topic_definitions().get(key)
-    if definition is None:
-        return value
-    try:
-        return canonical(definition, value)
-    except Mismatch:
-        return value
+    return spelled(topic_definitions().get(key), value)
 
 
 def _canonical(entries: Mapping[str, str] | None) -> dict[str, str]:

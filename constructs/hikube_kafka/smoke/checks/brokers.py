@@ -1,11 +1,13 @@
 """Checks of the brokers: who is there, who they say they are, what they were told."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from hikube_kafka.probe.observation import KafkaRegistry, Metadata, Observation, Unreadable, agreed
 from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import BrokerExpected, Contract
+from hikube_kafka.spec.definitions import Definition, broker_definition, is_reference, is_same
 
 Told = TypeVar("Told")
 
@@ -24,7 +26,7 @@ def brokers_answer(contract: Contract, seen: Observation) -> Outcome:
     for broker in contract.kafka.brokers:
         answer = seen.kafka.broker(broker.address)
         if isinstance(answer.metadata, Unreadable):
-            unread.append(Unreadable(name(broker), answer.metadata.reason))
+            unread.append(replace(answer.metadata, what=name(broker)))
         elif answer.id is None:
             advertised = listed(answer.metadata.brokers.values())
             wrong.append(f"{name(broker)} answers, but no broker advertises this address; advertised: {advertised}")
@@ -155,28 +157,57 @@ def racks(contract: Contract, seen: Observation) -> Outcome:
     "the declaration again, so that the brokers restart with it.",
 )
 def settings_in_force(contract: Contract, seen: Observation) -> Outcome:
-    """The values in force, wherever they come from."""
+    """The values in force, wherever they come from, as Kafka understands them: ``08`` is 8.
+
+    A broker shows no secret, no key that it does not know (a plugin's), and no reference: it has the value from where
+    that leads, which is nobody's to print. Of these the contract cannot be held against what the broker tells.
+    """
     if not contract.kafka.settings:
         return Outcome(expected="nothing", seen="", untested="the contract declares no broker setting")
     wrong: list[str] = []
     unread: list[Unreadable] = []
+    notes: dict[str, str] = {}
     for broker in contract.kafka.brokers:
         settings = seen.kafka.broker(broker.address).settings
         if isinstance(settings, Unreadable):
-            unread.append(Unreadable(f"settings of {name(broker)}", settings.reason))
+            unread.append(replace(settings, what=f"settings of {name(broker)}"))
             continue
         for key, value in contract.kafka.settings.items():
-            if settings.get(key) is None:
+            definition = broker_definition(key)
+            told = settings.get(key)
+            if untold := _untold(value, told, definition, secret=key in seen.kafka.broker(broker.address).secrets):
+                notes[key] = f"{key} cannot be told: {untold}"
+            elif told is None and key not in settings:
                 unread.append(Unreadable(f"{key} of {name(broker)}", "the broker does not report its value"))
-            elif settings[key] != value:
-                wrong.append(f"{key} = {settings[key]}, not {value}, on {name(broker)}")
-    count = len(contract.kafka.settings)
+            elif told is None:
+                wrong.append(f"{key} is not set, and must be {value}, on {name(broker)}")
+            elif not is_same(definition, told, value):
+                wrong.append(f"{key} = {told}, not {value}, on {name(broker)}")
+    count = len(contract.kafka.settings) - len(notes)
+    in_force = f"settings in force on each broker: {count}"
     return Outcome(
-        expected=f"settings in force on each broker: {count}",
-        seen=f"settings in force on each broker: {count}",
-        wrong=wrong,
+        expected=in_force,
+        seen=in_force,
+        untested="" if count else "none of the declared settings can be told",
+        # Where pods are replaced one after the other, a broker may still run with what was declared before.
+        wrong=wrong if contract.kubernetes else (),
+        lasting=() if contract.kubernetes else wrong,
         unread=unread,
+        notes=notes.values(),
     )
+
+
+def _untold(value: str, told: str | None, definition: Definition | None, *, secret: bool) -> str:
+    """Why a broker does not tell whether a setting is as declared; empty: it does."""
+    if definition is not None and definition.sensitive:
+        return "it is a secret"
+    if is_reference(value) and told is not None:
+        if told == value:
+            return f"the broker has found nothing at {value}, and runs with these very words"
+        return f"the broker shows what {value} leads to, and not the reference"
+    if told is None and definition is None:
+        return "Kafka does not know this key, and does not show what a plugin reads"
+    return "the broker keeps it to itself" if told is None and secret else ""
 
 
 @check("kafka-version", "The brokers run the declared version", remedy="")
@@ -197,7 +228,7 @@ def views(contract: Contract, seen: Observation) -> Iterator[tuple[BrokerExpecte
     for broker in contract.kafka.brokers:
         metadata = seen.kafka.broker(broker.address).metadata
         if isinstance(metadata, Unreadable):
-            metadata = Unreadable(f"metadata of {name(broker)}", metadata.reason)
+            metadata = replace(metadata, what=f"metadata of {name(broker)}")
         yield broker, metadata
 
 

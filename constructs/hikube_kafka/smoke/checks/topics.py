@@ -6,6 +6,7 @@ from hikube_kafka.probe.observation import Observation, Partition, Unreadable
 from hikube_kafka.smoke.checks.brokers import name, views
 from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import BrokerExpected, Contract, TopicExpected
+from hikube_kafka.spec.definitions import is_same, topic_definitions
 
 
 @check(
@@ -96,7 +97,7 @@ def configurations(contract: Contract, seen: Observation) -> Outcome:
                 )
             elif config.in_force.get(key) is None:
                 unread.append(Unreadable(f"{key} of topic {topic.name}", "the brokers do not report its value"))
-            elif config.in_force[key] != value:
+            elif not is_same(topic_definitions().get(key), config.in_force[key], value):
                 wrong.append(f"{topic.name}: {key} = {config.in_force[key]}, not {value}")
     entries = sum(len(topic.config) for topic in contract.topics)
     return _outcome(contract, f"entries set on topics: {entries}", wrong, unread)

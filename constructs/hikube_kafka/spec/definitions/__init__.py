@@ -6,7 +6,14 @@ provider imports this package each time it starts.
 
 from hikube_kafka.spec.definitions.catalog import broker_definition, broker_definitions, topic_definitions
 from hikube_kafka.spec.definitions.check import PLATFORM_KEYS, check_broker_config, check_topic_config
-from hikube_kafka.spec.definitions.definition import Definition, Mismatch, canonical
+from hikube_kafka.spec.definitions.definition import (
+    Definition,
+    Mismatch,
+    canonical,
+    is_reference,
+    is_same,
+    spelled,
+)
 from hikube_kafka.spec.definitions.fault import Fault
 from hikube_kafka.spec.definitions.problems import TOPIC_CONFIG, broker_config_problems, topic_config_problems
 
@@ -22,6 +29,9 @@ __all__ = [
     "canonical",
     "check_broker_config",
     "check_topic_config",
+    "is_reference",
+    "is_same",
+    "spelled",
     "topic_config_problems",
     "topic_definitions",
 ]

@@ -13,7 +13,7 @@ from hikube_kafka.spec.definitions.catalog import (
     topic_definitions,
 )
 from hikube_kafka.spec.definitions.conflicts import broker_conflicts, topic_conflicts
-from hikube_kafka.spec.definitions.definition import Definition, Mismatch, Parsed
+from hikube_kafka.spec.definitions.definition import Definition, Mismatch, Parsed, providers_named
 from hikube_kafka.spec.definitions.fault import HIDDEN, Fault
 from hikube_kafka.spec.definitions.nearest import nearest, spelling
 from hikube_kafka.spec.quantities import whole
@@ -95,13 +95,23 @@ def check_broker_config(config: Mapping[str, object]) -> list[Fault]:
                 faults.append(_no_broker_key(key, value))
             continue
         faults.extend(_place_faults(key, value, definition))
-        faults.extend(_entry_faults(key, value, definition, parsed))
+        known = not _comes_from_a_provider(value, config)
+        faults.extend(_entry_faults(key, value, definition, parsed, known=known))
     faults.extend(broker_conflicts(config, parsed))
     return faults
 
 
-def _entry_faults(key: str, value: object, definition: Definition, parsed: dict[str, Parsed]) -> Iterator[Fault]:
-    """The faults of one entry on its own; its parsed value goes into ``parsed`` if it has one."""
+def _comes_from_a_provider(value: object, config: Mapping[str, object]) -> bool:
+    """Whether a broker takes the value from where a reference says; of a provider that nobody declared it is text."""
+    declared = config.get("config.providers")
+    providers = {each.strip() for each in declared.split(",")} if isinstance(declared, str) else set()
+    return bool(providers_named(value) & providers)
+
+
+def _entry_faults(
+    key: str, value: object, definition: Definition, parsed: dict[str, Parsed], *, known: bool = True
+) -> Iterator[Fault]:
+    """The faults of one entry on its own; its parsed value goes into ``parsed`` if it has one that is known."""
     shown = HIDDEN if definition.sensitive else value
     if definition.deprecated or definition.internal:
         yield Fault(
@@ -112,6 +122,8 @@ def _entry_faults(key: str, value: object, definition: Definition, parsed: dict[
             problem=f"'{key}' is {'deprecated' if definition.deprecated else 'meant for tests of Kafka itself'}.",
             remedy="Leave it out, unless you know why it is needed.",
         )
+    if not known:
+        return
     try:
         parsed[key] = definition.parse(value)
     except Mismatch as mismatch:

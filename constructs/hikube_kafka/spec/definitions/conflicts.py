@@ -83,6 +83,8 @@ class _Entries:
         """A fault pinned to the first of the keys that is declared; without one it is not this declaration's fault."""
         if self.broker is None and any(key not in self.parsed and self.definitions[key].broker_keys for key in keys):
             return
+        if any(key in self.declared and key not in self.parsed for key in keys):
+            return  # its value is a fault of its own, or known to the broker alone
         for key in keys:
             if key in self.parsed:
                 yield Fault(

@@ -20,6 +20,8 @@ _INTEGER = re.compile(r"[+-]?0*[0-9]{1,40}")  # Python reads no text of thousand
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 1000
 _REPLICA = re.compile(r"([0-9]+:[0-9]+)?")
+# Kafka's ConfigTransformer: ${provider:key} or ${provider:path:key}, anywhere in a value.
+_REFERENCE = re.compile(r"\$\{([^}:]+):[^}]*\}")
 # Java writes a double without an exponent between these two.
 _PLAIN_FROM, _PLAIN_BELOW = 1e-3, 1e7
 
@@ -237,6 +239,40 @@ def canonical(definition: Definition, value: object) -> str:
             return ",".join(parsed)
         case _:
             return str(parsed)
+
+
+def spelled(definition: Definition | None, value: object) -> str:
+    """The canonical text where there is one; of a value that Kafka would refuse, or of an unknown key, its own text."""
+    try:
+        if definition is not None:
+            return canonical(definition, value)
+    except Mismatch:
+        pass
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+
+
+def is_same(definition: Definition | None, one: object, other: object) -> bool:
+    """Whether two values mean the same to Kafka, however each is written: ``08`` and 8, ``5e-1`` and ``0.50``."""
+    first, second = spelled(definition, one), spelled(definition, other)
+    if definition is None or first == second:
+        return first == second
+    if definition.ignore_case:
+        return first.upper() == second.upper()
+    return definition.type == "DOUBLE" and _is_number(first) and _is_number(second) and float(first) == float(second)
+
+
+def is_reference(value: object) -> bool:
+    """Whether a value names a place from which a broker's config provider takes it: ``${file:/path/to/file:key}``."""
+    return isinstance(value, str) and bool(_REFERENCE.search(value))
+
+
+def providers_named(value: object) -> frozenset[str]:
+    """The config providers that the references in a value name: ``file``."""
+    return frozenset(_REFERENCE.findall(value)) if isinstance(value, str) else frozenset()
+
+
+def _is_number(text: str) -> bool:
+    return bool(_DECIMAL.fullmatch(text))
 
 
 def _java_double(number: float) -> str:

@@ -1,6 +1,5 @@
 """What concerns the brokers: their number, heap, listeners and configuration."""
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -74,9 +73,6 @@ CONFIG_SECRET = Rule(
     why="What is declared is read by everyone who reads the stack, the plan, the state or the contract.",
     remedy="Leave the value with the broker and name the place: ${{file:/path/to/file:key}}, with config.providers.",
 )
-
-_CONFIG_PROVIDER = re.compile(r"\$\{[^}]+:[^}]+\}")
-"""A reference that Kafka itself resolves where the broker runs."""
 
 _FACTORS = (
     "default.replication.factor",
@@ -167,7 +163,7 @@ def config_holds_no_secret(platform: Platform) -> Iterator[Problem]:
     """A secret, in place of a reference to it."""
     for key, value in platform.kafka.config.items():
         definition = definitions.broker_definition(key)
-        if definition and definition.sensitive and not _CONFIG_PROVIDER.search(str(value)):
+        if definition and definition.sensitive and not definitions.is_reference(value):
             yield CONFIG_SECRET("kafka.config", key=key)
 
 
