@@ -60,7 +60,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     locked = json.loads((ROOT / "Pipfile.lock").read_text("utf-8"))["default"]
     constraints = folder / "constraints.txt"
     constraints.write_text("".join(f"{name}{each['version']}\n" for name, each in locked.items() if "version" in each))
-    run(programs / "pip", "install", "--quiet", "--constraint", constraints, wheel, cwd=folder)
+    run(programs / "pip", "install", "--quiet", "--constraint", constraints, f"{wheel}[pytest]", cwd=folder)
     return programs
 
 
@@ -97,3 +97,56 @@ def test_the_wheel_brings_its_data(installed: Path) -> None:
 def test_the_command_works_without_the_tree(installed: Path, tmp_path: Path) -> None:
     sizing = run(installed / "hikube-kafka", "size", "--write", "25MB/s", "--retention", "1d", "--json", cwd=tmp_path)
     assert json.loads(sizing)["kafka"]["brokers"] >= 3
+
+
+def new_project(target: str, installed: Path, folder: Path) -> tuple[Path, dict[str, str]]:
+    """A project that ``hikube-kafka new`` wrote into an empty folder, and the empty home that it is used with."""
+    home = {"HOME": str(folder / "home"), "TF_CLI_CONFIG_FILE": "", "DISABLE_VERSION_CHECK": "1"}
+    (folder / "home").mkdir()
+    run(installed / "hikube-kafka", "new", "shop", "--target", target, cwd=folder, **home)
+    project = folder / "shop"
+    # What pip and npm would install once more.
+    (project / ".venv").symlink_to(installed.parent)
+    (project / "node_modules").symlink_to(ROOT / "node_modules")
+    return project, home
+
+
+@pytest.fixture(scope="module")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What mypy knows of the CDK, so that it finds it out once."""
+    return tmp_path_factory.mktemp("mypy")
+
+
+def check(project: Path, home: dict[str, str], cache: Path) -> None:
+    """Its own tests and its types, as its README says."""
+    assert "2 passed" in run(project / ".venv" / "bin" / "pytest", "-p", "no:cacheprovider", cwd=project, **home)
+    python = project / ".venv" / "bin" / "python"
+    mypy = (sys.executable, "-m", "mypy", "--python-executable", python, "--cache-dir", cache)
+    assert "no issues found in 3 source files" in run(*mypy, cwd=project, **home)
+
+
+@pytest.mark.terraform
+def test_a_new_project_works_in_an_empty_home(installed: Path, tmp_path: Path, mypy_cache: Path) -> None:
+    project, home = new_project("local", installed, tmp_path)
+    check(project, home, mypy_cache)
+    run(project / ".venv" / "bin" / "hikube-kafka", "provider", "install", cwd=project, **home)
+    # As people type it: no option, no variable.
+    assert "Plan: 3 to add, 0 to change, 0 to destroy." in run("npx", "cdktf", "diff", cwd=project, CI="1", **home)
+    lock = project / "cdktf.out" / "stacks" / "shop" / ".terraform.lock.hcl"
+    assert "h1:" in lock.read_text()
+    # The lock file alone, of all that was made, goes into Git.
+    run("git", "init", "--quiet", cwd=project, **home)
+    listed = run("git", "ls-files", "--others", "--exclude-standard", cwd=project, **home).split()
+    assert {name for name in listed if name.startswith("cdktf.out")} == {str(lock.relative_to(project))}
+
+
+def test_a_new_project_for_kubernetes_is_valid(installed: Path, tmp_path: Path, mypy_cache: Path) -> None:
+    project, home = new_project("kubernetes", installed, tmp_path)
+    check(project, home, mypy_cache)
+    run("npx", "cdktf", "synth", cwd=project, CI="1", **home)
+    lock = (project / "cdktf.out" / "stacks" / "shop" / ".terraform.lock.hcl").read_text()
+    assert [name for name in ("helm", "hikube", "kubernetes") if f'/{name}" {{' in lock] == [
+        "helm",
+        "hikube",
+        "kubernetes",
+    ]

@@ -11,7 +11,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -71,6 +71,36 @@ def _fail(code: ExitCode, message: object) -> NoReturn:
 
 def _print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=2, default=str))
+
+
+# --- new -----------------------------------------------------------------------------------------------------------
+
+
+@app.command("new")
+def new(
+    directory: Annotated[Path, typer.Argument(help="Folder of the project. Nothing in it is overwritten.")],
+    *,
+    target: Annotated[
+        Literal["local", "kubernetes"], typer.Option(help="Where the platform runs: on this machine, or on Kubernetes.")
+    ] = "local",
+    name: Annotated[str | None, typer.Option(help="Name of the platform. Default: the folder's.")] = None,
+) -> None:
+    """Write a project that works at once: an app, a stack, its tests, pinned versions, and a README.
+
+    Exit code 2: nothing was written, because a file is there already, the name is not valid, or the folder cannot be
+    written.
+    """
+    import shlex
+
+    from hikube_kafka.project import ProjectError, create
+
+    try:
+        created = create(directory, target=target, name=name)
+    except ProjectError as error:
+        _fail(ExitCode.NOTHING_CHECKED, error)
+    typer.echo(f"{len(created.files)} files in {shlex.quote(str(created.directory))}. Next:\n")
+    typer.echo("".join(f"  {step}\n" for step in created.steps))
+    typer.echo("README.md says what each of them does, and what else there is.")
 
 
 # --- size ----------------------------------------------------------------------------------------------------------
