@@ -68,7 +68,7 @@ def test_size_names_every_option_that_it_cannot_read(run: Any) -> None:
     assert result.exit_code == ExitCode.NOTHING_CHECKED
     assert "--write: '25' is not a throughput" in result.output
     assert "--retention: 'long' is not a duration" in result.output
-    assert "--disk-use:" in result.output
+    assert "--disk-use = 2.0 is more than 1. Declare at most 1." in result.output
 
 
 @pytest.mark.parametrize("words", [("status",), ("logs", "broker-0"), ("stop",), ("kafka", "topics", "--list")])

@@ -119,28 +119,26 @@ def size(
     as_json: AsJson = False,
 ) -> None:
     """Size a cluster from a workload: brokers, partitions, memory and disk, with the reasoning."""
-    from pydantic import ValidationError
-
     from hikube_kafka.spec import sizing
 
-    try:
-        sized = sizing.size(
-            sizing.Workload(
-                write=write,
-                retention=retention,
-                fan_out=fan_out,
-                peak=peak,
-                replication_factor=replication_factor,
-                message_size=message_size,
-                disk_use=disk_use,
-            )
-        )
-    except ValidationError as error:
-        wrong = (
-            f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg'].removeprefix('Value error, ')}"
-            for each in error.errors()
-        )
+    workload = sizing.Workload(
+        write=write,
+        retention=retention,
+        fan_out=fan_out,
+        peak=peak,
+        replication_factor=replication_factor,
+        message_size=message_size,
+        disk_use=disk_use,
+    )
+    wrong: list[str] = []
+    for problem in workload.problems():
+        name = str(problem.path[0])
+        said = problem.message.removeprefix(name)
+        wrong.append(f"--{name.replace('_', '-')}{said} {problem.remedy}")
+    if wrong:
         _fail(ExitCode.NOTHING_CHECKED, "\n".join(wrong))
+    try:
+        sized = sizing.size(workload)
     except ValueError as error:
         _fail(ExitCode.NOTHING_CHECKED, str(error))
     if as_json:

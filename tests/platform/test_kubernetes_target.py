@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pydantic
 import pytest
 import yaml
 
@@ -186,8 +185,9 @@ def test_a_second_platform_changes_nothing_about_the_first(stack: TerraformStack
 
 
 def test_a_field_that_the_layout_does_not_have_is_refused() -> None:
-    with pytest.raises(pydantic.ValidationError, match="name_space"):
-        KubernetesTarget(name_space="events")
+    (problem,) = KubernetesTarget(name_space="events").mistakes()
+    assert problem.message == "KubernetesLayout has no field name_space."
+    assert problem.remedy == "Did you mean namespace?"
 
 
 def test_kafkas_own_references_are_not_taken_for_terraforms(stack: TerraformStack, synthesized: Synthesize) -> None:

@@ -41,7 +41,7 @@ def test_cores_that_nobody_can_mean_are_refused(cpu: str | float, why: str) -> N
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("0", "0 is 0 bytes of {of}, less than 1Mi: declare a size such as"),
+        ("0", "0 is 0 bytes of {of}, less than 1Mi. Declare a size such as"),
         ("10", "10 is 10 bytes of {of}, less than 1Mi: write the unit, such as 10Gi"),
         ("100m", "100m is 0.1 bytes of {of}, less than 1Mi: m stands for thousandths here, so write 100Mi for mebi"),
         ("7u", "7u is 7e-06 bytes of {of}, less than 1Mi"),

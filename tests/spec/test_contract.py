@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +80,8 @@ def test_a_platform_has_one_coordinator_however_it_is_declared() -> None:
     assert Platform(name="shop", zookeeper=five) == Platform(name="shop", coordinator=five)
     assert Platform(name="shop", zookeeper=five).zookeeper == five
     assert Platform.model_validate(Platform(name="shop", zookeeper=five).model_dump()).coordinator == five
-    with pytest.raises(ValueError, match="keep one of them"):
-        Platform(name="shop", coordinator=five, zookeeper=five)
+    (problem,) = Platform(name="shop", coordinator=five, zookeeper=five).problems()
+    assert "keep one of them" in problem.message
 
 
 def test_a_field_that_this_version_does_not_know_is_refused() -> None:
@@ -118,9 +117,6 @@ def test_the_committed_schema_is_the_models() -> None:
     assert json.loads(SCHEMA.read_text()) == Contract.model_json_schema()
 
 
-@pytest.mark.parametrize("declare", [Platform.model_validate, lambda fields: Platform(**fields)])
-def test_a_field_that_a_platform_does_not_have_is_refused_by_its_name(
-    declare: Callable[[dict[str, Any]], Platform],
-) -> None:
+def test_a_field_that_a_platform_does_not_have_is_refused_by_its_name() -> None:
     with pytest.raises(ValidationError, match=r"(?s)^1 validation error for Platform\nzoo_keeper\n"):
-        declare({"name": "shop", "zoo_keeper": {}})
+        Platform.model_validate({"name": "shop", "zoo_keeper": {}})

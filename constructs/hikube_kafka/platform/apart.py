@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary, WeakSet
 
-from hikube_kafka.platform import terraform
+from hikube_kafka.platform import refusal, terraform
 from hikube_kafka.platform.cdk import (
     IConstruct,
     IValidation,
@@ -115,6 +115,7 @@ def watch(scope: IConstruct, *, whole: bool = False) -> None:
     if stack not in _WATCHED:
         _WATCHED.add(stack)
         stack.node.add_validation(_Apart(stack))
+        refusal.follow(stack)
 
 
 def look_into(resource_type: str) -> Callable[[Occupied], Occupied]:
@@ -152,6 +153,8 @@ class _Apart:
 
 def _taken(parts: Parts) -> Iterator[Taken]:
     for each in parts.all:
+        if refusal.reasons(each) is not None:
+            continue
         if isinstance(each, TerraformBackend):
             yield from _state(each)
         elif isinstance(each, TerraformElement) and (address := _address(each)):

@@ -2,13 +2,11 @@
 
 import sys
 
-from hikube_kafka.platform import cdk
-
-_REFUSAL = "Error: Validation failed with the following errors:"
+from hikube_kafka.platform import cdk, refusal
 
 
 class App(cdk.App):
-    """The CDK's own app, except that a refused declaration is reported without a traceback.
+    """The CDK's own app, except that a refused declaration ends the program, whoever handles its errors.
 
     The CDK shows the reasons twice, within forty lines of its own calls.
     """
@@ -22,10 +20,8 @@ class App(cdk.App):
         try:
             super().synth()
         except RuntimeError as error:
-            refusal, found, reasons = str(error).partition(_REFUSAL)
-            if refusal or not found:
+            text = refusal.told(error)
+            if text is None:
                 raise
-            # The CDK's last paragraph tells how to ignore the reasons: nothing would be deployed of a refused platform.
-            listed, _, _ = reasons.strip("\n").partition("\n\n")
-            sys.stderr.write(f"The declaration is not valid:\n{listed}\n")
+            sys.stderr.write(text)
             raise SystemExit(1) from None

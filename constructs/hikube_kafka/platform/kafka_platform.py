@@ -1,9 +1,10 @@
 """A whole platform as one construct."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from hikube_kafka.platform import apart, terraform
+from hikube_kafka.platform import apart, refusal, terraform
 from hikube_kafka.platform.cdk import (
     Annotations,
     Construct,
@@ -20,8 +21,9 @@ from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.spec import sizing
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kafka import Kafka
+from hikube_kafka.spec.model import Declared, FieldError
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.problem import DeclarationError
+from hikube_kafka.spec.problem import DeclarationError, Problem
 from hikube_kafka.spec.properties import topic_config
 from hikube_kafka.spec.rules.platform import CONTRACT_OVERRIDE, MOVED_WITHOUT_NAME
 from hikube_kafka.spec.topic import Topic
@@ -31,9 +33,9 @@ from hikube_kafka.spec.zookeeper import ZooKeeper
 class KafkaPlatform(Construct):
     """ZooKeeper servers, brokers and topics, delivered to a target, with the contract as an output.
 
-    A declaration that breaks rules adds nothing to the stack, and the synth reports every problem at once; warnings
-    and notices stop nothing. The outputs are ``<id>_bootstrap_servers``, ``<id>_zookeeper_servers`` and
-    ``<id>_contract``; a topic is ``hikube_kafka_topic.<id>_<name>``.
+    A declaration with mistakes, or one that breaks rules, adds nothing to the stack, and every synth fails: it reports
+    all problems of the app at once. Warnings and notices stop nothing. The outputs are ``<id>_bootstrap_servers``,
+    ``<id>_zookeeper_servers`` and ``<id>_contract``; a topic is ``hikube_kafka_topic.<id>_<name>``.
 
     Args:
         scope: the stack, or a construct in it.
@@ -50,8 +52,6 @@ class KafkaPlatform(Construct):
     Attributes:
         declaration: everything that was declared.
 
-    Raises:
-        pydantic.ValidationError: a value is not of its type; the message names the field.
     """
 
     def __init__(
@@ -70,14 +70,16 @@ class KafkaPlatform(Construct):
         require_family(scope)
         super().__init__(scope, id)
         apart.watch(self, whole=True)
-        sized = sizing.size(workload) if workload else None
+        problems = [*_mistakes_of(workload, "workload"), *target.mistakes()]
+        sized = None if workload is None else _sized(workload)
         self.declaration = Platform(
-            name=name or id,
-            zookeeper=zookeeper or (sized.zookeeper if sized else ZooKeeper()),
-            kafka=kafka or (sized.kafka if sized else Kafka()),
-            topics=tuple(topics),
+            name=id if name is None else name,
+            zookeeper=zookeeper if zookeeper is not None else (sized.zookeeper if sized else ZooKeeper()),
+            kafka=kafka if kafka is not None else (sized.kafka if sized else Kafka()),
+            # An iterator is read once.
+            topics=tuple(topics) if isinstance(topics, Iterator) else topics,
         )
-        problems = list(target.check(self.declaration))
+        problems += [*self.declaration.problems("KafkaPlatform"), *_found(target, self.declaration)]
         if moved_from is not None and name is None:
             problems.append(MOVED_WITHOUT_NAME("name", former=moved_from.rpartition("/")[2]))
         for problem in problems:
@@ -86,14 +88,16 @@ class KafkaPlatform(Construct):
             elif problem.severity == "notice":
                 Annotations.of(self).add_info(str(problem))
         self._errors = [problem for problem in problems if problem.severity == "error"]
-        self.node.add_validation(_Validation(self))
         self._warned: set[str] = set()
-        if not self._errors:
-            self._delivery = target.deliver(self, self.declaration)
-            self._topics = self._declare_topics(self._delivery)
-            self._declare_outputs(self._delivery)
-            if moved_from is not None:
-                self._declare_moves(moved_from)
+        if self._errors:
+            refusal.refuse(self, self._errors)
+            return
+        self.node.add_validation(_Validation(self))
+        self._delivery = target.deliver(self, self.declaration)
+        self._topics = self._declare_topics(self._delivery)
+        self._declare_outputs(self._delivery)
+        if moved_from is not None:
+            self._declare_moves(moved_from)
 
     def _declare_topics(self, delivery: Delivery) -> dict[str, KafkaTopic]:
         scope = Construct(self, "topics")
@@ -179,11 +183,6 @@ class KafkaPlatform(Construct):
                     self._warned.add(warning)
                     Annotations.of(self).add_warning(warning)
 
-    def _faults(self) -> list[str]:
-        """Everything that keeps this platform from being synthesized."""
-        self._warn_of_overrides()
-        return [str(error) for error in self._errors]
-
 
 @implements(IValidation)
 class _Validation:
@@ -193,4 +192,36 @@ class _Validation:
         self._platform = platform
 
     def validate(self) -> list[str]:
-        return self._platform._faults()  # noqa: SLF001 - the two are one
+        self._platform._warn_of_overrides()  # noqa: SLF001 - the two are one
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sized:
+    """The servers for a workload."""
+
+    kafka: Kafka
+    zookeeper: ZooKeeper
+
+
+def _sized(workload: sizing.Workload) -> _Sized:
+    try:
+        sized = sizing.size(workload)
+    except DeclarationError:
+        # What is wrong with the workload is told; nothing can be said about servers that follow from it.
+        return _Sized(kafka=Kafka.unknown(), zookeeper=ZooKeeper.unknown())
+    return _Sized(kafka=sized.kafka, zookeeper=sized.zookeeper)
+
+
+def _mistakes_of(declared: object, where: str) -> list[Problem]:
+    return declared.problems(where) if isinstance(declared, Declared) else []
+
+
+def _found(target: Target, declaration: Platform) -> Iterator[Problem]:
+    try:
+        yield from target.check(declaration)
+    except FieldError:
+        pass  # told already, as a mistake
+    except DeclarationError as error:
+        # Another part of the app that this one depends on.
+        yield from error.problems

@@ -1,6 +1,6 @@
 """Kubernetes: ZooKeeper and Kafka as two Helm releases, on Hikube or on any other cluster."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, get_args
 from weakref import WeakKeyDictionary
@@ -77,7 +77,6 @@ class KubernetesTarget(Target):
         layout: names and addresses on the cluster.
 
     Raises:
-        pydantic.ValidationError: a field of the layout is not of its type, or there is no such field.
         TypeError: ``kafka_values`` or ``zookeeper_values``, which older releases took; the message names the words.
     """
 
@@ -106,6 +105,10 @@ class KubernetesTarget(Target):
     @property
     def _shared(self) -> SharedZooKeeper | None:
         return self._zookeeper.shared if self._zookeeper else None
+
+    def mistakes(self) -> Iterable[Problem]:
+        """What is mistaken in the layout."""
+        return self.layout.problems("KubernetesTarget")
 
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on a cluster."""

@@ -1,6 +1,6 @@
 """The embedded default: real ZooKeeper servers and brokers as processes of this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.alias import alias_blocks
@@ -40,6 +40,10 @@ class LocalTarget(Target):
         self.directory = directory
         self.kafka_home = kafka_home
         self.keep_data = keep_data
+
+    def mistakes(self) -> Iterable[Problem]:
+        """What is mistaken in the layout."""
+        return self.layout.problems("LocalTarget")
 
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on this machine."""

@@ -37,6 +37,10 @@ class Target(ABC):
         """Every problem of the declaration at this target; by default those that are problems everywhere."""
         return check(platform)
 
+    def mistakes(self) -> Iterable[Problem]:
+        """What is mistaken in the target's own options: values of another type, out of range, misspelt."""
+        return ()
+
     @abstractmethod
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
         """Add the platform's servers to the stack.

@@ -1,10 +1,11 @@
 """The brokers of a platform."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Model, Whole
+from hikube_kafka.spec.model import Declared, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import BROKER_HEAP, Heap, Resources
 from hikube_kafka.spec.security import Mechanism, Protocol
@@ -15,7 +16,7 @@ MOST_BROKERS = 1001
 """Ids go from 0 to Kafka's ``reserved.broker.max.id``, 1000: a broker of a higher one does not start."""
 
 
-class Listener(Model):
+class Listener(Declared):
     """A door of each broker: ``Listener("client", port=9092)``."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,14}$")
@@ -36,14 +37,20 @@ class Listener(Model):
     ) -> None:
         BaseModel.__init__(self, name=name, port=port, protocol=protocol, mechanism=mechanism)
 
+    def label(self, where: str) -> str:
+        """By its name, unless that is what is mistaken."""
+        return f"listener {self.name}" if isinstance(self.__dict__.get("name"), str) else where
+
     @property
     def kafka_name(self) -> str:
         """The name as it stands in ``listeners``: ``CLIENT``."""
         return self.name.upper()
 
 
-class Kafka(Model):
+class Kafka(Declared):
     """The brokers: ``Kafka(brokers=3, storage=Storage("100Gi"))``."""
+
+    separable: ClassVar = frozenset({"config"})
 
     brokers: Whole = Field(default=3, ge=1, le=MOST_BROKERS)
     """Number of brokers, with ids from 0."""

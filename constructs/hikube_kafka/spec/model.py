@@ -1,9 +1,16 @@
 """What every model of a declaration has in common: it is frozen, and it refuses fields it does not know."""
 
-from typing import Annotated, Any
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
+
+from hikube_kafka.spec.mistakes import Mistake, Path, of_errors, unnamed
+from hikube_kafka.spec.problem import DeclarationError, Problem
 
 
 class Model(BaseModel):
@@ -33,3 +40,261 @@ Whole = Annotated[int, BeforeValidator(_no_truth)]
 """A whole number that somebody declares."""
 Number = Annotated[float, BeforeValidator(_no_truth)]
 """A number that somebody declares."""
+
+
+class FieldError(DeclarationError):
+    """A field was read that was not declared as it must be.
+
+    Attributes:
+        of: the model.
+    """
+
+    def __init__(self, of: "Declared") -> None:
+        super().__init__(of.problems())
+        self.of = of
+
+
+if TYPE_CHECKING:
+    _Deferring = type
+else:
+
+    class _Deferring(type(BaseModel)):
+        """Makes an instance of whatever a model is called with: what is wrong is kept, and told with all the rest."""
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().__call__(*args, **kwargs)
+            except ValidationError as error:
+                return _mistaken(cls, args, kwargs, error)
+            except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+                # Of the call itself, or of a model that pydantic makes of a mapping.
+                return _mistaken(cls, args, kwargs, error)
+
+
+class Declared(Model, metaclass=_Deferring):
+    """A model that people write, and that never raises where it is written.
+
+    Whoever mistypes three of their forty topics wants to be told of all three, by one error, with what the rules say
+    about the rest. So an instance keeps its mistakes, whoever delivers it asks for them (:meth:`problems`), and only
+    reading a field that is mistaken raises. ``model_validate``, which reads data from elsewhere, raises at once.
+    """
+
+    separable: ClassVar[frozenset[str]] = frozenset()
+    """Fields with several entries, of which the good ones can be read without the others."""
+
+    _mistakes: tuple[Mistake, ...] = PrivateAttr(default=())
+    _unread: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+    """What was given for the fields that cannot be read."""
+    _place: str = PrivateAttr(default="")
+    """File and line of what is mistaken."""
+
+    def problems(self, where: str = "") -> list[Problem]:
+        """What is mistaken in it, and in what it contains.
+
+        Args:
+            where: how its owner calls it: ``kafka.storage``. Empty means by its own name.
+        """
+        return list(_problems(self, where or type(self).__name__))
+
+    def label(self, where: str) -> str:
+        """How it is called in an error.
+
+        Args:
+            where: how its owner calls it.
+        """
+        return where
+
+    def inner(self, where: str, name: str) -> str:
+        """How a field of it is called in an error.
+
+        Args:
+            where: how its owner calls it.
+            name: of the field.
+        """
+        return f"{where}.{name}"
+
+    @classmethod
+    def model_validate(cls, obj: Any, **how: Any) -> Self:
+        """The model of the data.
+
+        Raises:
+            pydantic.ValidationError: they are not of its form.
+            DeclarationError: a part of them is not.
+        """
+        read = super().model_validate(obj, **how)
+        if problems := read.problems():
+            raise DeclarationError(problems)
+        return read
+
+    @classmethod
+    def spelled_alike(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is given by the names of the fields, where one of them has another spelling."""
+        return given
+
+    @classmethod
+    def unknown(cls) -> Any:
+        """An instance of which no field can be read, because of a mistake elsewhere."""
+        instance = cls.__new__(cls)
+        object.__setattr__(instance, "__dict__", {})
+        object.__setattr__(instance, "__pydantic_fields_set__", set())
+        object.__setattr__(instance, "__pydantic_extra__", None)
+        private = {"_mistakes": (), "_unread": dict.fromkeys(cls.model_fields), "_place": ""}
+        object.__setattr__(instance, "__pydantic_private__", private)
+        return instance
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            private = object.__getattribute__(self, "__pydantic_private__")
+            if private and name in private["_unread"]:
+                raise FieldError(self)
+            return super().__getattr__(name)
+
+
+def _mistaken(cls: type[Declared], args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception) -> Any:
+    given, unplaced = _bound(cls, args, kwargs)
+    fields = [name for name in cls.model_fields if name != "kind"]
+    found = [*unnamed(unplaced, cls.__name__, [name for name in fields if name not in given])]
+    probe = cls.__new__(cls)
+    try:
+        BaseModel.__init__(probe, **given)
+    except ValidationError as again:
+        found += of_errors(again.errors(include_url=False), given, cls.__name__, fields=_fields_of(cls))
+    except (TypeError, ValueError, AttributeError, ArithmeticError):
+        found += _one_by_one(cls, given)
+    if unplaced:
+        # What has no name is what seems to be missing.
+        found = [each for each in found if each.rule.id != "field-missing"]
+    if not found:
+        about = {"type": "value_error", "loc": (), "input": None, "ctx": {"error": error}}
+        found = of_errors([about], {}, cls.__name__, fields=_fields_of(cls))
+    instance = cls.unknown()
+    wrong = {str(each.path[0]) for each in found if each.path}
+    declared = cls.spelled_alike(given)
+    for name, field in cls.model_fields.items():
+        value = declared.get(name, declared.get(field.alias or name, _ABSENT))
+        if name in wrong and name in cls.separable:
+            value = _without(value, [each.path for each in found if each.path[:1] == (name,)])
+        if (name in wrong and name not in cls.separable) or value is _ABSENT:
+            read = _ABSENT if name in wrong or field.is_required() else field.get_default(call_default_factory=True)
+        else:
+            try:
+                read = _adapter(cls, name).validate_python(value)
+            except (ValidationError, TypeError, ValueError):
+                read = _ABSENT
+        if read is _ABSENT:
+            instance.__pydantic_private__["_unread"][name] = None if value is _ABSENT else value
+        else:
+            del instance.__pydantic_private__["_unread"][name]
+            instance.__dict__[name] = read
+    instance.__pydantic_fields_set__.update(declared.keys() & cls.model_fields.keys())
+    instance.__pydantic_private__ |= {"_mistakes": tuple(found), "_place": place()}
+    return instance
+
+
+_ABSENT: Any = object()
+
+
+def _bound(cls: type[Declared], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[Any]]:
+    """What is given by name, and what has no name."""
+    # Of a model without a constructor of its own that is pydantic's: all by name.
+    signature = inspect.signature(cls.__init__).parameters if "__init__" in vars(cls) else {}
+    positional = [
+        name
+        for name, each in signature.items()
+        if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and name != "self"
+    ]
+    given = dict(zip(positional, args, strict=False)) | {
+        # None means the default where the signature says so, whatever the field itself takes.
+        name: value
+        for name, value in kwargs.items()
+        if value is not None or name not in signature or signature[name].default is not None
+    }
+    return given, args[len(positional) :]
+
+
+def _one_by_one(cls: type[Declared], given: Mapping[str, Any]) -> list[Mistake]:
+    """Mistakes by field, where validating all of them together ended in an error of another kind."""
+    errors: list[Mapping[str, Any]] = []
+    for name in given:
+        if name not in cls.model_fields:
+            errors.append({"type": "extra_forbidden", "loc": (name,), "input": None})
+            continue
+        try:
+            _adapter(cls, name).validate_python(given[name])
+        except ValidationError as error:
+            errors += [{**each, "loc": (name, *each["loc"])} for each in error.errors(include_url=False)]
+        except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            errors.append({"type": "value_error", "loc": (name,), "input": given[name], "ctx": {"error": error}})
+    required = [name for name, field in cls.model_fields.items() if field.is_required() and name not in given]
+    errors += [{"type": "missing", "loc": (name,), "input": None} for name in required]
+    return of_errors(errors, given, cls.__name__, fields=_fields_of(cls))
+
+
+def _fields_of(cls: type[BaseModel]) -> Callable[[Path], tuple[str, Sequence[str]]]:
+    """Tells the name and the fields of the model at a place in this one."""
+
+    def at(path: Path) -> tuple[str, Sequence[str]]:
+        model = cls
+        for part in path:
+            if part in model.model_fields:
+                model = next(iter(_models(model.model_fields[str(part)].annotation)), model)
+        return model.__name__, [name for name in model.model_fields if name != "kind"]
+
+    return at
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _adapter(cls: type[Declared], name: str) -> TypeAdapter[Any]:
+    field = cls.model_fields[name]
+    annotation: Any = field.annotation
+    return TypeAdapter(Annotated[(annotation, *field.metadata)] if field.metadata else annotation)
+
+
+def _without(value: Any, paths: Sequence[Path]) -> Any:
+    """The value without its mistaken entries; what has none is mistaken as a whole."""
+    entries = {path[1] for path in paths if len(path) > 1}
+    if any(len(path) == 1 for path in paths):
+        return _ABSENT
+    if isinstance(value, Mapping):
+        return {key: each for key, each in value.items() if key not in entries}
+    return [each for index, each in enumerate(value) if index not in entries]
+
+
+def _problems(value: object, where: str) -> Iterator[Problem]:
+    """Every mistake below a value, whatever holds it."""
+    if isinstance(value, Declared):
+        private = value.__pydantic_private__ or {}
+        label = value.label(where)
+        there = f"{label} ({private['_place']})" if private.get("_place") else label
+        for mistake in private.get("_mistakes", ()):
+            yield mistake.problem(there)
+        for name in type(value).model_fields:
+            yield from _problems(
+                value.__dict__.get(name, private.get("_unread", {}).get(name)), value.inner(where, name)
+            )
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _problems(each, f"{where}[{key!r}]")
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from _problems(each, f"{where}[{index}]")
+
+
+def place() -> str:
+    """File and line outside of this package from which it was called: ``stacks/events.py:12``."""
+    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads the source of every frame
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        frame = frame.f_back
+    file = frame.f_code.co_filename
+    here = os.path.relpath(file) if file.startswith(os.getcwd() + os.sep) else file  # noqa: PTH109 - text for people
+    return f"{here}:{frame.f_lineno}"
+
+
+_OURS = frozenset({"hikube_kafka", "pydantic", "pydantic_core", "jsii", "constructs"})

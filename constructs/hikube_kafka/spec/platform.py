@@ -1,12 +1,12 @@
 """A platform as a whole: ZooKeeper servers, brokers and topics."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import model_validator
 
 from hikube_kafka.spec.kafka import Kafka
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Declared
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -17,8 +17,10 @@ Coordinator = ZooKeeper
 """What coordinates the brokers: a union, told apart by ``kind``, with ZooKeeper as its one member so far."""
 
 
-class Platform(Model):
+class Platform(Declared):
     """What is declared. It may still break a rule: see :func:`hikube_kafka.spec.rules.check`."""
+
+    separable: ClassVar = frozenset({"topics"})
 
     name: str
     """Name of the platform: a DNS label of at most 40 characters."""
@@ -46,7 +48,17 @@ class Platform(Model):
             return value
         if "coordinator" in value:
             raise ValueError("coordinator and zookeeper are both declared, and are the same: keep one of them.")
-        return {"coordinator" if field == "zookeeper" else field: each for field, each in value.items()}
+        return cls.spelled_alike(value)
+
+    @classmethod
+    def spelled_alike(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The coordinator by its field, and not by its kind."""
+        return {"coordinator" if field == "zookeeper" else field: each for field, each in given.items()}
+
+    def inner(self, where: str, name: str) -> str:
+        """Its servers by their kind, and its topics by their place: every platform has them."""
+        del where
+        return {"coordinator": "zookeeper"}.get(name, name)
 
     @property
     def zookeeper(self) -> ZooKeeper:

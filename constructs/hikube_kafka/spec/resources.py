@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from hikube_kafka.spec import amounts
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Declared, Model
 from hikube_kafka.spec.quantities import Quantity
 
 
@@ -33,7 +33,7 @@ _PRESETS = {
 }
 
 
-class Resources(Model):
+class Resources(Declared):
     """Processor and memory of each server, requested and limited alike: no neighbour may squeeze a broker."""
 
     cpu: Annotated[Quantity, AfterValidator(amounts.cores)]

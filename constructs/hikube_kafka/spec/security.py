@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Declared
 
 
 class Protocol(StrEnum):
@@ -35,7 +35,7 @@ class Mechanism(StrEnum):
     SCRAM_SHA_512 = "SCRAM-SHA-512"
 
 
-class ClientSecurity(Model):
+class ClientSecurity(Declared):
     """What a client needs to be let in, secrets aside: those reach it through its environment."""
 
     protocol: Protocol = Protocol.PLAINTEXT

@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 from hikube_kafka.spec.kafka import MOST_BROKERS, Kafka
-from hikube_kafka.spec.model import Model, Number, Whole
+from hikube_kafka.spec.model import Declared, Number, Whole
 from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
 from hikube_kafka.spec.resources import BROKER_HEAP, ZOOKEEPER_HEAP, Resources
 from hikube_kafka.spec.storage import Storage
@@ -20,7 +20,7 @@ _MIB = 1024**2
 _GIB = 1024**3
 
 
-class Workload(Model):
+class Workload(Declared):
     """What the platform will carry: ``Workload(write="25MB/s", retention="7d")``."""
 
     write: Throughput

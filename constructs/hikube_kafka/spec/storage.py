@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel
 
 from hikube_kafka.spec import amounts
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Declared
 from hikube_kafka.spec.quantities import Quantity
 
 
-class Storage(Model):
+class Storage(Declared):
     """Disk for each server: ``Storage("100Gi", storage_class="replicated")``.
 
     Hikube's classes: ``""`` (its default: one datacenter), ``replicated`` (several datacenters), ``local``. Source:

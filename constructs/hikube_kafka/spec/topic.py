@@ -1,18 +1,20 @@
 """A topic, in the words of Kafka's own configuration."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Model, Whole
+from hikube_kafka.spec.model import Declared, Whole
 
 ConfigValue = str | bool | int | float
 """What a configuration entry may be declared as. Kafka reads text: ``True`` becomes ``true``."""
 
 
-class Topic(Model):
+class Topic(Declared):
     """A topic: ``Topic("orders", partitions=6, config={"retention.ms": 604800000})``."""
+
+    separable: ClassVar = frozenset({"config"})
 
     name: str
     """Letters, digits, ``.``, ``_`` and ``-``; at most 249 characters."""
@@ -42,3 +44,7 @@ class Topic(Model):
             config=config or {},
             deletion_protection=deletion_protection,
         )
+
+    def label(self, where: str) -> str:
+        """By its name, unless that is what is mistaken."""
+        return f"topic {self.name}" if isinstance(self.__dict__.get("name"), str) else where

@@ -1,19 +1,21 @@
 """The ZooKeeper servers of a platform."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from hikube_kafka.spec.model import Model, Whole
+from hikube_kafka.spec.model import Declared, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import ZOOKEEPER_HEAP, Heap, Resources
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.topic import ConfigValue
 
 
-class ZooKeeper(Model):
+class ZooKeeper(Declared):
     """The ensemble: ``ZooKeeper(servers=3, storage=Storage("5Gi"))``."""
+
+    separable: ClassVar = frozenset({"config"})
 
     kind: Literal["zookeeper"] = "zookeeper"
     servers: Whole = Field(default=3, ge=1, le=255)

@@ -155,18 +155,21 @@ def test_an_option_that_is_none_of_the_jvms_is_refused(servers: str, options: tu
 
 
 def test_times_are_whole_seconds() -> None:
-    with pytest.raises(ValidationError, match="500ms is not a whole number of seconds"):
-        KubernetesLayout(namespace="shop", zookeeper_termination_grace=Duration("500ms"))
+    layout = KubernetesLayout(namespace="shop", zookeeper_termination_grace=Duration("500ms"))
+    assert [problem.message for problem in layout.problems()] == [
+        "zookeeper_termination_grace: 500ms is not a whole number of seconds."
+    ]
 
 
 def test_a_zookeeper_server_has_time_to_stop() -> None:
-    with pytest.raises(ValidationError, match=r"(?s)\nzookeeper_termination_grace\n.*declare at least 1s"):
-        KubernetesLayout(namespace="shop", zookeeper_termination_grace=Duration("0s"))
+    (problem,) = KubernetesLayout(namespace="shop", zookeeper_termination_grace=Duration("0s")).problems()
+    assert problem.message == "zookeeper_termination_grace: 0s leaves no time at all."
+    assert problem.remedy == "Declare at least 1s."
 
 
 def test_a_namespace_is_a_label() -> None:
-    with pytest.raises(ValueError, match="namespace"):
-        KubernetesLayout(namespace="Shop")
+    (problem,) = KubernetesLayout(namespace="Shop").problems()
+    assert "namespace: 'Shop' is not of the form" in problem.message
 
 
 def test_the_contract_is_read_through_port_forwards() -> None:

@@ -6,7 +6,9 @@ stop nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+from hikube_kafka.spec.model import FieldError
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.rules import brokers, platform, topics, zookeeper
@@ -65,4 +67,26 @@ def check(declared: Platform, judges: Iterable[Judge] | None = None) -> list[Pro
         declared: the declaration.
         judges: who is asked. None means all of them.
     """
-    return [problem for judge in (JUDGES if judges is None else judges) for problem in judge(declared)]
+    return [problem for judge in (JUDGES if judges is None else judges) for problem in asked(judge, declared)]
+
+
+def asked(judge: Callable[..., Iterable[Problem]], declared: Platform, *more: Any) -> list[Problem]:
+    """What a judge finds in that of a declaration which can be read: a topic with a mistake is left out.
+
+    What is mistaken itself is told by :meth:`~hikube_kafka.spec.model.Declared.problems`.
+
+    Args:
+        judge: a function that finds problems.
+        declared: the declaration.
+        more: what else the judge is given.
+    """
+    found: list[Problem] = []
+    try:
+        for problem in judge(declared, *more):
+            found.append(problem)  # noqa: PERF402 - what was found before a mistake counts
+    except FieldError as error:
+        topics = declared.__dict__.get("topics", ())
+        rest = tuple(topic for topic in topics if topic is not error.of)
+        if len(rest) < len(topics):
+            return asked(judge, declared.model_copy(update={"topics": rest}), *more)
+    return found

@@ -18,7 +18,7 @@ from hikube_kafka.spec.contract import (
     ServersExpected,
 )
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.model import ChartModel, Model, Whole
+from hikube_kafka.spec.model import ChartModel, Declared, Model, Whole
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import BrokerAddress
 from hikube_kafka.spec.quantities import Duration
@@ -49,7 +49,7 @@ ZOOKEEPER_PEER_PORT = 2888
 ZOOKEEPER_ELECTION_PORT = 3888
 
 
-class Image(ChartModel):
+class Image(Declared, ChartModel):
     """A container image."""
 
     registry: str = Field(default="", pattern=r"^[^\s/]*$")
@@ -67,7 +67,7 @@ class Image(ChartModel):
         return f"{registry}{self.repository}:{self.tag}{f'@{self.digest}' if self.digest else ''}"
 
 
-class ClaimRetention(ChartModel):
+class ClaimRetention(Declared, ChartModel):
     """What becomes of the claims, and so of the messages."""
 
     when_deleted: Literal["Retain", "Delete"] = "Retain"
@@ -76,7 +76,7 @@ class ClaimRetention(ChartModel):
     """When there are fewer pods. ``Delete`` loses what the last pods held."""
 
 
-class Toleration(ChartModel):
+class Toleration(Declared, ChartModel):
     """A taint of nodes that the pods put up with."""
 
     key: str = ""
@@ -87,7 +87,7 @@ class Toleration(ChartModel):
     """Empty means every effect."""
 
 
-class Pods(ChartModel):
+class Pods(Declared, ChartModel):
     """Where the pods run, and how important they are."""
 
     anti_affinity: Literal["required", "preferred"] = "required"
@@ -103,7 +103,7 @@ class Pods(ChartModel):
     """Annotations of the pods; a change restarts them, one by one."""
 
 
-class ClientPods(ChartModel):
+class ClientPods(Declared, ChartModel):
     """Pods that may connect."""
 
     namespace: str = ""
@@ -121,7 +121,7 @@ class NetworkPolicy(ChartModel):
     """Who may connect to the listeners, besides the servers themselves; empty means nobody."""
 
 
-class ExternalAccess(ChartModel):
+class ExternalAccess(Declared, ChartModel):
     """One of the listeners, met from outside the cluster: one service per broker."""
 
     type: Literal["None", "LoadBalancer", "NodePort"] = "None"
@@ -169,7 +169,7 @@ JvmOptions = Annotated[tuple[str, ...], AfterValidator(_jvm_options)]
 Seconds = Annotated[Duration, AfterValidator(_whole_seconds)]
 
 
-class KubernetesLayout(Model):
+class KubernetesLayout(Declared):
     """Where and how a platform is laid out on a cluster: ``KubernetesLayout(namespace="events")``."""
 
     namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")

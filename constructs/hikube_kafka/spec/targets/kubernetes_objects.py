@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from hikube_kafka.spec import rules
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import text
@@ -182,18 +183,28 @@ def check(platform: Platform, layout: KubernetesLayout, *releases: Servers) -> I
         layout: where it goes.
         releases: those whose objects are made.
     """
-    yield from _release_names(platform, layout, *releases)
+    for judge in (_release_names, _labels_of_all, _pull_secrets, _pods_of_all):
+        yield from rules.asked(judge, platform, layout, *releases)
+    if "zookeeper" in releases:
+        yield from rules.asked(_zookeeper, platform, layout)
+    if "kafka" in releases:
+        yield from rules.asked(_kafka, platform, layout)
+
+
+def _labels_of_all(_: Platform, layout: KubernetesLayout, *__: Servers) -> Iterator[Problem]:
     yield from _labels("labels", layout.labels)
     for key in sorted(layout.labels.keys() & CHART_LABELS):
         yield LABEL_RESERVED("labels", key=key)
+
+
+def _pull_secrets(_: Platform, layout: KubernetesLayout, *__: Servers) -> Iterator[Problem]:
     for secret in layout.image_pull_secrets:
         yield from _name("image_pull_secrets", secret, "Secret")
+
+
+def _pods_of_all(_: Platform, layout: KubernetesLayout, *releases: Servers) -> Iterator[Problem]:
     for field, pods in _pods(layout, *releases):
         yield from _pod_problems(field, pods)
-    if "zookeeper" in releases:
-        yield from _zookeeper(platform, layout)
-    if "kafka" in releases:
-        yield from _kafka(platform, layout)
 
 
 def _zookeeper(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:

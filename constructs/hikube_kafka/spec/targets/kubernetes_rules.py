@@ -133,7 +133,7 @@ def check(platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper 
         yield from kubernetes_objects.check(platform, layout, "zookeeper", "kafka")
     else:
         yield from kubernetes_objects.check(platform, layout, "kafka")
-        yield from _shared_zookeeper_has_room(platform, layout, shared)
+        yield from rules.asked(_shared_zookeeper_has_room, platform, layout, shared)
 
 
 def check_zookeeper(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
@@ -150,11 +150,9 @@ def check_kafka(platform: Platform, layout: KubernetesLayout) -> Iterator[Proble
 
 
 def _brokers(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
-    yield from _listeners_need_no_secret(platform)
-    yield from _forward_listener_is_free(platform, layout)
-    yield from _external_listener_is_whole(platform, layout)
-    yield from _racks_have_one_source(platform, layout)
-    yield from _times_fit(layout)
+    yield from rules.asked(_listeners_need_no_secret, platform)
+    for judge in (_forward_listener_is_free, _external_listener_is_whole, _racks_have_one_source, _times_fit):
+        yield from rules.asked(judge, platform, layout)
 
 
 def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:
@@ -191,7 +189,7 @@ def _racks_have_one_source(platform: Platform, layout: KubernetesLayout) -> Iter
         yield RACKS_TWICE("kafka.racks")
 
 
-def _times_fit(layout: KubernetesLayout) -> Iterator[Problem]:
+def _times_fit(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
     if layout.kafka_shutdown_gate.seconds >= layout.kafka_termination_grace.seconds:
         yield SHUTDOWN_GATE(
             "kafka_shutdown_gate", gate=layout.kafka_shutdown_gate, grace=layout.kafka_termination_grace

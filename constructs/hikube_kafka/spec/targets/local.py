@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from hikube_kafka.spec import rules
 from hikube_kafka.spec.contract import Contract, ReachByAddress
 from hikube_kafka.spec.ensemble import ServerProcess
-from hikube_kafka.spec.model import Model, Whole
+from hikube_kafka.spec.model import Declared, Whole
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import BrokerAddress, server_properties
@@ -50,7 +50,7 @@ _LOOPBACK = "127.0.0.1"
 _DATA = "data"
 
 
-class LocalLayout(Model):
+class LocalLayout(Declared):
     """Ports on 127.0.0.1. The defaults stand clear of Kafka's and ZooKeeper's own, which others may be using."""
 
     broker_port: Whole = 29092
@@ -134,8 +134,8 @@ def check(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
     """Every problem of the declaration on this machine."""
     # Nobody else reads what stays on 127.0.0.1.
     yield from (problem for problem in rules.check(platform) if problem.rule != LISTENER_PLAINTEXT.id)
-    yield from _listeners_need_no_secret(platform)
-    yield from _ports_are_apart(platform, layout)
+    yield from rules.asked(_listeners_need_no_secret, platform)
+    yield from rules.asked(_ports_are_apart, platform, layout)
 
 
 def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:

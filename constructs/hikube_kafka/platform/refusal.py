@@ -1,0 +1,133 @@
+"""A part of an app whose declaration is refused: it adds nothing to its stack, and no synth passes it by.
+
+The reasons of all parts are shown together and once, without the calls of Python and Node around them: with the CDK's
+own ``App`` too, which would show those of the first stack twice, within a hundred lines.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
+
+from pydantic import ValidationError
+
+from hikube_kafka.platform.cdk import Construct, IConstruct, IValidation, TerraformElement, TerraformStack, implements
+from hikube_kafka.spec.mistakes import of_validation_error
+from hikube_kafka.spec.problem import DeclarationError, Problem
+
+HEADING = "The declaration is not valid:"
+_OF_THE_CDK = "Error: Validation failed with the following errors:"
+
+_REFUSED: WeakKeyDictionary[IConstruct, tuple[Problem, ...]] = WeakKeyDictionary()
+
+
+def refuse(part: Construct, problems: Iterable[Problem]) -> None:
+    """Have every synth fail, and tell these problems with those of all the other parts.
+
+    Args:
+        part: a construct that has added nothing to its stack.
+        problems: the errors of its declaration.
+    """
+    _REFUSED[part] = tuple(problems)
+    part.node.add_validation(_Validation(part))
+    _Guard(part, "refused")
+
+
+def reasons(part: IConstruct) -> tuple[Problem, ...] | None:
+    """Why the part is refused; None if it is not."""
+    return _REFUSED.get(part)
+
+
+def reports(root: IConstruct) -> Iterator[str]:
+    """Everything that keeps the app from being synthesized, each once: ``[stack/events] topic orders: ...``."""
+    shown: set[int | str] = set()
+    for each in root.node.find_all():
+        own = _REFUSED.get(each, ())
+        for problem in own:
+            # What several platforms contain is mistaken once, at one line of the code.
+            key = str(problem) if problem.where.endswith(")") else id(problem)
+            if key not in shown:
+                shown.add(key)
+                yield f"[{each.node.path}] {problem}"
+        told = {str(problem) for problem in own}
+        yield from (f"[{each.node.path}] {error}" for error in each.node.validate() if error not in told)
+
+
+def told(error: BaseException) -> str | None:
+    """What a person reads in place of the error and its traceback; None where it is none of a declaration."""
+    if isinstance(error, RuntimeError):
+        before, found, after = str(error).partition(HEADING)
+        if found:
+            return f"{HEADING}{after.rstrip()}\n"
+        if _OF_THE_CDK not in before:
+            return None
+        # The CDK asks one stack after the other, and stops at the first that has errors.
+        return _text(())
+    if isinstance(error, ValidationError):
+        problems = of_validation_error(error)
+        return _text(str(problem) for problem in problems) if problems else None
+    return _text(str(problem) for problem in error.problems) if isinstance(error, DeclarationError) else None
+
+
+def _text(first: Iterable[str]) -> str | None:
+    lines = list(first)
+    for root in {stack.node.root for stack in list(_STACKS)}:
+        lines += [line for line in reports(root) if line.partition("] ")[2] not in lines]
+    return "\n  ".join([HEADING, *lines]) + "\n" if lines else None
+
+
+def follow(stack: TerraformStack) -> None:
+    """Remember the stack as one of those whose problems are told."""
+    _STACKS[stack] = None
+
+
+_STACKS: WeakKeyDictionary[TerraformStack, None] = WeakKeyDictionary()
+
+
+@implements(IValidation)
+class _Validation:
+    """How the CDK asks, at synth."""
+
+    def __init__(self, part: Construct) -> None:
+        self._part = part
+
+    def validate(self) -> list[str]:
+        return [str(problem) for problem in _REFUSED[self._part]]
+
+
+class _Guard(TerraformElement):
+    """What no synth passes: ``Testing.synth`` asks for no validation, and would answer ``{}``."""
+
+    def to_terraform(self) -> Any:
+        """Refuse.
+
+        Raises:
+            RuntimeError: always, with all that is wrong with the app.
+        """
+        self._refuse()
+
+    def to_hcl_terraform(self) -> Any:
+        """Refuse.
+
+        Raises:
+            RuntimeError: always, with all that is wrong with the app.
+        """
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise RuntimeError("\n  ".join([HEADING, *reports(self.node.root)]))
+
+
+_hook = sys.excepthook
+
+
+def _without_traceback(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    text = told(error)
+    if text is None:
+        _hook(kind, error, traceback)
+    else:
+        sys.stderr.write(text)
+
+
+sys.excepthook = _without_traceback
