@@ -8,15 +8,16 @@ Usage: python scripts/charts/regenerate.py
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from hikube_kafka.spec.chart_values import KafkaValues, ZooKeeperValues, kafka_values, zookeeper_values
+from hikube_kafka.spec.chart_values import FORMS, KafkaValues, ZooKeeperValues, kafka_values, zookeeper_values
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
+from hikube_kafka.spec.resources import BROKER_HEAP, ZOOKEEPER_HEAP
+from hikube_kafka.spec.targets.kubernetes import SMOKE_LABELS, KubernetesLayout
 
 CHARTS = Path(__file__).parents[2] / "constructs/hikube_kafka/charts"
 SHARED = Path(__file__).with_name("shared.tpl")
@@ -47,24 +48,64 @@ def generated() -> dict[Path, str]:
     return {
         **{Path(chart, "templates/_shared.tpl"): shared_templates(chart) for chart in ("zookeeper", "kafka")},
         Path("zookeeper/values.yaml"): values_yaml(zookeeper, "zookeeper", "ZooKeeper servers"),
-        Path("zookeeper/values.schema.json"): schema_json(ZooKeeperValues),
+        Path("zookeeper/values.schema.json"): schema_json(zookeeper),
         Path("kafka/values.yaml"): values_yaml(kafka, "kafka", "brokers"),
-        Path("kafka/values.schema.json"): schema_json(KafkaValues),
+        Path("kafka/values.schema.json"): schema_json(kafka),
     }
 
 
 def shared_templates(chart: str) -> str:
     """The templates that both charts have, under the chart's own name: they are global where charts are combined."""
     about = "{{- /* Written by scripts/charts/regenerate.py from scripts/charts/shared.tpl: change it there. */}}\n"
-    return about + SHARED.read_text("utf-8").replace("CHART", chart)
+    heap = ZOOKEEPER_HEAP if chart == "zookeeper" else BROKER_HEAP
+    ((label, value),) = SMOKE_LABELS.items()
+    text = SHARED.read_text("utf-8")
+    for mark, filled in (
+        ("CHART", chart),
+        ("SMOKE_LABEL", f"{label}: {json.dumps(value)}"),
+        ("OFF_HEAP", str(heap.off_heap)),
+        ("LEAST_HEAP", str(heap.least)),
+    ):
+        text = text.replace(mark, filled)
+    return about + text
 
 
-def schema_json(values: type[BaseModel]) -> str:
-    """The JSON schema that Helm holds a user's values against."""
-    schema = _untitled(values.model_json_schema(by_alias=True))
+def schema_json(values: BaseModel) -> str:
+    """The JSON schema that Helm holds a user's values against.
+
+    Args:
+        values: Those of the chart's own, over which Helm lays the user's.
+    """
+    name = type(values).__name__
+    schema = _untitled(type(values).model_json_schema(by_alias=True))
+    models = {name: schema, **schema["$defs"]}
+    for (model, key), form in FORMS.items():
+        if model in models:
+            models[model]["properties"][key] = _formed(models[model]["properties"][key], form)
+    for model, keys in _needed(values):
+        models[model]["required"] = keys
     # What a chart that contains this one hands to all of its parts.
     schema["properties"]["global"] = {"type": "object"}
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _formed(schema: dict[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
+    """With the form, which is that of the text where there may be nothing in its place."""
+    if "anyOf" in schema:
+        return schema | {"anyOf": [each | form if each["type"] == "string" else each for each in schema["anyOf"]]}
+    return schema | form
+
+
+def _needed(values: BaseModel) -> Iterator[tuple[str, list[str]]]:
+    """What the templates cannot do without, by its model: a null takes a value of the chart's own away."""
+    needed = []
+    for name, field in type(values).model_fields.items():
+        value = getattr(values, name)
+        if field.is_required() or not (value is None or value == "" or isinstance(value, tuple | dict)):
+            needed.append(field.alias or name)
+        if isinstance(value, BaseModel):
+            yield from _needed(value)
+    yield type(values).__name__, needed
 
 
 def _untitled(schema: Any) -> Any:

@@ -7,7 +7,7 @@
 {{- /* What finds the pods: never changed, for a StatefulSet's own selector cannot be. */}}
 {{- define "CHART.selector" -}}
 app.kubernetes.io/name: CHART
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "CHART.labels" -}}
@@ -28,6 +28,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{- /* Pods of the smoke tests in the release's namespace, whoever else may connect. */}}
+{{- define "CHART.smoke" -}}
+- podSelector:
+    matchLabels:
+      SMOKE_LABEL
+{{- end }}
+
 {{- /* The peers of a network policy. */}}
 {{- define "CHART.clients" -}}
 {{- range .Values.networkPolicy.clients }}
@@ -40,7 +47,79 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- else if .namespace }}
   namespaceSelector:
     matchLabels:
-      kubernetes.io/metadata.name: {{ .namespace }}
+      kubernetes.io/metadata.name: {{ .namespace | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* A quantity of Kubernetes as a number. */}}
+{{- define "CHART.number" -}}
+{{- $text := trimPrefix "+" . -}}
+{{- if regexMatch "[eE][+-]?[0-9]+$" $text -}}
+{{- float64 $text -}}
+{{- else -}}
+{{- $unit := regexFind "[A-Za-z]*$" $text -}}
+{{- $number := trimSuffix $unit $text | float64 -}}
+{{- $small := dict "n" 1e-9 "u" 1e-6 "m" 1e-3 "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 -}}
+{{- $large := dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
+{{- mulf $number (get (merge $small $large) $unit) -}}
+{{- end -}}
+{{- end }}
+
+{{- /* Ends the rendering with everything that the values' schema cannot say, one problem in each line. */}}
+{{- define "CHART.check" -}}
+{{- $problems := printf "%s%s" (include "CHART.problems" .) (include "CHART.ownProblems" .) | trim -}}
+{{- if $problems -}}
+{{- printf "these values cannot be:\n%s" $problems | fail -}}
+{{- end -}}
+{{- end }}
+
+{{- define "CHART.problems" -}}
+{{- if or (gt (len .Release.Name) 52) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name)) }}
+- release name {{ .Release.Name | quote }}: services, pods and their host names are called after it, so it may have at most 52 characters, lower-case letters, digits and "-", and begins with a letter. Install the chart under another name: helm install NAME ...
+{{- end }}
+{{- $memory := include "CHART.number" .Values.resources.memory | float64 }}
+{{- $heap := printf "%si" (upper .Values.heap) | include "CHART.number" | float64 }}
+{{- $least := include "CHART.number" "LEAST_HEAP" | float64 }}
+{{- $free := include "CHART.number" "OFF_HEAP" | float64 }}
+{{- if lt $heap $least }}
+- heap: {{ .Values.heap }} is too little, a server needs LEAST_HEAP of heap or more. Give heap={{ divf $least 1048576 | int64 }}m or more.
+{{- end }}
+{{- if gt (addf $heap $free) $memory }}
+{{- $largest := divf (subf $memory $free) 1048576 | floor | int64 }}
+- heap: {{ .Values.heap }} does not fit into resources.memory {{ .Values.resources.memory }}, of which OFF_HEAP must stay free for what a JVM needs besides its heap. Give {{ if ge (mulf $largest 1048576) $least }}heap={{ $largest }}m at most, or {{ end }}resources.memory={{ divf (addf (max $heap $least) $free) 1048576 | ceil | int64 }}Mi or more.
+{{- end }}
+{{- if lt (include "CHART.number" .Values.resources.cpu | float64) 0.001 }}
+- resources.cpu: {{ .Values.resources.cpu }} is no processor at all, or less than Kubernetes counts. Give 1m or more, such as 500m or 2.
+{{- end }}
+{{- range $name, $claim := .Values.storage }}
+{{- if $claim }}
+{{- if lt (include "CHART.number" $claim.size | float64) 1048576.0 }}
+- storage.{{ $name }}.size: {{ $claim.size }} holds nothing, for a number without a unit counts bytes. Give a size such as 10Gi.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $option := .Values.jvmOptions }}
+{{- if regexMatch "^-Xm[sx]" $option }}
+- jvmOptions: {{ $option }} is the heap, which has a value of its own. Give heap, and drop it.
+{{- end }}
+{{- end }}
+{{- $own := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/part-of" "helm.sh/chart" }}
+{{- range $key, $_ := .Values.labels }}
+{{- if has $key $own }}
+- labels: {{ $key }} is a label of the chart's own, by which its objects are found. Drop it, or give it another key.
+{{- end }}
+{{- end }}
+{{- if hasKey (.Values.pods.annotations | default dict) "checksum/configuration" }}
+- pods.annotations: checksum/configuration is the chart's own annotation. Drop it, or give it another key.
+{{- end }}
+{{- range $index, $toleration := .Values.pods.tolerations }}
+{{- $operator := .operator | default "Exists" }}
+{{- if and (eq $operator "Exists") .value }}
+- pods.tolerations[{{ $index }}]: the operator Exists takes no value. Give operator=Equal, or drop the value.
+{{- end }}
+{{- if and (eq $operator "Equal") (not .key) }}
+- pods.tolerations[{{ $index }}]: the operator Equal needs a key. Give key, or operator=Exists for every taint.
 {{- end }}
 {{- end }}
 {{- end }}
@@ -87,7 +166,7 @@ tolerations:
 {{- range . }}
   - operator: {{ .operator | default "Exists" }}
     {{- with .key }}
-    key: {{ . }}
+    key: {{ . | quote }}
     {{- end }}
     {{- with .value }}
     value: {{ . | quote }}
@@ -98,7 +177,7 @@ tolerations:
 {{- end }}
 {{- end }}
 {{- with .Values.pods.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -120,12 +199,12 @@ capabilities: {drop: [ALL]}
 
 {{- define "CHART.claim" -}}
 accessModes: [ReadWriteOnce]
-{{- with .storageClass }}
-storageClassName: {{ . }}
+{{- if not (kindIs "invalid" .storageClass) }}
+storageClassName: {{ .storageClass | quote }}
 {{- end }}
 resources:
   requests:
-    storage: {{ .size }}
+    storage: {{ .size | quote }}
 {{- end }}
 
 {{- /* Before an upgrade that removes servers a Job asks those that stay whether it may; hooks/removal.sh says what it asks.
@@ -162,7 +241,7 @@ spec:
       {{- with .Values.imagePullSecrets }}
       imagePullSecrets:
         {{- range . }}
-        - name: {{ . }}
+        - name: {{ . | quote }}
         {{- end }}
       {{- end }}
       {{- with include "CHART.nodes" . | trim }}
@@ -170,7 +249,7 @@ spec:
       {{- end }}
       containers:
         - name: removal
-          image: {{ include "CHART.image" . }}
+          image: {{ include "CHART.image" . | quote }}
           imagePullPolicy: {{ .Values.image.pullPolicy }}
           command:
             - bash
@@ -180,7 +259,7 @@ spec:
           env:
             - name: NAMESPACE
               valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
-            - {name: RELEASE, value: {{ .Release.Name }}}
+            - {name: RELEASE, value: {{ .Release.Name | quote }}}
             - {name: SERVERS, value: {{ .Values.replicas | quote }}}
             - {name: THERE, value: {{ $there | default "" | quote }}}
             - {name: PORT, value: {{ include "CHART.removalPort" . | quote }}}

@@ -41,8 +41,9 @@ class Claim(ChartModel):
     """A claim of each pod."""
 
     size: Quantity
-    storage_class: str = ""
-    """Empty means the cluster's default."""
+    storage_class: str | None = None
+    """Left out, the cluster's default. Empty, none: as in Kubernetes, a volume must then be there that has none
+    either."""
 
 
 class ZooKeeperStorage(ChartModel):
@@ -181,6 +182,65 @@ WORDS: Mapping[Literal["kafka", "zookeeper"], Mapping[str, str]] = {
 """Where each value of the charts is declared: a field of the layout, unless a model is named."""
 
 
+_OBJECT_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = f"^({_OBJECT_NAME}/)?{_LABEL}$"
+_LABEL_VALUE = f"^({_LABEL})?$"
+_HOST = r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(:[0-9]+)?"
+_PATH = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NETWORK = (
+    rf"^({_BYTE}(\.{_BYTE}){{3}}/(3[0-2]|[12]?[0-9])|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
+)
+_LABELS = {"propertyNames": {"pattern": _LABEL_KEY}, "additionalProperties": {"type": "string", "pattern": _LABEL_VALUE}}
+_ANNOTATIONS = {"propertyNames": {"pattern": _LABEL_KEY}}
+_ORDINAL = "<ordinal>"
+_ANNOTATIONS_OF_EACH = {
+    "propertyNames": {
+        "pattern": f"^({_OBJECT_NAME}/)?({_ORDINAL}|[A-Za-z0-9])(({_ORDINAL}|[-A-Za-z0-9_.])*({_ORDINAL}|[A-Za-z0-9]))?$"
+    }
+}
+# What a key of a properties file ends at; and Java reads one as ISO 8859-1, not as UTF-8.
+_CONFIG = {
+    "propertyNames": {"pattern": r"^[!-~]+$", "not": {"pattern": r"[=:\\]|^[#!]"}},
+    "additionalProperties": {"type": "string", "pattern": r"^[\t\n\r -~]*$"},
+}
+FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("Claim", "storageClass"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
+    ("ClientPods", "namespace"): {"pattern": r"^(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"},
+    ("ClientPods", "labels"): _LABELS,
+    ("ExternalAccess", "annotations"): _ANNOTATIONS_OF_EACH,
+    ("ExternalAccess", "sources"): {"items": {"type": "string", "pattern": _NETWORK}},
+    ("Image", "registry"): {"pattern": f"^({_HOST})?$"},
+    ("Image", "repository"): {"pattern": f"^({_HOST}/)?{_PATH}(/{_PATH})*$"},
+    # It is a label too, which takes less than a registry.
+    ("Image", "tag"): {"pattern": f"^{_LABEL}$"},
+    ("KafkaValues", "config"): _CONFIG,
+    ("KafkaValues", "imagePullSecrets"): {"items": {"type": "string", "pattern": f"^{_OBJECT_NAME}$", "maxLength": 253}},
+    ("KafkaValues", "jvmOptions"): {"items": {"type": "string", "pattern": r"^-\S+$"}},
+    ("KafkaValues", "labels"): _LABELS,
+    ("ListenerPort", "name"): {"pattern": r"^[a-z]([a-z0-9]|-[a-z0-9])*$", "maxLength": 15},
+    ("Pods", "annotations"): _ANNOTATIONS,
+    ("Pods", "nodeSelector"): _LABELS,
+    ("Pods", "priorityClassName"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
+    # The start script splits them at spaces.
+    ("Rack", "names"): {"items": {"type": "string", "pattern": r"^[!-\[\]-~]+$"}},
+    ("Toleration", "key"): {"pattern": f"^$|{_LABEL_KEY}"},
+    ("Toleration", "value"): {"pattern": _LABEL_VALUE},
+    ("ZooKeeperValues", "config"): _CONFIG,
+    ("ZooKeeperValues", "imagePullSecrets"): {
+        "items": {"type": "string", "pattern": f"^{_OBJECT_NAME}$", "maxLength": 253}
+    },
+    ("ZooKeeperValues", "jvmOptions"): {"items": {"type": "string", "pattern": r"^-\S+$"}},
+    ("ZooKeeperValues", "labels"): _LABELS,
+    ("ZooKeeperValues", "membershipSecret"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
+    # myid ends there.
+    ("ZooKeeperValues", "replicas"): {"maximum": 255},
+}
+"""What Kubernetes and the servers take, in the words of a JSON schema, for whoever installs the charts without a
+declaration: by the model and the name of the value. A declaration is held to it by its rules."""
+
+
 def undeclared(chart: Literal["kafka", "zookeeper"], values: Mapping[str, object]) -> str:
     """Why a release takes no values beside the declaration, and where each of these is declared instead."""
     declared = "; ".join(f"{key}: {WORDS[chart].get(key, 'the chart has no such value')}" for key in values)
@@ -292,4 +352,4 @@ def _labels(platform: Platform, layout: KubernetesLayout) -> dict[str, str]:
 
 
 def _claim(storage: Storage) -> Claim:
-    return Claim(size=storage.size, storage_class=storage.storage_class)
+    return Claim(size=storage.size, storage_class=storage.storage_class or None)

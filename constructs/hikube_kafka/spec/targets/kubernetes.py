@@ -44,6 +44,9 @@ FORWARD = "forward"
 FORWARD_PORT = 19092
 """Port of broker 0's forward listener, unless another is declared."""
 
+SMOKE_LABELS: Mapping[str, str] = {"hikube.kafka/smoke": "true"}
+"""What a pod of the smoke tests bears in the platform's namespace: the charts' network policies let it in."""
+
 ZOOKEEPER_CLIENT_PORT = 2181
 ZOOKEEPER_PEER_PORT = 2888
 ZOOKEEPER_ELECTION_PORT = 3888

@@ -8,7 +8,7 @@
 {{- /* What finds the pods: never changed, for a StatefulSet's own selector cannot be. */}}
 {{- define "zookeeper.selector" -}}
 app.kubernetes.io/name: zookeeper
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "zookeeper.labels" -}}
@@ -29,6 +29,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{- /* Pods of the smoke tests in the release's namespace, whoever else may connect. */}}
+{{- define "zookeeper.smoke" -}}
+- podSelector:
+    matchLabels:
+      hikube.kafka/smoke: "true"
+{{- end }}
+
 {{- /* The peers of a network policy. */}}
 {{- define "zookeeper.clients" -}}
 {{- range .Values.networkPolicy.clients }}
@@ -41,7 +48,79 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- else if .namespace }}
   namespaceSelector:
     matchLabels:
-      kubernetes.io/metadata.name: {{ .namespace }}
+      kubernetes.io/metadata.name: {{ .namespace | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* A quantity of Kubernetes as a number. */}}
+{{- define "zookeeper.number" -}}
+{{- $text := trimPrefix "+" . -}}
+{{- if regexMatch "[eE][+-]?[0-9]+$" $text -}}
+{{- float64 $text -}}
+{{- else -}}
+{{- $unit := regexFind "[A-Za-z]*$" $text -}}
+{{- $number := trimSuffix $unit $text | float64 -}}
+{{- $small := dict "n" 1e-9 "u" 1e-6 "m" 1e-3 "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 -}}
+{{- $large := dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
+{{- mulf $number (get (merge $small $large) $unit) -}}
+{{- end -}}
+{{- end }}
+
+{{- /* Ends the rendering with everything that the values' schema cannot say, one problem in each line. */}}
+{{- define "zookeeper.check" -}}
+{{- $problems := printf "%s%s" (include "zookeeper.problems" .) (include "zookeeper.ownProblems" .) | trim -}}
+{{- if $problems -}}
+{{- printf "these values cannot be:\n%s" $problems | fail -}}
+{{- end -}}
+{{- end }}
+
+{{- define "zookeeper.problems" -}}
+{{- if or (gt (len .Release.Name) 52) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name)) }}
+- release name {{ .Release.Name | quote }}: services, pods and their host names are called after it, so it may have at most 52 characters, lower-case letters, digits and "-", and begins with a letter. Install the chart under another name: helm install NAME ...
+{{- end }}
+{{- $memory := include "zookeeper.number" .Values.resources.memory | float64 }}
+{{- $heap := printf "%si" (upper .Values.heap) | include "zookeeper.number" | float64 }}
+{{- $least := include "zookeeper.number" "128Mi" | float64 }}
+{{- $free := include "zookeeper.number" "96Mi" | float64 }}
+{{- if lt $heap $least }}
+- heap: {{ .Values.heap }} is too little, a server needs 128Mi of heap or more. Give heap={{ divf $least 1048576 | int64 }}m or more.
+{{- end }}
+{{- if gt (addf $heap $free) $memory }}
+{{- $largest := divf (subf $memory $free) 1048576 | floor | int64 }}
+- heap: {{ .Values.heap }} does not fit into resources.memory {{ .Values.resources.memory }}, of which 96Mi must stay free for what a JVM needs besides its heap. Give {{ if ge (mulf $largest 1048576) $least }}heap={{ $largest }}m at most, or {{ end }}resources.memory={{ divf (addf (max $heap $least) $free) 1048576 | ceil | int64 }}Mi or more.
+{{- end }}
+{{- if lt (include "zookeeper.number" .Values.resources.cpu | float64) 0.001 }}
+- resources.cpu: {{ .Values.resources.cpu }} is no processor at all, or less than Kubernetes counts. Give 1m or more, such as 500m or 2.
+{{- end }}
+{{- range $name, $claim := .Values.storage }}
+{{- if $claim }}
+{{- if lt (include "zookeeper.number" $claim.size | float64) 1048576.0 }}
+- storage.{{ $name }}.size: {{ $claim.size }} holds nothing, for a number without a unit counts bytes. Give a size such as 10Gi.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $option := .Values.jvmOptions }}
+{{- if regexMatch "^-Xm[sx]" $option }}
+- jvmOptions: {{ $option }} is the heap, which has a value of its own. Give heap, and drop it.
+{{- end }}
+{{- end }}
+{{- $own := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/part-of" "helm.sh/chart" }}
+{{- range $key, $_ := .Values.labels }}
+{{- if has $key $own }}
+- labels: {{ $key }} is a label of the chart's own, by which its objects are found. Drop it, or give it another key.
+{{- end }}
+{{- end }}
+{{- if hasKey (.Values.pods.annotations | default dict) "checksum/configuration" }}
+- pods.annotations: checksum/configuration is the chart's own annotation. Drop it, or give it another key.
+{{- end }}
+{{- range $index, $toleration := .Values.pods.tolerations }}
+{{- $operator := .operator | default "Exists" }}
+{{- if and (eq $operator "Exists") .value }}
+- pods.tolerations[{{ $index }}]: the operator Exists takes no value. Give operator=Equal, or drop the value.
+{{- end }}
+{{- if and (eq $operator "Equal") (not .key) }}
+- pods.tolerations[{{ $index }}]: the operator Equal needs a key. Give key, or operator=Exists for every taint.
 {{- end }}
 {{- end }}
 {{- end }}
@@ -88,7 +167,7 @@ tolerations:
 {{- range . }}
   - operator: {{ .operator | default "Exists" }}
     {{- with .key }}
-    key: {{ . }}
+    key: {{ . | quote }}
     {{- end }}
     {{- with .value }}
     value: {{ . | quote }}
@@ -99,7 +178,7 @@ tolerations:
 {{- end }}
 {{- end }}
 {{- with .Values.pods.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -121,12 +200,12 @@ capabilities: {drop: [ALL]}
 
 {{- define "zookeeper.claim" -}}
 accessModes: [ReadWriteOnce]
-{{- with .storageClass }}
-storageClassName: {{ . }}
+{{- if not (kindIs "invalid" .storageClass) }}
+storageClassName: {{ .storageClass | quote }}
 {{- end }}
 resources:
   requests:
-    storage: {{ .size }}
+    storage: {{ .size | quote }}
 {{- end }}
 
 {{- /* Before an upgrade that removes servers a Job asks those that stay whether it may; hooks/removal.sh says what it asks.
@@ -163,7 +242,7 @@ spec:
       {{- with .Values.imagePullSecrets }}
       imagePullSecrets:
         {{- range . }}
-        - name: {{ . }}
+        - name: {{ . | quote }}
         {{- end }}
       {{- end }}
       {{- with include "zookeeper.nodes" . | trim }}
@@ -171,7 +250,7 @@ spec:
       {{- end }}
       containers:
         - name: removal
-          image: {{ include "zookeeper.image" . }}
+          image: {{ include "zookeeper.image" . | quote }}
           imagePullPolicy: {{ .Values.image.pullPolicy }}
           command:
             - bash
@@ -181,7 +260,7 @@ spec:
           env:
             - name: NAMESPACE
               valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
-            - {name: RELEASE, value: {{ .Release.Name }}}
+            - {name: RELEASE, value: {{ .Release.Name | quote }}}
             - {name: SERVERS, value: {{ .Values.replicas | quote }}}
             - {name: THERE, value: {{ $there | default "" | quote }}}
             - {name: PORT, value: {{ include "zookeeper.removalPort" . | quote }}}
