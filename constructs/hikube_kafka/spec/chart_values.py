@@ -188,16 +188,17 @@ _LABEL_KEY = f"^({_OBJECT_NAME}/)?{_LABEL}$"
 _LABEL_VALUE = f"^({_LABEL})?$"
 _HOST = r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(:[0-9]+)?"
 _PATH = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
-_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_BYTE = "0*(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _NETWORK = (
-    rf"^({_BYTE}(\.{_BYTE}){{3}}/(3[0-2]|[12]?[0-9])|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
+    rf"^({_BYTE}(\.{_BYTE}){{3}}/0*(3[0-2]|[12]?[0-9])|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+/0*(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
 )
 _LABELS = {"propertyNames": {"pattern": _LABEL_KEY}, "additionalProperties": {"type": "string", "pattern": _LABEL_VALUE}}
-_ANNOTATIONS = {"propertyNames": {"pattern": _LABEL_KEY}}
+_ANNOTATION_KEY = f"^({_OBJECT_NAME.replace('a-z', 'A-Za-z')}/)?{_LABEL}$"
+_ANNOTATIONS = {"propertyNames": {"pattern": _ANNOTATION_KEY}}
 _ORDINAL = "<ordinal>"
 _ANNOTATIONS_OF_EACH = {
     "propertyNames": {
-        "pattern": f"^({_OBJECT_NAME}/)?({_ORDINAL}|[A-Za-z0-9])(({_ORDINAL}|[-A-Za-z0-9_.])*({_ORDINAL}|[A-Za-z0-9]))?$"
+        "pattern": f"^({_OBJECT_NAME.replace('a-z', 'A-Za-z')}/)?({_ORDINAL}|[A-Za-z0-9])(({_ORDINAL}|[-A-Za-z0-9_.])*({_ORDINAL}|[A-Za-z0-9]))?$"
     }
 }
 # What a key of a properties file ends at; and Java reads one as ISO 8859-1, not as UTF-8.
@@ -212,7 +213,7 @@ FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("ExternalAccess", "annotations"): _ANNOTATIONS_OF_EACH,
     ("ExternalAccess", "sources"): {"items": {"type": "string", "pattern": _NETWORK}},
     ("Image", "registry"): {"pattern": f"^({_HOST})?$"},
-    ("Image", "repository"): {"pattern": f"^({_HOST}/)?{_PATH}(/{_PATH})*$"},
+    ("Image", "repository"): {"pattern": f"^({_HOST}/)?{_PATH}(/{_PATH})*$", "maxLength": 255},
     # It is a label too, which takes less than a registry.
     ("Image", "tag"): {"pattern": f"^{_LABEL}$"},
     ("KafkaValues", "config"): _CONFIG,
@@ -223,8 +224,8 @@ FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("Pods", "annotations"): _ANNOTATIONS,
     ("Pods", "nodeSelector"): _LABELS,
     ("Pods", "priorityClassName"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
-    # The start script splits them at spaces.
-    ("Rack", "names"): {"items": {"type": "string", "pattern": r"^[!-\[\]-~]+$"}},
+    # The start script splits them at spaces; Kubernetes replaces $(NAME) and $$ in a variable.
+    ("Rack", "names"): {"items": {"type": "string", "pattern": r"^[!-\[\]-~]+$", "not": {"pattern": r"\$[$(]"}}},
     ("Toleration", "key"): {"pattern": f"^$|{_LABEL_KEY}"},
     ("Toleration", "value"): {"pattern": _LABEL_VALUE},
     ("ZooKeeperValues", "config"): _CONFIG,

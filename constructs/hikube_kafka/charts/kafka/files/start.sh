@@ -2,6 +2,8 @@
 set -euo pipefail
 
 ordinal=${HOSTNAME##*-}
+# An address of IPv6 has colons of its own.
+if [[ $NODE_ADDRESS == *:* ]]; then NODE_ADDRESS="[$NODE_ADDRESS]"; fi
 config=$(</release/server.properties)
 
 rack=
