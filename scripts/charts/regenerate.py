@@ -14,7 +14,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hikube_kafka.spec.chart_values import FORMS, KafkaValues, ZooKeeperValues, kafka_values, zookeeper_values
+from hikube_kafka.spec.chart_values import (
+    FORMS,
+    OWN_LABELS,
+    KafkaValues,
+    ZooKeeperValues,
+    kafka_values,
+    zookeeper_values,
+)
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.resources import BROKER_HEAP, ZOOKEEPER_HEAP
 from hikube_kafka.spec.targets.kubernetes import SMOKE_LABELS, KubernetesLayout
@@ -65,6 +72,7 @@ def shared_templates(chart: str) -> str:
         ("SMOKE_LABEL", f"{label}: {json.dumps(value)}"),
         ("OFF_HEAP", str(heap.off_heap)),
         ("LEAST_HEAP", str(heap.least)),
+        ("OWN_LABELS", " ".join(json.dumps(each) for each in sorted(OWN_LABELS))),
     ):
         text = text.replace(mark, filled)
     return about + text

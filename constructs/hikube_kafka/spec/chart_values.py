@@ -182,6 +182,20 @@ WORDS: Mapping[Literal["kafka", "zookeeper"], Mapping[str, str]] = {
 """Where each value of the charts is declared: a field of the layout, unless a model is named."""
 
 
+OWN_LABELS = frozenset(
+    {
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/managed-by",
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/part-of",
+        "app.kubernetes.io/version",
+        "apps.kubernetes.io/pod-index",
+        "controller-revision-hash",
+        "helm.sh/chart",
+        "statefulset.kubernetes.io/pod-name",
+    }
+)
+"""Labels that the charts, or Kubernetes, give their objects themselves."""
 _OBJECT_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_KEY = f"^({_OBJECT_NAME}/)?{_LABEL}$"
@@ -192,20 +206,24 @@ _BYTE = "0*(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _NETWORK = (
     rf"^({_BYTE}(\.{_BYTE}){{3}}/0*(3[0-2]|[12]?[0-9])|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+/0*(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
 )
-_LABELS = {"propertyNames": {"pattern": _LABEL_KEY}, "additionalProperties": {"type": "string", "pattern": _LABEL_VALUE}}
-_ANNOTATION_KEY = f"^({_OBJECT_NAME.replace('a-z', 'A-Za-z')}/)?{_LABEL}$"
-_ANNOTATIONS = {"propertyNames": {"pattern": _ANNOTATION_KEY}}
+
+
+def _keys(key: str, value: str | None = None) -> dict[str, Any]:
+    """A map whose keys, and values, are of these forms; ``propertyNames`` would be refused without a path."""
+    form = {"type": "string"} | ({"pattern": value} if value else {})
+    return {"patternProperties": {key: form}, "additionalProperties": False}
+
+
+_LABELS = _keys(_LABEL_KEY, _LABEL_VALUE)
+_CAPITALS_TOO = _OBJECT_NAME.replace("a-z", "A-Za-z")
+_ANNOTATIONS = _keys(f"^({_CAPITALS_TOO}/)?{_LABEL}$")
 _ORDINAL = "<ordinal>"
-_ANNOTATIONS_OF_EACH = {
-    "propertyNames": {
-        "pattern": f"^({_OBJECT_NAME.replace('a-z', 'A-Za-z')}/)?({_ORDINAL}|[A-Za-z0-9])(({_ORDINAL}|[-A-Za-z0-9_.])*({_ORDINAL}|[A-Za-z0-9]))?$"
-    }
-}
-# What a key of a properties file ends at; and Java reads one as ISO 8859-1, not as UTF-8.
-_CONFIG = {
-    "propertyNames": {"pattern": r"^[!-~]+$", "not": {"pattern": r"[=:\\]|^[#!]"}},
-    "additionalProperties": {"type": "string", "pattern": r"^[\t\n\r -~]*$"},
-}
+_ANNOTATIONS_OF_EACH = _keys(
+    f"^({_CAPITALS_TOO}/)?({_ORDINAL}|[A-Za-z0-9])(({_ORDINAL}|[-A-Za-z0-9_.])*({_ORDINAL}|[A-Za-z0-9]))?$"
+)
+# A key of a properties file ends at white space, '=' and ':', and a comment begins with '#' or '!'. Java reads such a
+# file as ISO 8859-1, and the chart writes it in UTF-8.
+_CONFIG = _keys(r'^["$-9;<>-\[\]-~][!-9;<>-\[\]-~]*$', r"^[\t\n\r -~]*$")
 FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("Claim", "storageClass"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
     ("ClientPods", "namespace"): {"pattern": r"^(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"},
@@ -217,7 +235,9 @@ FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     # It is a label too, which takes less than a registry.
     ("Image", "tag"): {"pattern": f"^{_LABEL}$"},
     ("KafkaValues", "config"): _CONFIG,
-    ("KafkaValues", "imagePullSecrets"): {"items": {"type": "string", "pattern": f"^{_OBJECT_NAME}$", "maxLength": 253}},
+    ("KafkaValues", "imagePullSecrets"): {
+        "items": {"type": "string", "pattern": f"^{_OBJECT_NAME}$", "maxLength": 253}
+    },
     ("KafkaValues", "jvmOptions"): {"items": {"type": "string", "pattern": r"^-\S+$"}},
     ("KafkaValues", "labels"): _LABELS,
     ("ListenerPort", "name"): {"pattern": r"^[a-z]([a-z0-9]|-[a-z0-9])*$", "maxLength": 15},

@@ -105,10 +105,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - jvmOptions: {{ $option }} is the heap, which has a value of its own. Give heap, and drop it.
 {{- end }}
 {{- end }}
-{{- $own := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/part-of" "helm.sh/chart" }}
+{{- $own := list "app.kubernetes.io/instance" "app.kubernetes.io/managed-by" "app.kubernetes.io/name" "app.kubernetes.io/part-of" "app.kubernetes.io/version" "apps.kubernetes.io/pod-index" "controller-revision-hash" "helm.sh/chart" "statefulset.kubernetes.io/pod-name" }}
 {{- range $key, $_ := .Values.labels }}
 {{- if has $key $own }}
-- labels: {{ $key }} is a label of the chart's own, by which its objects are found. Drop it, or give it another key.
+- labels: {{ $key }} is set by the chart or by Kubernetes itself. Drop it, or give it another key.
 {{- end }}
 {{- end }}
 {{- if hasKey (.Values.pods.annotations | default dict) "checksum/configuration" }}
