@@ -16,7 +16,6 @@ from pydantic import BaseModel
 
 from hikube_kafka.spec.chart_values import (
     FORMS,
-    OWN_LABELS,
     KafkaValues,
     ZooKeeperValues,
     kafka_values,
@@ -25,6 +24,7 @@ from hikube_kafka.spec.chart_values import (
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.resources import BROKER_HEAP, ZOOKEEPER_HEAP
 from hikube_kafka.spec.targets.kubernetes import SMOKE_LABELS, KubernetesLayout
+from hikube_kafka.spec.targets.kubernetes_objects import CHART_LABELS
 
 CHARTS = Path(__file__).parents[2] / "constructs/hikube_kafka/charts"
 SHARED = Path(__file__).with_name("shared.tpl")
@@ -72,7 +72,7 @@ def shared_templates(chart: str) -> str:
         ("SMOKE_LABEL", f"{label}: {json.dumps(value)}"),
         ("OFF_HEAP", str(heap.off_heap)),
         ("LEAST_HEAP", str(heap.least)),
-        ("OWN_LABELS", " ".join(json.dumps(each) for each in sorted(OWN_LABELS))),
+        ("OWN_LABELS", " ".join(json.dumps(each) for each in sorted(CHART_LABELS))),
     ):
         text = text.replace(mark, filled)
     return about + text
@@ -100,8 +100,10 @@ def schema_json(values: BaseModel) -> str:
 def _formed(schema: dict[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
     """With the form, which is that of the text where there may be nothing in its place."""
     if "anyOf" in schema:
-        return schema | {"anyOf": [each | form if each["type"] == "string" else each for each in schema["anyOf"]]}
-    return schema | form
+        return schema | {
+            "anyOf": [_formed(each, form) if each["type"] == "string" else each for each in schema["anyOf"]]
+        }
+    return {**schema, **form}
 
 
 def _needed(values: BaseModel) -> Iterator[tuple[str, list[str]]]:

@@ -182,20 +182,6 @@ WORDS: Mapping[Literal["kafka", "zookeeper"], Mapping[str, str]] = {
 """Where each value of the charts is declared: a field of the layout, unless a model is named."""
 
 
-OWN_LABELS = frozenset(
-    {
-        "app.kubernetes.io/instance",
-        "app.kubernetes.io/managed-by",
-        "app.kubernetes.io/name",
-        "app.kubernetes.io/part-of",
-        "app.kubernetes.io/version",
-        "apps.kubernetes.io/pod-index",
-        "controller-revision-hash",
-        "helm.sh/chart",
-        "statefulset.kubernetes.io/pod-name",
-    }
-)
-"""Labels that the charts, or Kubernetes, give their objects themselves."""
 _OBJECT_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_KEY = f"^({_OBJECT_NAME}/)?{_LABEL}$"
@@ -255,7 +241,7 @@ FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("ZooKeeperValues", "jvmOptions"): {"items": {"type": "string", "pattern": r"^-\S+$"}},
     ("ZooKeeperValues", "labels"): _LABELS,
     ("ZooKeeperValues", "membershipSecret"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
-    # myid ends there.
+    # As a declaration may have: their ids end there.
     ("ZooKeeperValues", "replicas"): {"maximum": 255},
 }
 """What Kubernetes and the servers take, in the words of a JSON schema, for whoever installs the charts without a

@@ -105,7 +105,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - jvmOptions: {{ $option }} is the heap, which has a value of its own. Give heap, and drop it.
 {{- end }}
 {{- end }}
-{{- $own := list "app.kubernetes.io/instance" "app.kubernetes.io/managed-by" "app.kubernetes.io/name" "app.kubernetes.io/part-of" "app.kubernetes.io/version" "apps.kubernetes.io/pod-index" "controller-revision-hash" "helm.sh/chart" "statefulset.kubernetes.io/pod-name" }}
+{{- $own := list "app.kubernetes.io/instance" "app.kubernetes.io/managed-by" "app.kubernetes.io/name" "app.kubernetes.io/part-of" "app.kubernetes.io/version" "apps.kubernetes.io/pod-index" "controller-revision-hash" "helm.sh/chart" "kubernetes.io/metadata.name" "statefulset.kubernetes.io/pod-name" }}
 {{- range $key, $_ := .Values.labels }}
 {{- if has $key $own }}
 - labels: {{ $key }} is set by the chart or by Kubernetes itself. Drop it, or give it another key.
