@@ -44,7 +44,7 @@ class KafkaRelease(HelmRelease):
         layout: KubernetesLayout,
         connect: str | None = None,
         charts: ChartRepository | None = None,
-        patience: Duration = PATIENCE,
+        patience: Duration | str = PATIENCE,
         wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, Protocol, TypeVar, Unpack, get_args
 from weakref import WeakKeyDictionary
 
 from hikube_kafka.platform import apart, terraform
@@ -35,7 +35,13 @@ from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.rules.apart import Taken
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.targets import kubernetes_rules
-from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, SharedZooKeeper, kafka_claims, zookeeper_claims
+from hikube_kafka.spec.targets.kubernetes import (
+    KubernetesLayout,
+    LayoutFields,
+    SharedZooKeeper,
+    kafka_claims,
+    zookeeper_claims,
+)
 from hikube_kafka.spec.targets.kubernetes_rules import NAMESPACE_TWICE
 
 CHARTS: tuple[Chart, ...] = get_args(Chart)
@@ -69,7 +75,7 @@ class KubernetesTarget(Target):
         charts: where the charts come from. None means the installed package.
         drain: whether an apply with fewer brokers moves the replicas of those that are removed, and waits. Otherwise
             such a plan is refused while they hold any.
-        patience: how long the pods of each release are waited for.
+        patience: how long the pods of each release are waited for: ``"2h"``.
         layout: fields of :class:`~hikube_kafka.spec.targets.kubernetes.KubernetesLayout`: ``namespace``, ``context``,
             images, external access, pods, options of the JVM, times.
 
@@ -88,19 +94,20 @@ class KubernetesTarget(Target):
         zookeeper: ZooKeeperRelease | None = None,
         charts: ChartRepository | None = None,
         drain: bool = False,
-        patience: Duration = PATIENCE,
-        **layout: Any,
+        patience: Duration | str = PATIENCE,
+        **layout: Unpack[LayoutFields],
     ) -> None:
+        given: dict[str, Any] = {**layout}
         for chart in CHARTS:
-            if f"{chart}_values" in layout:
-                raise TypeError(undeclared(chart, layout[f"{chart}_values"] or {}))
+            if f"{chart}_values" in given:
+                raise TypeError(undeclared(chart, given[f"{chart}_values"] or {}))
         self.layout = KubernetesLayout(**layout)
         self._kubeconfig = kubeconfig
         self._create_namespace = create_namespace
         self._zookeeper = zookeeper
         self._charts = charts
         self._drain = drain
-        self._patience = patience
+        self._patience = Duration(patience)
 
     @property
     def _shared(self) -> SharedZooKeeper | None:

@@ -93,7 +93,7 @@ class HelmRelease(Construct):
         namespace: str,
         values: Mapping[str, Any],
         charts: ChartRepository | None = None,
-        patience: Duration = PATIENCE,
+        patience: Duration | str = PATIENCE,
         wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
@@ -120,7 +120,7 @@ class HelmRelease(Construct):
                 namespace=namespace,
                 values=[self._values],
                 wait=wait,
-                timeout=patience.milliseconds // 1000,
+                timeout=Duration(patience).milliseconds // 1000,
                 atomic=False,
                 # After a first install that was interrupted Terraform's state is empty, and the name is taken.
                 upgrade_install=True,

@@ -38,7 +38,7 @@ class ZooKeeperRelease(HelmRelease):
         platform: Platform,
         layout: KubernetesLayout,
         charts: ChartRepository | None = None,
-        patience: Duration = PATIENCE,
+        patience: Duration | str = PATIENCE,
         wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,

@@ -1,11 +1,11 @@
 """The brokers of a platform."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Declared, Whole
+from hikube_kafka.spec.model import Declared, Texts, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import BROKER_HEAP, Heap, Resources
 from hikube_kafka.spec.security import Mechanism, Protocol
@@ -67,6 +67,20 @@ class Kafka(Declared):
     """Rack of each broker in turn, repeated as needed: ``("zone-a", "zone-b", "zone-c")``. Empty means none."""
     config: Mapping[str, ConfigValue] = Field(default_factory=dict)
     """Broker entries by Kafka's own keys. They win over what is computed, and the plan's notices say so."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            brokers: int = ...,
+            storage: Storage = ...,
+            resources: Resources = ...,
+            heap: Quantity | str | None = ...,
+            listeners: Sequence[Listener] = ...,
+            racks: Texts = ...,
+            config: Mapping[str, ConfigValue] = ...,
+        ) -> None: ...
 
     @property
     def effective_heap(self) -> Quantity:

@@ -36,6 +36,8 @@ def _no_truth(value: Any) -> Any:
     return value
 
 
+Texts = list[str] | tuple[str, ...]
+"""Several texts, as they are given: a single one, which Python takes for a sequence of its letters, is none."""
 Whole = Annotated[int, BeforeValidator(_no_truth)]
 """A whole number that somebody declares."""
 Number = Annotated[float, BeforeValidator(_no_truth)]

@@ -1,7 +1,7 @@
 """The ZooKeeper servers of a platform."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,21 @@ class ZooKeeper(Declared):
     """Where Kafka lives in the tree, such as ``/orders``: several platforms can then share one ensemble."""
     config: Mapping[str, ConfigValue] = Field(default_factory=dict)
     """Entries of ``zoo.cfg`` by ZooKeeper's own keys. They win over what is computed, and the plan's notices say so."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            kind: Literal["zookeeper"] = ...,
+            servers: int = ...,
+            storage: Storage = ...,
+            log_storage: Storage | None = ...,
+            resources: Resources = ...,
+            heap: Quantity | str | None = ...,
+            chroot: str = ...,
+            config: Mapping[str, ConfigValue] = ...,
+        ) -> None: ...
 
     @property
     def effective_heap(self) -> Quantity:

@@ -5,8 +5,8 @@ which the chart's start script fills in: see :data:`MARKS`.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal, Required, TypedDict, Unpack
 
 from pydantic import AfterValidator, Field
 
@@ -18,7 +18,7 @@ from hikube_kafka.spec.contract import (
     ServersExpected,
 )
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.model import ChartModel, Declared, Model, Whole
+from hikube_kafka.spec.model import ChartModel, Declared, Model, Texts, Whole
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import BrokerAddress
 from hikube_kafka.spec.quantities import Duration
@@ -105,6 +105,18 @@ class Pods(Declared, ChartModel):
     annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations of the pods; a change restarts them, one by one."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            anti_affinity: Literal["required", "preferred"] = ...,
+            node_selector: Mapping[str, str] = ...,
+            tolerations: Sequence[Toleration] = ...,
+            priority_class_name: str = ...,
+            annotations: Mapping[str, str] = ...,
+        ) -> None: ...
+
 
 class ClientPods(Declared, ChartModel):
     """Pods that may connect."""
@@ -141,6 +153,19 @@ class ExternalAccess(Declared, ChartModel):
     annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations of the services; ``<ordinal>`` becomes the broker's, for a DNS controller."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            type: Literal["None", "LoadBalancer", "NodePort"] = ...,  # noqa: A002 - the field
+            listener: str = ...,
+            host: str = ...,
+            node_port: int = ...,
+            sources: Texts = ...,
+            annotations: Mapping[str, str] = ...,
+        ) -> None: ...
+
 
 _SAME_NAMESPACE = (ClientPods(),)
 
@@ -170,6 +195,35 @@ def _not_zero(duration: Duration) -> Duration:
 
 JvmOptions = Annotated[tuple[str, ...], AfterValidator(_jvm_options)]
 Seconds = Annotated[Duration, AfterValidator(_whole_seconds)]
+
+
+class LayoutFields(TypedDict, total=False):
+    """What a layout is declared with, on its own or in a target: :class:`KubernetesLayout` says what each is."""
+
+    namespace: Required[str]
+    context: str | None
+    release_prefix: str | None
+    kafka_image: Image
+    zookeeper_image: Image
+    image_pull_secrets: Texts
+    claims: ClaimRetention
+    pods: Pods
+    kafka_pods: Pods | None
+    zookeeper_pods: Pods | None
+    kafka_jvm_options: Texts
+    zookeeper_jvm_options: Texts
+    kafka_startup: Duration | str
+    kafka_shutdown_gate: Duration | str
+    kafka_termination_grace: Duration | str
+    zookeeper_termination_grace: Duration | str
+    zookeeper_membership_secret: str
+    kafka_clients: Sequence[ClientPods]
+    zookeeper_clients: Sequence[ClientPods]
+    network_policy: bool
+    external: ExternalAccess
+    rack_from_zone: bool
+    labels: Mapping[str, str]
+    forward_port: int
 
 
 class KubernetesLayout(Declared):
@@ -227,6 +281,10 @@ class KubernetesLayout(Declared):
     forward_port: Whole = Field(default=FORWARD_PORT, ge=1024, le=65535)
     """Port of broker 0's forward listener; broker ``i`` has the ``i``-th after it. A port-forward of the same number
     leads to it."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, zookeeper: str | None = ..., **fields: Unpack[LayoutFields]) -> None: ...
 
     def zookeeper_release(self, platform: Platform) -> str:
         """Name of ZooKeeper's release, its StatefulSet and its client service."""
