@@ -21,7 +21,7 @@ from hikube_kafka.platform.cdk import TerraformStack, TerraformVariable
 from hikube_kafka.platform.release import _content_hash
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, Pods
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -185,16 +185,23 @@ def test_a_second_platform_changes_nothing_about_the_first(stack: TerraformStack
 
 
 def test_a_field_that_the_layout_does_not_have_is_refused() -> None:
-    (problem,) = KubernetesTarget(name_space="events").mistakes()
+    (problem,) = KubernetesTarget(name_space="events").mistakes()  # type: ignore[call-arg]
     assert problem.message == "KubernetesLayout has no field name_space."
     assert problem.remedy == "Did you mean namespace?"
+
+
+def test_a_patience_that_is_no_duration_is_told_with_the_rest() -> None:
+    problems = list(KubernetesTarget(namespace="Events", patience="2 hours").mistakes())
+    assert [problem.path for problem in problems] == [("namespace",), ("patience",)]
+    assert problems[1].where.startswith("KubernetesTarget")
+    assert problems[1].remedy == "Declare 2h."
 
 
 def test_kafkas_own_references_are_not_taken_for_terraforms(stack: TerraformStack, synthesized: Synthesize) -> None:
     KafkaPlatform(
         stack,
         "events",
-        target=KubernetesTarget(namespace="events", pods={"annotations": {"owner": "${team}"}}),
+        target=KubernetesTarget(namespace="events", pods=Pods(annotations={"owner": "${team}"})),
         kafka=Kafka(brokers=3),
     )
     assert "$${team}" in releases(synthesized(stack))["events_kafka"]["values"][0]

@@ -12,6 +12,7 @@ from hikube_kafka.platform.cdk import Construct, IValidation, TerraformStack, im
 from hikube_kafka.spec import Kafka, Storage, Topic, Workload, ZooKeeper
 
 topic: Any = Topic
+kubernetes: Any = KubernetesTarget
 
 
 @implements(IValidation)
@@ -33,7 +34,7 @@ def declare(app: Construct) -> None:
     KafkaPlatform(
         second,
         "logs",
-        target=KubernetesTarget(namespace="Logs", forward_prt=1, kafka_startup="1s"),
+        target=kubernetes(namespace="Logs", forward_prt=1, kafka_startup="1s"),
         zookeeper=ZooKeeper(servers=2),
     )
     third.node.add_validation(SomebodyElses())

@@ -42,8 +42,11 @@ def test_cores_that_nobody_can_mean_are_refused(cpu: str | float, why: str) -> N
     ("text", "why"),
     [
         ("0", "0 is 0 bytes of {of}, less than 1Mi. Declare a size such as"),
-        ("10", "10 is 10 bytes of {of}, less than 1Mi: write the unit, such as 10Gi"),
-        ("100m", "100m is 0.1 bytes of {of}, less than 1Mi: m stands for thousandths here, so write 100Mi for mebi"),
+        ("10", "10 is 10 bytes of {of}, less than 1Mi. Declare it with a unit, such as 10Gi"),
+        (
+            "100m",
+            "100m is 0.1 bytes of {of}, less than 1Mi, because m stands for thousandths in Kubernetes. Declare 100Mi",
+        ),
         ("7u", "7u is 7e-06 bytes of {of}, less than 1Mi"),
         ("1023Ki", "1023Ki is 1047552 bytes of {of}, less than 1Mi"),
         ("1e-9", "less than 1Mi"),

@@ -63,7 +63,7 @@ def test_what_is_no_quantity_is_refused_with_its_form(text: str) -> None:
     ],
 )
 def test_a_unit_as_people_write_it_is_answered_with_that_of_kubernetes(text: str, meant: str) -> None:
-    with pytest.raises(ValueError, match=rf"is not a Kubernetes quantity .*: write {meant}$"):
+    with pytest.raises(ValueError, match=rf"is not a Kubernetes quantity .*: declare {meant}$"):
         Quantity(text)
 
 
@@ -71,13 +71,13 @@ def test_a_unit_as_people_write_it_is_answered_with_that_of_kubernetes(text: str
     ("text", "meant"), [("7 days", "7d"), ("1h 30m", "1h30m"), ("30min", "30m"), ("2 Hours", "2h"), ("7", "7d or 7s")]
 )
 def test_a_duration_as_people_write_it_is_answered_with_the_form(text: str, meant: str) -> None:
-    with pytest.raises(ValueError, match=rf"is not a duration .*: write {meant}$"):
+    with pytest.raises(ValueError, match=rf"is not a duration .*: declare {meant}$"):
         Duration(text)
 
 
 @pytest.mark.parametrize(("text", "meant"), [("25KB/s", "25kB/s"), ("25MBps", "25MB/s"), ("25 MB / s", "25MB/s")])
 def test_a_throughput_as_people_write_it_is_answered_with_the_form(text: str, meant: str) -> None:
-    with pytest.raises(ValueError, match=rf"is not a throughput .*: write {meant}$"):
+    with pytest.raises(ValueError, match=rf"is not a throughput .*: declare {meant}$"):
         Throughput(text)
 
 

@@ -29,6 +29,7 @@ from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 from hikube_kafka.spec.chart_values import undeclared
+from hikube_kafka.spec.model import Declared
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.quantities import Duration
@@ -56,6 +57,12 @@ _LABELS = {
     # The charts' pods meet the strictest of the Pod Security Standards: no pod that does not may run beside them.
     "pod-security.kubernetes.io/enforce": "restricted",
 }
+
+
+class _Waiting(Declared):
+    """What is declared of a target beside its layout, and is not taken as it is."""
+
+    patience: Duration
 
 
 class KubernetesTarget(Target):
@@ -107,15 +114,15 @@ class KubernetesTarget(Target):
         self._zookeeper = zookeeper
         self._charts = charts
         self._drain = drain
-        self._patience = Duration(patience)
+        self._waiting = _Waiting(patience=patience)
 
     @property
     def _shared(self) -> SharedZooKeeper | None:
         return self._zookeeper.shared if self._zookeeper else None
 
     def mistakes(self) -> Iterable[Problem]:
-        """What is mistaken in the layout."""
-        return self.layout.problems("KubernetesTarget")
+        """What is mistaken in the layout, and beside it."""
+        return [*self.layout.problems("KubernetesTarget"), *self._waiting.problems("KubernetesTarget")]
 
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on a cluster."""
@@ -154,7 +161,7 @@ class KubernetesTarget(Target):
             platform=platform,
             layout=self.layout,
             charts=self._charts,
-            patience=self._patience,
+            patience=self._waiting.patience,
             helm=blocks.helm,
             provider=blocks.hikube,
             cluster=blocks.cluster,

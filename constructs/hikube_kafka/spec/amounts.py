@@ -77,7 +77,7 @@ def as_java_writes_it(declared: object) -> object:
 def _bytes(quantity: Quantity, of: str, *, most: Quantity) -> Quantity:
     if quantity < LEAST_BYTES:
         amount = f"{float(quantity.value):.10g} bytes of {of}, less than {LEAST_BYTES}"
-        raise ValueError(f"{quantity} is {amount}: {_advice(quantity, of)}")
+        raise ValueError(f"{quantity} is {amount}{_advice(quantity, of)}")
     if quantity > most:
         raise ValueError(f"{quantity} is more {of} than there is: declare {most} or less")
     return quantity
@@ -86,11 +86,12 @@ def _bytes(quantity: Quantity, of: str, *, most: Quantity) -> Quantity:
 def _advice(quantity: Quantity, of: str) -> str:
     number = str(quantity).lstrip("+").removesuffix("m")
     if quantity.value and str(quantity).endswith("m"):
-        return f"m stands for thousandths here, so write {number}Mi for mebibytes"
+        return f", because m stands for thousandths in Kubernetes: declare {number}Mi if mebibytes are meant"
     count = whole(number)
     if count and str(quantity) == number:
-        return f"write the unit, such as {number}{'Gi' if of == 'disk' or count <= _GIGABYTES_RATHER else 'Mi'}"
-    return f"declare a size such as {'10Gi' if of == 'disk' else '512Mi'}"
+        unit = "Gi" if of == "disk" or count <= _GIGABYTES_RATHER else "Mi"
+        return f": declare it with a unit, such as {number}{unit}"
+    return f": declare a size such as {'10Gi' if of == 'disk' else '512Mi'}"
 
 
 _GIGABYTES_RATHER = 64

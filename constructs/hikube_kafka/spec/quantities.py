@@ -52,7 +52,7 @@ class Measure:
         text = _written(text)
         if not self.pattern.fullmatch(text):
             meant = " or ".join(each for each in self._meant(text) if self.pattern.fullmatch(each))
-            raise ValueError(f"{text!r} is not {self.form}" + (f": write {meant}" if meant else ""))
+            raise ValueError(f"{text!r} is not {self.form}" + (f": declare {meant}" if meant else ""))
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "value", self._value(text))
 

@@ -5,7 +5,7 @@ import sys
 
 from hikube_kafka.platform import App, KafkaPlatform, KubernetesTarget
 from hikube_kafka.platform.cdk import LocalBackend, TerraformStack
-from hikube_kafka.spec import Kafka, Resources, Storage, Topic, ZooKeeper
+from hikube_kafka.spec import Kafka, Pods, Resources, Storage, Topic, ZooKeeper
 
 out, kubeconfig, namespace, declared, create = *sys.argv[1:4], json.loads(sys.argv[4]), json.loads(sys.argv[5])
 app = App(outdir=out)
@@ -20,7 +20,7 @@ KafkaPlatform(
         create_namespace=create or "never",
         drain=declared["drain"],
         # A fourth broker has to find a place on three nodes.
-        pods={"anti_affinity": "preferred"},
+        pods=Pods(anti_affinity="preferred"),
     ),
     zookeeper=ZooKeeper(
         servers=declared["servers"],

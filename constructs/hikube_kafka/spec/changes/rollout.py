@@ -24,7 +24,7 @@ TOO_FEW_NODES = Rule(
     why="Two of its pods may not share a node (anti_affinity = required): a pod without a node of its own stays "
     "pending, "
     "and the apply ends with an error unless an autoscaler adds nodes.",
-    remedy='Declare fewer, add nodes, or allow pods to share one: pods={{"anti_affinity": "preferred"}}.',
+    remedy='Declare fewer, add nodes, or allow pods to share one: pods=Pods(anti_affinity="preferred").',
 )
 SCALED_UP = Rule(
     id="rollout-scaled-up",
@@ -230,7 +230,7 @@ _SCHEDULER = (
     (
         "anti-affinity",
         "Two of its pods may not share a node (anti_affinity = required), and each node that is left has one",
-        'Declare fewer servers, add nodes, or allow pods to share one: pods={"anti_affinity": "preferred"}',
+        'Declare fewer servers, add nodes, or allow pods to share one: pods=Pods(anti_affinity="preferred")',
     ),
     (
         "volume node affinity",

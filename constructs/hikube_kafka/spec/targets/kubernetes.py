@@ -223,6 +223,7 @@ class LayoutFields(TypedDict, total=False):
     external: ExternalAccess
     rack_from_zone: bool
     labels: Mapping[str, str]
+    node_port_range: tuple[int, int]
     forward_port: int
 
 
