@@ -531,3 +531,9 @@ def test_a_reference_of_a_declared_provider_is_what_the_broker_finds_there() -> 
 def test_a_reference_of_a_provider_that_nobody_declared_is_a_text() -> None:
     (fault,) = check_broker_config({"config.providers": "file", "num.io.threads": "${env:THREADS}"})
     assert (fault.key, fault.rule) == ("num.io.threads", "type")
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a=b", "a:b", "#a", "a\\b", "a\nb", "größe"])
+def test_a_key_that_no_properties_file_can_hold_is_no_plugins_either(key: str) -> None:
+    (fault,) = check_broker_config({key: "x"})
+    assert (fault.rule, fault.severity) == ("unknown-key", "error")

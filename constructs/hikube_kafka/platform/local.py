@@ -47,7 +47,7 @@ class LocalTarget(Target):
 
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on this machine."""
-        return local.check(platform, self.layout)
+        return local.check(platform, self.layout, directory=self.directory, kafka_home=self.kafka_home)
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
         """Add the provider, configured for this machine, and the ensemble."""

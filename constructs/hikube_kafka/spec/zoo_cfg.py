@@ -95,6 +95,9 @@ ZOOKEEPER_PLATFORM_KEYS = {
     "reconfigEnabled": "the target",
     "standaloneEnabled": "the target",
     "4lw.commands.whitelist": "the probes",
+    "DigestAuthenticationProvider.digestAlg": "the target",
+    "DigestAuthenticationProvider.enabled": "the target",
+    "version": "zookeeper.servers",
 }
 """Entries of ``zoo.cfg`` that belong to the platform, with who sets them; ``server.N`` belongs to it as well."""
 

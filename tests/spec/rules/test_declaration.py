@@ -66,6 +66,18 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         lambda: platform(zookeeper={"config": {"server.1": "elsewhere:1:2"}}),
         "zookeeper-config-owned", "error", "zookeeper.config", "server.1 belongs to the platform",
     ),
+    "zookeeper.config_is_zookeepers": (
+        lambda: platform(zookeeper={"config": {"ticktime": 2000}}),
+        "zookeeper-config-unknown-key", "error", "zookeeper.config", "'ticktime' is not a setting of ZooKeeper",
+    ),
+    "zookeeper.config_is_safe": (
+        lambda: platform(zookeeper={"config": {"forceSync": "no"}}),
+        "zookeeper-config-unsafe", "warning", "zookeeper.config", "forceSync = no",
+    ),
+    "zookeeper.sessions_are_granted": (
+        lambda: platform(zookeeper={"config": {"tickTime": 6000}}),
+        "zookeeper-session-timeout", "warning", "zookeeper.config", "of 6000 ms, and ZooKeeper grants 12000 to",
+    ),
     "brokers.not_alone": (
         lambda: platform(brokers=1),
         "broker-single", "warning", "kafka.brokers", "the only copy",

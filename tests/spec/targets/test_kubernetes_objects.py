@@ -101,6 +101,8 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"kafka": {"config": {"ssl.truststore.location": "/zertifikate/größe"}}}, "kubernetes-config-text",
      "kafka.config", "ssl.truststore.location"),
     ({"zookeeper": {"config": {"audit.impl.class": "größe"}}}, "kubernetes-config-text", "zookeeper.config", "audit"),
+    ({"zookeeper": {"config": {"secureClientPort": 2181}}}, "kubernetes-zookeeper-port", "zookeeper.config",
+     "secureClientPort = 2181 is the port of clients"),
     ({"forward_port": 65534}, "kubernetes-forward-port-range", "forward_port", "65534 to 65536, and 65535 is the last"),
     (node_port(29999), "kubernetes-node-port", "external.node_port", "29999 to 30001, and the nodes have 30000"),
     (node_port(32766), "kubernetes-node-port", "external.node_port", "32766 to 32768"),

@@ -9,6 +9,7 @@ from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.targets.local import LocalLayout, check
 from hikube_kafka.spec.topic import Topic
+from hikube_kafka.spec.zookeeper import ZooKeeper
 
 
 def platform(**kafka: Any) -> Platform:
@@ -36,6 +37,17 @@ def test_what_stays_on_this_machine_may_be_read_there() -> None:
             "local-port-twice",
             "port 29092 is given to zookeeper-1 and broker-0",
         ),
+        ({"broker_port": 65534}, {}, "local-port-range", "3 brokers need the ports 65534 to 65536, and there are 1 to"),
+        ({"zookeeper_port": 0}, {}, "local-port-range", "3 ZooKeeper servers need the ports 0 to 2"),
+        ({"peer_port": -5}, {}, "local-port-range", "the ports -5 to -3"),
+        ({"election_port": 70000}, {}, "local-port-range", "the ports 70000 to 70002"),
+        (
+            {"broker_port": 65500},
+            {"listeners": (Listener("client", port=9092), Listener("other", port=9093))},
+            "local-port-range",
+            "65500 to 65602",
+        ),
+        ({"broker_port": 65533}, {}, None, ""),
     ],
 )
 def test_a_spoilt_layout_is_refused(layout: dict[str, Any], kafka: dict[str, Any], rule: str | None, part: str) -> None:
@@ -50,3 +62,41 @@ def test_the_contract_is_read_at_the_addresses_themselves() -> None:
     assert contract.bootstrap_servers == "127.0.0.1:29092,127.0.0.1:29093,127.0.0.1:29094"
     assert contract.zookeeper_connect == "127.0.0.1:22181,127.0.0.1:22182,127.0.0.1:22183"
     assert [broker.rack for broker in contract.kafka.brokers] == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("servers", "config", "part"),
+    [
+        (3, {"secureClientPort": 2281}, "secureClientPort = 2281 is the same port for 3 servers"),
+        (3, {"observerMasterPort": 2191}, "observerMasterPort = 2191 is the same port for 3 servers"),
+        (1, {"secureClientPort": 22181}, "secureClientPort = 22181 is the port of zookeeper-1"),
+        (1, {"secureClientPort": 29094}, "secureClientPort = 29094 is the port of broker-2"),
+    ],
+)
+def test_a_further_port_of_zookeeper_is_one_for_all_on_this_machine(
+    servers: int, config: dict[str, int], part: str
+) -> None:
+    declared = Platform(name="events", zookeeper=ZooKeeper(servers=servers, config=config))
+    (problem,) = [each for each in check(declared, LocalLayout()) if each.severity == "error"]
+    assert problem.rule == "local-zookeeper-port"
+    assert part in problem.message
+
+
+def test_a_further_port_of_a_single_server_is_taken() -> None:
+    for servers, config in ((1, {"secureClientPort": 2281}), (3, {"admin.enableServer": True})):
+        declared = Platform(name="events", zookeeper=ZooKeeper(servers=servers, config=config))
+        assert not [each for each in check(declared, LocalLayout()) if each.severity == "error"]
+
+
+@pytest.mark.parametrize("place", ["", " ", "a\nb", "a\x00b"])
+def test_a_folder_that_is_none_is_refused(place: str) -> None:
+    problems = check(platform(), LocalLayout(), directory=place, kafka_home=place)
+    assert [(each.rule, each.where) for each in problems] == [
+        ("local-place", "directory"),
+        ("local-place", "kafka_home"),
+    ]
+
+
+@pytest.mark.parametrize("place", [None, "data", "../data", "~/my data", "/größe/a b"])
+def test_a_folder_is_taken(place: str | None) -> None:
+    assert list(check(platform(), LocalLayout(), directory=place, kafka_home=place)) == []

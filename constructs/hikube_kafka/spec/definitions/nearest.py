@@ -22,6 +22,11 @@ class Nearest:
     """Near enough to be sure that a real key was meant."""
 
 
+def is_key(key: str) -> bool:
+    """Whether a properties file can have the key as it is: white space, ``=`` and ``:`` would end it."""
+    return bool(re.fullmatch(r"[!-~]+", key)) and not re.search(r"[=:\\]|^[#!]", key)
+
+
 def spelling(key: str) -> str:
     """A key without case and separators: ``retentionMs``, ``retention_ms`` and ``retention.ms`` are one."""
     return re.sub(r"[^a-z0-9]", "", key.lower())

@@ -1,10 +1,12 @@
 """The faults of configuration entries, as problems of a declaration or of a resource."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from hikube_kafka.spec.definitions.check import check_broker_config, check_topic_config
 from hikube_kafka.spec.definitions.fault import Fault, FaultRule
+from hikube_kafka.spec.definitions.zookeeper import check_zookeeper_config
 from hikube_kafka.spec.problem import Problem, Rule
 
 _IN_GENERAL: Mapping[FaultRule, tuple[str, str]] = MappingProxyType(
@@ -34,6 +36,13 @@ _IN_GENERAL: Mapping[FaultRule, tuple[str, str]] = MappingProxyType(
     }
 )
 
+
+_OF_ZOOKEEPER: Mapping[FaultRule, str] = MappingProxyType(
+    {
+        "unknown-key": "ZooKeeper does not read this key in zoo.cfg.",
+        "conflict": "two entries contradict each other.",
+    }
+)
 
 _TAKEN: Mapping[FaultRule, str] = MappingProxyType(
     {
@@ -74,6 +83,25 @@ BROKER_CONFIG = _rules(
 )
 
 
+ZOOKEEPER_CONFIG = MappingProxyType(
+    {
+        name: replace(rule, message_in_general=_OF_ZOOKEEPER.get(name, rule.message_in_general))
+        for name, rule in _rules(
+            "zookeeper",
+            "ZooKeeper ignores such an entry without a word, or does not start.",
+            "other-scope",
+            "declaration-field",
+            "platform-key",
+            "kraft-key",
+            "listener-name",
+            "form",
+            "deprecated",
+            "internal",
+        ).items()
+    }
+)
+
+
 def topic_config_problems(
     where: str, config: Mapping[str, object], *, broker: Mapping[str, object] | None = None
 ) -> Iterator[Problem]:
@@ -84,6 +112,11 @@ def topic_config_problems(
 def broker_config_problems(where: str, config: Mapping[str, object]) -> Iterator[Problem]:
     """Everything that is wrong with the entries of the brokers; see :func:`check_broker_config`."""
     return _problems(BROKER_CONFIG, where, check_broker_config(config))
+
+
+def zookeeper_config_problems(where: str, config: Mapping[str, str], computed: Mapping[str, str]) -> Iterator[Problem]:
+    """Everything that is wrong with the entries of the ZooKeeper servers; see :func:`check_zookeeper_config`."""
+    return _problems(ZOOKEEPER_CONFIG, where, check_zookeeper_config(config, computed))
 
 
 def _problems(rules: Mapping[FaultRule, Rule], where: str, faults: Iterable[Fault]) -> Iterator[Problem]:

@@ -20,6 +20,8 @@ _OF_ZOOKEEPER: tuple[Judge, ...] = (
     zookeeper.not_alone,
     zookeeper.heap_fits,
     zookeeper.config_is_free,
+    zookeeper.config_is_zookeepers,
+    zookeeper.config_is_safe,
     zookeeper.user_config_wins,
 )
 _OF_BROKERS: tuple[Judge, ...] = (
@@ -34,6 +36,7 @@ _OF_BROKERS: tuple[Judge, ...] = (
     brokers.factors_fit,
     brokers.min_insync_leaves_room,
     brokers.user_config_wins,
+    zookeeper.sessions_are_granted,
 )
 ZOOKEEPER: tuple[Judge, ...] = (platform.name_is_a_label, *_OF_ZOOKEEPER)
 """What concerns the ZooKeeper servers of a declaration, in the order in which it is shown."""

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 
 from hikube_kafka.spec import quorum
+from hikube_kafka.spec.definitions.problems import zookeeper_config_problems
+from hikube_kafka.spec.definitions.zookeeper import UNSAFE, session_bounds, unsafe, zookeeper_definitions
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.properties import cluster_settings, text
+from hikube_kafka.spec.quantities import whole
 from hikube_kafka.spec.resources import ZOOKEEPER_HEAP
 from hikube_kafka.spec.rules.heap import heap_problems
 from hikube_kafka.spec.rules.platform import wins
-from hikube_kafka.spec.zoo_cfg import ZOOKEEPER_PLATFORM_KEYS, overrides
+from hikube_kafka.spec.zoo_cfg import ZOOKEEPER_PLATFORM_KEYS, overrides, zookeeper_settings
+from hikube_kafka.spec.zookeeper import ZooKeeper
 
 SINGLE = Rule(
     id="zookeeper-single",
@@ -23,6 +28,23 @@ CONFIG_OWNED = Rule(
     message="{key} belongs to the platform: it follows from {owner}.",
     why="What the platform computes from the declaration cannot be declared a second time.",
     remedy="Drop {key}.",
+)
+
+CONFIG_SECRET = Rule(
+    id="zookeeper-config-secret",
+    severity="error",
+    message="{key} is a secret, and would stand in the stack and the state.",
+    why="What is declared is read by everyone who reads the stack, the plan or the state.",
+    remedy="Leave the value with the servers: in a file that ssl.keyStore.passwordPath or ssl.trustStore.passwordPath "
+    "names.",
+)
+SESSION = Rule(
+    id="zookeeper-session-timeout",
+    severity="warning",
+    message="brokers ask for sessions of {asked} ms, and ZooKeeper grants {least} to {most} ms.",
+    why="ZooKeeper takes the nearest one without a word: a broker that dies is noticed earlier or later than declared.",
+    remedy="Change zookeeper.session.timeout.ms in kafka.config; or tickTime, minSessionTimeout or maxSessionTimeout "
+    "in zookeeper.config.",
 )
 
 
@@ -51,6 +73,40 @@ def heap_fits(platform: Platform) -> Iterator[Problem]:
 def config_is_free(platform: Platform) -> Iterator[Problem]:
     """An entry that the platform computes."""
     for key in sorted(platform.zookeeper.config):
-        owner = "zookeeper.servers" if key.startswith("server.") else ZOOKEEPER_PLATFORM_KEYS.get(key)
-        if owner:
+        if owner := _owner(key):
             yield CONFIG_OWNED("zookeeper.config", key=key, owner=owner)
+
+
+def _owner(key: str) -> str | None:
+    # ZooKeeper takes every key that begins so for one of the list of servers.
+    return "zookeeper.servers" if key.startswith(("server.", "group", "weight")) else ZOOKEEPER_PLATFORM_KEYS.get(key)
+
+
+def config_is_zookeepers(platform: Platform) -> Iterator[Problem]:
+    """An entry that ZooKeeper does not read, or a value that it does not take."""
+    config = _free(platform)
+    for key in config:
+        definition = zookeeper_definitions().get(key)
+        if definition and definition.sensitive:
+            yield CONFIG_SECRET("zookeeper.config", key=key)
+    yield from zookeeper_config_problems("zookeeper.config", config, zookeeper_settings(ZooKeeper()))
+
+
+def config_is_safe(platform: Platform) -> Iterator[Problem]:
+    """An entry that ZooKeeper takes, and that works against the platform."""
+    for key, value, consequence in unsafe(_free(platform)):
+        yield UNSAFE("zookeeper.config", key=key, value=value, consequence=consequence)
+
+
+def sessions_are_granted(platform: Platform) -> Iterator[Problem]:
+    """A broker's session that ZooKeeper makes shorter or longer."""
+    bounds = session_bounds(zookeeper_settings(platform.zookeeper))
+    asked = whole(cluster_settings(platform)["zookeeper.session.timeout.ms"])
+    # Bounds that contradict each other are refused.
+    if bounds and asked is not None and bounds[0] <= bounds[1] and not bounds[0] <= asked <= bounds[1]:
+        yield SESSION("zookeeper.config", asked=asked, least=bounds[0], most=bounds[1])
+
+
+def _free(platform: Platform) -> dict[str, str]:
+    """The entries that do not belong to the platform."""
+    return {key: text(value) for key, value in platform.zookeeper.config.items() if not _owner(key)}

@@ -1,10 +1,11 @@
 """What the API server, or a node, would refuse of the objects that the charts make of a declaration."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from hikube_kafka.spec import rules
+from hikube_kafka.spec.definitions.zookeeper import further_ports
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import text
@@ -12,6 +13,9 @@ from hikube_kafka.spec.rules.brokers import rack_fault
 from hikube_kafka.spec.targets import kubernetes_syntax as syntax
 from hikube_kafka.spec.targets.kubernetes import (
     MARKS,
+    ZOOKEEPER_CLIENT_PORT,
+    ZOOKEEPER_ELECTION_PORT,
+    ZOOKEEPER_PEER_PORT,
     ClientPods,
     Image,
     KubernetesLayout,
@@ -20,6 +24,7 @@ from hikube_kafka.spec.targets.kubernetes import (
     kafka_claims,
     zookeeper_claims,
 )
+from hikube_kafka.spec.zoo_cfg import zookeeper_settings
 
 Servers = Literal["kafka", "zookeeper"]
 
@@ -151,6 +156,13 @@ NODE_PORT = Rule(
     remedy="Declare an ExternalAccess(node_port=...) from {low} to {most}. If the API server has another "
     "--service-node-port-range, declare that: KubernetesTarget(node_port_range=(..., ...)).",
 )
+ZOOKEEPER_PORT = Rule(
+    id="kubernetes-zookeeper-port",
+    severity="error",
+    message="{key} = {port} is the port {what}.",
+    why="Of two uses of one port the second does not start.",
+    remedy="Declare another port.",
+)
 SOURCE = Rule(
     id="kubernetes-source",
     severity="error",
@@ -183,66 +195,98 @@ def check(platform: Platform, layout: KubernetesLayout, *releases: Servers) -> I
         layout: where it goes.
         releases: those whose objects are made.
     """
-    for judge in (_release_names, _labels_of_all, _pull_secrets, _pods_of_all):
-        yield from rules.asked(judge, platform, layout, *releases)
-    if "zookeeper" in releases:
-        yield from rules.asked(_zookeeper, platform, layout)
-    if "kafka" in releases:
-        yield from rules.asked(_kafka, platform, layout)
+    yield from rules.asked(_release_names, platform, layout, *releases)
+    yield from rules.asked(_own_labels, platform, layout)
+    yield from rules.asked(_pull_secrets, platform, layout)
+    for each in releases:
+        for judge in _JUDGES[each]:
+            yield from rules.asked(judge, platform, layout)
+    yield from rules.asked(_pods, platform, layout, *releases)
 
 
-def _labels_of_all(_: Platform, layout: KubernetesLayout, *__: Servers) -> Iterator[Problem]:
+def _own_labels(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
     yield from _labels("labels", layout.labels)
     for key in sorted(layout.labels.keys() & CHART_LABELS):
         yield LABEL_RESERVED("labels", key=key)
 
 
-def _pull_secrets(_: Platform, layout: KubernetesLayout, *__: Servers) -> Iterator[Problem]:
+def _pull_secrets(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
     for secret in layout.image_pull_secrets:
         yield from _name("image_pull_secrets", secret, "Secret")
 
 
-def _pods_of_all(_: Platform, layout: KubernetesLayout, *releases: Servers) -> Iterator[Problem]:
-    for field, pods in _pods(layout, *releases):
-        yield from _pod_problems(field, pods)
+def _zookeeper_image(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    return _image("zookeeper_image", layout.zookeeper_image)
 
 
-def _zookeeper(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
-    yield from _image("zookeeper_image", layout.zookeeper_image)
+def _zookeeper_config(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:
     yield from _config("zookeeper.config", platform.zookeeper.config)
+    for key, port in further_ports(zookeeper_settings(platform.zookeeper)).items():
+        if port in _ZOOKEEPER_PORTS:
+            yield ZOOKEEPER_PORT("zookeeper.config", key=key, port=port, what=_ZOOKEEPER_PORTS[port])
+
+
+def _zookeeper_storage(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:
     for claim, storage in zookeeper_claims(platform.zookeeper).items():
         where = "zookeeper.storage" if claim == "data" else "zookeeper.log_storage"
         if storage.storage_class:
             yield from _name(where, storage.storage_class, "storage class")
+
+
+def _membership_secret(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
     if layout.zookeeper_membership_secret:
         yield from _name("zookeeper_membership_secret", layout.zookeeper_membership_secret, "Secret")
-    yield from _clients("zookeeper_clients", layout.zookeeper_clients)
 
 
-def _kafka(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
-    kafka = platform.kafka
-    yield from _image("kafka_image", layout.kafka_image)
-    yield from _config("kafka.config", kafka.config)
-    for storage in kafka_claims(kafka).values():
+def _zookeeper_clients(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    return _clients("zookeeper_clients", layout.zookeeper_clients)
+
+
+def _kafka_image(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    return _image("kafka_image", layout.kafka_image)
+
+
+def _kafka_config(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:
+    return _config("kafka.config", platform.kafka.config)
+
+
+def _kafka_storage(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:
+    for storage in kafka_claims(platform.kafka).values():
         if storage.storage_class:
             yield from _name("kafka.storage", storage.storage_class, "storage class")
-    yield from _clients("kafka_clients", layout.kafka_clients)
-    for listener in kafka.listeners:
+
+
+def _kafka_clients(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    return _clients("kafka_clients", layout.kafka_clients)
+
+
+def _listeners(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:
+    for listener in platform.kafka.listeners:
         if not syntax.is_port_name(listener.name):
             yield LISTENER_NAME(f"listener {listener.name}")
-    for rack in dict.fromkeys(kafka.racks):
+
+
+def _racks(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:
+    for rack in dict.fromkeys(platform.kafka.racks):
         what = _lost(rack)
         if what:
             yield RACK("kafka.racks", rack=rack, what=what)
-    ports = layout.forward_ports(platform)
+
+
+def _forward_ports(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    brokers, ports = platform.kafka.brokers, layout.forward_ports(platform)
     if ports[-1] > _LAST_PORT:
-        most = _LAST_PORT - kafka.brokers + 1
-        yield FORWARD_RANGE("forward_port", brokers=kafka.brokers, first=ports[0], last=ports[-1], most=most)
-    if layout.external.type != "None":
-        yield from _external(kafka.brokers, layout)
+        most = _LAST_PORT - brokers + 1
+        yield FORWARD_RANGE("forward_port", brokers=brokers, first=ports[0], last=ports[-1], most=most)
 
 
 _LAST_PORT = 65_535
+_ZOOKEEPER_PORTS = {
+    ZOOKEEPER_CLIENT_PORT: "of clients",
+    ZOOKEEPER_PEER_PORT: "on which servers meet their leader",
+    ZOOKEEPER_ELECTION_PORT: "on which servers vote",
+    2180: "on which servers begin an ensemble",
+}
 
 
 def _release_names(platform: Platform, layout: KubernetesLayout, *releases: Servers) -> Iterator[Problem]:
@@ -298,15 +342,14 @@ def _name(where: str, name: str, kind: str) -> Iterator[Problem]:
         yield NAME(where, name=name, kind=kind, dots=", '.'", most=syntax.LONGEST_DOMAIN)
 
 
-def _pods(layout: KubernetesLayout, *releases: Servers) -> Iterator[tuple[str, Pods]]:
-    """What was declared of the releases' pods, by the field."""
+def _pods(_: Platform, layout: KubernetesLayout, *releases: Servers) -> Iterator[Problem]:
     own = {"kafka": layout.kafka_pods, "zookeeper": layout.zookeeper_pods}
     if any(own[each] is None for each in releases):
-        yield "pods", layout.pods
+        yield from _pod_problems("pods", layout.pods)
     for each in releases:
         pods = own[each]
         if pods is not None:
-            yield f"{each}_pods", pods
+            yield from _pod_problems(f"{each}_pods", pods)
 
 
 def _pod_problems(field: str, pods: Pods) -> Iterator[Problem]:
@@ -396,8 +439,10 @@ def is_host(advertised: str) -> bool:
     return syntax.is_host(advertised)
 
 
-def _external(brokers: int, layout: KubernetesLayout) -> Iterator[Problem]:
-    external = layout.external
+def _external(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    brokers, external = platform.kafka.brokers, layout.external
+    if external.type == "None":
+        return
     if not is_host(external.host):
         yield EXTERNAL_HOST_NAME("external.host", host=external.host)
     low, high = layout.node_port_range
@@ -417,3 +462,18 @@ def _external(brokers: int, layout: KubernetesLayout) -> Iterator[Problem]:
                 "external.sources", source=source, network=network, address=f"{address}/{network.max_prefixlen}"
             )
     yield from _annotations("external.annotations", external.annotations)
+
+
+_JUDGES: Mapping[Servers, tuple[Callable[[Platform, KubernetesLayout], Iterator[Problem]], ...]] = {
+    "zookeeper": (_zookeeper_image, _zookeeper_config, _zookeeper_storage, _membership_secret, _zookeeper_clients),
+    "kafka": (
+        _kafka_image,
+        _kafka_config,
+        _kafka_storage,
+        _kafka_clients,
+        _listeners,
+        _racks,
+        _forward_ports,
+        _external,
+    ),
+}

@@ -1,11 +1,13 @@
 """A platform on this machine: which server listens where, what cannot be there, and the contract that follows."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from hikube_kafka.spec import rules
 from hikube_kafka.spec.contract import Contract, ReachByAddress
+from hikube_kafka.spec.definitions.zookeeper import further_ports
 from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.model import Declared, Whole
 from hikube_kafka.spec.platform import Platform
@@ -14,7 +16,7 @@ from hikube_kafka.spec.properties import BrokerAddress, server_properties
 from hikube_kafka.spec.rules.brokers import LISTENER_PLAINTEXT
 from hikube_kafka.spec.security import Protocol
 from hikube_kafka.spec.targets import assembly
-from hikube_kafka.spec.zoo_cfg import ZooKeeperAddress, zoo_cfg, zookeeper_connect
+from hikube_kafka.spec.zoo_cfg import ZooKeeperAddress, zoo_cfg, zookeeper_connect, zookeeper_settings
 
 LISTENER_PROTOCOL = Rule(
     id="local-listener-protocol",
@@ -29,6 +31,28 @@ PORT_TWICE = Rule(
     message="port {port} is given to {servers}.",
     why="Of two servers with one port the second does not start.",
     remedy="Move broker_port, zookeeper_port, peer_port and election_port further apart.",
+)
+PORT_RANGE = Rule(
+    id="local-port-range",
+    severity="error",
+    message="{servers} need the ports {first} to {last}, and there are 1 to 65535.",
+    why="A server cannot listen on another port.",
+    remedy="Move {field}, or declare fewer servers.",
+)
+ZOOKEEPER_PORT = Rule(
+    id="local-zookeeper-port",
+    severity="error",
+    message="{key} = {port} is {whose}.",
+    why="All servers share the ports of this machine: the second one that opens it does not start.",
+    remedy="Leave it out, or declare a single server and a port of its own.",
+    message_in_general="a port in zookeeper.config is one for all servers, or another one's.",
+)
+PLACE = Rule(
+    id="local-place",
+    severity="error",
+    message="{place!r} is not a folder.",
+    why="Servers would be started somewhere else, or not at all.",
+    remedy="Declare its path without control characters, or leave it out for the default.",
 )
 APP_PORTS_TWICE = Rule(
     id="app-local-ports-twice",
@@ -79,7 +103,7 @@ class LocalLayout(Declared):
         return {
             listener.name: BrokerAddress(bind=address, advertised=address)
             for index, listener in enumerate(platform.kafka.listeners)
-            for address in [f"{_LOOPBACK}:{self.broker_port + 100 * index + broker}"]
+            for address in [f"{_LOOPBACK}:{self.broker_port + _APART * index + broker}"]
         }
 
     def zookeeper_processes(self, platform: Platform) -> tuple[ServerProcess, ...]:
@@ -130,12 +154,72 @@ class LocalLayout(Declared):
         )
 
 
-def check(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
-    """Every problem of the declaration on this machine."""
+def check(
+    platform: Platform, layout: LocalLayout, *, directory: str | None = None, kafka_home: str | None = None
+) -> Iterator[Problem]:
+    """Every problem of the declaration on this machine.
+
+    Args:
+        platform: the declaration.
+        layout: the ports.
+        directory: folder of configuration, data and logs; None means the default.
+        kafka_home: an unpacked Kafka distribution; None means the default.
+    """
     # Nobody else reads what stays on 127.0.0.1.
     yield from (problem for problem in rules.check(platform) if problem.rule != LISTENER_PLAINTEXT.id)
     yield from rules.asked(_listeners_need_no_secret, platform)
-    yield from rules.asked(_ports_are_apart, platform, layout)
+    yield from rules.asked(_ports_fit, platform, layout)
+    yield from rules.asked(_zookeepers_own_ports_are_free, platform, layout)
+    yield from place_problems("directory", directory)
+    yield from place_problems("kafka_home", kafka_home)
+
+
+def place_problems(where: str, place: str | None) -> Iterator[Problem]:
+    """A folder that has no name, or one that no file system shows.
+
+    Args:
+        where: the field.
+        place: its path. None means the default.
+    """
+    if place is not None and (not place.strip() or any(unicodedata.category(char) == "Cc" for char in place)):
+        yield PLACE(where, place=place)
+
+
+def _ports_fit(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
+    outside = list(_ports_are_ports(platform, layout))
+    yield from outside or _ports_are_apart(platform, layout)
+
+
+def _ports_are_ports(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
+    servers, brokers = platform.zookeeper.servers, platform.kafka.brokers
+    further = _APART * (len(platform.kafka.listeners) - 1)
+    for field, count, offset, what in (
+        ("broker_port", brokers, further, "brokers"),
+        ("zookeeper_port", servers, 0, "ZooKeeper servers"),
+        ("peer_port", servers if servers > 1 else 0, 0, "ZooKeeper servers"),
+        ("election_port", servers if servers > 1 else 0, 0, "ZooKeeper servers"),
+    ):
+        first = getattr(layout, field)
+        last = first + offset + count - 1
+        if count and not 1 <= first <= last <= _PORTS - 1:
+            yield PORT_RANGE(f"layout.{field}", servers=f"{count} {what}", first=first, last=last, field=field)
+
+
+def _zookeepers_own_ports_are_free(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
+    taken = {
+        port: server.name
+        for server in (*layout.zookeeper_processes(platform), *layout.broker_processes(platform))
+        for port in server.ports
+    }
+    for key, port in further_ports(zookeeper_settings(platform.zookeeper)).items():
+        # The administration server may fail, and ZooKeeper starts without it.
+        if key == "admin.serverPort":
+            continue
+        if platform.zookeeper.servers > 1:
+            whose = f"the same port for {platform.zookeeper.servers} servers"
+            yield ZOOKEEPER_PORT("zookeeper.config", key=key, port=port, whose=whose)
+        elif port in taken:
+            yield ZOOKEEPER_PORT("zookeeper.config", key=key, port=port, whose=f"the port of {taken[port]}")
 
 
 def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:
@@ -177,4 +261,6 @@ def apart_from(taken: AbstractSet[int], zookeeper: Sequence[ServerProcess], brok
 
 
 _SHIFT = 1_000
+_APART = 100
+"""Ports between the first listener of a broker and the next one."""
 _PORTS = 65_536
