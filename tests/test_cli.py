@@ -57,7 +57,7 @@ def test_size_for_programs_is_what_a_declaration_takes(run: Any) -> None:
     assert sized["kafka"]["brokers"] == 6
     assert sized["steps"][0] == {
         "what": "peak write rate",
-        "value": "50 MB/s",
+        "value": "50MB/s",
         "formula": "write x peak",
         "source": "declared",
     }
@@ -69,6 +69,21 @@ def test_size_names_every_option_that_it_cannot_read(run: Any) -> None:
     assert "--write: '25' is not a throughput" in result.output
     assert "--retention: 'long' is not a duration" in result.output
     assert "--disk-use = 2.0 is more than 1. Declare at most 1." in result.output
+
+
+def test_size_prints_a_declaration_to_paste(run: Any) -> None:
+    result = run("size", "--write", "25 MB/s", "--retention", "1d", "--largest-disk", "1Ti")
+    assert result.exit_code == ExitCode.ALL_WELL
+    pasted: dict[str, Any] = {}
+    exec(result.output[result.output.index("from hikube_kafka") :], pasted)  # noqa: S102 - it is ours
+    assert pasted["kafka"].brokers == 9
+
+
+def test_size_says_what_no_one_cluster_carries(run: Any) -> None:
+    result = run("size", "--write", "10GB/s", "--retention", "7d")
+    assert result.exit_code == ExitCode.SOMETHING_WRONG
+    assert "it needs 6,038 brokers, and a cluster has at most 1,001" in result.output
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize("words", [("status",), ("logs", "broker-0"), ("stop",), ("kafka", "topics", "--list")])

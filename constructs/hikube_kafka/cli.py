@@ -116,9 +116,19 @@ def size(
     replication_factor: Annotated[int, typer.Option(help="Copies of each message.")] = 3,
     message_size: Annotated[str, typer.Option(help="Average message, after compression: 1Ki.")] = "1Ki",
     disk_use: Annotated[float, typer.Option(help="Fraction of each disk that may be used.")] = 0.7,
+    storage_class: Annotated[str, typer.Option(help="Storage class of the disks.")] = "",
+    broker_rate: Annotated[str, typer.Option(help="Most that one broker should write, or send.")] = "60MB/s",
+    largest_disk: Annotated[str, typer.Option(help="Largest disk of one broker.")] = "4Ti",
+    partition_rate: Annotated[str, typer.Option(help="Most that one partition should carry.")] = "10MB/s",
+    largest_partition: Annotated[str, typer.Option(help="Largest partition.")] = "50Gi",
+    broker_partitions: Annotated[int, typer.Option(help="Most replicas of partitions on one broker.")] = 4000,
     as_json: AsJson = False,
 ) -> None:
-    """Size a cluster from a workload: brokers, partitions, memory and disk, with the reasoning."""
+    """Size a cluster from a workload: brokers, partitions, memory and disk, with the reasoning and a declaration.
+
+    Sizes and rates are written as in a declaration: 4Ti (1024 each) or 4T (1000 each), 60MB/s. Exit code 1: no one
+    cluster carries the workload.
+    """
     from hikube_kafka.spec import sizing
 
     workload = sizing.Workload(
@@ -129,6 +139,12 @@ def size(
         replication_factor=replication_factor,
         message_size=message_size,
         disk_use=disk_use,
+        storage_class=storage_class,
+        broker_rate=broker_rate,
+        largest_disk=largest_disk,
+        partition_rate=partition_rate,
+        largest_partition=largest_partition,
+        broker_partitions=broker_partitions,
     )
     wrong: list[str] = []
     for problem in workload.problems():
@@ -139,14 +155,17 @@ def size(
         _fail(ExitCode.NOTHING_CHECKED, "\n".join(wrong))
     try:
         sized = sizing.size(workload)
-    except ValueError as error:
-        _fail(ExitCode.NOTHING_CHECKED, str(error))
+    except sizing.TooMuchError as error:
+        (problem,) = error.problems
+        _fail(ExitCode.SOMETHING_WRONG, problem)
     if as_json:
         _print_json(
             {
                 "kafka": sized.kafka.model_dump(mode="json"),
                 "zookeeper": sized.zookeeper.model_dump(mode="json"),
                 "partitions": sized.partitions,
+                "replication_factor": sized.replication_factor,
+                "python": sized.python,
                 "steps": [asdict(step) for step in sized.steps],
             }
         )
@@ -159,6 +178,7 @@ def size(
     for step in sized.steps:
         table.add_row(step.what, step.value, step.formula, step.source)
     Console().print(table)
+    typer.echo(f"\n{sized.python}", nl=False)
 
 
 # --- local ---------------------------------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from hikube_kafka import __version__
-from hikube_kafka.platform import App, Delivery, HikubeProvider, KafkaPlatform, LocalTarget, Target
+from hikube_kafka.platform import App, Delivery, HikubeProvider, KafkaPlatform, KubernetesTarget, LocalTarget, Target
 from hikube_kafka.platform.cdk import Construct, TerraformElement, TerraformResource, TerraformStack
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import DeclarationError
-from hikube_kafka.spec.sizing import Workload
+from hikube_kafka.spec.sizing import Workload, size
 from hikube_kafka.spec.targets.local import LocalLayout
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
@@ -207,6 +207,22 @@ def test_what_kafka_writes_like_terraform_is_escaped(stack: TerraformStack, synt
         content["output"]["events_contract"]["value"]["kafka"]["settings"]["broker.interceptor.secret"]
         == "$${file:/etc/secret:key}"
     )
+
+
+def test_the_declaration_that_a_sizing_prints_is_synthesized(stack: TerraformStack, synthesized: Synthesize) -> None:
+    pasted: dict[str, Any] = {}
+    exec(size(Workload(write="5MB/s", retention="1d", replication_factor=2)).python, pasted)  # noqa: S102 - ours
+    declared = {part: pasted[part] for part in ("kafka", "zookeeper", "topics")}
+    KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events"), **declared)
+    topic = synthesized(stack)["resource"]["hikube_kafka_topic"]["events_events"]
+    assert (topic["partitions"], topic["replication_factor"]) == (pasted["topics"][0].partitions, 2)
+
+
+def test_a_workload_that_no_one_cluster_carries_is_one_error_of_the_platform(stack: TerraformStack) -> None:
+    platform = KafkaPlatform(stack, "events", target=LocalTarget(), workload=Workload(write="10GB/s", retention="7d"))
+    with pytest.raises(DeclarationError, match="it needs 6,038 brokers") as refused:
+        _ = platform.contract
+    assert [each.rule for each in refused.value.problems] == ["workload-too-much"]
 
 
 def test_a_workload_stands_in_place_of_numbers_and_explicit_ones_win(stack: TerraformStack) -> None:

@@ -1,11 +1,15 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hikube_kafka.spec.kafka import MOST_BROKERS
 from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.problem import DeclarationError
+from hikube_kafka.spec.quantities import Quantity, Throughput
 from hikube_kafka.spec.rules import check
-from hikube_kafka.spec.sizing import Sizing, Workload, size
+from hikube_kafka.spec.sizing import Sizing, TooMuchError, Workload, size
 from hikube_kafka.spec.topic import Topic
 
 TELEMETRY = Workload(write="25MB/s", retention="7d", fan_out=2, peak=2)
@@ -17,14 +21,17 @@ def step(sizing: Sizing, what: str) -> str:
 
 def test_a_workload_is_sized_by_the_formulas_it_prints() -> None:
     sizing = size(TELEMETRY)
-    assert step(sizing, "peak write rate") == "50 MB/s"
-    assert step(sizing, "peak messages") == "48,828/s"
-    assert step(sizing, "written to disks") == "150 MB/s"  # 50 x 3
-    assert step(sizing, "sent to readers") == "200 MB/s"  # 50 x (2 + 2)
+    assert step(sizing, "peak write rate") == "50MB/s"
+    assert step(sizing, "peak messages") == "48,829/s"
+    assert step(sizing, "written to disks") == "150MB/s"  # 50 x 3
+    assert step(sizing, "sent to readers") == "200MB/s"  # 50 x (2 + 2)
     assert step(sizing, "brokers for the rate") == "5"  # ceil(200 / 60) + 1
-    # 25e6 x (1 + 20 / 1024) x 1.1 x 604800 x 3 / 0.7 = 72.67e12 bytes = 67,680 GiB: 16.5 disks of 4Ti.
-    assert step(sizing, "brokers for the disk") == "17"
-    assert sizing.kafka.brokers == 17
+    # 25e6 x (1 + 20 / 1024) x (1 + 20 / 4096) x 604800 x 3 / 0.7 = 66.39e12 bytes = 61,827 GiB: 15.1 disks of 4Ti.
+    assert step(sizing, "brokers for the disk") == "16"
+    assert sizing.kafka.brokers == 16
+    assert str(sizing.kafka.storage.size) == "3865Gi"
+    # 18.9 GiB of indexes, 0.3 GiB of recent messages and 256Mi, and a heap of 6Gi.
+    assert str(sizing.kafka.resources.memory) == "26Gi"
 
 
 def test_retention_drives_the_disk_and_not_the_rate() -> None:
@@ -70,8 +77,11 @@ WORKLOADS = st.builds(
 
 
 def test_a_workload_that_no_cluster_carries_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the workload needs [0-9]+ brokers, and a cluster has at most 1001"):
+    with pytest.raises(TooMuchError, match="it needs 155,263 brokers, and a cluster has at most 1,001") as error:
         size(Workload(write="20GB/s", retention="90d"))
+    assert "between 156 clusters or more" in str(error.value)
+    with pytest.raises(TooMuchError, match="replicas of partitions, and a cluster has at most 200,000"):
+        size(Workload(write="20MB/s", retention="60d", largest_partition="1Gi"))
 
 
 @given(WORKLOADS)
@@ -100,3 +110,109 @@ def test_the_page_cache_holds_its_seconds_of_writes_beside_the_heap(workload: Wo
 def test_an_impossible_workload_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Workload.model_validate({"write": "1MB/s", "retention": "1d"} | wrong)
+
+
+def test_memory_grows_with_the_disk_it_serves() -> None:
+    large = size(Workload(write="300MB/s", retention="7d", replication_factor=2, message_size="375", fan_out=3))
+    small = size(Workload(write="1MB/s", retention="1d"))
+    assert large.kafka.storage.size > Quantity("4000Gi")
+    assert large.kafka.resources.memory.bytes - large.kafka.effective_heap.bytes > Quantity("16Gi").bytes
+    assert str(small.kafka.resources.memory) == "2Gi"
+
+
+@given(WORKLOADS)
+def test_every_index_of_a_broker_fits_beside_its_heap(workload: Workload) -> None:
+    kafka = size(workload).kafka
+    indexes = kafka.storage.size.bytes / 4096 * (8 + 12)
+    assert kafka.resources.memory.bytes - kafka.effective_heap.bytes >= indexes
+
+
+@given(
+    WORKLOADS,
+    st.sampled_from(["30MB/s", "60MB/s", "500MB/s"]),
+    st.sampled_from(["1Ti", "4Ti", "16Ti"]),
+    st.sampled_from(["10Gi", "50Gi", "1Ti"]),
+    st.integers(100, 4000),
+)
+def test_no_part_has_more_than_was_allowed(workload: Workload, rate: str, disk: str, partition: str, most: int) -> None:
+    allowed = {"broker_rate": rate, "largest_disk": disk, "largest_partition": partition, "broker_partitions": most}
+    try:
+        sizing = size(Workload.model_validate(workload.model_dump() | allowed))
+    except TooMuchError:
+        return
+    factor, brokers = workload.replication_factor, sizing.kafka.brokers
+    written = float(workload.write.bytes_per_second) * workload.peak * factor
+    assert written / brokers <= float(Throughput(rate).bytes_per_second) * (1 + 1e-9)
+    assert sizing.kafka.storage.size.bytes <= Quantity(disk).bytes
+    assert sizing.partitions * factor / brokers <= most
+    kept = float(workload.write.bytes_per_second * workload.retention.seconds)
+    assert kept / sizing.partitions <= Quantity(partition).bytes
+    assert sizing.partitions % brokers == 0
+
+
+@given(WORKLOADS)
+def test_every_size_and_rate_is_printed_as_a_declaration_takes_it(workload: Workload) -> None:
+    sizing = size(workload)
+    for what in ("peak write rate", "written to disks", "sent to readers"):
+        Throughput(step(sizing, what))
+    for what in ("disk in all", "disk of a broker", "recent messages in memory", "indexes in memory"):
+        Quantity(step(sizing, what))
+    assert Quantity(step(sizing, "memory of a broker")) == sizing.kafka.resources.memory
+    assert Quantity(step(sizing, "heap of a broker")) == sizing.kafka.effective_heap
+
+
+@given(WORKLOADS, st.sampled_from(["", "fast", 'odd"name']))
+def test_the_python_that_is_printed_declares_the_same(workload: Workload, storage_class: str) -> None:
+    sizing = size(Workload.model_validate(workload.model_dump() | {"storage_class": storage_class}))
+    pasted: dict[str, Any] = {}
+    exec(sizing.python, pasted)  # noqa: S102 - it is ours, and exactly what is to be tried
+    assert pasted["kafka"] == sizing.kafka
+    assert pasted["zookeeper"] == sizing.zookeeper
+    declared = Platform(name="p", kafka=pasted["kafka"], zookeeper=pasted["zookeeper"], topics=pasted["topics"])
+    errors = [problem for problem in check(declared) if problem.severity == "error"]
+    assert errors == []
+    assert pasted["topics"][0].partitions == sizing.partitions
+
+
+WRITTEN = (
+    *("", "0", "1", "-1", "inf", "nan", "1e99", "25MB/s", "25 MB/s", "25 mb/s", "25MB", "0.001", "500m", "1Ki", "1Ei"),
+    *("7d", "0s", "99999w", "9" * 400, "1e-30", "٣d", "1e5Gi", "4TiB", "1Pi", "0B/s", "1e9GB/s", "999999TB/s"),
+)
+TEXTS = st.one_of(st.sampled_from(WRITTEN), st.text(max_size=8))
+NUMBERS = st.one_of(st.floats(), st.integers(), st.booleans(), st.none())
+
+
+@given(st.data())
+def test_nothing_that_is_given_ends_in_anything_but_a_size_or_an_error(data: st.DataObject) -> None:
+    texts = ("write", "retention", "message_size", "broker_rate", "largest_disk", "partition_rate", "largest_partition")
+    numbers = ("fan_out", "peak", "replication_factor", "disk_use", "broker_partitions")
+    given_: dict[str, Any] = {"write": "25MB/s", "retention": "7d"}
+    chosen = data.draw(st.lists(st.sampled_from(texts + numbers), max_size=4))
+    given_ |= {name: data.draw(TEXTS if name in texts else NUMBERS) for name in chosen}
+    workload = Workload(**given_)
+    try:
+        sizing = size(workload)
+    except DeclarationError:
+        return  # its own tests say that it names every mistake
+    assert sizing.kafka.brokers >= workload.replication_factor
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"peak": float("inf")}, "not a finite number"),
+        ({"fan_out": float("nan")}, "not a finite number"),
+        ({"message_size": "0"}, "less than one byte"),
+        ({"message_size": "1m"}, "m means a thousandth"),
+        ({"message_size": "3Gi"}, "more than Kafka takes"),
+        ({"retention": "0s"}, "less than a second"),
+        ({"retention": "6000w"}, "a hundred years"),
+        ({"write": "0MB/s"}, "less than one byte a second"),
+        ({"largest_disk": "4TB"}, "write 4Ti or 4T"),
+        ({"broker_partitions": 2}, "less than the replication factor, 3"),
+    ],
+)
+def test_what_nobody_can_mean_is_refused_by_its_name(wrong: dict[str, Any], told: str) -> None:
+    (problem,) = Workload(**({"write": "1MB/s", "retention": "1d"} | wrong)).problems()
+    assert told in str(problem)
+    assert problem.path == tuple(wrong)

@@ -71,7 +71,7 @@ class KafkaPlatform(Construct):
         super().__init__(scope, id)
         apart.watch(self, whole=True)
         problems = [*_mistakes_of(workload, "workload"), *target.mistakes()]
-        sized = None if workload is None else _sized(workload)
+        sized = None if workload is None else _sized(workload, problems)
         self.declaration = Platform(
             name=id if name is None else name,
             zookeeper=zookeeper if zookeeper is not None else (sized.zookeeper if sized else ZooKeeper()),
@@ -204,10 +204,12 @@ class _Sized:
     zookeeper: ZooKeeper
 
 
-def _sized(workload: sizing.Workload) -> _Sized:
+def _sized(workload: sizing.Workload, problems: list[Problem]) -> _Sized:
     try:
         sized = sizing.size(workload)
-    except DeclarationError:
+    except DeclarationError as error:
+        if isinstance(error, sizing.TooMuchError):
+            problems += error.problems
         # What is wrong with the workload is told; nothing can be said about servers that follow from it.
         return _Sized(kafka=Kafka.unknown(), zookeeper=ZooKeeper.unknown())
     return _Sized(kafka=sized.kafka, zookeeper=sized.zookeeper)

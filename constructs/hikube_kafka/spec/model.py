@@ -1,6 +1,7 @@
 """What every model of a declaration has in common: it is frozen, and it refuses fields it does not know."""
 
 import inspect
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ def _no_truth(value: Any) -> Any:
     """Python counts ``True`` as 1, and pydantic follows: nobody who declares a number means it."""
     if isinstance(value, bool):
         raise ValueError(f"{value} is not a number")  # noqa: TRY004 - pydantic collects ValueError alone
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
     return value
 
 

@@ -32,6 +32,13 @@ CONTRACT_OVERRIDE = Rule(
     why="What is applied then differs from what the rules saw, and the smoke tests fail.",
     remedy="Declare it instead.",
 )
+WORKLOAD = Rule(
+    id="workload-too-much",
+    severity="error",
+    message="it needs {needed} {what}, and a cluster has at most {most}.",
+    why="No one cluster carries it.",
+    remedy="Divide it between {clusters} clusters or more, keep messages for less time, or allow more: {allowance}.",
+)
 MOVED_WITHOUT_NAME = Rule(
     id="platform-moved-name",
     severity="error",
