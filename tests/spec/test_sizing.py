@@ -208,7 +208,7 @@ def test_nothing_that_is_given_ends_in_anything_but_a_size_or_an_error(data: st.
         ({"retention": "0s"}, "less than a second"),
         ({"retention": "6000w"}, "a hundred years"),
         ({"write": "0MB/s"}, "less than one byte a second"),
-        ({"largest_disk": "4TB"}, "write 4Ti or 4T"),
+        ({"largest_disk": "4TB"}, "4Ti or 4T"),
         ({"broker_partitions": 2}, "less than the replication factor, 3"),
     ],
 )
