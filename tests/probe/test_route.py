@@ -88,7 +88,9 @@ def test_kubernetes_is_looked_at_where_something_is_promised_of_it(opened: dict[
     promised = CONTRACT.model_copy(update={"kubernetes": KubernetesExpected()})
     with open_route(promised, in_cluster=True) as way:
         assert (way.dial, str(way.workloads)) == ({}, "look")
-        assert opened == {"workloads": {"namespace": "platform", "kubeconfig": None, "context": "one"}}
+        assert opened == {
+            "workloads": {"namespace": "platform", "kubeconfig": None, "context": "one", "in_cluster": True}
+        }
     assert opened == {"workloads": {"closed": True}}
 
 

@@ -11,7 +11,8 @@ from hikube_kafka.kubernetes.errors import ApiServerError, ForbiddenError
 from hikube_kafka.probe.contract import observe
 from hikube_kafka.probe.observation import BudgetSeen, KubernetesSeen, PodSeen, Unreadable
 from hikube_kafka.probe.route import Route
-from hikube_kafka.probe.workloads import _look, selects
+from hikube_kafka.probe.selector import selects
+from hikube_kafka.probe.workloads import _look
 from hikube_kafka.spec.contract import (
     BrokerExpected,
     Contract,

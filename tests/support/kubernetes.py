@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 CHARTS = ROOT / "constructs/hikube_kafka/charts"
 HELM = ROOT / ".build/bin/helm"
@@ -59,3 +61,11 @@ class Helm:
         return subprocess.run(
             [HELM, *arguments], env=self._environment, capture_output=True, text=True, check=False, timeout=900
         )
+
+
+def rendered(helm: Helm, chart: str, release: str, *arguments: str) -> list[Manifest]:
+    """A chart's objects in the namespace ``shop``, as Helm renders them without a cluster."""
+    where = ("--kube-version", "1.34", "--namespace", "shop")
+    done = helm("template", release, str(CHARTS / chart), *where, *arguments)
+    assert done.returncode == 0, done.stderr
+    return [each for each in yaml.safe_load_all(done.stdout) if each]

@@ -10,6 +10,17 @@ from hikube_kafka.kubernetes.errors import KubeconfigError
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds the credentials of its service account."""
 
+
+def own_namespace(otherwise: str) -> str:
+    """Namespace of the pod that this runs in.
+
+    Args:
+        otherwise: what is taken where its service account does not say.
+    """
+    file = SERVICE_ACCOUNT / "namespace"
+    return file.read_text("utf-8").strip() if file.is_file() else otherwise
+
+
 _DEFAULT = "~/.kube/config"
 _ONE_FILE = "KUBE_CONFIG_PATH"
 _FILES = ("KUBE_CONFIG_PATHS", "KUBECONFIG")

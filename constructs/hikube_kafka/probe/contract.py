@@ -1,5 +1,6 @@
 """The whole platform of a contract at one moment."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
@@ -12,6 +13,8 @@ from hikube_kafka.probe.zookeeper import exchange_writes, observe_zookeeper
 from hikube_kafka.spec.contract import Contract
 
 Answer = TypeVar("Answer")
+Trouble = Callable[[str], str | None]
+"""Why an address cannot be reached, as far as anybody can tell."""
 
 
 def observe(
@@ -37,11 +40,16 @@ def observe(
         read_backs = pool.submit(exchange_writes, servers, chroot=chroot, timeout=timeout, dial=route.dial)
         kafka = pool.submit(observe_kafka, brokers, credentials, timeout=timeout, dial=route.dial)
         kubernetes = pool.submit(look, nodes=_promises_zones(contract), timeout=timeout) if look else None
+        workloads = kubernetes.result() if kubernetes else KubernetesSeen()
+
+        def trouble(address: str) -> str | None:
+            return route.trouble(address) or workloads.kept_out.get(route.pods.get(address, ""))
+
         return Observation(
-            zookeeper=_explained_servers(zookeeper.result(), route),
+            zookeeper=_explained_servers(zookeeper.result(), trouble),
             read_backs=read_backs.result(),
-            kafka=_explained_brokers(kafka.result(), route),
-            kubernetes=kubernetes.result() if kubernetes else KubernetesSeen(),
+            kafka=_explained_brokers(kafka.result(), trouble),
+            kubernetes=workloads,
         )
 
 
@@ -50,7 +58,7 @@ def _promises_zones(contract: Contract) -> bool:
     return promised is not None and any(each.zones for each in (promised.coordinator, promised.kafka))
 
 
-def _explained_servers(seen: ZooKeeperSeen, route: Route) -> ZooKeeperSeen:
+def _explained_servers(seen: ZooKeeperSeen, trouble: Trouble) -> ZooKeeperSeen:
     return ZooKeeperSeen(
         servers=tuple(
             replace(
@@ -61,16 +69,16 @@ def _explained_servers(seen: ZooKeeperSeen, route: Route) -> ZooKeeperSeen:
                 kafka=_explained(server.kafka, why),
             )
             for server in seen.servers
-            for why in [route.trouble(server.address)]
+            for why in [trouble(server.address)]
         )
     )
 
 
-def _explained_brokers(seen: KafkaSeen, route: Route) -> KafkaSeen:
+def _explained_brokers(seen: KafkaSeen, trouble: Trouble) -> KafkaSeen:
     brokers = tuple(
         replace(broker, metadata=_explained(broker.metadata, why), settings=_explained(broker.settings, why))
         for broker in seen.brokers
-        for why in [route.trouble(broker.address)]
+        for why in [trouble(broker.address)]
     )
     return replace(seen, brokers=brokers)
 

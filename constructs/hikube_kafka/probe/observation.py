@@ -310,6 +310,8 @@ class KubernetesSeen:
     """By the name of the pod that they count."""
     zones: Mapping[str, str | None] | Unreadable = Unreadable("nodes", "not read")
     """Zone of each node by its name; None: it bears no label of a zone."""
+    kept_out: Mapping[str, str] = field(default_factory=dict)
+    """Why a pod may not hear the pod that this runs in, by its name: a network policy; empty from outside."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,9 @@ def open_route(
     with contextlib.ExitStack() as stack:
         look: Workloads | None = None
         if contract.kubernetes is not None:
-            look = stack.enter_context(workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context))
+            look = stack.enter_context(
+                workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context, in_cluster=in_cluster)
+            )
         if in_cluster:
             yield Route(pods=pods, workloads=look)
             return

@@ -2,17 +2,24 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from socket import gethostname
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from hikube_kafka.kubernetes.claim import ClaimSeen, claim_of
 from hikube_kafka.kubernetes.client import ApiServer, summary
 from hikube_kafka.kubernetes.errors import ForbiddenError, KubernetesError
+from hikube_kafka.kubernetes.kubeconfig import own_namespace
+from hikube_kafka.probe import network_policies
+from hikube_kafka.probe.network_policies import Client
 from hikube_kafka.probe.observation import BudgetSeen, KubernetesSeen, PodSeen, Unreadable
+from hikube_kafka.probe.selector import selects
 
 _ZONE = "topology.kubernetes.io/zone"
 
+Answer = TypeVar("Answer")
 Read = TypeVar("Read")
 
 
@@ -29,7 +36,9 @@ class Workloads(Protocol):
 
 
 @contextlib.contextmanager
-def workloads(namespace: str, *, kubeconfig: str | None = None, context: str | None = None) -> Iterator[Workloads]:
+def workloads(
+    namespace: str, *, kubeconfig: str | None = None, context: str | None = None, in_cluster: bool = False
+) -> Iterator[Workloads]:
     """Keep a connection to the API server for looking at a namespace again and again.
 
     Args:
@@ -37,6 +46,7 @@ def workloads(namespace: str, *, kubeconfig: str | None = None, context: str | N
         kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means what the environment says: see
             `hikube_kafka.kubernetes.kubeconfig.kubeconfig`.
         context: Its context; None means the current one.
+        in_cluster: Whether this runs in a pod of the cluster, which a network policy may keep out.
 
     Raises:
         KubeconfigError: There are no credentials, or they cannot be used.
@@ -48,7 +58,7 @@ def workloads(namespace: str, *, kubeconfig: str | None = None, context: str | N
     with start_blocking_portal(name="workloads") as portal, portal.wrap_async_context_manager(connection) as api:
 
         def look(*, nodes: bool, timeout: float) -> KubernetesSeen:
-            return portal.call(_look, api, nodes, timeout)
+            return portal.call(_look, api, nodes, timeout, in_cluster)
 
         yield look
 
@@ -68,11 +78,16 @@ class _Connection:
         await self._connected.__aexit__(None, None, None)
 
 
-async def _look(api: ApiServer, nodes: bool, timeout: float) -> KubernetesSeen:  # noqa: ASYNC109, FBT001 - of portal.call
-    async def read(what: str, resource: str, of: Callable[[Sequence[Any]], Read], **where: Any) -> Read | Unreadable:
+async def _look(
+    api: ApiServer,
+    nodes: bool,  # noqa: FBT001 - of portal.call
+    timeout: float,  # noqa: ASYNC109
+    in_cluster: bool = False,  # noqa: FBT001, FBT002
+) -> KubernetesSeen:
+    async def asked(what: str, answer: Awaitable[Answer], of: Callable[[Answer], Read]) -> Read | Unreadable:
         try:
             async with asyncio.timeout(timeout):
-                return of(await api.listed(resource, **where))
+                return of(await answer)
         except TimeoutError:
             reason = f"the API server has not answered within {timeout:g} s"
         except ForbiddenError as error:
@@ -80,6 +95,20 @@ async def _look(api: ApiServer, nodes: bool, timeout: float) -> KubernetesSeen: 
         except KubernetesError as error:
             reason = str(error)
         return Unreadable(what, reason)
+
+    async def read(what: str, resource: str, of: Callable[[Sequence[Any]], Read], **where: Any) -> Read | Unreadable:
+        return await asked(what, api.listed(resource, **where), of)
+
+    async def kept_out(pods: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        own = own_namespace(api.namespace)
+        policies, client = await asyncio.gather(
+            read("network policies", "networkpolicies", list, api="apis/networking.k8s.io/v1"),
+            asked("this pod", api.find(f"/api/v1/namespaces/{own}/pods/{gethostname()}"), partial(_client, own)),
+        )
+        if isinstance(policies, Unreadable):
+            return {pod["metadata"]["name"]: network_policies.unread(policies.reason) for pod in pods}
+        known = _client(own, None) if isinstance(client, Unreadable) else client
+        return network_policies.kept_out(known, api.namespace, pods, policies)
 
     pods, claims, budgets, zones = await asyncio.gather(
         read("pods", "pods", list),
@@ -94,11 +123,21 @@ async def _look(api: ApiServer, nodes: bool, timeout: float) -> KubernetesSeen: 
         claims=claims,
         budgets=budgets if isinstance(budgets, Unreadable) else _counted(pods, budgets),
         zones=zones,
+        kept_out=await kept_out(pods) if in_cluster else {},
     )
 
 
 async def _not_asked() -> Unreadable:
     return Unreadable("nodes", "not read")
+
+
+def _client(namespace: str, pod: Mapping[str, Any] | None) -> Client:
+    """This pod; where the API server has no pod of this host's name, its labels are not known."""
+    if pod is None:
+        return Client(namespace=namespace, labels=None)
+    return Client(
+        namespace=namespace, labels=pod["metadata"].get("labels", {}), address=pod.get("status", {}).get("podIP")
+    )
 
 
 def _pod(pod: Mapping[str, Any]) -> PodSeen:
@@ -140,23 +179,3 @@ def _counted(
 
 def _text(value: int | str | None) -> str | None:
     return None if value is None else str(value)
-
-
-def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector of Kubernetes selects something with these labels.
-
-    An empty selector selects everything, none selects nothing, as in policy/v1.
-    """
-    if selector is None:
-        return False
-    if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
-        return False
-    meets: Mapping[str, Callable[[str, Sequence[str]], bool]] = {
-        "In": lambda key, values: labels.get(key) in values,
-        "NotIn": lambda key, values: labels.get(key) not in values,
-        "Exists": lambda key, _values: key in labels,
-        "DoesNotExist": lambda key, _values: key not in labels,
-    }
-    return all(
-        meets[each["operator"]](each["key"], each.get("values", [])) for each in selector.get("matchExpressions", [])
-    )
