@@ -296,3 +296,10 @@ def test_any_other_error_of_a_synth_keeps_its_traceback(tmp_path: Path) -> None:
     folder.touch()
     with pytest.raises(RuntimeError, match="ENOTDIR"):
         app.synth()
+
+
+def test_a_topic_that_is_not_declared_is_answered_with_the_nearest(stack: TerraformStack) -> None:
+    platform = KafkaPlatform(stack, "events", target=LocalTarget(), topics=[Topic("orders", partitions=1)])
+    with pytest.raises(KeyError) as refused:
+        platform.topics["order"]
+    assert str(refused.value) == "there is no topic 'order': did you mean 'orders'?"

@@ -60,7 +60,7 @@ def healed(living_ensemble: LivingEnsemble) -> Iterator[None]:
 def declared(promised: Contract, admin: AdminClient) -> Iterator[Contract]:
     """The contract with a topic more, which exists."""
     topic = TopicExpected(name="smoke-declared", partitions=3, replication_factor=3, config={"retention.ms": "60000"})
-    made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=topic.config)
+    made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=dict(topic.config))
     admin.create_topics([made])[topic.name].result(timeout=30)
     yield promised.model_copy(update={"topics": (topic,)})
     admin.list_topics(timeout=30)  # the controller may be another broker by now

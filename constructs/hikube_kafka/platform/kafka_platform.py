@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from hikube_kafka.platform import apart, refusal, terraform
 from hikube_kafka.platform.cdk import (
@@ -20,6 +19,7 @@ from hikube_kafka.platform.target import Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.spec import sizing
 from hikube_kafka.spec.contract import Contract
+from hikube_kafka.spec.frozen import FrozenDict
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.model import Declared, FieldError
 from hikube_kafka.spec.platform import Platform
@@ -166,9 +166,10 @@ class KafkaPlatform(Construct):
 
         Raises:
             DeclarationError: the declaration breaks rules.
+            KeyError: of a topic that is not declared; it names the nearest that is.
         """
         self._require_valid()
-        return MappingProxyType(self._topics)
+        return FrozenDict(self._topics, of="topic")
 
     def _require_valid(self) -> None:
         if self._errors:

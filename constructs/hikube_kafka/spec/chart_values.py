@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hikube_kafka.spec.model import ChartModel
+from hikube_kafka.spec.model import ChartModel, Frozen
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import server_properties
 from hikube_kafka.spec.quantities import Quantity
@@ -93,10 +93,10 @@ class _ReleaseValues(ChartModel):
     resources: Resources
     """Requested and limited alike."""
     claim_retention: ClaimRetention = ClaimRetention()
-    config: dict[str, str]
+    config: Frozen[str, str]
     pods: Pods = Pods()
     network_policy: NetworkPolicy = NetworkPolicy()
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: Frozen[str, str] = Field(default_factory=dict)
     """Labels of every object, besides the chart's own."""
 
     def to_chart(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class ZooKeeperValues(_ReleaseValues):
     """Values of the chart ``zookeeper``."""
 
     storage: ZooKeeperStorage
-    config: dict[str, str]
+    config: Frozen[str, str]
     """zoo.cfg, apart from the list of servers: that is the membership, which lives on the claims."""
     membership_secret: str = ""
     """Secret with one key, ``password``: that of the ZooKeeper user ``super``, who alone may change the membership.
@@ -122,7 +122,7 @@ class KafkaValues(_ReleaseValues):
     """Values of the chart ``kafka``."""
 
     storage: KafkaStorage
-    config: dict[str, str]
+    config: Frozen[str, str]
     """server.properties of every broker. What differs from pod to pod is filled in where it starts: <ordinal>, <host>,
     <forward-port>, <node>, <node-port> and <rack>."""
     listeners: tuple[ListenerPort, ...] = Field(min_length=1)
@@ -355,7 +355,7 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
 
 
 def _labels(platform: Platform, layout: KubernetesLayout) -> dict[str, str]:
-    return {"hikube.kafka/platform": platform.name} | layout.labels
+    return {"hikube.kafka/platform": platform.name, **layout.labels}
 
 
 def _claim(storage: Storage) -> Claim:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.model import Frozen, Model
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.security import ClientSecurity
 
@@ -100,7 +100,7 @@ class KafkaExpected(Model):
     version: str
     """Kafka's version, such as ``3.9.2``."""
     brokers: tuple[BrokerExpected, ...]
-    settings: dict[str, str] = Field(default_factory=dict)
+    settings: Frozen[str, str] = Field(default_factory=dict)
     """Cluster-wide broker settings that must be in force, by Kafka's own key."""
 
 
@@ -110,7 +110,7 @@ class TopicExpected(Model):
     name: str
     partitions: int
     replication_factor: int
-    config: dict[str, str] = Field(default_factory=dict)
+    config: Frozen[str, str] = Field(default_factory=dict)
     """Entries that must be set on the topic itself, by Kafka's own key, in Kafka's own text."""
 
 
@@ -128,7 +128,7 @@ class ClaimExpected(Model):
 class ServersExpected(Model):
     """What Kubernetes must have of the servers of one kind. What is left out is not promised."""
 
-    images: dict[str, str] = Field(default_factory=dict)
+    images: Frozen[str, str] = Field(default_factory=dict)
     """Image of a container in every pod, by the container's name."""
     claims: tuple[ClaimExpected, ...] = ()
     max_unavailable: int | None = None

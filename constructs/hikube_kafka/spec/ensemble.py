@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from hikube_kafka.spec.frozen import FrozenDict
+
 Kind = Literal["zookeeper", "broker"]
 
 
@@ -25,6 +27,9 @@ class ServerProcess:
     """The complete ``zoo.cfg`` or ``server.properties``."""
     heap: str
     """``-Xms`` and ``-Xmx``, as Java writes it: ``512m``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "properties", FrozenDict(self.properties))
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Declared, Texts, Whole
+from hikube_kafka.spec.model import Declared, Frozen, Texts, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import BROKER_HEAP, Heap, Resources
 from hikube_kafka.spec.security import Mechanism, Protocol
@@ -65,7 +65,7 @@ class Kafka(Declared):
     """The first one is what the contract, the topics and the brokers among themselves use."""
     racks: tuple[str, ...] = ()
     """Rack of each broker in turn, repeated as needed: ``("zone-a", "zone-b", "zone-c")``. Empty means none."""
-    config: Mapping[str, ConfigValue] = Field(default_factory=dict)
+    config: Frozen[str, ConfigValue] = Field(default_factory=dict)
     """Broker entries by Kafka's own keys. They win over what is computed, and the plan's notices say so."""
 
     if TYPE_CHECKING:

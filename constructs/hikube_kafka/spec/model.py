@@ -5,11 +5,12 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PrivateAttr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from hikube_kafka.spec.frozen import FrozenDict
 from hikube_kafka.spec.mistakes import Mistake, Path, of_errors, unnamed
 from hikube_kafka.spec.problem import DeclarationError, Problem
 
@@ -39,6 +40,11 @@ def _no_truth(value: Any) -> Any:
     return value
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+Frozen = Annotated[Mapping[K, V], AfterValidator(FrozenDict)]
+"""A mapping as a field: a copy of what was given, which nobody changes."""
 Texts = list[str] | tuple[str, ...]
 """Several texts, as they are given: a single one, which Python takes for a sequence of its letters, is none."""
 Whole = Annotated[int, BeforeValidator(_no_truth)]

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Declared, Whole
+from hikube_kafka.spec.model import Declared, Frozen, Whole
 
 ConfigValue = str | bool | int | float
 """What a configuration entry may be declared as. Kafka reads text: ``True`` becomes ``true``."""
@@ -22,7 +22,7 @@ class Topic(Declared):
     """Number of partitions. It can grow later, never shrink; growth changes which partition a key belongs to."""
     replication_factor: Annotated[Whole, Field(ge=1)] | None = None
     """Copies of each partition, each on another broker. None means three, or the number of brokers if that is less."""
-    config: Mapping[str, ConfigValue] = Field(default_factory=dict)
+    config: Frozen[str, ConfigValue] = Field(default_factory=dict)
     """Entries by Kafka's own keys, such as ``cleanup.policy``. What is not named follows the brokers."""
     deletion_protection: bool = True
     """Refuse every plan that would delete the topic or replace it."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from hikube_kafka.spec.model import Declared, Whole
+from hikube_kafka.spec.model import Declared, Frozen, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import ZOOKEEPER_HEAP, Heap, Resources
 from hikube_kafka.spec.storage import Storage
@@ -34,7 +34,7 @@ class ZooKeeper(Declared):
     :data:`~hikube_kafka.spec.resources.ZOOKEEPER_HEAP`."""
     chroot: str = Field(default="", pattern=r"^(/[A-Za-z0-9_-]+)*$")
     """Where Kafka lives in the tree, such as ``/orders``: several platforms can then share one ensemble."""
-    config: Mapping[str, ConfigValue] = Field(default_factory=dict)
+    config: Frozen[str, ConfigValue] = Field(default_factory=dict)
     """Entries of ``zoo.cfg`` by ZooKeeper's own keys. They win over what is computed, and the plan's notices say so."""
 
     if TYPE_CHECKING:

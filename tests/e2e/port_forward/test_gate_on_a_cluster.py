@@ -41,7 +41,7 @@ def declared(contract: Contract, reach: ReachByPortForward) -> Contract:
         bootstrap = ",".join(forwards.brokers.values())
         until(lambda: knows(bootstrap, len(contract.kafka.brokers)), "every broker is known")
         admin = AdminClient({"bootstrap.servers": bootstrap})
-        made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=topic.config)
+        made = NewTopic(topic.name, topic.partitions, topic.replication_factor, config=dict(topic.config))
         admin.create_topics([made], operation_timeout=30)[topic.name].result(30)
     return contract.model_copy(update={"topics": (topic,)})
 

@@ -18,7 +18,7 @@ from hikube_kafka.spec.contract import (
     ServersExpected,
 )
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.model import ChartModel, Declared, Model, Texts, Whole
+from hikube_kafka.spec.model import ChartModel, Declared, Frozen, Model, Texts, Whole
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import BrokerAddress
 from hikube_kafka.spec.quantities import Duration
@@ -96,13 +96,13 @@ class Pods(Declared, ChartModel):
     anti_affinity: Literal["required", "preferred"] = "required"
     """Whether two pods of a release may share a node: never, or only where there is no other. A shared node takes
     both of them along when it fails."""
-    node_selector: dict[str, str] = Field(default_factory=dict)
+    node_selector: Frozen[str, str] = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints of nodes that the pods put up with."""
     priority_class_name: str = ""
     """Pods of a higher class push out those of a lower one. Empty means the cluster's default."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: Frozen[str, str] = Field(default_factory=dict)
     """Annotations of the pods; a change restarts them, one by one."""
 
     if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class ClientPods(Declared, ChartModel):
 
     namespace: str = ""
     """Name of their namespace; empty means the release's own, ``*`` means every one."""
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: Frozen[str, str] = Field(default_factory=dict)
     """Labels that they must have; none means all pods of the namespace."""
 
 
@@ -150,7 +150,7 @@ class ExternalAccess(Declared, ChartModel):
     """Port of broker 0 on every node; the next broker has the next. Only with NodePort."""
     sources: tuple[str, ...] = ()
     """Networks that may connect, such as ``203.0.113.0/24``; empty means everyone."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: Frozen[str, str] = Field(default_factory=dict)
     """Annotations of the services; ``<ordinal>`` becomes the broker's, for a DNS controller."""
 
     if TYPE_CHECKING:
@@ -274,7 +274,7 @@ class KubernetesLayout(Declared):
     external: ExternalAccess = ExternalAccess()
     rack_from_zone: bool = False
     """Take each broker's rack from the zone label of its node. Whoever installs must be allowed to list nodes."""
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: Frozen[str, str] = Field(default_factory=dict)
     """Labels of every object, besides the charts' own."""
     node_port_range: tuple[Whole, Whole] = (30000, 32767)
     """First and last port that the API server gives to services of type NodePort, its ``--service-node-port-range``.
