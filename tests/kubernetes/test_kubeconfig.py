@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -86,3 +87,30 @@ def test_an_environment_that_leads_to_two_clusters_is_told(environment: dict[str
     said = list(contradictions(kubeconfig(None, None, environment), environment))
     assert len(said) == len(told)
     assert all(each in line for each, line in zip(told, said, strict=True))
+
+
+KUBECTL: Literal["kubectl"] = "kubectl"
+
+
+def test_a_command_names_its_context_whatever_the_current_one_is_by_then(tmp_path: Path) -> None:
+    file = tmp_path / "a config"
+    file.write_text("current-context: prod\n")
+    found = kubeconfig(None, None, {"KUBECONFIG": str(file)})
+    assert found.command(KUBECTL, "events") == "kubectl --context prod -n events"
+    assert found.command("helm", "events") == "helm --kube-context prod -n events"
+    assert kubeconfig(str(file), None, {}).command(KUBECTL, None) == f"kubectl --kubeconfig '{file}' --context prod"
+    assert kubeconfig(str(file), "a b", {}).command(KUBECTL, "events").endswith("--context 'a b' -n events")
+
+
+def test_a_command_finds_the_files_that_kubectl_alone_would_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "two").write_text("current-context: second\n")
+    (tmp_path / "broken").write_text("[: no YAML")
+    assert kubeconfig("~/two", None, {}).command(KUBECTL, None).startswith(f"kubectl --kubeconfig {tmp_path}/two ")
+    several = kubeconfig(None, None, {"KUBE_CONFIG_PATHS": f"broken{os.pathsep}none{os.pathsep}two"})
+    files = os.pathsep.join(f"{tmp_path}/{each}" for each in ("broken", "none", "two"))
+    assert several.command(KUBECTL, None) == f"KUBECONFIG={files} kubectl --context second"
+    assert kubeconfig(None, None, {}).command(KUBECTL, "events") == "kubectl -n events"

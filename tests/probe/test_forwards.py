@@ -73,7 +73,7 @@ def test_a_port_in_use_names_the_broker_that_advertises_it(monkeypatch: pytest.M
 def test_every_other_refusal_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextlib.contextmanager
     def unreachable(*_: object, **__: object) -> Iterator[PodForwards]:
-        raise PodsUnreachableError("platform", {"kafka-0": "there is no such pod"}, 60)
+        raise PodsUnreachableError("platform", {"kafka-0": "there is no such pod"}, 60, "kubectl")
         yield
 
     monkeypatch.setattr(forwards, "forward", unreachable)

@@ -52,7 +52,7 @@ def unchanging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 WAITS: dict[str, Callable[[Any, threading.Event], Any]] = {
-    "volumes": lambda api, stopped: claim_growth._resized(api, "events-kafka", DECLARED, stopped),
+    "volumes": lambda api, stopped: claim_growth._resized(api, "events-kafka", DECLARED, stopped, "kubectl"),
     "pods": lambda api, stopped: claim_growth._orphan(api, "events-kafka", "1", stopped),
 }
 

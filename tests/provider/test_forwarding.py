@@ -33,7 +33,7 @@ def test_the_forwards_are_opened_again_by_a_command_that_a_shell_takes(tmp_path:
     )
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run(["sh", "-c", f"{forwarding.by_hand()}\nwait"], env=environment, check=True, timeout=30)
-    where = "--kubeconfig /a folder/kubeconfig --context far away --namespace kafka port-forward"
+    where = "--kubeconfig /a folder/kubeconfig --context far away -n kafka port-forward"
     wanted = [f"{where} demo-0 21192", f"{where} demo-2 21194"]
     until(lambda: sorted(asked.read_text().splitlines()) == wanted, "both are opened")
 
@@ -43,9 +43,7 @@ def test_commands_for_brokers_that_are_met_through_forwards_open_them_first() ->
     cluster = KafkaCluster(settings, threading.Event())
     cluster._forwarding = standing(REACH)
     opened, shown = cluster.reach().progress().splitlines()
-    assert opened == (
-        "  for broker in 0 2; do kubectl --namespace kafka port-forward demo-$broker $((19092 + broker)) & done"
-    )
+    assert opened == (f"  for broker in 0 2; do {REACH.command()} port-forward demo-$broker $((19092 + broker)) & done")
     assert "--bootstrap-server 127.0.0.1:21192,127.0.0.1:21194 --command-config client.properties --list" in shown
 
 
@@ -55,6 +53,6 @@ def test_what_an_administrator_is_to_run_opens_the_forwards_first_too() -> None:
     hidden = Forbidden.topic("127.0.0.1:21192", "Describe", "orders", "User:me", "TOPIC_AUTHORIZATION_FAILED")
     told = not_reached(cluster.forbidden(hidden), doing="read topic orders").detail
     opened, listed, allowed = (line.strip() for line in told.splitlines() if line.startswith("  "))
-    assert opened.startswith("for broker in 0 2; do kubectl --namespace kafka port-forward demo-$broker ")
+    assert opened.startswith(f"for broker in 0 2; do {REACH.command()} port-forward demo-$broker ")
     assert listed == "kafka-acls.sh --bootstrap-server 127.0.0.1:21192 --list --topic orders"
     assert allowed.endswith("--add --allow-principal 'User:me' --operation Describe --topic orders")

@@ -83,7 +83,7 @@ def test_pods_that_do_not_end_are_named_with_what_to_do(let_go: Let, monkeypatch
     error = refused(let_go, Api([pod(0), pod(2)]))
     assert error.summary == "Pods of StatefulSet events-kafka do not end"
     assert "events-kafka-0 (on node node-a), events-kafka-2 (on node node-a)" in error.detail
-    assert "kubectl -n events delete pod events-kafka-0 --force --grace-period=0." in error.detail
+    assert f"{REACH.command()} delete pod events-kafka-0 --force --grace-period=0." in error.detail
 
 
 def test_ctrl_c_ends_the_wait(let_go: Let) -> None:

@@ -301,7 +301,7 @@ def test_a_stateful_set_that_was_deleted_is_made_anew_as_its_release_has_it(
     seen(recorded("well", lambda it: it.update(stateful_set=None)))
     (error,) = refused("well")
     assert error.summary == "There is no StatefulSet well in namespace events"
-    assert "helm -n events get manifest well | kubectl -n events apply -f -" in error.detail
+    assert f"{REACH.command('helm')} get manifest well | {REACH.command()} apply -f -" in error.detail
 
 
 def test_what_a_log_tells_is_its_last_errors_and_else_its_last_lines() -> None:

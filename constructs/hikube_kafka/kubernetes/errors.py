@@ -212,16 +212,22 @@ class PodsUnreachableError(KubernetesError):
         namespace: Where they were looked for.
         pods: Why each of them is not reachable, by its name.
         waited_seconds: How long it was waited for.
+
+    Args:
+        namespace: Likewise.
+        pods: Likewise.
+        waited_seconds: Likewise.
+        kubectl: How a user calls it for this cluster and namespace.
     """
 
-    def __init__(self, namespace: str, pods: Mapping[str, str], waited_seconds: float) -> None:
+    def __init__(self, namespace: str, pods: Mapping[str, str], waited_seconds: float, kubectl: str) -> None:
         self.namespace = namespace
         self.pods = dict(pods)
         self.waited_seconds = waited_seconds
         reasons = "; ".join(f"{pod}: {why}" for pod, why in pods.items())
         super().__init__(
             f"pods in namespace {namespace} are not reachable after {waited_seconds:g} s: {reasons}. See "
-            f"`kubectl -n {namespace} describe pod {next(iter(pods))}`. If a pod does not exist, its release is not "
+            f"`{kubectl} describe pod {next(iter(pods))}`. If a pod does not exist, its release is not "
             "installed in this namespace, or has fewer pods than declared."
         )
 

@@ -1,9 +1,12 @@
 """Which kubeconfig and which context lead to a cluster: one rule for the providers of a plan and for the gate."""
 
+import contextlib
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hikube_kafka.kubernetes.errors import KubeconfigError
 
@@ -52,6 +55,40 @@ class Kubeconfig:
             where = f" in {Path.cwd()}; name it by its whole path" if relative else ""
             raise KubeconfigError(files, f"there is no such file{where}")
         return files or [str(Path(_DEFAULT).expanduser())]
+
+    @property
+    def current_context(self) -> str | None:
+        """The context that is used; None where it cannot be told: no file, no current context, the pod's account."""
+        if self.context or not self.paths:
+            return self.context
+        import yaml
+
+        for path in self.paths:
+            with contextlib.suppress(OSError, yaml.YAMLError, AttributeError):
+                if named := yaml.safe_load(Path(path).expanduser().read_text("utf-8")).get("current-context"):
+                    return str(named)
+        return None
+
+    def command(self, tool: Literal["kubectl", "helm"], namespace: str | None) -> str:
+        """How a tool is called for the same cluster and context, whatever the current one is by then.
+
+        Args:
+            tool: Its name.
+            namespace: None: what it is asked for is in no namespace.
+        """
+        files = os.pathsep.join(str(Path(path).expanduser().absolute()) for path in self.paths)
+        named = self.source not in {"KUBECONFIG", "default"}  # those two the tool finds itself
+        context = self.current_context
+        words: list[str] = [tool]
+        if named and len(self.paths) > 1:
+            words.insert(0, f"KUBECONFIG={shlex.quote(files)}")
+        elif named:
+            words += ["--kubeconfig", shlex.quote(files)]
+        if context:
+            words += ["--context" if tool == "kubectl" else "--kube-context", shlex.quote(context)]
+        if namespace:
+            words += ["-n", namespace]
+        return " ".join(words)
 
     @property
     def where(self) -> str:

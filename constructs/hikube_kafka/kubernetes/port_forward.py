@@ -11,6 +11,7 @@ from typing import Literal
 
 from hikube_kafka.kubernetes.client import ApiServer
 from hikube_kafka.kubernetes.errors import KubernetesError, LocalPortInUseError, PodsUnreachableError, StreamError
+from hikube_kafka.kubernetes.kubeconfig import kubeconfig
 from hikube_kafka.kubernetes.stream import PodStream
 from hikube_kafka.waiting import until_async
 
@@ -157,7 +158,8 @@ class _Standing:
         finally:
             await _cancelled(waits)
         if len(reached) < len(self.ports) and (self.require == "all" or not reached):
-            raise PodsUnreachableError(self.namespace, self._troubles, self.pod_wait_seconds)
+            command = kubeconfig(self.kubeconfig, self.context).command("kubectl", self.namespace)
+            raise PodsUnreachableError(self.namespace, self._troubles, self.pod_wait_seconds, command)
 
     async def _listen(self, stack: contextlib.AsyncExitStack, api: ApiServer, target: PodPort) -> str:
         """Listen for one pod until the stack unwinds."""

@@ -112,7 +112,7 @@ def grow(
                 refused.append(Diagnostic(f"Claim {claim.name} cannot grow from {claim.size} to {size}", f"{problem}."))
         if refused:  # the others grow meanwhile, and the next apply finds them grown
             raise Refusal(*refused)
-        await _resized(api, stateful_set, declared, stopped)
+        await _resized(api, stateful_set, declared, stopped, reach.command())
         if seen.uid is not None and differs(seen.templates, declared):
             await _orphan(api, stateful_set, seen.uid, stopped)
 
@@ -120,7 +120,7 @@ def grow(
 
 
 async def _resized(
-    api: ApiServer, stateful_set: str, declared: Mapping[str, TemplateSeen], stopped: threading.Event
+    api: ApiServer, stateful_set: str, declared: Mapping[str, TemplateSeen], stopped: threading.Event, kubectl: str
 ) -> None:
     """Wait until every volume has the size that its claim asks for, as far as a pod that runs can see it."""
     left: list[TemplateClaimSeen] = []
@@ -159,7 +159,7 @@ async def _resized(
             Diagnostic(
                 "Volumes do not grow",
                 f"{names()} have not grown within {_RESIZE_SECONDS:g} s. {troubles or 'Kubernetes gives no reason'}. "
-                f"See kubectl -n {api.namespace} describe pvc. Some storage grows its file system only when the pod "
+                f"See {kubectl} describe pvc. Some storage grows its file system only when the pod "
                 "restarts: delete such a pod by hand, one at a time. The next apply continues from here.",
             )
         )

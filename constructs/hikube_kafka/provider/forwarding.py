@@ -1,10 +1,10 @@
 """Reaching a cluster in Kubernetes: port-forwards that stand as long as the provider runs."""
 
-import shlex
 from collections.abc import Collection
 from contextlib import ExitStack
 
 from hikube_kafka.kubernetes.errors import ContextUnknownError, KubeconfigError, KubernetesError
+from hikube_kafka.kubernetes.kubeconfig import kubeconfig
 from hikube_kafka.probe.forwards import Forwards, forwarded
 from hikube_kafka.provider.settings import KubernetesReach
 from hikube_kafka.spec.contract import ReachByPortForward
@@ -45,11 +45,10 @@ class Forwarding:
 
     def by_hand(self) -> str:
         """The command that opens the forwards to the same brokers again, for a user, once these have ended."""
-        where = {"kubeconfig": self._kubeconfig, "context": self._reach.context, "namespace": self._reach.namespace}
-        options = " ".join(f"--{name} {shlex.quote(value)}" for name, value in where.items() if value is not None)
+        kubectl = kubeconfig(self._kubeconfig, self._reach.context).command("kubectl", self._reach.namespace)
         pod, port = f"{self._reach.kafka_pods}-$broker", f"$(({self._reach.forward_port} + broker))"
         brokers = " ".join(map(str, sorted(self._brokers)))
-        return f"for broker in {brokers}; do kubectl {options} port-forward {pod} {port} & done"
+        return f"for broker in {brokers}; do {kubectl} port-forward {pod} {port} & done"
 
     def open(self, brokers: frozenset[int] = frozenset(_FIRST)) -> bool:
         """Open the forwards to these brokers that do not stand yet.

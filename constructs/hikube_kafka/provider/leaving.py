@@ -53,9 +53,9 @@ def await_last_pod(reach: KubernetesReach, stateful_set: str, stopped: threading
                 Diagnostic(
                     f"Pods of StatefulSet {stateful_set} do not end",
                     f"{_names(left)} have not ended within {seconds:g} s, and what they need to end well is destroyed "
-                    f"next: ZooKeeper, for brokers. See kubectl -n {api.namespace} describe pod {_name(left[0])}. "
+                    f"next: ZooKeeper, for brokers. See {reach.command()} describe pod {_name(left[0])}. "
                     "Destroy again once they have ended. Only if the node of one is off for good: "
-                    f"kubectl -n {api.namespace} delete pod {_name(left[0])} --force --grace-period=0.",
+                    f"{reach.command()} delete pod {_name(left[0])} --force --grace-period=0.",
                 )
             )
 

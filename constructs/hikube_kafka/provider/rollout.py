@@ -128,7 +128,7 @@ def roll_out(reach: KubernetesReach, wanted: Wanted, session: Session) -> None:
 
     async def work(api: ApiServer) -> None:
         watch = _Watch(api, wanted, await observe_rollout(api, wanted.stateful_set))
-        await _heal(api, wanted, watch.seen)
+        await _heal(api, wanted, watch.seen, reach)
         try:
             await until_async(watch.ended, wanted.seconds, session.stopped.is_set, every=_POLL_SECONDS)
         except Stopped:
@@ -139,9 +139,11 @@ def roll_out(reach: KubernetesReach, wanted: Wanted, session: Session) -> None:
                 )
             ) from None
         if watch.hindrances:
-            raise Refusal(*told(changes.hindered(each, api.namespace) for each in watch.hindrances))
+            raise Refusal(*told(changes.hindered(each, reach.command()) for each in watch.hindrances))
         if not watch.done:
-            raise Refusal(*told([changes.not_ready(wanted.stateful_set, watch.details(), wanted.seconds)]))
+            raise Refusal(
+                *told([changes.not_ready(wanted.stateful_set, watch.details(), wanted.seconds, reach.command())])
+            )
 
     ask(reach.kubeconfig, reach.context, reach.namespace, work)
 
@@ -149,11 +151,11 @@ def roll_out(reach: KubernetesReach, wanted: Wanted, session: Session) -> None:
 # ---- what was changed by hand ---------------------------------------------------------------------------------------
 
 
-async def _heal(api: ApiServer, wanted: Wanted, seen: RolloutSeen) -> None:
+async def _heal(api: ApiServer, wanted: Wanted, seen: RolloutSeen, reach: KubernetesReach) -> None:
     path = f"/apis/apps/v1/namespaces/{api.namespace}/statefulsets"
     try:
         if seen.stateful_set is None:
-            await _recreate(api, wanted, path)
+            await _recreate(api, wanted, path, reach)
             return
         change: dict[str, Any] = {}
         if seen.replicas < wanted.replicas:
@@ -173,7 +175,7 @@ async def _heal(api: ApiServer, wanted: Wanted, seen: RolloutSeen) -> None:
         raise Refusal(Diagnostic(f"StatefulSet {wanted.stateful_set} cannot be set back", f"{problem}.")) from None
 
 
-async def _recreate(api: ApiServer, wanted: Wanted, path: str) -> None:
+async def _recreate(api: ApiServer, wanted: Wanted, path: str, reach: KubernetesReach) -> None:
     """Make a StatefulSet that somebody has deleted, as its release has it; pods that it left are taken up."""
     newest = await newest_revision(api, wanted.release)
     found = await manifest(api, newest, "StatefulSet", wanted.stateful_set) if newest else None
@@ -182,8 +184,8 @@ async def _recreate(api: ApiServer, wanted: Wanted, path: str) -> None:
             Diagnostic(
                 f"There is no StatefulSet {wanted.stateful_set} in namespace {api.namespace}",
                 f"Release {wanted.release} has none of that name, or its Secrets cannot be read. If it was deleted by "
-                f"hand, recreate it and apply again: helm -n {api.namespace} get manifest {wanted.release} | "
-                f"kubectl -n {api.namespace} apply -f -",
+                f"hand, recreate it and apply again: {reach.command('helm')} get manifest {wanted.release} | "
+                f"{reach.command()} apply -f -",
             )
         )
     log("info", "recreated", stateful_set=wanted.stateful_set)

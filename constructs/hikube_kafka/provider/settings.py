@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
+from hikube_kafka.kubernetes.kubeconfig import kubeconfig
 from hikube_kafka.plugin.diagnostics import Diagnostic
 from hikube_kafka.plugin.schema import NUMBER, STRING, Attribute, Block, Schema
 from hikube_kafka.plugin.values import UNKNOWN
@@ -119,6 +120,10 @@ class KubernetesReach:
     forward_port: int | None = None
     zookeeper_release: str | None = None
     zookeeper_chroot: str | None = None
+
+    def command(self, tool: Literal["kubectl", "helm"] = "kubectl") -> str:
+        """How a user calls the tool for this cluster, context and namespace."""
+        return kubeconfig(self.kubeconfig, self.context).command(tool, self.namespace)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -150,7 +150,7 @@ def test_a_release_that_was_cut_short_is_refused_with_what_helps(
         (error,) = planned(resource, prior, config()).diagnostics
         assert error.severity == "error"
         assert error.summary.endswith("[release-locked]")
-        assert "kubectl -n events delete secret sh.helm.release.v1.well.v3." in error.detail
+        assert f"{REACH.command()} delete secret sh.helm.release.v1.well.v3." in error.detail
     assert not resource.plan(PlanRequest(prior=config(servers=WELL), proposed=None, config=None)).diagnostics
 
 

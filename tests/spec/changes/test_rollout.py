@@ -8,7 +8,7 @@ import pytest
 from hikube_kafka.spec.changes.rollout import Hindrance, Known, hindered, not_ready, problems
 from hikube_kafka.spec.problem import Problem
 
-WELL = Known(namespace="events", nodes=3, replicas=3, paused=None, unfinished=None)
+WELL = Known(kubectl="kubectl -n events", nodes=3, replicas=3, paused=None, unfinished=None)
 
 
 def rollout(**changed: Any) -> dict[str, Any]:
@@ -88,7 +88,12 @@ def test_what_was_changed_by_hand_is_said(known: Known, said: str) -> None:
         ("container", 'secret "x" not found', "rollout-container", 'secret "x" not found'),
         ("crash", "container kafka ended with exit code 1 (Error)", "rollout-crash", "exit code 1"),
         ("memory", "container kafka ended with exit code 137 (OOMKilled)", "rollout-memory", "resources.memory"),
-        ("claim", 'claim data-0: storageclass "x" not found', "rollout-claim-pending", "kubectl get storageclass"),
+        (
+            "claim",
+            'claim data-0: storageclass "x" not found',
+            "rollout-claim-pending",
+            "kubectl -n events get storageclass",
+        ),
         ("claim-lost", "claim data-0 has lost its volume", "rollout-claim-lost", "copies from the others"),
         ("mount", 'secret "x" not found', "rollout-mount", "cannot be mounted"),
         ("no-membership", "its claim has no membership", "rollout-no-membership", "network policy"),
@@ -107,7 +112,9 @@ def test_what_was_changed_by_hand_is_said(known: Known, said: str) -> None:
     ],
 )
 def test_each_hindrance_has_its_remedy(kind: str, words: str, rule: str, said: str) -> None:
-    problem = hindered(Hindrance(kind=kind, pods=("events-kafka-1", "events-kafka-0"), words=words), "events")
+    problem = hindered(
+        Hindrance(kind=kind, pods=("events-kafka-1", "events-kafka-0"), words=words), "kubectl -n events"
+    )
     assert (problem.rule, problem.severity) == (rule, "error")
     assert problem.where == "pods events-kafka-0, events-kafka-1"
     assert said in f"{problem.message} {problem.why} {problem.remedy}"
@@ -115,14 +122,15 @@ def test_each_hindrance_has_its_remedy(kind: str, words: str, rule: str, said: s
 
 def test_a_crash_shows_what_was_written_last_and_names_another_ensemble() -> None:
     crash = Hindrance("crash", ("events-kafka-0",), "exit code 1", log=("ERROR a", "ERROR b"))
-    assert hindered(crash, "events").why == "It last wrote: ERROR a | ERROR b"
-    other = hindered(crash._replace(clusters=("old", "new")), "events")
+    assert hindered(crash, "kubectl -n events").why == "It last wrote: ERROR a | ERROR b"
+    other = hindered(crash._replace(clusters=("old", "new")), "kubectl -n events")
     assert other.rule == "rollout-other-ensemble"
     assert other.message == "its claim belongs to cluster old, and ZooKeeper knows cluster new."
 
 
 def test_the_end_of_the_patience_tells_of_each_pod() -> None:
-    problem = not_ready("events-kafka", {"events-kafka-2": "not ready; Startup probe failed: 3 of 5 in sync"}, 600)
+    details = {"events-kafka-2": "not ready; Startup probe failed: 3 of 5 in sync"}
+    problem = not_ready("events-kafka", details, 600, "kubectl -n events")
     assert problem.rule == "rollout-not-ready"
     assert problem.message == "events-kafka-2 is not ready after 600 s."
     assert "3 of 5 in sync" in problem.why

@@ -187,7 +187,7 @@ def _release(state: State) -> str:
 def _known(found: "Survey", reach: KubernetesReach) -> changes.Known:
     newest = found.newest
     return changes.Known(
-        namespace=reach.namespace,
+        kubectl=reach.command(),
         nodes=found.nodes,
         replicas=found.seen.replicas if found.seen.stateful_set is not None else None,
         paused=found.seen.paused,

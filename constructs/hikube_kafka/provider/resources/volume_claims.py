@@ -111,19 +111,24 @@ class VolumeClaimsResource(Resource):
     def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed = request.prior, request.proposed
         if proposed is None:
-            return Plan(None, diagnostics=told(changes.problems(self._with_namespace(prior or {}), None)))
+            return Plan(None, diagnostics=self._told(self._with_namespace(prior or {}), None))
         planned = {**proposed, "claims": UNKNOWN}
         if any(True for each in ("stateful_set", "templates") for _ in unknowns(planned[each])):
             return Plan(planned)
         if prior is not None and planned["stateful_set"] != prior["stateful_set"]:
-            return Plan(planned, replace=[("stateful_set",)], diagnostics=told(changes.problems(prior, planned)))
+            return Plan(planned, replace=[("stateful_set",)], diagnostics=self._told(prior, planned))
         if prior is not None:
             planned["templates"] = _in_the_spelling_of(prior["templates"], planned["templates"])
             if planned["templates"].keys() == prior["templates"].keys() and prior["claims"] is not None:
                 planned["claims"] = _grown(prior, planned)
             if planned == prior:
-                return Plan(planned, diagnostics=told(changes.problems(prior, planned)))
+                return Plan(planned, diagnostics=self._told(prior, planned))
         return Plan(planned, diagnostics=self._check(prior, planned))
+
+    def _told(self, prior: State | None, planned: State | None, known: changes.Known | None = None) -> list[Diagnostic]:
+        reach = self._session.settings.kubernetes
+        kubectl = reach.command() if reach else "kubectl"
+        return told(changes.problems(prior, planned, known, kubectl=kubectl))
 
     def _with_namespace(self, prior: State) -> State:
         """As it is, with the namespace that was created before the state remembered it."""
@@ -146,8 +151,8 @@ class VolumeClaimsResource(Resource):
         except KubernetesError as problem:
             if not problem.may_pass:
                 return [_not_read(problem, planned["stateful_set"])]
-            return told(changes.problems(prior, planned))
-        return told(changes.problems(prior, planned, _known(found)))
+            return self._told(prior, planned)
+        return self._told(prior, planned, _known(found))
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ LOCKED = Rule(
     "moment, or the one that began it was killed.",
     remedy="Make sure that nobody else applies (another terminal, a pipeline). If somebody does, wait for it. If it "
     "was "
-    "killed, remove the record of that revision alone, and apply again: kubectl -n {namespace} delete secret {secret}. "
+    "killed, remove the record of that revision alone, and apply again: {kubectl} delete secret {secret}. "
     "No pod, claim or message goes with it.",
 )
 TOO_FEW_NODES = Rule(
@@ -34,7 +34,7 @@ SCALED_UP = Rule(
     "removed.",
     remedy="To keep them, declare {has}, and apply; then declare {wanted} again: replicas are moved first. If they "
     "hold "
-    "nothing: kubectl -n {namespace} scale statefulset {name} --replicas={wanted}.",
+    "nothing: {kubectl} scale statefulset {name} --replicas={wanted}.",
 )
 HEALED = Rule(
     id="rollout-changed-by-hand",
@@ -65,9 +65,9 @@ CRASH = Rule(
     severity="error",
     message="it crashes again and again: {words}.",
     why="{log}",
-    remedy="Correct what it says, and apply again. Everything that it wrote: kubectl -n {namespace} logs {pod} "
+    remedy="Correct what it says, and apply again. Everything that it wrote: {kubectl} logs {pod} "
     "--previous. "
-    "Where the cause was outside, kubectl -n {namespace} delete pod {pod} starts it without the back-off.",
+    "Where the cause was outside, {kubectl} delete pod {pod} starts it without the back-off.",
 )
 MEMORY = Rule(
     id="rollout-memory",
@@ -85,7 +85,7 @@ OTHER_ENSEMBLE = Rule(
     remedy="First look for ZooKeeper's data: restore its claims from a snapshot or backup, or correct "
     "zookeeper.connect "
     "and the chroot. Only if the data is lost for good, begin anew and lose all messages: delete the claims of the "
-    "brokers (kubectl -n {namespace} get pvc), and their pods.",
+    "brokers ({kubectl} get pvc), and their pods.",
 )
 NO_MEMBERSHIP = Rule(
     id="rollout-no-membership",
@@ -96,7 +96,7 @@ NO_MEMBERSHIP = Rule(
     remedy="Restore the claims that were lost from a snapshot or a backup, and delete the pods; or let a server that "
     "still has its claim serve alone, as docs/kubernetes.md shows under Lost claims of ZooKeeper. If the ensemble is "
     "new, see that no network policy keeps its servers apart (port 2180). Only if the data is lost for good, begin "
-    "anew and lose all messages: delete the claims of all servers and brokers (kubectl -n {namespace} get pvc), and "
+    "anew and lose all messages: delete the claims of all servers and brokers ({kubectl} get pvc), and "
     "their pods.",
     message_in_general="all ZooKeeper servers run, and none serves: claims of most of them are empty.",
 )
@@ -105,14 +105,14 @@ QUOTA = Rule(
     severity="error",
     message="a quota of the namespace stands in the way: {words}.",
     why="The API server lets no pod or claim in that exceeds it.",
-    remedy=f"Raise the quota (kubectl -n {{namespace}} describe resourcequota), or declare less. {_NEXT}",
+    remedy=f"Raise the quota ({{kubectl}} describe resourcequota), or declare less. {_NEXT}",
 )
 LIMITS = Rule(
     id="rollout-limits",
     severity="error",
     message="a LimitRange of the namespace stands in the way: {words}.",
     why="The API server lets no pod in that asks for more, or for less, than it allows.",
-    remedy=f"Change it (kubectl -n {{namespace}} describe limitrange), or declare resources that it allows. {_NEXT}",
+    remedy=f"Change it ({{kubectl}} describe limitrange), or declare resources that it allows. {_NEXT}",
 )
 POD_SECURITY = Rule(
     id="rollout-pod-security",
@@ -151,7 +151,7 @@ CLAIM = Rule(
     severity="error",
     message="its claim gets no volume: {words}.",
     why="The pod cannot start without its volume.",
-    remedy="Declare a storage class that exists and can make such volumes (kubectl get storageclass). A claim that "
+    remedy="Declare a storage class that exists and can make such volumes ({kubectl} get storageclass). A claim that "
     "waits "
     "for one keeps its class: delete the pending claim, which is empty, once the class is right. " + _NEXT,
 )
@@ -186,7 +186,7 @@ TERMINATING = Rule(
     severity="error",
     message="it does not end: {words}.",
     why="Until it has ended Kubernetes starts no other pod of that name.",
-    remedy="Bring the node back. Only if it is off for good, and nothing runs on it any more: kubectl -n {namespace} "
+    remedy="Bring the node back. Only if it is off for good, and nothing runs on it any more: {kubectl} "
     "delete pod {pod} --force --grace-period=0.",
 )
 NOT_READY = Rule(
@@ -195,7 +195,8 @@ NOT_READY = Rule(
     message="{pods} not ready after {seconds} s.",
     why="{details}",
     remedy="Nothing was undone, and the servers go on. A broker with much data may need longer to get back in sync: "
-    "apply again, or give it more time (patience). If it gets no further, its log (kubectl logs) has the command that "
+    "apply again, or give it more time (patience). If it gets no further, its log ({kubectl} logs POD) has the command "
+    "that "
     "helps.",
     message_in_general="some pods are not ready once the patience is over.",
 )
@@ -244,14 +245,15 @@ _SCHEDULER = (
         "Bring the nodes back, or add tolerations",
     ),
     ("node selector", "No node has the labels that are declared", "Label nodes, or correct node_selector"),
-    ("PersistentVolumeClaim", "Its claim has no volume", "See kubectl describe pvc"),
+    ("PersistentVolumeClaim", "Its claim has no volume", "See {kubectl} describe pvc"),
 )
 
 
 class Known(NamedTuple):
     """What is known of the cluster."""
 
-    namespace: str
+    kubectl: str
+    """How a user calls it for this cluster and namespace."""
     nodes: int | None
     """How many nodes take pods; None: the user may not list them."""
     replicas: int | None
@@ -291,7 +293,7 @@ def problems(
         secret, number, status, since = known.unfinished
         yield LOCKED(
             f"release {planned.get('release') or planned['stateful_set']}",
-            namespace=known.namespace,
+            kubectl=known.kubectl,
             secret=secret,
             number=number,
             status=status,
@@ -315,7 +317,7 @@ def _by_hand(where: str, prior: Mapping[str, Any], planned: Mapping[str, Any], k
         return
     if known.replicas > wanted:
         name = planned["stateful_set"]
-        yield SCALED_UP(where, has=known.replicas, wanted=wanted, namespace=known.namespace, name=name)
+        yield SCALED_UP(where, has=known.replicas, wanted=wanted, kubectl=known.kubectl, name=name)
     if known.replicas < wanted:
         yield HEALED(where, what=f"it has {known.replicas} replicas, and {wanted} are declared")
     old = any(what == "of another revision" for what in (prior.get("servers") or {}).values())
@@ -323,9 +325,14 @@ def _by_hand(where: str, prior: Mapping[str, Any], planned: Mapping[str, Any], k
         yield HEALED(where, what=f"its update strategy ({known.paused}) leaves pods of another revision as they are")
 
 
-def hindered(hindrance: Hindrance, namespace: str) -> Problem:
-    """What is said of something that stands in the way of a rollout."""
-    facts = {"namespace": namespace, "pod": hindrance.pods[0], "words": _sentence(hindrance.words)}
+def hindered(hindrance: Hindrance, kubectl: str) -> Problem:
+    """What is said of something that stands in the way of a rollout.
+
+    Args:
+        hindrance: It.
+        kubectl: How a user calls it for this cluster and namespace.
+    """
+    facts = {"kubectl": kubectl, "pod": hindrance.pods[0], "words": _sentence(hindrance.words)}
     rule = _RULES.get(hindrance.kind, REFUSED)
     if hindrance.kind in {"refused", "webhook"}:
         rule = next((rule for words, rule in _REFUSALS if words in hindrance.words), REFUSED)
@@ -333,7 +340,9 @@ def hindered(hindrance: Hindrance, namespace: str) -> Problem:
         rule = UNSCHEDULABLE
         found = [each for each in _SCHEDULER if each[0].lower() in hindrance.words.lower()]
         facts["because"] = ". ".join(each[1] for each in found) or "The scheduler finds none"
-        facts["instead"] = ". ".join(each[2] for each in found) or "Do what its words ask for"
+        facts["instead"] = (
+            ". ".join(each[2].replace("{kubectl}", kubectl) for each in found) or "Do what its words ask for"
+        )
     elif hindrance.kind == "crash" and hindrance.clusters is not None:
         rule = OTHER_ENSEMBLE
         facts["stored"], facts["known"] = hindrance.clusters
@@ -344,12 +353,12 @@ def hindered(hindrance: Hindrance, namespace: str) -> Problem:
     return rule(_pods(hindrance.pods), path=(), severity=None, **facts)
 
 
-def not_ready(stateful_set: str, details: Mapping[str, str], seconds: int) -> Problem:
+def not_ready(stateful_set: str, details: Mapping[str, str], seconds: int, kubectl: str) -> Problem:
     """That the patience is over, with what each pod that is not ready says."""
     names = [*details] or ["its change"]
     words = "; ".join(f"{pod}: {said}" for pod, said in details.items()) or "Kubernetes' controller has not seen it yet"
     pods = f"{shortened(names)} {'is' if len(names) == 1 else 'are'}"
-    return NOT_READY(f"StatefulSet {stateful_set}", pods=pods, seconds=seconds, details=f"{words}.")
+    return NOT_READY(f"StatefulSet {stateful_set}", pods=pods, seconds=seconds, details=f"{words}.", kubectl=kubectl)
 
 
 def _pods(names: Iterable[str]) -> str:

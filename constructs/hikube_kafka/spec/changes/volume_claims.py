@@ -72,7 +72,7 @@ KEPT = Rule(
     message="its claims stay.",
     why="They hold messages, and nothing here deletes them: {claims}. A StatefulSet of the same name takes them up "
     "again.",
-    remedy="To delete them, and all messages: kubectl delete pvc.",
+    remedy="To delete them, and all messages: {kubectl} delete pvc CLAIM.",
 )
 NAMESPACE_GOES = Rule(
     id="claims-namespace-goes",
@@ -82,7 +82,7 @@ NAMESPACE_GOES = Rule(
     "resource that is no longer declared, and a removed block does not hold for terraform destroy.",
     remedy="First have Terraform forget the namespace, and apply that: KubernetesTarget(create_namespace=False), or in "
     'HCL created_namespace = "" and a removed block with destroy = false for the namespace. Once the messages are not '
-    "needed any more: kubectl delete namespace {name}.",
+    "needed any more: {kubectl} delete namespace {name}.",
 )
 
 
@@ -136,7 +136,11 @@ class _Declared(NamedTuple):
 
 
 def problems(
-    prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | None, known: Known | None = None
+    prior: Mapping[str, Any] | None,
+    planned: Mapping[str, Any] | None,
+    known: Known | None = None,
+    *,
+    kubectl: str = "kubectl",
 ) -> Iterator[Problem]:
     """What Kubernetes would refuse, and what an apply would do beside the growth itself.
 
@@ -146,13 +150,14 @@ def problems(
         prior: As the claims are; None: they are declared for the first time.
         planned: As they are to be, with known templates; None: they are no longer declared.
         known: What is known of the StatefulSet; None: what the state remembers of its claims is all there is.
+        kubectl: How a user calls it for this cluster and namespace.
     """
     if planned is None or (prior is not None and planned.get("stateful_set") != prior["stateful_set"]):
-        goes = list(_namespace_goes(prior or {})) if planned is None else []
-        yield from goes or _kept(prior or {})
+        goes = list(_namespace_goes(prior or {}, kubectl)) if planned is None else []
+        yield from goes or _kept(prior or {}, kubectl)
         return
     if prior is not None and planned.get("created_namespace") is None:
-        yield from _namespace_goes(prior)
+        yield from _namespace_goes(prior, kubectl)
     declared = _declared(planned)
     if declared is None:
         return
@@ -277,7 +282,9 @@ def _growth(claim: "Claim", wanted: str, known: Known) -> Iterator[Problem]:
         instead = f"Keep size = {claim.size}; or, if the storage behind it can grow, allow it in the class"
     elif claim.capacity is None:
         reason = "it has no volume yet, and nothing is in it"
-        instead = "Find out what it waits for (kubectl describe pvc), or delete it, and its pod makes a new one"
+        instead = (
+            f"Find out what it waits for (kubectl describe pvc {claim.name}), or delete it, and its pod makes a new one"
+        )
     else:
         return
     yield CANNOT_GROW(
@@ -290,7 +297,7 @@ def _growth(claim: "Claim", wanted: str, known: Known) -> Iterator[Problem]:
     )
 
 
-def _namespace_goes(prior: Mapping[str, Any]) -> Iterator[Problem]:
+def _namespace_goes(prior: Mapping[str, Any], kubectl: str) -> Iterator[Problem]:
     """The stack has created the namespace, and no longer says so."""
     name = prior.get("created_namespace")
     if name and prior.get("claims"):
@@ -298,10 +305,11 @@ def _namespace_goes(prior: Mapping[str, Any]) -> Iterator[Problem]:
             f"namespace {name}",
             path=("created_namespace",),
             name=name,
+            kubectl=kubectl,
             claims=shortened(sorted(prior["claims"])),
         )
 
 
-def _kept(prior: Mapping[str, Any]) -> Iterator[Problem]:
+def _kept(prior: Mapping[str, Any], kubectl: str) -> Iterator[Problem]:
     if prior.get("claims"):
-        yield KEPT(_where(prior), claims=", ".join(sorted(prior["claims"])))
+        yield KEPT(_where(prior), kubectl=kubectl, claims=", ".join(sorted(prior["claims"])))
