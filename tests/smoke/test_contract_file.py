@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
+from hikube_kafka.smoke.contract_file import ContractFileError, read_contract, read_contracts
 from hikube_kafka.spec.contract import Contract
 
 VERSION_1 = Path(__file__).parents[1] / "spec" / "contracts"
@@ -61,9 +61,52 @@ def test_outputs_without_a_contract_are_refused(tmp_path: Path) -> None:
         read_contract(written(tmp_path, {"local": {"bootstrap": "b:9092"}, "other": None}))
 
 
-def test_several_contracts_are_refused_by_name(contract: Contract, tmp_path: Path) -> None:
-    with pytest.raises(ContractFileError, match=r"contains 2 contracts \(a.contract, b.contract\)"):
-        read_contract(written(tmp_path, {"a": {"contract": bare(contract)}, "b": {"contract": bare(contract)}}))
+def test_every_contract_of_a_file_is_found_once(contract: Contract, tmp_path: Path) -> None:
+    other = contract.model_copy(update={"platform": "payments"})
+    file = written(
+        tmp_path,
+        {
+            "stack": {
+                "orders_contract": bare(contract),
+                "orders_bootstrap": "b:9092",
+                "payments_contract": other.model_dump_json(),
+                "again": bare(contract),
+                "somebody_s": {"version": 3, "platform": "x"},
+            }
+        },
+    )
+
+    found = read_contracts(file)
+
+    assert [(each.platform, each.place) for each in found] == [
+        ("orders", "stack.orders_contract"),
+        ("payments", "stack.payments_contract"),
+    ]
+    assert [each.contract for each in found] == [contract, other]
+    assert read_contract(file, "payments") == read_contract(file, "stack.payments_contract") == other
+    with pytest.raises(ContractFileError, match=r"contains 2 contracts \(stack.orders_contract, .*\): name one"):
+        read_contract(file)
+    with pytest.raises(
+        ContractFileError,
+        match=r"no contract of a platform 'order'; there are: orders \(stack.orders_contract\), payments \(",
+    ):
+        read_contracts(file, "order")
+
+
+def test_a_contract_that_cannot_be_read_hides_no_other(contract: Contract, tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        {
+            "new_contract": {"sensitive": False, "value": bare(contract) | {"platform": "new", "version": 3}},
+            "contract": {"sensitive": False, "value": bare(contract)},
+        },
+    )
+
+    newer, own = read_contracts(file)
+
+    assert (newer.platform, newer.place, newer.contract) == ("new", "new_contract", None)
+    assert "version 3 of the contract is not known" in newer.fault
+    assert (own.place, own.contract) == ("contract", contract)
 
 
 def test_a_newer_contract_is_refused_and_not_passed_over(contract: Contract, tmp_path: Path) -> None:

@@ -75,6 +75,51 @@ def test_the_command_could_not_check_where_nothing_answers_and_still_reports(nob
     assert told["zookeeper-servers-answer"]["seen"][0] == "ZooKeeper server 1 (127.0.0.1:1001): connection refused"
 
 
+@pytest.fixture
+def two(nobody_home: Path, tmp_path: Path) -> Path:
+    """The outputs of a stack with two platforms; nothing of either answers."""
+    one = json.loads(nobody_home.read_text(encoding="utf-8"))
+    file = tmp_path / "outputs.json"
+    outputs = {"orders_contract": one, "payments_contract": json.dumps(one | {"platform": "payments"}), "other": "x"}
+    file.write_text(json.dumps({"stack": outputs}), encoding="utf-8")
+    return file
+
+
+def test_the_command_checks_every_platform_of_a_file_or_the_one_named(two: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    common = ["--outputs", str(two), "--patience", "0", "--report", str(report)]
+
+    both = CliRunner().invoke(app, common)
+    together = json.loads(report.read_text(encoding="utf-8"))
+    one = CliRunner().invoke(app, [*common, "--platform", "payments"])
+    alone = json.loads(report.read_text(encoding="utf-8"))
+
+    assert (both.exit_code, one.exit_code) == (2, 2)
+    assert [each["platform"] for each in together["reports"]] == ["orders", "payments"]
+    assert "nothing of orders answers" in both.output
+    assert "nothing of payments answers" in both.output
+    assert alone["platform"] == "payments"
+    assert "orders" not in one.output
+
+
+def test_the_command_names_the_platforms_where_it_does_not_find_the_one_named(two: Path) -> None:
+    result = CliRunner().invoke(app, ["--outputs", str(two), "--platform", "order"])
+
+    assert result.exit_code == 2
+    told = " ".join(result.output.split())
+    assert "there are: orders (stack.orders_contract), payments (stack.payments_contract)" in told
+
+
+def test_pytest_runs_each_platform_once_and_names_it(two: Path, tmp_path: Path) -> None:
+    result = pytest_run(
+        "--pyargs", "hikube_kafka.smoke", "--contract", str(two), "--patience", "0", "-rf", cwd=tmp_path
+    )
+
+    assert "test_quorum[orders-brokers-answer]" in result.stdout
+    assert "test_quorum[payments-brokers-answer]" in result.stdout
+    assert [result.stdout.count(f"hikube-kafka smoke: {each} (local)") for each in ("orders", "payments")] == [1, 1]
+
+
 def test_the_command_refuses_an_unknown_report_before_it_looks(nobody_home: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--contract", str(nobody_home), "--report", str(tmp_path / "report.pdf")])
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.smoke import formats
 from hikube_kafka.smoke.finding import Finding, Status
-from hikube_kafka.smoke.report import Latency, Report, Stage
+from hikube_kafka.smoke.report import Latency, Report, Stage, joint_exit_code, unchecked
 
 
 def finding(check: str, status: Status, *seen: str, settled_after: float | None = None) -> Finding:
@@ -165,14 +165,14 @@ def test_junit_survives_what_xml_cannot_carry(report: Report) -> None:
 def test_the_name_of_a_file_chooses_its_format(report: Report, tmp_path: Path, ending: str, begins: str) -> None:
     file = tmp_path / f"report{ending}"
 
-    formats.write(report, file)
+    formats.write([report], file)
 
     assert file.read_text(encoding="utf-8").startswith(begins)
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(report: Report, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\.json, \.md, \.xml \(JUnit\), not in \.txt"):
-        formats.write(report, tmp_path / "report.txt")
+        formats.write([report], tmp_path / "report.txt")
 
 
 @pytest.mark.parametrize(
@@ -195,3 +195,47 @@ def test_nothing_reached_is_no_failed_check(report: Report) -> None:
 
     assert outcome.exit_code is ExitCode.NOTHING_CHECKED
     assert outcome.verdict == "could not check: nothing of orders answers"
+
+
+def test_several_platforms_are_told_apart_in_every_format(report: Report) -> None:
+    well = replace(report, platform="payments", findings=(PASSED,), place="b.contract")
+    lost = unchecked("audit", "kubernetes", "no kubeconfig")
+    reports = (report, well, lost)
+
+    content = json.loads(formats.as_json(*reports))
+    assert [each["platform"] for each in content["reports"]] == ["orders", "payments", "audit"]
+    assert (content["version"], content["exit_code"]) == (1, 1)
+    assert "payments (local, b.contract): all well" in content["verdict"]
+
+    suites = ET.fromstring(formats.junit(*reports))  # noqa: S314 - our own text
+    assert [(suite.get("name"), suite.get("tests"), suite.get("errors")) for suite in suites] == [
+        ("hikube-kafka smoke orders", "4", "1"),
+        ("hikube-kafka smoke payments b.contract", "1", "0"),
+        ("hikube-kafka smoke audit", "1", "1"),
+    ]
+    assert (suites.get("tests"), suites.get("errors")) == ("6", "2")
+    names = [(case.get("classname"), case.get("name")) for case in suites.iter("testcase")]
+    assert len(set(names)) == len(names)
+
+    assert [line for line in formats.markdown(*reports).splitlines() if line.startswith("##")] == [
+        "## Smoke tests: orders (local)",
+        "## Smoke tests: payments (local, b.contract)",
+        "## Smoke tests: audit (kubernetes)",
+    ]
+
+
+def test_the_worst_of_several_platforms_decides(report: Report) -> None:
+    well, lost = replace(report, findings=(PASSED,)), unchecked("audit", "local", "no kubeconfig")
+
+    assert joint_exit_code([well, well]) is ExitCode.ALL_WELL
+    assert joint_exit_code([well, lost]) is ExitCode.NOTHING_CHECKED
+    assert joint_exit_code([lost, report, well]) is ExitCode.SOMETHING_WRONG
+
+
+def test_notes_are_told_and_change_no_outcome(report: Report) -> None:
+    noted = replace(report, findings=(replace(PASSED, notes=("one|thing", "and another")),))
+
+    assert noted.exit_code is ExitCode.ALL_WELL
+    assert "note: one|thing" in shown(noted)
+    assert "broker 1<br>note: one\\|thing<br>note: and another" in formats.markdown(noted)
+    assert "one|thing\nand another" in "".join(ET.fromstring(formats.junit(noted)).itertext())  # noqa: S314 - our own text

@@ -1,12 +1,20 @@
 """``hikube-kafka smoke``."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from hikube_kafka.exit_code import ExitCode
+
+if TYPE_CHECKING:
+    from hikube_kafka.smoke.contract_file import ContractFound
+    from hikube_kafka.smoke.report import Report
+
+_ERRORS = Console(stderr=True)
 
 
 def smoke(
@@ -16,6 +24,10 @@ def smoke(
         typer.Option(help="File with the outputs: of `cdktf deploy --outputs-file`, or of `terraform output -json`."),
     ] = None,
     contract: Annotated[Path | None, typer.Option(help="File with the bare contract, in place of --outputs.")] = None,
+    platform: Annotated[
+        str | None,
+        typer.Option(help="Check this platform alone, by its name or by the place of its contract. Default: all."),
+    ] = None,
     report: Annotated[
         list[Path] | None,
         typer.Option(help="Also write the report to this file: .md, .json or .xml (JUnit). May be repeated."),
@@ -48,44 +60,73 @@ def smoke(
         ),
     ] = False,
 ) -> None:
-    """Check the running cluster against its contract.
+    """Check the running cluster against its contract: all that the file has, or the one named.
 
     A platform in Kubernetes is reached through port-forwards, which the command opens and closes itself.
 
     Ends with 0 if all is well, with 1 if a check failed, and with 2 if nothing could be checked: no contract, no route
-    to the cluster, or nothing there that answers. Credentials come from the environment: HIKUBE_KAFKA_USERNAME,
+    to the cluster, or nothing there that answers. Of several platforms the one that fails decides, then the one that
+    could not be checked. Credentials come from the environment: HIKUBE_KAFKA_USERNAME,
     HIKUBE_KAFKA_PASSWORD, HIKUBE_KAFKA_CA_FILE, HIKUBE_KAFKA_CERTIFICATE_FILE, HIKUBE_KAFKA_KEY_FILE,
     HIKUBE_KAFKA_KEY_PASSWORD.
     """
     # The clients of Kafka and ZooKeeper are loaded only when something is checked: `--help` and completion stay quick.
     from hikube_kafka.smoke import formats
-    from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
-    from hikube_kafka.smoke.gate import CannotCheckError, run
+    from hikube_kafka.smoke.contract_file import ContractFileError, read_contracts
+    from hikube_kafka.smoke.report import joint_exit_code
 
     file = outputs or contract
     if file is None or (outputs and contract):
         raise typer.BadParameter("name one file: --outputs FILE, or --contract FILE")
-    errors = Console(stderr=True)
     try:
         for path in report or []:
             formats.format_of(path)
-        with errors.status("reading the contract") as status:
-            findings = run(
-                read_contract(file),
-                patience=patience,
-                timeout=timeout,
-                canary=canary,
-                kubeconfig=kubeconfig,
-                context=context,
-                in_cluster=in_cluster,
-                progress=status.update,
-            )
-        for path in report or []:
-            formats.write(findings, path)
-    except (ContractFileError, CannotCheckError, ValueError, OSError) as error:
-        errors.print(f"could not check: {error}", style="bold red", markup=False, highlight=False)
+        found = read_contracts(file, platform)
+    except (ContractFileError, ValueError) as error:
+        _tell(f"could not check: {error}")
         raise typer.Exit(ExitCode.NOTHING_CHECKED) from error
-    Console().print(formats.terminal(findings))
-    if commands := formats.commands(findings):
+    settings = {
+        "patience": patience,
+        "timeout": timeout,
+        "canary": canary,
+        "kubeconfig": kubeconfig,
+        "context": context,
+        "in_cluster": in_cluster,
+    }
+    reports = [_checked(each, found, settings) for each in found]
+    try:
+        for path in report or []:
+            formats.write(reports, path)
+    except OSError as error:
+        _tell(f"the report cannot be written: {error}")
+        raise typer.Exit(joint_exit_code(reports) or ExitCode.NOTHING_CHECKED) from error
+    raise typer.Exit(joint_exit_code(reports))
+
+
+def _checked(one: "ContractFound", found: "Sequence[ContractFound]", settings: Mapping[str, Any]) -> "Report":
+    """Check one of the platforms of a file, and show its report; that it cannot be checked is its own."""
+    from hikube_kafka.smoke import formats
+    from hikube_kafka.smoke.gate import CannotCheckError, run
+    from hikube_kafka.smoke.report import unchecked
+
+    prefix = f"{one.platform}: " if len(found) > 1 else ""
+    report = unchecked(one.platform, one.target, one.fault)
+    if one.contract is not None:
+        with _ERRORS.status(f"{prefix}connecting") as status:
+            try:
+                report = run(one.contract, **settings, progress=lambda text: status.update(prefix + text))
+            except (CannotCheckError, ValueError, OSError) as error:
+                report = unchecked(one.platform, one.target, str(error))
+    if [each.platform for each in found].count(one.platform) > 1:
+        report = replace(report, place=one.place)
+    if report.unchecked:
+        _tell(f"could not check: {prefix}{report.unchecked}")
+    else:
+        Console().print(formats.terminal(report))
+    if commands := formats.commands(report):
         Console().print(commands, soft_wrap=True, markup=False, highlight=False)
-    raise typer.Exit(findings.exit_code)
+    return report
+
+
+def _tell(error: str) -> None:
+    _ERRORS.print(error, style="bold red", markup=False, highlight=False, soft_wrap=True)

@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from rich import box
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hikube_kafka.smoke.finding import Finding, Status
-from hikube_kafka.smoke.report import Report
+from hikube_kafka.smoke.report import Report, joint_exit_code, joint_verdict
 
 JSON_VERSION = 1
 """Raised when a reader of the older version could misread the newer one."""
@@ -25,14 +26,14 @@ _MARKS = {Status.PASSED: "✔", Status.FAILED: "✘", Status.UNREADABLE: "?", St
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.UNREADABLE: "bold yellow", Status.UNTESTED: "dim"}
 
 
-def write(report: Report, path: Path) -> None:
-    """Write a report in the format that the file's name ends in: ``.md``, ``.json`` or ``.xml`` (JUnit).
+def write(reports: Sequence[Report], path: Path) -> None:
+    """Write the reports in the format that the file's name ends in: ``.md``, ``.json`` or ``.xml`` (JUnit).
 
     Raises:
         ValueError: The name ends in none of them.
         OSError: The file cannot be written.
     """
-    path.write_text(_FORMATS[format_of(path)](report), encoding="utf-8")
+    path.write_text(_FORMATS[format_of(path)](*reports), encoding="utf-8")
 
 
 def format_of(path: Path) -> str:
@@ -51,9 +52,7 @@ def format_of(path: Path) -> str:
 
 def terminal(report: Report) -> RenderableType:
     """Lay the report out for a terminal: one line per check, what to do below it where something is wrong."""
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title=f"{report.platform} ({report.target})", title_justify="left"
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=report.title, title_justify="left")
     table.add_column("")
     table.add_column("check", no_wrap=True)
     table.add_column("seen", overflow="fold")
@@ -80,10 +79,14 @@ def commands(report: Report) -> str:
     return "\n".join(finding.command for finding in report.findings if finding.command)
 
 
-def markdown(report: Report) -> str:
-    """Give the report as Markdown, for a pull request or a job's summary."""
+def markdown(*reports: Report) -> str:
+    """Give the reports as Markdown, for a pull request or a job's summary."""
+    return "\n".join(map(_markdown, reports))
+
+
+def _markdown(report: Report) -> str:
     lines = [
-        f"## Smoke tests: {_escaped(report.platform)} ({_escaped(report.target)})",
+        f"## Smoke tests: {_escaped(report.title)}",
         "",
         f"**{_escaped(report.verdict)}**",
         "",
@@ -103,55 +106,70 @@ def markdown(report: Report) -> str:
     return "\n".join([*lines, *block, "", *(f"{line}  " for line in figures(report))]) + "\n"
 
 
-def as_json(report: Report) -> str:
-    """Give the report as JSON; its ``version`` is `JSON_VERSION`."""
-    return (
-        json.dumps(
-            {
-                "version": JSON_VERSION,
-                "platform": report.platform,
-                "target": report.target,
-                "started": report.started.isoformat(),
-                "exit_code": int(report.exit_code),
-                "verdict": report.verdict,
-                "seconds": round(report.seconds, 3),
-                "stages": {stage.name: round(stage.seconds, 3) for stage in report.stages},
-                "looks": report.looks,
-                "latency": dataclasses.asdict(report.latency) if report.latency else None,
-                "findings": [dataclasses.asdict(finding) for finding in report.findings],
-            },
-            indent=2,
-            ensure_ascii=False,
-        )
-        + "\n"
-    )
-
-
-def junit(report: Report) -> str:
-    """Give the report as JUnit's XML: what failed is a failure, what could not be read an error."""
-    by_status = [finding.status for finding in report.findings]
-    counts = {
-        "tests": str(len(by_status)),
-        "failures": str(by_status.count(Status.FAILED)),
-        "errors": str(by_status.count(Status.UNREADABLE)),
-        "skipped": str(by_status.count(Status.UNTESTED)),
-        "time": f"{report.seconds:.3f}",
+def as_json(*reports: Report) -> str:
+    """Give the report as JSON; its ``version`` is `JSON_VERSION`. Several are together under ``reports``."""
+    contents = [_content(report) for report in reports]
+    together = {
+        "exit_code": int(joint_exit_code(reports)),
+        "verdict": joint_verdict(reports),
+        "reports": contents,
     }
-    suites = ET.Element("testsuites", counts)
+    content = {"version": JSON_VERSION} | (contents[0] if len(contents) == 1 else together)
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _content(report: Report) -> dict[str, Any]:
+    return {
+        "platform": report.platform,
+        "target": report.target,
+        "place": report.place,
+        "started": report.started.isoformat(),
+        "exit_code": int(report.exit_code),
+        "verdict": report.verdict,
+        "seconds": round(report.seconds, 3),
+        "stages": {stage.name: round(stage.seconds, 3) for stage in report.stages},
+        "looks": report.looks,
+        "latency": dataclasses.asdict(report.latency) if report.latency else None,
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+    }
+
+
+def junit(*reports: Report) -> str:
+    """Give the reports as JUnit's XML, a suite each: what failed is a failure, what could not be read an error."""
+    suites = ET.Element("testsuites", _counts(reports))
+    for report in reports:
+        _suite(suites, report, f"hikube_kafka.smoke.{report.platform}" if len(reports) > 1 else "hikube_kafka.smoke")
+    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _counts(reports: Iterable[Report]) -> dict[str, str]:
+    reports = tuple(reports)
+    by_status = [finding.status for report in reports for finding in report.findings]
+    unchecked = sum(bool(report.unchecked) for report in reports)
+    return {
+        "tests": str(len(by_status) + unchecked),
+        "failures": str(by_status.count(Status.FAILED)),
+        "errors": str(by_status.count(Status.UNREADABLE) + unchecked),
+        "skipped": str(by_status.count(Status.UNTESTED)),
+        "time": f"{sum(report.seconds for report in reports):.3f}",
+    }
+
+
+def _suite(suites: ET.Element, report: Report, classname: str) -> None:
+    name = _legal(f"hikube-kafka smoke {report.platform}{f' {report.place}' if report.place else ''}")
     suite = ET.SubElement(
-        suites,
-        "testsuite",
-        {"name": _legal(f"hikube-kafka smoke {report.platform}"), "timestamp": report.started.isoformat(), **counts},
+        suites, "testsuite", {"name": name, "timestamp": report.started.isoformat(), **_counts([report])}
     )
     properties = ET.SubElement(suite, "properties")
-    figures = {f"seconds.{stage.name}": f"{stage.seconds:.3f}" for stage in report.stages}
+    figures = {"platform": _legal(report.platform), "target": _legal(report.target)}
+    figures |= {f"seconds.{stage.name}": f"{stage.seconds:.3f}" for stage in report.stages}
     if report.latency:
         figures |= {f"latency.{name}": str(value) for name, value in dataclasses.asdict(report.latency).items()}
     for name, value in figures.items():
         ET.SubElement(properties, "property", {"name": name, "value": value})
     elements = {Status.FAILED: "failure", Status.UNREADABLE: "error", Status.UNTESTED: "skipped"}
     for finding in report.findings:
-        case = ET.SubElement(suite, "testcase", {"classname": "hikube_kafka.smoke", "name": finding.check})
+        case = ET.SubElement(suite, "testcase", {"classname": _legal(classname), "name": finding.check})
         if finding.status in elements:
             message = ET.SubElement(case, elements[finding.status], {"message": _legal(finding.seen[0])})
             if finding.is_fault:
@@ -159,7 +177,9 @@ def junit(report: Report) -> str:
                 message.text = _legal(told(finding))
         if finding.notes:
             ET.SubElement(case, "system-out").text = _legal("\n".join(finding.notes))
-    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+    if report.unchecked:  # a suite without a test would look well
+        case = ET.SubElement(suite, "testcase", {"classname": _legal(classname), "name": "could-not-check"})
+        ET.SubElement(case, "error", {"message": _legal(report.unchecked)})
 
 
 def told(finding: Finding) -> str:

@@ -10,8 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from hikube_kafka.smoke.report import Report
 
-REPORT: "pytest.StashKey[Report]" = pytest.StashKey()
-"""Where the tests leave the report for the summary."""
+REPORTS: "pytest.StashKey[dict[str, Report]]" = pytest.StashKey()
+"""Where the tests leave the reports, by the place of each contract: one run of the gate is for all tests of it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="contract to check the running cluster against, or the Terraform outputs that contain one; "
         "used by: pytest --pyargs hikube_kafka.smoke",
+    )
+    group.addoption(
+        "--contract-platform",
+        metavar="NAME",
+        help="check this platform alone, by its name or by the place of its contract (default: all that the file has)",
     )
     group.addoption(
         "--patience",
@@ -50,9 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Tell the figures: no test judges them, so no test shows them."""
-    if report := config.stash.get(REPORT, None):
+    for report in config.stash.get(REPORTS, {}).values():
         from hikube_kafka.smoke.formats import figures  # noqa: PLC0415 - only a run of the gate pays for it
 
-        terminalreporter.section(f"hikube-kafka smoke: {report.platform} ({report.target})")
+        terminalreporter.section(f"hikube-kafka smoke: {report.title}")
         for line in (report.verdict, *figures(report)):
             terminalreporter.write_line(line)

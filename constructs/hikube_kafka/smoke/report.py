@@ -1,7 +1,8 @@
 """What the gate reports."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.smoke.finding import Finding, Status
@@ -39,6 +40,15 @@ class Report:
     """Whether anything answered at all."""
     latency: Latency | None = None
     """None: no message was timed."""
+    place: str = ""
+    """Where the contract stands among the outputs, where another platform of the same name stands there too."""
+    unchecked: str = ""
+    """Why nothing could be checked; empty: the findings tell."""
+
+    @property
+    def title(self) -> str:
+        """Which platform this is about, and where it was delivered."""
+        return f"{self.platform} ({', '.join(filter(None, [self.target, self.place]))})"
 
     @property
     def seconds(self) -> float:
@@ -62,9 +72,39 @@ class Report:
         """The outcome in one line."""
         match self.exit_code:
             case ExitCode.NOTHING_CHECKED:
-                return f"could not check: nothing of {self.platform} answers"
+                return f"could not check: {self.unchecked or f'nothing of {self.platform} answers'}"
             case ExitCode.SOMETHING_WRONG:
                 return f"{len(self.faults)} of {len(self.findings)} checks failed"
             case ExitCode.ALL_WELL:
                 untested = sum(finding.status is Status.UNTESTED for finding in self.findings)
                 return f"all well: {len(self.findings) - untested} checks passed, {untested} untested"
+
+
+def unchecked(platform: str, target: str, why: str) -> Report:
+    """The report of a platform that could not be checked."""
+    return Report(
+        platform=platform,
+        target=target,
+        started=datetime.now(UTC),
+        findings=(),
+        stages=(),
+        looks=0,
+        reached=False,
+        unchecked=why,
+    )
+
+
+def joint_exit_code(reports: Iterable[Report]) -> ExitCode:
+    """How the command ends: something is wrong with one platform, or one could not be checked, or all is well."""
+    codes = {report.exit_code for report in reports}
+    for code in (ExitCode.SOMETHING_WRONG, ExitCode.NOTHING_CHECKED):
+        if code in codes:
+            return code
+    return ExitCode.ALL_WELL
+
+
+def joint_verdict(reports: Sequence[Report]) -> str:
+    """The outcome of all platforms: one line of each where there are several."""
+    if len(reports) == 1:
+        return reports[0].verdict
+    return "\n".join(f"{report.title}: {report.verdict}" for report in reports)

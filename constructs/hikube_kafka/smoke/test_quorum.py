@@ -1,17 +1,21 @@
 """The gate as tests, one per check: ``pytest --pyargs hikube_kafka.smoke --contract FILE``."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from hikube_kafka.smoke.checks import ids
-from hikube_kafka.smoke.contract_file import ContractFileError, read_contract
+from hikube_kafka.smoke.contract_file import ContractFileError, ContractFound, read_contracts
 from hikube_kafka.smoke.finding import Status
 from hikube_kafka.smoke.formats import told
 from hikube_kafka.smoke.gate import CannotCheckError, run
-from hikube_kafka.smoke.pytest_plugin import REPORT
-from hikube_kafka.smoke.report import Report
+from hikube_kafka.smoke.pytest_plugin import REPORTS
+from hikube_kafka.smoke.report import Report, unchecked
+
+_ALONE: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether there is one platform to check: where it cannot be, that is said once and not by every test."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -24,32 +28,51 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             "bare contract)"
         )
     try:
-        contract = read_contract(Path(file))
+        found = read_contracts(Path(file), metafunc.config.getoption("--contract-platform"))
     except ContractFileError as error:
         raise pytest.Collector.CollectError(f"--contract: {error}") from error
-    metafunc.parametrize("report", [contract], indirect=True, ids=[contract.platform], scope="session")
-    metafunc.parametrize("check", ids(contract))
+    if len(found) == 1 and found[0].contract is None:
+        raise pytest.Collector.CollectError(f"--contract: {file}: {found[0].fault}")
+    metafunc.config.stash[_ALONE] = len(found) == 1
+    names = Counter(each.platform for each in found)
+    cases = [
+        pytest.param(each, check, id=f"{each.place if names[each.platform] > 1 else each.platform}-{check}")
+        for each in found
+        for check in (ids(each.contract) if each.contract else ["could-not-check"])
+    ]
+    metafunc.parametrize(("found", "check"), cases)
 
 
-@pytest.fixture(scope="session")
-def report(request: pytest.FixtureRequest) -> Report:
-    """One run of the gate, for all the tests."""
+@pytest.fixture
+def report(request: pytest.FixtureRequest, found: ContractFound) -> Report:
+    """One run of the gate, for all the tests of a platform."""
+    reports = request.config.stash.setdefault(REPORTS, {})
+    if found.place not in reports:
+        reports[found.place] = _checked(found, request.config)
+    return reports[found.place]
+
+
+def _checked(found: ContractFound, config: pytest.Config) -> Report:
+    if found.contract is None:
+        return unchecked(found.platform, found.target, found.fault)
     try:
-        report = run(
-            request.param,
-            patience=request.config.getoption("--patience"),
-            kubeconfig=request.config.getoption("--contract-kubeconfig"),
-            context=request.config.getoption("--contract-context") or os.environ.get("HIKUBE_KAFKA_CONTEXT"),
-            in_cluster=request.config.getoption("--contract-in-cluster"),
+        return run(
+            found.contract,
+            patience=config.getoption("--patience"),
+            kubeconfig=config.getoption("--contract-kubeconfig"),
+            context=config.getoption("--contract-context") or os.environ.get("HIKUBE_KAFKA_CONTEXT"),
+            in_cluster=config.getoption("--contract-in-cluster"),
         )
     except CannotCheckError as error:
-        pytest.exit(f"could not check: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
-    request.config.stash[REPORT] = report
-    return report
+        if config.stash[_ALONE]:
+            pytest.exit(f"could not check: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
+        return unchecked(found.platform, found.target, str(error))
 
 
 def test_quorum(report: Report, check: str) -> None:
     """Every finding of the gate is a test."""
+    if report.unchecked:
+        pytest.fail(report.verdict, pytrace=False)
     finding = next(finding for finding in report.findings if finding.check == check)
     if finding.status is Status.UNTESTED:
         pytest.skip(finding.seen[0])
