@@ -81,7 +81,7 @@ def test_a_platform_has_one_coordinator_however_it_is_declared() -> None:
     assert Platform(name="shop", zookeeper=five).zookeeper == five
     assert Platform.model_validate(Platform(name="shop", zookeeper=five).model_dump()).coordinator == five
     (problem,) = Platform(name="shop", coordinator=five, zookeeper=five).problems()
-    assert "keep one of them" in problem.message
+    assert problem.remedy == "Keep one of them."
 
 
 def test_a_field_that_this_version_does_not_know_is_refused() -> None:

@@ -35,7 +35,7 @@ image: Any = Image
 resources: Any = Resources
 
 A_TEXT_MARK = "${TfToken[TOKEN.3]}"
-A_NUMBER_MARK = struct.unpack(">d", b"\xfb\xff\x00\x00\x00\x00\x00\x01")[0]
+A_NUMBER_MARK = struct.unpack(">d", b"\xfd\xff\x00\x00\x00\x00\x00\x01")[0]
 
 MISTAKES: list[tuple[Callable[[], Declared], list[str]]] = [
     (

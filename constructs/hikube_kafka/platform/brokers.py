@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from hikube_kafka.platform.apart import Parts
+from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformStack
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.spec.rules.apart import Taken
@@ -26,6 +27,7 @@ class KafkaBrokers(HikubeResource):
 
     promised = frozenset({"brokers"})
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,

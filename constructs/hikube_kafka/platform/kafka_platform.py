@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hikube_kafka.platform import apart, refusal, terraform
+from hikube_kafka.platform.arguments import checked, mistaken
 from hikube_kafka.platform.cdk import (
     Annotations,
     Construct,
@@ -15,7 +16,7 @@ from hikube_kafka.platform.cdk import (
 )
 from hikube_kafka.platform.provider import HikubeResource
 from hikube_kafka.platform.release import HelmRelease
-from hikube_kafka.platform.target import Delivery, Target
+from hikube_kafka.platform.target import Delivery, Nowhere, Target
 from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.spec import sizing
 from hikube_kafka.spec.contract import Contract
@@ -54,6 +55,7 @@ class KafkaPlatform(Construct):
 
     """
 
+    @checked("zookeeper", "kafka", "topics", "name", instead={"target": Nowhere})
     def __init__(
         self,
         scope: Construct,
@@ -70,7 +72,7 @@ class KafkaPlatform(Construct):
         require_family(scope)
         super().__init__(scope, id)
         apart.watch(self, whole=True)
-        problems = [*_mistakes_of(workload, "workload"), *target.mistakes()]
+        problems = [*mistaken(self), *_mistakes_of(workload, "workload"), *target.mistakes()]
         sized = None if workload is None else _sized(workload, problems)
         self.declaration = Platform(
             name=id if name is None else name,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from hikube_kafka.platform.apart import Parts
+from hikube_kafka.platform.arguments import checked_part, refuse_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformProvider
 from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
 from hikube_kafka.spec.chart_values import kafka_values
@@ -15,6 +16,7 @@ from hikube_kafka.spec.targets.kubernetes_rules import (
     CHROOT_TWICE,
     NODE_PORTS_TWICE,
     RELEASE_TWICE,
+    check_kafka,
     zookeeper_server,
 )
 
@@ -35,6 +37,7 @@ class KafkaRelease(HelmRelease):
         depends_on: what must be applied before.
     """
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,
@@ -49,6 +52,10 @@ class KafkaRelease(HelmRelease):
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
+        # Inside of a platform they have been asked already, and have found none.
+        if errors := [each for each in check_kafka(platform, layout) if each.severity == "error"]:
+            refuse_part(self, {"scope": scope, "id": id}, errors)
+            return
         super().__init__(
             scope,
             id,

@@ -1,13 +1,14 @@
 """Kubernetes: ZooKeeper and Kafka as two Helm releases, on Hikube or on any other cluster."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeVar, Unpack, get_args
 from weakref import WeakKeyDictionary
 
 from hikube_kafka.platform import apart, terraform
 from hikube_kafka.platform.alias import alias_blocks
 from hikube_kafka.platform.apart import Parts
+from hikube_kafka.platform.arguments import checked, mistaken
 from hikube_kafka.platform.brokers import KafkaBrokers
 from hikube_kafka.platform.cdk import (
     FAMILY,
@@ -29,7 +30,7 @@ from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 from hikube_kafka.spec.chart_values import undeclared
-from hikube_kafka.spec.model import Declared
+from hikube_kafka.spec.mistakes import FIELD_MISSING, FIELD_UNKNOWN
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.quantities import Duration
@@ -47,6 +48,9 @@ from hikube_kafka.spec.targets.kubernetes_rules import NAMESPACE_TWICE
 
 CHARTS: tuple[Chart, ...] = get_args(Chart)
 
+_FORMER = tuple(f"{chart}_values" for chart in CHARTS)
+"""Fields that older releases took."""
+
 _NAMESPACES: WeakKeyDictionary[TerraformStack, dict[tuple[str | None, str | None, str], ITerraformDependable]] = (
     WeakKeyDictionary()
 )
@@ -57,12 +61,6 @@ _LABELS = {
     # The charts' pods meet the strictest of the Pod Security Standards: no pod that does not may run beside them.
     "pod-security.kubernetes.io/enforce": "restricted",
 }
-
-
-class _Waiting(Declared):
-    """What is declared of a target beside its layout, and is not taken as it is."""
-
-    patience: Duration
 
 
 class KubernetesTarget(Target):
@@ -88,11 +86,9 @@ class KubernetesTarget(Target):
 
     Attributes:
         layout: names and addresses on the cluster.
-
-    Raises:
-        TypeError: ``kafka_values`` or ``zookeeper_values``, which older releases took; the message names the words.
     """
 
+    @checked(hands_on=[*KubernetesLayout.model_fields, *_FORMER])
     def __init__(
         self,
         *,
@@ -105,24 +101,39 @@ class KubernetesTarget(Target):
         **layout: Unpack[LayoutFields],
     ) -> None:
         given: dict[str, Any] = {**layout}
-        for chart in CHARTS:
-            if f"{chart}_values" in given:
-                raise TypeError(undeclared(chart, given[f"{chart}_values"] or {}))
-        self.layout = KubernetesLayout(**layout)
+        self._former = [
+            FIELD_UNKNOWN(
+                "KubernetesTarget",
+                model="KubernetesTarget",
+                field=f"{chart}_values",
+                instead=undeclared(chart, given.pop(f"{chart}_values") or {}),
+            )
+            for chart in CHARTS
+            if f"{chart}_values" in given
+        ]
+        self.layout = KubernetesLayout(**given)
         self._kubeconfig = kubeconfig
         self._create_namespace = create_namespace
         self._zookeeper = zookeeper
         self._charts = charts
         self._drain = drain
-        self._waiting = _Waiting(patience=patience)
+        self._patience = Duration(patience)
 
     @property
     def _shared(self) -> SharedZooKeeper | None:
         return self._zookeeper.shared if self._zookeeper else None
 
     def mistakes(self) -> Iterable[Problem]:
-        """What is mistaken in the layout, and beside it."""
-        return [*self.layout.problems("KubernetesTarget"), *self._waiting.problems("KubernetesTarget")]
+        """What is mistaken in the options and the layout."""
+        own = [*mistaken(self), *self._former]
+        meant = " ".join(problem.remedy for problem in own)
+        of_layout = (
+            replace(problem, remedy=problem.remedy.replace("KubernetesLayout(", "KubernetesTarget("))
+            for problem in self.layout.problems("KubernetesTarget")
+            # Missing, because it is misspelt.
+            if problem.rule != FIELD_MISSING.id or f"Did you mean {problem.path[0]}?" not in meant
+        )
+        return [*own, *of_layout]
 
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on a cluster."""
@@ -161,7 +172,7 @@ class KubernetesTarget(Target):
             platform=platform,
             layout=self.layout,
             charts=self._charts,
-            patience=self._waiting.patience,
+            patience=self._patience,
             helm=blocks.helm,
             provider=blocks.hikube,
             cluster=blocks.cluster,

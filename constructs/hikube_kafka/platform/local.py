@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.alias import alias_blocks
+from hikube_kafka.platform.arguments import checked, mistaken
 from hikube_kafka.platform.cdk import Construct
 from hikube_kafka.platform.local_ensemble import LocalEnsemble
 from hikube_kafka.platform.provider import HikubeProvider
@@ -28,6 +29,7 @@ class LocalTarget(Target):
         keep_data: keep the messages when the servers are destroyed.
     """
 
+    @checked()
     def __init__(
         self,
         layout: LocalLayout | None = None,
@@ -42,8 +44,8 @@ class LocalTarget(Target):
         self.keep_data = keep_data
 
     def mistakes(self) -> Iterable[Problem]:
-        """What is mistaken in the layout."""
-        return self.layout.problems("LocalTarget")
+        """What is mistaken in the options and the layout."""
+        return [*mistaken(self), *self.layout.problems("LocalTarget")]
 
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on this machine."""

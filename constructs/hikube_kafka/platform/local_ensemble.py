@@ -7,6 +7,7 @@ from typing import Any
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.apart import Parts
+from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.spec.ensemble import ServerProcess
@@ -33,6 +34,7 @@ class LocalEnsemble(HikubeResource):
 
     promised = frozenset({"zookeeper", "brokers"})
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,

@@ -186,4 +186,5 @@ class HikubeResource(TerraformResource):
         ]
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
-        return self._attributes
+        # One that is refused never got any, and its guard is asked after it.
+        return getattr(self, "_attributes", {})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import Construct, IResolvable, ITerraformDependable, TerraformDataSource
 from hikube_kafka.platform.provider import METADATA, HikubeProvider
 
@@ -19,6 +20,7 @@ class KafkaQuorum(TerraformDataSource):
         depends_on: what must be applied before it is read.
     """
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,

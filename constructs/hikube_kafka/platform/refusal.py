@@ -22,6 +22,10 @@ _OF_THE_CDK = "Error: Validation failed with the following errors:"
 _REFUSED: WeakKeyDictionary[IConstruct, tuple[Problem, ...]] = WeakKeyDictionary()
 
 
+class RefusedError(DeclarationError, AttributeError):
+    """Something was read that a refused part never got: whoever only asks whether it is there gets an answer."""
+
+
 def refuse(part: Construct, problems: Iterable[Problem]) -> None:
     """Have every synth fail, and tell these problems with those of all the other parts.
 

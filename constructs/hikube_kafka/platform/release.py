@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from hikube_kafka.platform import apart, terraform
+from hikube_kafka.platform import apart, refusal, terraform
 from hikube_kafka.platform.apart import Parts
+from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import (
     AssetType,
     Construct,
@@ -83,6 +84,7 @@ class HelmRelease(Construct):
         digest: of everything that the release is given, chart and values.
     """
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,
@@ -130,6 +132,18 @@ class HelmRelease(Construct):
             ),
             terraform.name(self),
         )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What a refused release never got.
+
+            Raises:
+                RefusedError: why it was refused.
+            """
+            if (why := refusal.reasons(self)) is not None:
+                raise refusal.RefusedError(why)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def occupies(self, parts: Parts) -> Iterator[Taken]:
         """The names of its objects in the namespace."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.platform.release import PATIENCE
@@ -29,6 +30,7 @@ class Rollout(HikubeResource):
 
     promised = frozenset({"replicas"})
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,

@@ -61,3 +61,11 @@ class Target(ABC):
             NotImplementedError: a target of somebody else's that does not say how.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how a platform is taken away: withdraw()")
+
+
+class Nowhere(Target):
+    """In place of a target that is missing or mistaken: the rest of the declaration is looked at."""
+
+    def deliver(self, scope: Construct, platform: Platform) -> Delivery:
+        """Never asked: what has no target is refused."""
+        raise NotImplementedError

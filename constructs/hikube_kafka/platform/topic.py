@@ -1,10 +1,16 @@
 """A topic as a construct: ``hikube_kafka_topic``."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from hikube_kafka.platform.apart import Parts, place
+from hikube_kafka.platform.arguments import checked_part, refuse_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
+from hikube_kafka.spec import topic_limits
+from hikube_kafka.spec.mistakes import is_reference
 from hikube_kafka.spec.rules.apart import TOPIC, Taken
 from hikube_kafka.spec.targets.kubernetes_rules import RELEASE_TWICE
 from hikube_kafka.spec.targets.local import APP_PORTS_TWICE
@@ -27,19 +33,24 @@ class KafkaTopic(HikubeResource):
 
     promised = frozenset({"name", "partitions", "replication_factor", "config"})
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,
         id: str,  # noqa: A002 - the CDK's own name for it
         *,
         name: str,
-        partitions: int,
-        replication_factor: int,
+        partitions: Annotated[int, Field(ge=1)],
+        replication_factor: Annotated[int, Field(ge=1)],
         config: Mapping[str, str] | None = None,
         deletion_protection: bool | None = None,
         provider: HikubeProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
+        # A name may be a reference here: then the provider looks at it.
+        if not is_reference(name) and (wrong := list(topic_limits.name_problems(name))):
+            refuse_part(self, {"scope": scope, "id": id}, wrong)
+            return
         super().__init__(
             scope,
             id,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 
@@ -34,6 +35,7 @@ class VolumeClaims(HikubeResource):
         depends_on: what must be applied before: the namespace.
     """
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,

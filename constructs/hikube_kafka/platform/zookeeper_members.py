@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 
@@ -22,6 +23,7 @@ class ZooKeeperMembers(HikubeResource):
         depends_on: what must be applied before.
     """
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from hikube_kafka.platform.arguments import checked_part, refuse_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable, TerraformProvider
 from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
 from hikube_kafka.spec.chart_values import zookeeper_values
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, SharedZooKeeper
+from hikube_kafka.spec.targets.kubernetes_rules import check_zookeeper
 
 
 class ZooKeeperRelease(HelmRelease):
@@ -30,6 +32,7 @@ class ZooKeeperRelease(HelmRelease):
         shared: the release as platforms see it that share it.
     """
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,
@@ -43,6 +46,10 @@ class ZooKeeperRelease(HelmRelease):
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
+        # Inside of a platform they have been asked already, and have found none.
+        if errors := [each for each in check_zookeeper(platform, layout) if each.severity == "error"]:
+            refuse_part(self, {"scope": scope, "id": id}, errors)
+            return
         super().__init__(
             scope,
             id,

@@ -122,13 +122,18 @@ def is_reference(value: object) -> bool:
     return callable(getattr(value, "resolve", None)) and hasattr(value, "creation_stack")
 
 
-_NUMBER_MARK = b"\xfb\xff"
+_NUMBER_MARK = b"\xfd\xff"
 """The first two bytes of a number that stands for a reference. Source: the CDK's ``tokens/private/encoding``."""
 
 
 def shown(value: object, *, path: Path = ()) -> str:
     """The value as it was written, shortened; what may be a secret is not shown."""
-    return "(not shown)" if _secret(path) else _SHOWN.repr(value)
+    if _secret(path):
+        return "(not shown)"
+    if isinstance(value, type):
+        return value.__name__
+    # An object that does not say what it is says where it is.
+    return f"{type(value).__name__}(...)" if type(value).__repr__ is object.__repr__ else _SHOWN.repr(value)
 
 
 def _secret(path: Path) -> bool:
@@ -227,7 +232,9 @@ def _wanted(errors: Sequence[Mapping[str, Any]], path: Path, value: object) -> t
         if isinstance(value, list | tuple):
             instead = "one text, with commas" if _secret(path) else f'one text: "{",".join(map(str, value))}"'
         return "a text, a number or a truth value", instead
-    context = errors[0].get("ctx", {})
+    context: Mapping[str, Any] = next((error["ctx"] for error in errors if "ctx" in error), {})
+    if kinds in ({"bool_parsing", "literal_error"}, {"bool_type", "literal_error"}):
+        return f"True, False or {context['expected']}", "one of them"
     name = str(context.get("class_name") or context.get("class"))
     expected = str(context.get("expected")).replace(" or ", ", ")
     facts = {
@@ -239,7 +246,9 @@ def _wanted(errors: Sequence[Mapping[str, Any]], path: Path, value: object) -> t
     }
     for known, (wanted, instead) in _WANTED.items():
         if kinds & known:
-            return wanted.format(**facts), instead.format(**facts)
+            # A class stands where an instance of it was meant.
+            called = f"{value.__name__}(...)" if isinstance(value, type) else instead.format(**facts)
+            return wanted.format(**facts), _INSTANCES.get(name, called) if called == f"{name}(...)" else called
     return None
 
 
@@ -262,6 +271,10 @@ _WANTED: Mapping[frozenset[str], tuple[str, str]] = {
 """What a field takes, and what to declare, by what pydantic calls the error."""
 
 
+_INSTANCES = {"Target": "LocalTarget(), or KubernetesTarget(namespace=...)"}
+"""What to declare of a class that nobody calls itself."""
+
+
 def _other(path: Path, error: Mapping[str, Any], model: str) -> Mistake:
     kind = error["type"]
     reason = str(error.get("ctx", {}).get("error") or error["msg"])
@@ -272,12 +285,12 @@ def _other(path: Path, error: Mapping[str, Any], model: str) -> Mistake:
     elif kind not in {"value_error", "assertion_error"}:
         reason = f"{shown(error['input'], path=path)}: {reason[:1].lower()}{reason[1:]}"
     # A validator's own words may end with what to do.
-    reason, _, instead = reason.rstrip(".").partition(": declare ")
+    told = re.fullmatch(r"(.*): ((?:declare|write|choose|keep|use) .*)", reason.rstrip("."), re.DOTALL)
+    reason, instead = told.groups() if told else (reason.rstrip("."), "correct it")
     return Mistake(
         rule=VALUE_FORM,
         path=path,
-        facts={"reason": reason, "instead": f"Declare {instead}" if instead else "Correct it"}
-        | ({} if path else {"field": model}),
+        facts={"reason": reason, "instead": f"{instead[:1].upper()}{instead[1:]}"} | ({} if path else {"field": model}),
     )
 
 

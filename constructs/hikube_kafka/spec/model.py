@@ -107,6 +107,17 @@ class Declared(Model, metaclass=_Deferring):
         """
         return list(_problems(self, where or type(self).__name__))
 
+    def own_problems(self, where: str) -> list[Problem]:
+        """What is mistaken in it, and not in what it contains.
+
+        Args:
+            where: how its owner calls it.
+        """
+        private = self.__pydantic_private__ or {}
+        label = self.label(where)
+        there = f"{label} ({private['_place']})" if private.get("_place") else label
+        return [mistake.problem(there) for mistake in private.get("_mistakes", ())]
+
     def label(self, where: str) -> str:
         """How it is called in an error.
 
@@ -281,15 +292,10 @@ def _without(value: Any, paths: Sequence[Path]) -> Any:
 def _problems(value: object, where: str) -> Iterator[Problem]:
     """Every mistake below a value, whatever holds it."""
     if isinstance(value, Declared):
-        private = value.__pydantic_private__ or {}
-        label = value.label(where)
-        there = f"{label} ({private['_place']})" if private.get("_place") else label
-        for mistake in private.get("_mistakes", ()):
-            yield mistake.problem(there)
+        yield from value.own_problems(where)
+        unread = (value.__pydantic_private__ or {}).get("_unread", {})
         for name in type(value).model_fields:
-            yield from _problems(
-                value.__dict__.get(name, private.get("_unread", {}).get(name)), value.inner(where, name)
-            )
+            yield from _problems(value.__dict__.get(name, unread.get(name)), value.inner(where, name))
     elif isinstance(value, Mapping):
         for key, each in value.items():
             yield from _problems(each, f"{where}[{key!r}]")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from hikube_kafka.spec.mistakes import VALUE_UNKNOWN, is_reference
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import Override
@@ -50,7 +51,9 @@ MOVED_WITHOUT_NAME = Rule(
 
 def name_is_a_label(platform: Platform) -> Iterator[Problem]:
     """A name of other characters, or too many."""
-    if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", platform.name) or len(platform.name) > LONGEST_NAME:
+    if is_reference(platform.name):
+        yield VALUE_UNKNOWN("platform", field="name")
+    elif not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", platform.name) or len(platform.name) > LONGEST_NAME:
         yield NAME(f"platform {platform.name!r}")
 
 

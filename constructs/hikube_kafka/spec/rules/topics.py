@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from hikube_kafka.spec import definitions, topic_limits
+from hikube_kafka.spec.mistakes import VALUE_UNKNOWN, is_reference
 from hikube_kafka.spec.platform import WANTED_REPLICAS, Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import cluster_settings, topic_config
@@ -59,8 +60,11 @@ PARTITIONS = Rule(
 
 def name_is_legal(platform: Platform) -> Iterator[Problem]:
     """A name that Kafka does not take."""
-    for topic in platform.topics:
-        yield from topic_limits.name_problems(topic.name)
+    for index, topic in enumerate(platform.topics):
+        if is_reference(topic.name):
+            yield VALUE_UNKNOWN(f"topics[{index}]", field="name")
+        else:
+            yield from topic_limits.name_problems(topic.name)
 
 
 def name_is_not_internal(platform: Platform) -> Iterator[Problem]:
