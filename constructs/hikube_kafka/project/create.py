@@ -29,7 +29,7 @@ _PACKAGE = "hikube-kafka"
 
 
 class ProjectError(Exception):
-    """No project was written; nothing was changed."""
+    """No project was written, or, where the disk is the reason, not all of it."""
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.platform.cdk import Testing
+from hikube_kafka.platform import cdk
 from stacks.platform import PlatformStack
 
 
 @pytest.fixture(scope="module")
 def stack() -> dict[str, Any]:
     """The stack as Terraform reads it. An invalid declaration fails here, with the reasons."""
-    content: dict[str, Any] = json.loads(Testing.synth(PlatformStack(Testing.app(), "PLATFORM"), True))
+    content: dict[str, Any] = json.loads(cdk.Testing.synth(PlatformStack(cdk.Testing.app(), "PLATFORM"), True))
     return content
 
 
