@@ -310,6 +310,7 @@ def local_kafka(
 ) -> None:
     """Run one of Kafka's own tools against the brokers on this machine."""
     from hikube_kafka.ensemble import EnsembleError
+    from hikube_kafka.ensemble.java import environment
     from hikube_kafka.ensemble.tools import command
 
     try:
@@ -317,7 +318,7 @@ def local_kafka(
     except EnsembleError as error:
         _fail(ExitCode.NOTHING_CHECKED, error)
     sys.stdout.flush()
-    os.execv(words[0], words)  # noqa: S606 - the tool takes our place: its input, its Ctrl-C and its exit code
+    os.execve(words[0], words, environment())  # noqa: S606 - the tool takes our place: its input, its Ctrl-C and its exit code
 
 
 @local.command("jars")

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hikube_kafka.ensemble import PreflightError, QuorumChangeError, apply, preflight
+from hikube_kafka.ensemble import PreflightError, QuorumChangeError, apply, ports, preflight
 from hikube_kafka.ensemble.configuration import write_declaration
-from hikube_kafka.ensemble.java import heap_bytes
+from hikube_kafka.ensemble.java import heap_bytes, java_problems
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration
 from tests.support.ensemble import small_ensemble
@@ -84,6 +84,67 @@ def test_a_port_in_use_is_named_for_a_server_that_is_only_to_be_restarted(
 
     assert f"Port {broker.ports[0]}, which broker-0 listens on, is in use" in told
     assert own == []
+
+
+def listening(declaration: EnsembleDeclaration, listeners: str) -> EnsembleDeclaration:
+    (broker, *_) = declaration.brokers
+    changed = dataclasses.replace(broker, properties={**broker.properties, "listeners": listeners})
+    return dataclasses.replace(declaration, brokers=(changed,))
+
+
+def test_a_port_that_an_outgoing_connection_holds_is_told_apart_from_one_that_a_server_has(
+    declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = declaration.brokers[0].ports[0]
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.bind(("127.0.0.1", port))
+        client.connect(server.getsockname())
+        (told,) = refused(declaration)
+        held = f"Port {port}, which broker-0 listens on, is held by {psutil.Process().name()}"
+        assert told.startswith(held)
+        assert "for an outgoing connection, and by no server: wait until it has ended" in told
+        monkeypatch.setattr(preflight, "given_to_clients", lambda: (port, port + 9))
+        (told,) = refused(declaration)
+    assert told.startswith(held)
+    assert f"This system gives the ports {port} to {port + 9} to clients" in told
+    assert f"declare ports below {port}" in told
+
+
+def test_an_address_is_looked_at_where_the_server_would_listen(declaration: EnsembleDeclaration) -> None:
+    port = declaration.brokers[0].ports[0]
+    with socket.create_server(("::1", port), family=socket.AF_INET6):
+        (told,) = refused(listening(declaration, f"PLAINTEXT://[::1]:{port}"))
+        assert f"Port {port}, which broker-0 listens on, is in use by" in told
+        (told,) = refused(listening(declaration, f"PLAINTEXT://:{port}"))
+        assert f"Port {port}, which broker-0 listens on, is in use by" in told
+        assert ports.obstacle("127.0.0.1", port) is None
+    (told,) = refused(listening(declaration, f"PLAINTEXT://192.0.2.1:{port}"))
+    assert told.startswith("broker-0 is to listen on 192.0.2.1, which is not an address of this machine")
+
+
+def test_the_ports_of_clients_are_those_of_this_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kernel, reserved = tmp_path / "range", tmp_path / "reserved"
+    kernel.write_text("32768\t60999\n")
+    reserved.write_text("33000,40000-40002\n")
+    monkeypatch.setattr(ports, "_RANGE", kernel)
+    monkeypatch.setattr(ports, "_RESERVED", reserved)
+    assert ports.given_to_clients() == (32768, 60999)
+    assert [port for port in range(32768, 50000) if port in ports.kept_from_clients()] == [33000, *range(40000, 40003)]
+    kernel.unlink()
+    reserved.unlink()
+    monkeypatch.setattr(ports, "_SYSCTL", ("printf", "49152\n65535\n"))
+    assert ports.given_to_clients() == (49152, 65535)
+    monkeypatch.setattr(ports, "_SYSCTL", ("false",))
+    assert ports.given_to_clients() is None
+    assert 33000 not in ports.kept_from_clients()
+
+
+def test_what_a_shell_tells_every_java_is_not_taken_for_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"):
+        monkeypatch.setenv(name, '-Dsaid=version_"8')
+    assert java_problems() == []
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Xmx1k")  # no Java starts with it
+    assert java_problems() == []
 
 
 @pytest.mark.parametrize("heap", ["512 MB", "", "1t"])

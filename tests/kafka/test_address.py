@@ -2,12 +2,14 @@
 
 import pytest
 
-from hikube_kafka.kafka.address import dial, reason, split
+from hikube_kafka.kafka.address import dial, join, reason, split
 
 
 def test_brackets_of_an_address_are_no_part_of_the_host() -> None:
     assert split("[::1]:9092") == ("::1", 9092)
     assert split("b.example:9092") == ("b.example", 9092)
+    for host, address in (("::1", "[::1]:9092"), ("[::1]", "[::1]:9092"), ("b.example", "b.example:9092")):
+        assert join(host, 9092) == address
 
 
 @pytest.mark.parametrize("address", ["b", "b:", ":9092", "b:http", ""])

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.spec import rules
+from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import cluster_settings, overrides, topic_config
@@ -142,3 +143,19 @@ def test_a_topics_values_are_written_as_kafka_answers_them() -> None:
 def test_a_further_broker_changes_nothing_about_the_others() -> None:
     three, four = (LAYOUT.broker_processes(platform(brokers=brokers))[0].properties for brokers in (3, 4))
     assert three == four
+
+
+def test_where_a_server_listens_is_read_from_its_properties_ipv6_too() -> None:
+    broker = ServerProcess(
+        kind="broker",
+        id=0,
+        heap="256m",
+        properties={"listeners": "PLAINTEXT://[::1]:9092, SSL://:9093,X://b.example:9094,nothing"},
+    )
+    assert broker.bindings == (("::1", 9092), ("", 9093), ("b.example", 9094))
+    member = {"server.1": "[::1]:2888:3888:participant;[::1]:2181", "server.2": "[::1]:2889:3889"}
+    zookeeper = ServerProcess(
+        kind="zookeeper", id=1, heap="128m", properties={"clientPort": "2181", "clientPortAddress": "::1", **member}
+    )
+    assert zookeeper.bindings == (("::1", 2181), ("::1", 2888), ("::1", 3888))
+    assert ServerProcess(kind="zookeeper", id=3, heap="1m", properties={"clientPort": "2181"}).bindings == (("", 2181),)

@@ -10,6 +10,22 @@ OLDEST = 17
 """Java 8 and 11 still start Kafka 3.9, deprecated; 17 is what its maintainers recommend and what was tried here."""
 
 
+_CHANGES_A_JVM = frozenset(
+    {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "IBM_JAVA_OPTIONS", "OPENJ9_JAVA_OPTIONS", "CLASSPATH"}
+)
+"""Variables by which a Java runtime, or its launcher, takes options or classes that no command line names."""
+_CHANGES_A_SCRIPT = frozenset(
+    {"KAFKA_OPTS", "KAFKA_HEAP_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS", "KAFKA_JMX_OPTS", "KAFKA_LOG4J_OPTS", "KAFKA_DEBUG"}
+    | {"JMX_PORT", "LOG_DIR", "EXTRA_ARGS", "SERVER_JVMFLAGS", "CLIENT_JVMFLAGS", "JVMFLAGS", "ZOOCFGDIR", "ZOOCFG"}
+)
+"""Variables by which Kafka's and ZooKeeper's own scripts do. No such script runs here; what a server starts may."""
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process for a Java that is to run as declared: a shell's options for Java stay out."""
+    return {name: text for name, text in os.environ.items() if name not in _CHANGES_A_JVM | _CHANGES_A_SCRIPT}
+
+
 def java_command() -> str | None:
     """Absolute path of ``java``: that of JAVA_HOME, or else the first on the PATH; None when there is neither."""
     home = os.environ.get("JAVA_HOME")
@@ -28,7 +44,9 @@ def java_problems() -> list[str]:
     if java is None:
         return [f"{wanted}: there is no java on the PATH, and JAVA_HOME is not set. Install it, or set JAVA_HOME."]
     try:
-        shown = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
+        shown = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, timeout=60, check=False, env=environment()
+        )
     except OSError as error:
         return [f"{wanted}: {java} cannot be run ({error})."]
     version = re.search(r'version "(?:1\.)?([0-9]+)', shown.stderr + shown.stdout)

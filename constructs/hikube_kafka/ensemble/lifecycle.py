@@ -34,7 +34,7 @@ from hikube_kafka.ensemble.errors import (
     StaleRegistrationError,
     StartFailedError,
 )
-from hikube_kafka.ensemble.java import java_command, java_problems
+from hikube_kafka.ensemble.java import environment, java_command, java_problems
 from hikube_kafka.ensemble.living import LivingEnsemble, Picture, is_silent, zookeeper_mode
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addresses, observe
@@ -578,7 +578,7 @@ class _Application:
             configured = digest(self.declaration, server)
             command = command_line(self.directory, server, java=self.java, jars=self.jars, digest=configured)
             self.started.append(server.name)
-            process = start(folder, command, os.environ)
+            process = start(folder, command, environment())
             if process is not None:
                 self.running[server.name] = RunningServer(server.name, configured, process)
 

@@ -34,7 +34,9 @@ def zookeeper_mode(properties: Mapping[str, str]) -> str | None:
 
 def client_address(properties: Mapping[str, str]) -> str:
     """``host:port`` at which a ZooKeeper server is asked."""
-    return f"{properties.get('clientPortAddress', '127.0.0.1')}:{properties['clientPort']}"
+    from hikube_kafka.kafka.address import join
+
+    return join(properties.get("clientPortAddress", "127.0.0.1"), properties["clientPort"])
 
 
 def plaintext_listener(properties: Mapping[str, str]) -> str | None:

@@ -1,6 +1,6 @@
 """Everything that would keep an ensemble from starting, found before its first process starts."""
 
-import socket
+import errno
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from hikube_kafka.ensemble.configuration import data_folders, meta_properties, r
 from hikube_kafka.ensemble.errors import QuorumChangeError
 from hikube_kafka.ensemble.java import heap_bytes, java_problems
 from hikube_kafka.ensemble.living import plaintext_listener
-from hikube_kafka.ensemble.processes import described
+from hikube_kafka.ensemble.ports import given_to_clients, holder, obstacle
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
 
 OVERHEAD_BYTES: Mapping[Kind, int] = {"zookeeper": 100 * 1024**2, "broker": 250 * 1024**2}
@@ -137,34 +137,33 @@ def _ports(
     for port, names in sorted(wanted.items()):
         if len(names) > 1:
             found.append(f"Port {port} is declared for {' and for '.join(names)}: give each its own.")
-    return found + [
-        f"Port {port}, which {server.name} listens on, is in use{_holder(port)}: end that process, or declare another "
-        "port."
-        for server in needing
-        for port in server.ports
-        if port not in own_ports and not _is_free(port)
-    ]
+    for server in needing:
+        for host, port in server.bindings:
+            problem = None if port in own_ports else obstacle(host, port)
+            if problem is not None:
+                found.append(_blocked(server, host, port, problem))
+    return found
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Java does: a closing connection is no user
-        try:
-            probe.bind(("127.0.0.1", port))
-            probe.listen(1)
-        except OSError:
-            return False
-    return True
-
-
-def _holder(port: int) -> str:
-    """``by java (pid 17)``, and of which ensemble; empty where this user may not know."""
-    try:
-        connections = psutil.net_connections("tcp")
-        pid = next((each.pid for each in connections if each.laddr and each.laddr.port == port and each.pid), None)
-        return f" by {described(psutil.Process(pid))}" if pid else ""
-    except psutil.Error:
-        return ""
+def _blocked(server: ServerProcess, host: str, port: int, problem: OSError) -> str:
+    """Why a server could not listen where it is to."""
+    if problem.errno == errno.EADDRNOTAVAIL:
+        return f"{server.name} is to listen on {host}, which is not an address of this machine: declare one that is."
+    if problem.errno != errno.EADDRINUSE:
+        return f"{server.name} cannot listen on port {port} of {host or 'this machine'}: {problem.strerror}."
+    who, is_client = holder(port)
+    if not is_client:
+        return (
+            f"Port {port}, which {server.name} listens on, is in use{who}: end that process, or declare another port."
+        )
+    said = f"Port {port}, which {server.name} listens on, is held{who} for an outgoing connection, and by no server"
+    clients = given_to_clients()
+    if clients is None or not clients[0] <= port <= clients[1]:
+        return f"{said}: wait until it has ended, or declare another port."
+    return (
+        f"{said}. This system gives the ports {clients[0]} to {clients[1]} to clients, so it can happen again: declare "
+        f"ports below {clients[0]}, or end that connection."
+    )
 
 
 def _memory(starting: tuple[ServerProcess, ...]) -> list[str]:

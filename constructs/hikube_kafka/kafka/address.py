@@ -16,6 +16,11 @@ def split(address: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
+def join(host: str, port: int | str) -> str:
+    """``host:port``, with the brackets that an IPv6 address needs there."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+
+
 def dial(address: str, timeout: float) -> socket.socket:
     """Open a TCP connection that waits at most ``timeout`` seconds for anything.
 

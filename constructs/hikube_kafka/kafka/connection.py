@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from hikube_kafka.kafka.address import dial, one_line, reason
+from hikube_kafka.kafka.address import dial, join, one_line, reason
 from hikube_kafka.kafka.errors import Denied, Unanswered, Unreachable, explain
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 
@@ -157,7 +157,7 @@ def answering_broker(metadata: "ClusterMetadata", timeout: float = _DIAL_SECONDS
         return int(metadata.orig_broker_id)
     for broker in metadata.brokers.values():
         try:
-            dial(f"{broker.host}:{broker.port}", timeout).close()
+            dial(join(str(broker.host), broker.port), timeout).close()
         except OSError:
             continue
         return int(broker.id)

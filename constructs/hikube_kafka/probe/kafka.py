@@ -10,6 +10,7 @@ from confluent_kafka.admin import (  # public names that it does not re-export e
     ResourceType,
 )
 
+from hikube_kafka.kafka.address import join
 from hikube_kafka.kafka.connection import Connection, dial_any
 from hikube_kafka.kafka.errors import Denied, Unreachable, explain
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
@@ -158,7 +159,7 @@ def _metadata(answer: ClusterMetadata) -> Metadata:
 
 
 def _addresses(answer: ClusterMetadata) -> dict[int, str]:
-    return {id_: f"{broker.host}:{broker.port}" for id_, broker in sorted(answer.brokers.items())}
+    return {id_: join(str(broker.host), broker.port) for id_, broker in sorted(answer.brokers.items())}
 
 
 def _advertised(brokers: Iterable[BrokerSeen]) -> list[str]:

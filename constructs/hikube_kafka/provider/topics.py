@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hikube_kafka.kafka.address import dial, reason
+from hikube_kafka.kafka.address import dial, join, reason
 from hikube_kafka.kafka.connection import Connection, answering_broker, dial_any
 from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
 from hikube_kafka.kubernetes.errors import KubernetesError
@@ -488,7 +488,7 @@ class KafkaCluster:
         self._answering = answering_broker(metadata)
         self._controller = metadata.controller_id
         self._most_brokers = max(self._most_brokers, len(metadata.brokers))
-        self._advertised = {id_: f"{broker.host}:{broker.port}" for id_, broker in metadata.brokers.items()}
+        self._advertised = {id_: join(str(broker.host), broker.port) for id_, broker in metadata.brokers.items()}
         if self._forward(frozenset(metadata.brokers)):
             self._connection = None  # the next one knows all addresses
         topics = {name: topic.partitions for name, topic in metadata.topics.items() if topic.partitions}

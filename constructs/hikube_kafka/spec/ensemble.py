@@ -3,6 +3,7 @@
 Plain dataclasses: the provider builds them from Terraform's values at every start, and validates by other means.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +11,13 @@ from typing import Literal
 from hikube_kafka.spec.frozen import FrozenDict
 
 Kind = Literal["zookeeper", "broker"]
+
+_HOST = r"(?P<host>\[[^\]\s]*\]|[^:/\s\[\]]*)"
+LISTENER = re.compile(rf"(?P<name>[^:/\s]+)://{_HOST}:(?P<port>[0-9]{{1,5}})")
+"""One of a broker's ``listeners``: ``PLAINTEXT://[::1]:9092``; without a host it is on every address."""
+_MEMBER = re.compile(rf"{_HOST}:(?P<peer>[0-9]{{1,5}}):(?P<election>[0-9]{{1,5}})")
+"""``server.N=host:peer:election[:role][;[client-address:]client]``."""
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +47,23 @@ class ServerProcess:
     @property
     def ports(self) -> tuple[int, ...]:
         """Every port that it listens on, in ascending order."""
-        if self.kind == "zookeeper":
-            # server.N=host:peer:election[;[client-address:]client]: only its own line names ports it listens on.
-            peers = self.properties.get(f"server.{self.id}", "").partition(";")[0].split(":")[1:3]
-            return tuple(sorted({int(self.properties["clientPort"]), *(int(port) for port in peers)}))
-        listeners = self.properties["listeners"].split(",")
-        return tuple(sorted({int(listener.rpartition(":")[2]) for listener in listeners}))
+        return tuple(sorted({port for _, port in self.bindings}))
+
+    @property
+    def bindings(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of everything that it listens on; an empty host is every address of the machine.
+
+        What cannot be read as that is left out: the provider refuses it.
+        """
+        if self.kind == "broker":
+            found = (LISTENER.fullmatch(each.strip()) for each in self.properties.get("listeners", "").split(","))
+            return tuple((each["host"].strip("[]"), int(each["port"])) for each in found if each)
+        client, own = self.properties.get("clientPort", ""), _MEMBER.match(self.properties.get(f"server.{self.id}", ""))
+        host = self.properties.get("clientPortAddress", "").strip("[]")
+        bindings = [(host, int(client))] if _PORT.fullmatch(client) else []
+        if own:  # only its own line names ports it listens on
+            bindings += [(own["host"].strip("[]"), int(own[port])) for port in ("peer", "election")]
+        return tuple(bindings)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,6 +49,10 @@ def broker(number: int) -> dict[str, Any]:
     return {"id": number, "heap": "256m", "properties": properties}
 
 
+def with_entries(server: dict[str, Any], **entries: str) -> dict[str, Any]:
+    return {**server, "properties": {**server["properties"], **entries}}
+
+
 def config(**values: Any) -> dict[str, Any]:
     return {
         "name": "demo",
@@ -358,6 +362,18 @@ def test_a_plan_that_removes_no_broker_asks_no_cluster(
     assert not ensembles.plan(request(state(), config(directory="/nowhere/demo"))).diagnostics
 
 
+def test_ports_of_clients_are_warned_of_while_they_are_new(
+    ensembles: LocalEnsembleResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hikube_kafka.ensemble.ports.given_to_clients", lambda: (10, 22181))
+    monkeypatch.setattr("hikube_kafka.ensemble.ports.kept_from_clients", lambda: frozenset({10}))
+    kept = config(directory="/nowhere/demo")
+    assert [*ensembles.plan(request(state(), kept)).diagnostics] == []
+    (warning,) = ensembles.plan(request(state(), {**kept, "brokers": [broker(0), broker(1), broker(2)]})).diagnostics
+    assert warning.severity == "warning"
+    assert "ports that this machine also gives to outgoing connections (10 to 22181): 11 [" in warning.summary
+
+
 def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) -> None:
     wanted = config(directory="/nowhere/demo", brokers=UNKNOWN)
     planned = ensembles.plan(request(state(), wanted)).planned
@@ -380,6 +396,13 @@ def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) ->
         ({"brokers": [{**broker(0), "heap": "512 MB"}]}, "is not a size"),
         ({"brokers": [{**broker(0), "properties": {"log.dirs": "data"}}]}, "listeners is missing"),
         ({"zookeeper": [{**zookeeper(1), "properties": {"dataDir": "data"}}]}, "clientPort is missing"),
+        ({"zookeeper": [with_entries(zookeeper(1), clientPort="99999")]}, "clientPort = '99999' is not a port"),
+        ({"brokers": [with_entries(broker(0), listeners="CLIENTS://[::1]:0")]}, "which is no listener"),
+        ({"brokers": [with_entries(broker(0), listeners="CLIENTS://::1:9")]}, "which is no listener"),
+        ({"brokers": [with_entries(broker(1), **{"broker.id": "0"})]}, "broker.id = '0' is another id"),
+        ({"brokers": [with_entries(broker(0), **{"num.partitions": "3000000000"})]}, "broker-config-range"),
+        ({"brokers": [{**broker(0), "id": 2**31}]}, "id must be a whole number of at most 2147483647"),
+        ({"brokers": [{**broker(0), "id": None, "heap": None}]}, "heap is required"),
     ],
 )
 def test_a_server_that_could_not_be_started_is_refused(

@@ -51,6 +51,15 @@ def test_the_set_of_zookeeper_servers_does_not_change() -> None:
     assert problem.message == "its ZooKeeper servers cannot change from 1 to 1, 2, 3."
 
 
+def test_ports_that_outgoing_connections_may_hold_are_warned_of() -> None:
+    known = Known(clients=(32768, 60999), of_clients=[42181, 41092])
+    (problem,) = problems(None, ensemble(), known)
+    assert (problem.rule, problem.severity) == ("local-ensemble-ports-of-clients", "warning")
+    assert problem.message.endswith("(32768 to 60999): 41092, 42181.")
+    assert problem.remedy == "Declare ports below 32768."
+    assert list(problems(None, ensemble(), Known(clients=(32768, 60999)))) == []
+
+
 def test_a_broker_that_holds_replicas_stays() -> None:
     (problem,) = problems(ensemble(), ensemble(0, 2), EMPTY)
     assert (problem.rule, problem.severity) == ("local-broker-holds-replicas", "error")

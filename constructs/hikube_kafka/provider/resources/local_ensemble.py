@@ -22,13 +22,17 @@ from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.spec.changes import local_ensemble as changes
 from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.spec.changes.replicas import Replicas
-from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
+from hikube_kafka.spec.definitions import BROKER_CONFIG, broker_config_problems
+from hikube_kafka.spec.ensemble import LISTENER, EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"
 """What a process is when it runs as declared and, being a broker, is in sync."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEAP = re.compile(r"[1-9][0-9]{0,17}[kmgKMG]")
+_HIGHEST_PORT = 65535
+_NOT_TAKEN = frozenset({BROKER_CONFIG["type"].id, BROKER_CONFIG["range"].id})
+"""Rules of broker entries that keep a broker from starting, whatever else is in its file."""
 _NEEDED = {
     "zookeeper": ("clientPort", "dataDir"),
     "broker": ("listeners", "log.dirs", "zookeeper.connect"),
@@ -192,13 +196,15 @@ class LocalEnsembleResource(Resource):
             planned["owner"] = UNKNOWN
         after = known_values({**planned, "path": path})
         if prior is None:
-            faults = told(changes.problems(None, after, self._found(planned, replaces=request.replaces)))
+            found = self._found(planned, replaces=request.replaces)
+            faults = told(changes.problems(None, after, found._replace(**_of_clients(None, planned))))
             return Plan(planned, diagnostics=faults)
         known = changes.Known(held_elsewhere=self._is_held_elsewhere(prior))
         if not replace and not known.held_elsewhere:
             known = changes.Known(
                 replicas=self._replicas(prior, planned), ports=self._shared_ports(planned), missing=_is_missing(prior)
             )
+        known = known._replace(**_of_clients(prior, planned))
         faults = told(changes.problems(_placed(prior), after, known))
         return Plan(planned, replace=replace, diagnostics=faults)
 
@@ -243,7 +249,7 @@ class LocalEnsembleResource(Resource):
         mine = (declaration.directory, declaration.name)
         found: dict[str, list[int]] = {}
         with self._lock:
-            for port in sorted({port for server in declaration.servers for port in _ports(server)}):
+            for port in sorted({port for server in declaration.servers for port in server.ports}):
                 directory, name = self._ports.setdefault(port, mine)
                 if directory != declaration.directory:
                     found.setdefault(name, []).append(port)
@@ -412,6 +418,34 @@ def _server_faults(server: Mapping[str, Any], kind: str, path: tuple[str | int, 
                     "Properties must be complete: nothing is added to them.",
                     path=(*path, "properties"),
                 )
+        known = {key: value for key, value in properties.items() if isinstance(value, str)}
+        for summary, detail in _property_faults(kind, number, known):
+            yield Diagnostic(f"{kind} {_number(number)}: {summary}", detail, path=(*path, "properties"))
+
+
+def _property_faults(kind: str, number: Any, properties: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with entries on which a start hangs: each would end, or be waited for in vain."""
+    ports = "Write a number from 1 to 65535."
+    if kind == "zookeeper":
+        if not _is_port(properties.get("clientPort", "1")):
+            yield f"clientPort = {properties['clientPort']!r} is not a port", ports
+        return
+    for listener in properties["listeners"].split(",") if "listeners" in properties else ():
+        match = LISTENER.fullmatch(listener.strip())
+        if match is None or not _is_port(match["port"]):
+            form = "Write NAME://host:port, such as PLAINTEXT://127.0.0.1:29092; an IPv6 address goes in brackets."
+            yield f"listeners has {listener.strip()!r}, which is no listener", form
+    declared = properties.get("broker.id", properties.get("node.id"))
+    if isinstance(number, int) and declared is not None and declared.strip() != str(number):
+        yield f"broker.id = {declared!r} is another id", f"It is declared as id {number}: set broker.id to that."
+    entries = {key: value for key, value in properties.items() if "${" not in value}  # else the broker resolves it
+    for problem in broker_config_problems("", entries):
+        if problem.rule in _NOT_TAKEN:
+            yield f"{problem.message.removesuffix('.')} [{problem.rule}]", f"{problem.why} {problem.remedy}"
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", text.strip()) is not None and 0 < int(text) <= _HIGHEST_PORT
 
 
 def _number(number: Any) -> str:
@@ -461,12 +495,25 @@ def _attributes(server: ServerProcess) -> State:
     return {"id": server.id, "heap": server.heap, "properties": dict(server.properties)}
 
 
-def _ports(server: ServerProcess) -> tuple[int, ...]:
-    """Every port that the server listens on; none where its properties are not read that easily."""
-    try:
-        return server.ports
-    except (ValueError, IndexError):
-        return ()
+def _of_clients(prior: State | None, planned: State) -> dict[str, Any]:
+    """What a warning says of ports that are not declared yet and that outgoing connections may hold."""
+    if not _is_known(planned):
+        return {}
+    from hikube_kafka.ensemble.ports import given_to_clients, kept_from_clients
+
+    new = _all_ports(planned) - (frozenset() if prior is None else _all_ports(prior))
+    clients = given_to_clients() if new else None
+    if clients is None:
+        return {}
+    kept = kept_from_clients()
+    return {
+        "clients": clients,
+        "of_clients": [port for port in sorted(new) if clients[0] <= port <= clients[1] and port not in kept],
+    }
+
+
+def _all_ports(state: State) -> frozenset[int]:
+    return frozenset(port for server in _declaration(state).servers for port in server.ports)
 
 
 def _is_known(state: State) -> bool:

@@ -93,6 +93,17 @@ STARTS_EMPTY = Rule(
 )
 
 
+PORTS_OF_CLIENTS = Rule(
+    id="local-ensemble-ports-of-clients",
+    severity="warning",
+    message="it listens on ports that this machine also gives to outgoing connections ({first} to {last}): {ports}.",
+    message_in_general="it listens on ports that this machine also gives to outgoing connections.",
+    why="While a connection of any program holds such a port, the server does not start.",
+    remedy="Declare ports below {first}.",
+    remedy_in_general="Declare ports below that range.",
+)
+
+
 class Present(NamedTuple):
     """An ensemble that is already there where one is to be created."""
 
@@ -117,6 +128,10 @@ class Known(NamedTuple):
     """Its directory is not there or is empty, and none of its servers runs."""
     ports: Mapping[str, Sequence[int]] = {}
     """By the name of another ensemble of the same configuration: the ports that both declare."""
+    clients: tuple[int, int] | None = None
+    """The first and the last port that its machine gives to outgoing connections; None: it does not tell."""
+    of_clients: Sequence[int] = ()
+    """The ports of the ensemble that are among those, as far as they are new."""
 
 
 def problems(
@@ -137,6 +152,11 @@ def problems(
         return
     for other, ports in known.ports.items():
         yield PORTS_TAKEN(_where(planned), other=other, ports=", ".join(map(str, sorted(ports))))
+    if known.clients is not None and known.of_clients:
+        first, last = known.clients
+        yield PORTS_OF_CLIENTS(
+            _where(planned), first=first, last=last, ports=", ".join(map(str, sorted(known.of_clients)))
+        )
     if prior is None:
         yield from _already_there(planned, known)
     elif any(planned.get(each) != prior[each] for each in ("name", "path")):

@@ -15,9 +15,15 @@ from hikube_kafka.spec.definitions.definition import (
     spelled,
 )
 from hikube_kafka.spec.definitions.fault import Fault
-from hikube_kafka.spec.definitions.problems import TOPIC_CONFIG, broker_config_problems, topic_config_problems
+from hikube_kafka.spec.definitions.problems import (
+    BROKER_CONFIG,
+    TOPIC_CONFIG,
+    broker_config_problems,
+    topic_config_problems,
+)
 
 __all__ = [
+    "BROKER_CONFIG",
     "PLATFORM_KEYS",
     "TOPIC_CONFIG",
     "Definition",

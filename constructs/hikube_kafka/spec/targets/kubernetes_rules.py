@@ -222,7 +222,9 @@ def zookeeper_server(address: str, namespace: str, cluster: Hashable) -> Hashabl
         namespace: that of the brokers.
         cluster: theirs too.
     """
-    host, _, port = address.strip().partition(":")
+    host, _, port = address.strip().rpartition(":")
+    if host.startswith("["):  # an IPv6 address means the same to all
+        return None, host, port
     labels = host.split(".")
     if "svc" in labels:
         return cluster, ".".join(labels[: labels.index("svc")]), port
