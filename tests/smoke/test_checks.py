@@ -754,6 +754,20 @@ def test_a_topic_s_entry_is_compared_as_kafka_understands_it(contract: Contract,
     assert judge(promised, seen)["topics-configuration"].status is Status.PASSED
 
 
+def test_topics_that_nobody_declared_are_a_note(contract: Contract, healthy: Observation) -> None:
+    canary = "hikube-kafka-canary-20260102T030405Z-0a1b2c3d"
+    seen = healthy
+    for id_, one in enumerate(healthy.kafka.brokers):
+        assert not isinstance(one.metadata, Unreadable)
+        seen = metadata(seen, id_, topics={**one.metadata.topics, "scratch": {0: ONE}, canary: {0: ONE}})
+
+    findings = judge(contract, seen)
+
+    assert faults(findings) == {"partitions-min-isr": UNREADABLE}, "their configuration was not read"
+    assert findings["topics-exist"].notes == ("topics that nobody declared: scratch",)
+    assert judge(contract, healthy)["topics-exist"].notes == ()
+
+
 def test_every_check_is_spoilt_by_some_test() -> None:
     brought = [each.brings for each in SPOILT] + [each.brings for each in SPOILT_FLIGHTS]
     spoilt = {id_ for brings in brought for id_, status in brings.items() if status is Status.FAILED}

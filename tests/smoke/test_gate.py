@@ -1,7 +1,8 @@
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,15 @@ import pytest
 
 from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.kafka.security import Credentials
-from hikube_kafka.probe.observation import Observation, ServerStatus, Unreadable
+from hikube_kafka.probe.observation import (
+    KafkaSeen,
+    Metadata,
+    Observation,
+    Partition,
+    ServerStatus,
+    TopicConfig,
+    Unreadable,
+)
 from hikube_kafka.probe.route import Route
 from hikube_kafka.smoke import gate
 from hikube_kafka.smoke.canary import CanaryRun
@@ -123,6 +132,142 @@ def test_patience_ends(contract: Contract, headless: Observation, show: Show) ->
     assert {each.check for each in report.faults} == {"zookeeper-one-leader", "zookeeper-followers-synced"}
     waits = [text for text in told if text.startswith("waiting for")]
     assert waits == ["waiting for zookeeper-one-leader, zookeeper-followers-synced (0 s left)"] * 2
+
+
+def with_topics(seen: Observation, change: Callable[[Mapping[int, Partition]], Any]) -> Observation:
+    """The same cluster with another ``payments``, or without, in the view of every broker."""
+    brokers = []
+    for broker in seen.kafka.brokers:
+        assert isinstance(broker.metadata, Metadata)
+        payments = broker.metadata.topics["payments"]
+        assert not isinstance(payments, Unreadable)
+        topics = {**broker.metadata.topics, "payments": change(payments)}
+        view = replace(broker.metadata, topics={name: each for name, each in topics.items() if each is not None})
+        brokers.append(replace(broker, metadata=view))
+    return replace(seen, kafka=replace(seen.kafka, brokers=tuple(brokers)))
+
+
+def denied(seen: Observation) -> Observation:
+    """The same cluster, which does not let the client in; librdkafka tells after how long, another time each time."""
+
+    def refusal() -> Unreadable:
+        return Unreadable("it", f"Authentication failed (after {next(milliseconds)}ms in state AUTH_REQ)", lasting=True)
+
+    milliseconds = count(1)
+    brokers = [replace(each, metadata=refusal(), settings=refusal()) for each in seen.kafka.brokers]
+    return replace(seen, kafka=KafkaSeen(brokers=tuple(brokers)))
+
+
+LASTING: dict[str, Callable[[Observation], Observation]] = {
+    "partitions": lambda seen: with_topics(seen, lambda payments: {0: payments[0]}),
+    "replication factor": lambda seen: with_topics(
+        seen, lambda _: dict.fromkeys((0, 1), Partition(leader=0, replicas=(0, 1), in_sync=(0, 1)))
+    ),
+    "no topic": lambda seen: with_topics(seen, lambda _: None),
+    "configuration": lambda seen: replace(
+        seen,
+        kafka=replace(
+            seen.kafka,
+            topic_configs={
+                **seen.kafka.topic_configs,
+                "payments": TopicConfig(in_force={"min.insync.replicas": "1"}, own=frozenset({"min.insync.replicas"})),
+            },
+        ),
+    ),
+    "setting": lambda seen: replace(
+        seen,
+        kafka=replace(
+            seen.kafka,
+            brokers=tuple(replace(each, settings={"auto.create.topics.enable": "true"}) for each in seen.kafka.brokers),
+        ),
+    ),
+    "credentials": denied,
+}
+
+
+@pytest.mark.parametrize("kind", LASTING)
+def test_nothing_is_waited_for_where_no_waiting_mends_it(
+    contract: Contract, healthy: Observation, show: Show, kind: str
+) -> None:
+    show([LASTING[kind](healthy) for _ in range(3)])
+
+    report = run(contract, patience=3600)
+
+    faults = [fault for fault in report.faults if not fault.check.startswith("canary-")]
+    assert faults
+    assert all(fault.lasting for fault in faults)
+    assert report.looks == 3
+
+
+def test_what_may_pass_is_waited_for_beside_what_may_not(
+    contract: Contract, healthy: Observation, headless: Observation, show: Show
+) -> None:
+    few = LASTING["partitions"]
+    show([few(headless)] * 7 + [few(healthy)])
+
+    report = run(contract, patience=3600)
+
+    assert report.looks == 7 + 3
+    assert [(fault.check, fault.lasting) for fault in report.faults] == [("topics-partitions", True)]
+
+
+PASSING: dict[str, Callable[[Observation], Observation]] = {
+    "a partition that one broker has not heard of": lambda seen: replace(
+        seen,
+        kafka=replace(seen.kafka, brokers=(LASTING["partitions"](seen).kafka.brokers[0], *seen.kafka.brokers[1:])),
+    ),
+    "a replica that is being added": lambda seen: with_topics(
+        seen,
+        lambda payments: {
+            **payments,
+            1: Partition(leader=0, replicas=(0, 1), in_sync=(0,)),
+        },
+    ),
+    "a broker that starts": lambda seen: replace(
+        seen,
+        kafka=replace(
+            seen.kafka,
+            brokers=(
+                replace(seen.kafka.brokers[0], metadata=Unreadable("it", "connection refused")),
+                *seen.kafka.brokers[1:],
+            ),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_what_may_pass_is_waited_for(contract: Contract, healthy: Observation, show: Show, kind: str) -> None:
+    show([*[PASSING[kind](healthy)] * 9, healthy])
+
+    report = run(contract, patience=3600)
+
+    assert report.looks == 9 + 3
+    assert report.exit_code is ExitCode.ALL_WELL
+
+
+def test_a_fault_that_is_another_each_time_is_not_taken_for_lasting(
+    contract: Contract, healthy: Observation, show: Show
+) -> None:
+    one = with_topics(healthy, lambda payments: {0: payments[0]})
+    none = with_topics(healthy, lambda _: {})
+    show([none, one, none, one, none, one, healthy])
+
+    assert run(contract, patience=3600).exit_code is ExitCode.ALL_WELL
+
+
+def test_no_canary_is_sent_where_its_topic_could_not_be_removed(
+    contract: Contract, healthy: Observation, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"auto.create.topics.enable": "false", "delete.topic.enable": "false"}
+    brokers = tuple(replace(each, settings=settings) for each in healthy.kafka.brokers)
+    show([replace(healthy, kafka=replace(healthy.kafka, brokers=brokers))])
+    monkeypatch.setattr(gate, "run_canary", lambda *_args: pytest.fail("a topic would be left"))
+
+    report = run(contract)
+
+    assert report.exit_code is ExitCode.ALL_WELL
+    assert "delete.topic.enable = false" in finding(report, "canary-nothing-lost").seen[0]
 
 
 def test_a_fault_that_does_not_change_says_for_how_long(

@@ -41,11 +41,14 @@ class Denied(Exception):  # noqa: N818 - the cluster says no
     Attributes:
         addresses: The brokers asked.
         reason: What it says.
+        lasting: Whether it stays so until somebody does something about it. A connection that is closed while the two
+            introduce themselves may be a server's that starts.
     """
 
     def __init__(self, addresses: str, reason: str) -> None:
         self.addresses = addresses
         self.reason = reason
+        self.lasting = "disconnected" not in reason.lower()
         super().__init__(f"the brokers of {addresses} do not let this client in: {reason}")
 
 
@@ -123,6 +126,18 @@ class MissingCredentialError(Exception):
             f"the declaration has clients log in over {needed_by}, but the environment does not say who: set "
             f"{' and '.join(variables)}."
         )
+
+
+def is_forbidden(error: object) -> bool:
+    """Whether an authorizer of Kafka's says no: to a topic, a group, the cluster."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    told = error.args[0] if isinstance(error, KafkaException) and error.args else error
+    return isinstance(told, KafkaError) and told.code() in {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
 
 
 def explain(error: BaseException, complaints: Sequence[str] = ()) -> str:

@@ -12,7 +12,7 @@ from confluent_kafka.admin import (  # public names that it does not re-export e
 
 from hikube_kafka.kafka.address import join
 from hikube_kafka.kafka.connection import Connection, dial_any
-from hikube_kafka.kafka.errors import Denied, Unreachable, explain
+from hikube_kafka.kafka.errors import Denied, Unreachable, explain, is_forbidden
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 from hikube_kafka.probe.observation import BrokerSeen, KafkaSeen, Metadata, Partition, TopicConfig, Unreadable
 from hikube_kafka.waiting import until
@@ -67,7 +67,7 @@ def read_metadata(address: str, credentials: Credentials = PLAINTEXT, *, timeout
     try:
         _, answer = _ask(address, credentials, timeout)
     except (Unreachable, Denied) as problem:
-        return Unreadable(f"metadata of the broker at {address}", problem.reason)
+        return Unreadable(f"metadata of the broker at {address}", problem.reason, lasting=_lasts(problem))
     return _metadata(answer)
 
 
@@ -88,7 +88,7 @@ def _broker(address: str, dialled: str, credentials: Credentials, timeout: float
     try:
         connection, answer = _ask(dialled, credentials, timeout)
     except (Unreachable, Denied) as problem:
-        return _unreadable_broker(address, problem.reason)
+        return _unreadable_broker(address, problem)
     id_ = next((id_ for id_, advertised in _addresses(answer).items() if advertised == address), None)
     if id_ is None:
         nobody = f"no broker advertises {address}; advertised are {', '.join(_addresses(answer).values()) or 'none'}"
@@ -124,16 +124,21 @@ def _own_metadata(
     try:
         in_time = until(is_own, timeout, every=0)
     except (Unreachable, Denied) as problem:
-        return Unreadable(what, problem.reason)
+        return Unreadable(what, problem.reason, lasting=_lasts(problem))
     return _metadata(answer) if in_time else Unreadable(what, f"for {timeout:g} s, others answered in its place")
 
 
-def _unreadable_broker(address: str, reason: str) -> BrokerSeen:
+def _lasts(problem: Unreachable | Denied) -> bool:
+    return isinstance(problem, Denied) and problem.lasting
+
+
+def _unreadable_broker(address: str, problem: Unreachable | Denied) -> BrokerSeen:
+    lasting = _lasts(problem)
     return BrokerSeen(
         address=address,
         id=None,
-        metadata=Unreadable(f"metadata of the broker at {address}", reason),
-        settings=Unreadable(f"settings of the broker at {address}", reason),
+        metadata=Unreadable(f"metadata of the broker at {address}", problem.reason, lasting=lasting),
+        settings=Unreadable(f"settings of the broker at {address}", problem.reason, lasting=lasting),
     )
 
 
@@ -143,7 +148,7 @@ def _metadata(answer: ClusterMetadata) -> Metadata:
         controller=None if answer.controller_id < 0 else answer.controller_id,
         brokers=_addresses(answer),
         topics={
-            name: Unreadable(f"topic {name}", topic.error.str())
+            name: Unreadable(f"topic {name}", topic.error.str(), lasting=is_forbidden(topic.error))
             if topic.error is not None
             else {
                 number: Partition(
@@ -177,7 +182,7 @@ def _settings(
     name = str(id_)
     entries = connection.describe_configs([ConfigResource(ResourceType.BROKER, name)], timeout)[name]
     if isinstance(entries, Exception):
-        return Unreadable(f"settings of broker {id_}", explain(entries)), frozenset()
+        return Unreadable(f"settings of broker {id_}", explain(entries), lasting=is_forbidden(entries)), frozenset()
     secrets = frozenset(key for key, entry in entries.items() if entry.is_sensitive)
     return {key: entry.value for key, entry in entries.items()}, secrets
 
@@ -190,7 +195,9 @@ def _topic_configs(
     connection = Connection(",".join(answering), credentials)
     answers = connection.describe_configs([ConfigResource(ResourceType.TOPIC, topic) for topic in topics], timeout)
     return {
-        topic: Unreadable(f"configuration of topic {topic}", connection.explained(entries).reason)
+        topic: Unreadable(
+            f"configuration of topic {topic}", connection.explained(entries).reason, lasting=is_forbidden(entries)
+        )
         if isinstance(entries, Exception)
         else TopicConfig(
             in_force={key: entry.value for key, entry in entries.items()},

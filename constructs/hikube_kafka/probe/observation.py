@@ -27,7 +27,7 @@ class Unreadable:
     """What was to be read, and where: ``srvr of 127.0.0.1:22181``."""
     reason: str
     """Why it could not be."""
-    lasting: bool = False
+    lasting: bool = field(default=False, compare=False)
     """Whether that stays so until somebody does something about it: a password that is wrong, a right that is
     missing. A server that does not answer may start at any moment."""
 

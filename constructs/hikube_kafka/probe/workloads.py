@@ -89,12 +89,10 @@ async def _look(
             async with asyncio.timeout(timeout):
                 return of(await answer)
         except TimeoutError:
-            reason = f"the API server has not answered within {timeout:g} s"
-        except ForbiddenError as error:
-            reason = error.answer
+            return Unreadable(what, f"the API server has not answered within {timeout:g} s")
         except KubernetesError as error:
-            reason = str(error)
-        return Unreadable(what, reason)
+            reason = error.answer if isinstance(error, ForbiddenError) else str(error)
+            return Unreadable(what, reason, lasting=not error.may_pass)
 
     async def read(what: str, resource: str, of: Callable[[Sequence[Any]], Read], **where: Any) -> Read | Unreadable:
         return await asked(what, api.listed(resource, **where), of)

@@ -228,7 +228,8 @@ def _no_canary(observation: Observation) -> str:
 
 def _canary(contract: Contract, credentials: Credentials, observation: Observation) -> CanaryRun | Unreadable:
     if not observation.kafka.views:
-        return Unreadable("canary", "no broker answers")
+        refused = next((each.reason for each in observation.kafka.silent if each.lasting), None)
+        return Unreadable("canary", refused or "no broker answers")
     return run_canary(contract, credentials)
 
 

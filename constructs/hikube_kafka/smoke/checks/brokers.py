@@ -22,6 +22,7 @@ Told = TypeVar("Told")
 def brokers_answer(contract: Contract, seen: Observation) -> Outcome:
     """The broker itself answers, and it is the one that is declared there."""
     wrong: list[str] = []
+    another: list[str] = []
     unread: list[Unreadable] = []
     for broker in contract.kafka.brokers:
         answer = seen.kafka.broker(broker.address)
@@ -31,11 +32,12 @@ def brokers_answer(contract: Contract, seen: Observation) -> Outcome:
             advertised = listed(answer.metadata.brokers.values())
             wrong.append(f"{name(broker)} answers, but no broker advertises this address; advertised: {advertised}")
         elif answer.id != broker.id:
-            wrong.append(f"{name(broker)} answers as broker {answer.id}")
+            another.append(f"{name(broker)} answers as broker {answer.id}")
     return Outcome(
         expected=f"an answer from each of {len(contract.kafka.brokers)}",
         seen=f"{len(contract.kafka.brokers)} answer",
         wrong=wrong,
+        lasting=another,
         unread=unread,
     )
 
@@ -95,10 +97,13 @@ def one_cluster_id(contract: Contract, seen: Observation) -> Outcome:
     """From each broker's metadata and each ZooKeeper server's ``/cluster/id``."""
     named, unread = _named(contract, seen, lambda view: view.cluster_id)
     agree = agreed(named.values()) is not None
+    wrong = [] if agree else [f"{who} names {id_ or 'none'}" for who, id_ in named.items()]
+    starting = any(id_ is None for id_ in named.values())
     return Outcome(
         expected="one cluster id",
         seen=f"cluster id {listed(set(named.values()))}",
-        wrong=[] if agree else [f"{who} names {id_ or 'none'}" for who, id_ in named.items()],
+        wrong=wrong if starting else (),
+        lasting=() if starting else wrong,
         unread=unread,
     )
 
@@ -147,7 +152,7 @@ def racks(contract: Contract, seen: Observation) -> Outcome:
             elif registration.rack != broker.rack:
                 wrong.append(f"{name(broker)} is in rack {registration.rack or 'none'}, not {broker.rack}")
     told = listed(f"{broker.id} in {broker.rack}" for broker in promised)
-    return Outcome(expected=told, seen=told, wrong=wrong, unread=unread)
+    return _kept_until_a_restart(contract, Outcome(expected=told, seen=told, unread=unread), wrong)
 
 
 @check(
@@ -185,16 +190,19 @@ def settings_in_force(contract: Contract, seen: Observation) -> Outcome:
                 wrong.append(f"{key} = {told}, not {value}, on {name(broker)}")
     count = len(contract.kafka.settings) - len(notes)
     in_force = f"settings in force on each broker: {count}"
-    return Outcome(
+    outcome = Outcome(
         expected=in_force,
         seen=in_force,
         untested="" if count else "none of the declared settings can be told",
-        # Where pods are replaced one after the other, a broker may still run with what was declared before.
-        wrong=wrong if contract.kubernetes else (),
-        lasting=() if contract.kubernetes else wrong,
         unread=unread,
         notes=notes.values(),
     )
+    return _kept_until_a_restart(contract, outcome, wrong)
+
+
+def _kept_until_a_restart(contract: Contract, outcome: Outcome, wrong: list[str]) -> Outcome:
+    """What a broker has from its start on: where pods are replaced one by one, its restart may be near."""
+    return replace(outcome, wrong=wrong) if contract.kubernetes else replace(outcome, lasting=wrong)
 
 
 def _untold(value: str, told: str | None, definition: Definition | None, *, secret: bool) -> str:

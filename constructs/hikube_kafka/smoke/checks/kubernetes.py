@@ -99,6 +99,7 @@ def images(contract: Contract, seen: Observation) -> Outcome:
 def claim_sizes(contract: Contract, seen: Observation) -> Outcome:
     """What each claim asks for is what is declared, and its volume has at least that."""
     wrong: list[str] = []
+    declared: list[str] = []
     unread: list[Unreadable] = []
     for servers in _kinds(contract):
         for claim in servers.promised.claims:
@@ -106,7 +107,7 @@ def claim_sizes(contract: Contract, seen: Observation) -> Outcome:
                 if isinstance(found, Unreadable):
                     unread.append(found)
                 elif Quantity(found.size) != claim.size:
-                    wrong.append(f"claim {name} asks for {found.size}, not {claim.size}")
+                    declared.append(f"claim {name} asks for {found.size}, not {claim.size}")
                 elif found.capacity is None:
                     wrong.append(f"claim {name} has no volume yet")
                 elif Quantity(found.capacity) < claim.size:
@@ -116,7 +117,7 @@ def claim_sizes(contract: Contract, seen: Observation) -> Outcome:
         for servers in _kinds(contract)
         for claim in servers.promised.claims
     )
-    return Outcome(expected=told, seen=told, wrong=wrong, unread=unread, untested=_no_claim(contract))
+    return Outcome(expected=told, seen=told, wrong=wrong, lasting=declared, unread=unread, untested=_no_claim(contract))
 
 
 @check(
@@ -144,7 +145,7 @@ def storage_classes(contract: Contract, seen: Observation) -> Outcome:
     return Outcome(
         expected=listed(told),
         seen=listed(told),
-        wrong=wrong,
+        lasting=wrong,
         unread=unread,
         untested="" if told else "the contract names no storage class",
     )
@@ -189,7 +190,7 @@ def disruption_budgets(contract: Contract, seen: Observation) -> Outcome:
     return Outcome(
         expected=listed(told),
         seen=listed(told),
-        wrong=wrong,
+        lasting=wrong,
         unread=unread,
         untested="" if told else "the contract declares no disruption budget",
     )

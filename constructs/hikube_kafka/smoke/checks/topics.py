@@ -1,12 +1,19 @@
 """Checks of the declared topics."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from hikube_kafka.probe.observation import Observation, Partition, Unreadable
+from hikube_kafka.smoke.canary import is_canary
 from hikube_kafka.smoke.checks.brokers import name, views
 from hikube_kafka.smoke.finding import Outcome, check, listed
 from hikube_kafka.spec.contract import BrokerExpected, Contract, TopicExpected
 from hikube_kafka.spec.definitions import is_same, topic_definitions
+from hikube_kafka.spec.topic_limits import INTERNAL
+
+_SHOWN = 10
+"""Topics that a note names."""
 
 
 @check(
@@ -17,6 +24,7 @@ from hikube_kafka.spec.definitions import is_same, topic_definitions
 def exist(contract: Contract, seen: Observation) -> Outcome:
     """In the view of every broker."""
     wrong: list[str] = []
+    gone: list[str] = []
     unread: list[Unreadable] = []
     for broker, view in views(contract, seen):
         if isinstance(view, Unreadable):
@@ -27,10 +35,17 @@ def exist(contract: Contract, seen: Observation) -> Outcome:
             if content is None and topic.name in seen.zookeeper.topics:
                 unread.append(not_shown(topic.name, broker))
             elif content is None:
-                wrong.append(f"{topic.name} is missing in the metadata of {name(broker)}")
+                missing = f"{topic.name} is missing in the metadata of {name(broker)}"
+                (gone if _is_nowhere(topic.name, seen) else wrong).append(missing)
             elif isinstance(content, Unreadable):
                 unread.append(content)
-    return _outcome(contract, listed(topic.name for topic in contract.topics), wrong, unread)
+    known = {topic.name for topic in contract.topics} | INTERNAL
+    others = sorted({each for view in seen.kafka.views for each in view.topics if each not in known})
+    undeclared = [each for each in others if not is_canary(each)]
+    return replace(
+        _outcome(contract, listed(topic.name for topic in contract.topics), wrong, unread, gone),
+        notes=[f"topics that nobody declared: {_some(undeclared)}"] if undeclared and contract.topics else (),
+    )
 
 
 @check(
@@ -44,8 +59,9 @@ def partition_counts(contract: Contract, seen: Observation) -> Outcome:
     def fault(topic: TopicExpected, partitions: Mapping[int, Partition]) -> str:
         return "" if len(partitions) == topic.partitions else f"{len(partitions)} partitions, not {topic.partitions}"
 
-    wrong, unread = _held_to(contract, seen, fault)
-    return _outcome(contract, listed(f"{topic.name}: {topic.partitions}" for topic in contract.topics), wrong, unread)
+    wrong, lasting, unread = _held_to(contract, seen, fault)
+    told = listed(f"{topic.name}: {topic.partitions}" for topic in contract.topics)
+    return _outcome(contract, told, wrong, unread, lasting)
 
 
 @check(
@@ -65,10 +81,9 @@ def replication_factors(contract: Contract, seen: Observation) -> Outcome:
         told = listed(f"{count} in partition {number}" for number, count in odd.items())
         return f"replication factor {told}, not {topic.replication_factor}" if odd else ""
 
-    wrong, unread = _held_to(contract, seen, fault)
-    return _outcome(
-        contract, listed(f"{topic.name}: {topic.replication_factor}" for topic in contract.topics), wrong, unread
-    )
+    wrong, lasting, unread = _held_to(contract, seen, fault)
+    told = listed(f"{topic.name}: {topic.replication_factor}" for topic in contract.topics)
+    return _outcome(contract, told, wrong, unread, lasting)
 
 
 @check(
@@ -85,7 +100,9 @@ def configurations(contract: Contract, seen: Observation) -> Outcome:
             continue
         config = seen.kafka.topic_configs.get(topic.name)
         if config is None:
-            unread.append(Unreadable(f"configuration of topic {topic.name}", "there is no such topic"))
+            nowhere = _is_nowhere(topic.name, seen)
+            absent = Unreadable(f"configuration of topic {topic.name}", "there is no such topic", lasting=nowhere)
+            unread.append(absent)
             continue
         if isinstance(config, Unreadable):
             unread.append(config)
@@ -100,7 +117,22 @@ def configurations(contract: Contract, seen: Observation) -> Outcome:
             elif not is_same(topic_definitions().get(key), config.in_force[key], value):
                 wrong.append(f"{topic.name}: {key} = {config.in_force[key]}, not {value}")
     entries = sum(len(topic.config) for topic in contract.topics)
-    return _outcome(contract, f"entries set on topics: {entries}", wrong, unread)
+    return _outcome(contract, f"entries set on topics: {entries}", [], unread, lasting=wrong)
+
+
+def _some(topics: list[str]) -> str:
+    shown = listed(topics[:_SHOWN])
+    return f"{shown} and {len(topics) - _SHOWN} more" if len(topics) > _SHOWN else shown
+
+
+def _is_nowhere(topic: str, seen: Observation) -> bool:
+    """Whether no broker and no ZooKeeper server has a topic, of those that answer: nobody is about to make it."""
+    registries = seen.zookeeper.registries.values()
+    return (
+        bool(registries)
+        and all(topic not in registry.topics for registry in registries)
+        and all(topic not in view.topics for view in seen.kafka.views)
+    )
 
 
 def not_shown(topic: str, broker: BrokerExpected) -> Unreadable:
@@ -111,15 +143,28 @@ def not_shown(topic: str, broker: BrokerExpected) -> Unreadable:
 
 def _held_to(
     contract: Contract, seen: Observation, fault: Callable[[TopicExpected, Mapping[int, Partition]], str]
-) -> tuple[list[str], list[Unreadable]]:
-    wrong: list[str] = []
+) -> tuple[list[str], list[str], list[Unreadable]]:
+    """What is wrong and may pass, what is wrong and stays, and what is unread.
+
+    What all brokers tell alike of a topic whose replicas are all in sync is no news that is on its way to one of them,
+    and no replica that is being moved.
+    """
+    told: dict[str, set[str]] = defaultdict(set)
+    moving: set[str] = set()
     unread: list[Unreadable] = []
     for topic, content in _contents(contract, seen):
         if isinstance(content, Unreadable):
             unread.append(content)
-        elif text := fault(topic, content):
-            wrong.append(f"{topic.name}: {text}")
-    return wrong, unread
+            continue
+        told[topic.name].add(fault(topic, content))
+        if any(partition.behind or not partition.is_online for partition in content.values()):
+            moving.add(topic.name)
+    wrong: list[str] = []
+    lasting: list[str] = []
+    for name_, texts in told.items():
+        stays = len(texts) == 1 and name_ not in moving
+        (lasting if stays else wrong).extend(f"{name_}: {text}" for text in sorted(texts) if text)
+    return wrong, lasting, unread
 
 
 def _contents(
@@ -130,15 +175,17 @@ def _contents(
             if isinstance(view, Unreadable):
                 yield topic, view
             else:
-                absent = Unreadable(f"topic {topic.name}", "there is no such topic")
+                nowhere = _is_nowhere(topic.name, seen)
+                absent = Unreadable(f"topic {topic.name}", "there is no such topic", lasting=nowhere)
                 yield topic, view.topics.get(topic.name, absent)
 
 
-def _outcome(contract: Contract, told: str, wrong: list[str], unread: list[Unreadable]) -> Outcome:
+def _outcome(contract: Contract, told: str, wrong: list[str], unread: list[Unreadable], lasting: list[str]) -> Outcome:
     return Outcome(
         expected=told,
         seen=told,
         wrong=wrong,
+        lasting=lasting,
         unread=unread,
         untested="" if contract.topics else "the contract declares no topic",
     )
