@@ -31,7 +31,7 @@ from hikube_kafka.spec.targets.kubernetes import (
     Pods,
     SharedZooKeeper,
 )
-from hikube_kafka.spec.targets.kubernetes_rules import check
+from hikube_kafka.spec.targets.kubernetes_rules import check, zookeeper_server
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -277,7 +277,7 @@ def test_the_transaction_log_gets_a_claim_of_its_own_when_declared() -> None:
     declared = Platform(name="events", zookeeper=ZooKeeper(log_storage=Storage("2Gi", storage_class="local")))
     values = zookeeper_values(declared, LAYOUT).to_chart()
     assert values["storage"] == {
-        "data": {"size": "5Gi", "storageClass": ""},
+        "data": {"size": "5Gi"},
         "log": {"size": "2Gi", "storageClass": "local"},
     }
     assert values["config"]["dataLogDir"] == "/datalog"
@@ -318,7 +318,7 @@ DECLARED: dict[Literal["kafka", "zookeeper"], dict[str, tuple[dict[str, Any], di
         "pods": ({}, {"kafka_pods": Pods(priority_class_name="messages")}, Any),
         "networkPolicy": ({}, {"network_policy": False}, Any),
         "labels": ({}, {"labels": {"team": "billing"}}, Any),
-        "storage": ({"storage": Storage("9Gi")}, {}, {"data": {"size": "9Gi", "storageClass": ""}}),
+        "storage": ({"storage": Storage("9Gi")}, {}, {"data": {"size": "9Gi"}}),
         "listeners": ({"listeners": (Listener("own", port=9099),)}, {}, [{"name": "own", "port": 9099}]),
         "forwardPort": ({}, {"forward_port": 20000}, 20000),
         "external": ({}, {"external": ExternalAccess(sources=("203.0.113.0/24",))}, Any),
@@ -339,7 +339,7 @@ DECLARED: dict[Literal["kafka", "zookeeper"], dict[str, tuple[dict[str, Any], di
         "pods": ({}, {"zookeeper_pods": Pods(priority_class_name="messages")}, Any),
         "networkPolicy": ({}, {"network_policy": False}, Any),
         "labels": ({}, {"labels": {"team": "billing"}}, Any),
-        "storage": ({"storage": Storage("9Gi")}, {}, {"data": {"size": "9Gi", "storageClass": ""}}),
+        "storage": ({"storage": Storage("9Gi")}, {}, {"data": {"size": "9Gi"}}),
         "membershipSecret": ({}, {"zookeeper_membership_secret": "own"}, "own"),
         "terminationGraceSeconds": ({}, {"zookeeper_termination_grace": "90s"}, 90),
     },
@@ -378,3 +378,17 @@ def test_the_values_that_once_went_around_the_declaration_are_refused_by_name() 
     refusal = undeclared("kafka", {"replicas": 7, "prioritClass": 1})
     assert "replicas: Kafka(brokers=...); prioritClass: the chart has no such value" in refusal
     assert undeclared("kafka", {}).endswith("as they were. Leave it out.")
+
+
+@pytest.mark.parametrize("host", ["2001:db8::7", "[2001:db8::7]"])
+def test_an_address_of_ipv6_is_advertised_in_brackets(host: str) -> None:
+    external = ExternalAccess(type="LoadBalancer", listener="outside", host=host)
+    declared = platform(brokers=1, listeners=(CLIENT, OUTSIDE))
+    config = kafka_values(declared, KubernetesLayout(namespace="shop", external=external)).config
+    assert "OUTSIDE://[2001:db8::7]:9094" in config["advertised.listeners"].split(",")
+
+
+def test_an_address_of_ipv6_is_the_same_server_in_every_namespace() -> None:
+    servers = {zookeeper_server("[2001:db8::7]:2181", namespace, namespace) for namespace in ("shop", "teams")}
+    assert len(servers) == 1
+    assert zookeeper_server("[2001:db8::8]:2181", "shop", "shop") not in servers

@@ -357,7 +357,10 @@ class KubernetesLayout(Declared):
     def _advertised(self, listener: Listener) -> str:
         if self.external.type == "None" or listener.name != self.external.listener:
             return f"<host>:{listener.port}"
-        return f"{self.external.host}:{'<node-port>' if self.external.type == 'NodePort' else listener.port}"
+        host = self.external.host
+        # An address of IPv6 has colons of its own; those of nodes get their brackets where the broker starts.
+        bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return f"{bracketed}:{'<node-port>' if self.external.type == 'NodePort' else listener.port}"
 
     def contract(self, platform: Platform, shared: "SharedZooKeeper | None" = None) -> Contract:
         """What must be true of the cluster after the apply, read through port-forwards.
