@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.kubernetes import client
-from hikube_kafka.plugin.diagnostics import collected_warnings
+from hikube_kafka.plugin.diagnostics import Refusal, collected_warnings
 from hikube_kafka.provider.resources.kubernetes_cluster import KubernetesClusterDataSource
 
 UNDECLARED = {"kubeconfig": None, "context": None}
@@ -49,6 +49,7 @@ def test_a_plan_shows_who_named_which_kubeconfig_and_what_it_leads_to(environmen
 @pytest.mark.parametrize("declared", [None, f"/one{os.pathsep}/two"])
 def test_several_kubeconfigs_are_a_list(environment: pytest.MonkeyPatch, declared: str | None) -> None:
     environment.setenv("KUBECONFIG", f"/one{os.pathsep}/two")
+    answer_as(environment, "prod", "https://here", "the-uid")
     read: dict[str, Any] = KubernetesClusterDataSource().read({**UNDECLARED, "kubeconfig": declared})
     assert (read["config_path"], read["config_paths"]) == (None, ["/one", "/two"])
 
@@ -56,7 +57,29 @@ def test_several_kubeconfigs_are_a_list(environment: pytest.MonkeyPatch, declare
 def test_an_environment_that_leads_to_two_clusters_is_a_warning(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("KUBECONFIG", "/mine")
     environment.setenv("KUBE_CONFIG_PATH", "/other")
+    answer_as(environment, "prod", "https://here", None)
     with collected_warnings() as told:
         read = KubernetesClusterDataSource().read(UNDECLARED)
     assert read["config_path"] == "/other"
     assert [each.severity for each in told] == ["warning"]
+
+
+def test_a_variable_that_names_no_file_ends_the_plan_with_one_error(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("KUBECONFIG", "here.yaml")
+    with pytest.raises(Refusal) as refusal:
+        KubernetesClusterDataSource().read(UNDECLARED)
+    (fault,) = refusal.value.diagnostics
+    assert "here.yaml: there is no such file in" in fault.detail
+
+
+def test_a_context_that_the_kubeconfig_does_not_have_ends_the_plan(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("{apiVersion: v1, kind: Config, clusters: [], users: [], contexts: []}")
+    with pytest.raises(Refusal) as refusal:
+        KubernetesClusterDataSource().read({"kubeconfig": str(file), "context": "prod"})
+    assert "has no context 'prod'" in refusal.value.diagnostics[0].detail
+
+
+def test_a_declared_file_may_be_what_the_apply_writes() -> None:
+    read = KubernetesClusterDataSource().read({"kubeconfig": "/nowhere", "context": None})
+    assert (read["config_path"], read["uid"]) == ("/nowhere", None)

@@ -1,10 +1,8 @@
 """``hikube_kubernetes_cluster``: which kubeconfig leads to the cluster, and what tells it apart from every other."""
 
-import contextlib
-
-from hikube_kafka.kubernetes.errors import KubernetesError
+from hikube_kafka.kubernetes.errors import ContextUnknownError, KubeconfigError, KubernetesError
 from hikube_kafka.kubernetes.kubeconfig import contradictions, kubeconfig
-from hikube_kafka.plugin.diagnostics import warn
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
 from hikube_kafka.plugin.resource import DataSource, State
 from hikube_kafka.plugin.schema import STRING, Attribute, List, Schema
 
@@ -57,8 +55,17 @@ class KubernetesClusterDataSource(DataSource):
         for each in contradictions(found):
             warn("The environment leads to two clusters", each)
         context, server, uid = found.context, None, None
-        with contextlib.suppress(KubernetesError):
+        try:
             context, server, uid = _asked(config)
+        except ContextUnknownError as problem:
+            raise Refusal(_not_found(problem)) from None
+        except KubeconfigError as problem:
+            # A file that is declared, or the default, may be what an apply writes; who set a variable means one that
+            # is there, and other providers would say no more than that localhost does not answer.
+            if found.source not in {"declared", "default"}:
+                raise Refusal(_not_found(problem)) from None
+        except KubernetesError:
+            pass
         several = len(found.paths) > 1
         where = f"{f'context {context}' if context else 'current context'} of {found.where}"
         return {
@@ -69,6 +76,11 @@ class KubernetesClusterDataSource(DataSource):
             "uid": uid,
             "id": where + (f", {server}" if server else ""),
         }
+
+
+def _not_found(problem: KubernetesError) -> Diagnostic:
+    text = str(problem)
+    return Diagnostic("The kubeconfig does not lead to a cluster", f"{text[:1].upper()}{text[1:]}")
 
 
 def _asked(config: State) -> tuple[str | None, str, str | None]:
