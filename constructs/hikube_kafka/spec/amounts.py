@@ -34,7 +34,7 @@ def cores(quantity: Quantity) -> Quantity:
         )
     if quantity > MOST_CORES:
         raise ValueError(
-            f"{quantity} is {quantity.value.normalize():f} cores, more than a machine has: declare a number such as 2, "
+            f"{quantity} is {float(quantity.value):.10g} cores, more than a machine has: declare a number such as 2, "
             "or 500m for half a core"
         )
     return quantity

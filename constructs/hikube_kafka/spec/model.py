@@ -34,7 +34,7 @@ class ChartModel(Model):
 def _no_truth(value: Any) -> Any:
     """Python counts ``True`` as 1, and pydantic follows: nobody who declares a number means it."""
     if isinstance(value, bool):
-        raise ValueError(f"{value} is not a number")  # noqa: TRY004 - pydantic collects ValueError alone
+        raise ValueError(f"{value} is not a number: declare one, such as 3")  # noqa: TRY004 - pydantic collects ValueError alone
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is not a finite number")
     return value

@@ -107,6 +107,9 @@ def errors(found: Any) -> list[Diagnostic]:
         ({**config(), "stateful_set": "Events_Kafka"}, "cannot be the name of a StatefulSet"),
         (config(data=template("10 GB")), "'10 GB' is not the size of a claim"),
         (config(data=template("0Gi")), "'0Gi' is not the size of a claim"),
+        (config(data=template("10")), "'10' is not the size of a claim"),
+        (config(data=template("100m")), "'100m' is not the size of a claim"),
+        (config(data=template("\u00b2Gi")), "'\u00b2Gi' is not the size of a claim"),
         ({**config(), "templates": {}}, "templates is empty"),
     ],
 )

@@ -167,6 +167,12 @@ def test_a_zookeeper_server_has_time_to_stop() -> None:
     assert problem.remedy == "Declare at least 1s."
 
 
+def test_a_time_that_kubernetes_cannot_count_is_refused() -> None:
+    (problem,) = KubernetesLayout(namespace="shop", kafka_startup="3000000000s").problems()
+    assert problem.message == "kafka_startup: 3000000000s is longer than Kubernetes can count."
+    assert KubernetesLayout(namespace="shop", kafka_startup="2147483647s").problems() == []
+
+
 def test_a_namespace_is_a_label() -> None:
     (problem,) = KubernetesLayout(namespace="Shop").problems()
     assert "namespace: 'Shop' is not of the form" in problem.message

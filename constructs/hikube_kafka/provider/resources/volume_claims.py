@@ -13,6 +13,7 @@ from hikube_kafka.provider.kubernetes import unreadable
 from hikube_kafka.provider.problems import told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
+from hikube_kafka.spec import amounts
 from hikube_kafka.spec.changes import volume_claims as changes
 from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.spec.quantities import Quantity
@@ -97,10 +98,10 @@ class VolumeClaimsResource(Resource):
             yield Diagnostic("templates is empty", "Declare at least one claim template.", path=("templates",))
         for template, values in templates.items():
             size = values["size"] if isinstance(values, Mapping) else UNKNOWN
-            if isinstance(size, str) and not _is_size(size):
+            if isinstance(size, str) and (fault := _fault(size)):
                 yield Diagnostic(
                     f"{size!r} is not the size of a claim",
-                    "Write it as Kubernetes does: a number above 0 and Mi, Gi or Ti, such as 10Gi.",
+                    f"{fault}. Write it as Kubernetes does: a number above 0 and Mi, Gi or Ti, such as 10Gi.",
                     path=("templates", template, "size"),
                 )
 
@@ -254,11 +255,12 @@ def _thing(state: State) -> Thing | None:
     )
 
 
-def _is_size(text: str) -> bool:
+def _fault(size: str) -> str | None:
     try:
-        return Quantity(text).value > 0
-    except ValueError:
-        return False
+        amounts.disk(Quantity(size))
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _declared(state: State) -> "dict[str, TemplateSeen]":

@@ -184,11 +184,17 @@ def _jvm_options(options: tuple[str, ...]) -> tuple[str, ...]:
 def _whole_seconds(duration: Duration) -> Duration:
     if duration.seconds % 1:
         raise ValueError(f"{duration} is not a whole number of seconds")
+    if duration.seconds > _MOST_SECONDS:
+        raise ValueError(f"{duration} is longer than Kubernetes can count: declare a time such as 1d")
     return duration
 
 
+_MOST_SECONDS = 2**31 - 1
+"""The API server takes seconds and tries as whole numbers of 32 bits."""
+
+
 def _not_zero(duration: Duration) -> Duration:
-    if not duration.seconds:
+    if duration.seconds < 1:
         raise ValueError(f"{duration} leaves no time at all: declare at least 1s")
     return duration
 
