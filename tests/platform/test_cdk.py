@@ -132,7 +132,12 @@ def test_both_families_give_every_resource_of_the_stacks_its_address(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "part", ["KafkaPlatform(stack, 'events', target=LocalTarget())", "HikubeProvider(stack, 'there')"]
+    "part",
+    [
+        "KafkaPlatform(stack, 'events', target=LocalTarget())",
+        "HikubeProvider(stack, 'there')",
+        "KafkaTopic(stack, 'orders', name='orders', partitions=1, replication_factor=1)",
+    ],
 )
 def test_a_stack_of_the_family_that_is_not_chosen_is_refused_with_the_variable_to_set(
     part: str, tmp_path: Path
@@ -144,3 +149,4 @@ def test_a_stack_of_the_family_that_is_not_chosen_is_refused_with_the_variable_t
     refused = run(None, tmp_path, code)
     assert refused.returncode == 1
     assert "stack is a construct of cdktn, and cdktf is chosen: set HIKUBE_KAFKA_CDK=cdktn" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -1,5 +1,6 @@
 """A refused declaration is told as a whole, once, and without the calls around it; no synth passes it by."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,11 @@ from hikube_kafka.platform import App, KafkaPlatform, KubernetesTarget, LocalTar
 from hikube_kafka.platform.cdk import Construct, IValidation, TerraformStack, implements
 from hikube_kafka.spec import Kafka, Storage, Topic, Workload, ZooKeeper
 
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+}
 topic: Any = Topic
 kubernetes: Any = KubernetesTarget
 
@@ -87,8 +93,7 @@ def test_the_cdks_own_app_tells_the_same_without_a_traceback(app: str, tmp_path:
     ended = subprocess.run(
         [sys.executable, "main.py"],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(__file__).parents[2]), "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20"}
-        | {"PATH": "/usr/local/bin:/usr/bin:/bin"},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
@@ -162,3 +167,32 @@ def test_items_that_are_no_topics_are_told_beside_the_topics(
     assert "topics[0] = 'orders' is not a Topic. Declare Topic(...)." in told
     assert "topics[1] = None is not a Topic." in told
     assert "topic 'a/b': Kafka does not allow this name" in told
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("Quantity('10GB')", "main.py:4: '10GB' is not a Kubernetes quantity"),
+        ("Topic('orders', partitions=0).partitions", "topic orders (main.py:4): partitions = 0 is less than 1."),
+        ("Topic.model_validate({'name': 'orders', 'partitions': 0})", "partitions = 0 is less than 1."),
+        ("ZooKeeper.model_validate({'servers': 0})", "servers = 0 is less than 1."),
+    ],
+)
+def test_what_ends_the_program_before_the_synth_is_told_without_a_traceback_and_with_the_rest(
+    line: str, told: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "main.py"
+    program.write_text(
+        "from hikube_kafka.platform import *; from hikube_kafka.platform.cdk import TerraformStack\n"
+        "from hikube_kafka.spec import Quantity, Topic, ZooKeeper\n"
+        "stack = TerraformStack(App(), 'stack')\n"
+        f"KafkaPlatform(stack, 'events', target=LocalTarget(), zookeeper=ZooKeeper(servers=2)); {line}\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "main.py"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    heading, first, second = ended.stderr.strip().splitlines()
+    assert heading == "The declaration is not valid:"
+    assert told in first
+    assert "[stack/events] zookeeper.servers: 2 servers need 2" in second

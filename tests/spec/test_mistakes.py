@@ -212,3 +212,25 @@ def test_what_people_write_is_no_reference(value: Any) -> None:
 def test_what_may_be_a_secret_is_not_shown() -> None:
     (problem,) = kafka(config={"ssl.key.password": ["hunter2"]}).problems()
     assert "hunter2" not in str(problem)
+
+
+def test_a_preset_that_is_none_is_told_with_those_that_there_are() -> None:
+    (problem,) = Kafka(resources=Resources.preset("huge")).problems()
+    assert problem.where.startswith("Kafka.resources (")
+    assert problem.message == "preset = 'huge' is not a preset of Hikube's."
+    assert problem.remedy == "Declare one of nano, micro, small, medium, large, xlarge, 2xlarge."
+
+
+@pytest.mark.parametrize("value", [A_TEXT_MARK, A_NUMBER_MARK])
+def test_an_entry_that_must_be_known_at_synth_is_told_as_a_reference(value: Any) -> None:
+    declared = Platform(
+        name="shop",
+        kafka=Kafka(config={"num.network.threads": value, "metric.reporters": A_TEXT_MARK, "num.io.threads": 0}),
+        topics=[Topic("orders", partitions=1, config={"retention.ms": value})],
+    )
+    found = [(each.where, each.rule) for each in check(declared) if each.severity == "error"]
+    assert found == [
+        ("kafka.config", "value-known-at-synth"),
+        ("kafka.config", "broker-config-range"),
+        ("topic orders", "value-known-at-synth"),
+    ]

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from pydantic import ConfigDict, InstanceOf, create_model
 
 from hikube_kafka.platform import apart, refusal
-from hikube_kafka.platform.cdk import Construct, TerraformResource
+from hikube_kafka.platform.cdk import Construct, TerraformResource, require_family
 from hikube_kafka.spec.mistakes import VALUE_UNKNOWN, is_reference
 from hikube_kafka.spec.model import Declared
 from hikube_kafka.spec.problem import Problem
@@ -46,6 +46,7 @@ def checked_part(init: Callable[P, None]) -> Callable[P, None]:
         if call is None:
             init(self, *args, **kwargs)  # Python says what is wrong with it
             return
+        require_family(call.heads["scope"])
         problems = call.arguments.problems(type(self).__name__)
         if isinstance(self, TerraformResource):
             problems = [problem for problem in problems if problem.rule != VALUE_UNKNOWN.id]

@@ -91,15 +91,19 @@ else:
     Tokenization = _family.Tokenization
 
 
+class FamilyError(TypeError):
+    """A construct of the family that is not chosen; the message names the variable that chooses."""
+
+
 def require_family(scope: IConstruct) -> None:
     """Refuse a scope of the other family: the CDK itself ends in an error that names neither of the two.
 
     Raises:
-        TypeError: the scope, or what holds it, is of the family that is not chosen.
+        FamilyError: the scope, or what holds it, is of the family that is not chosen.
     """
     of = {base.__module__.partition(".")[0] for each in scope.node.scopes for base in type(each).__mro__}
     for other in of & _BINDINGS.keys() - {FAMILY}:
-        raise TypeError(
+        raise FamilyError(
             f"{scope.node.path or 'the app'} is a construct of {other}, and {FAMILY} is chosen: set "
             f"HIKUBE_KAFKA_CDK={other}, or import the CDK's classes from hikube_kafka.platform.cdk."
         )
@@ -124,6 +128,7 @@ __all__ = [
     "AssetType",
     "Construct",
     "DefaultTokenResolver",
+    "FamilyError",
     "IConstruct",
     "IResolvable",
     "IStackSynthesizer",

@@ -5,16 +5,27 @@ own ``App`` too, which would show those of the first stack twice, within a hundr
 """
 
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
 
-from hikube_kafka.platform.cdk import Construct, IConstruct, IValidation, TerraformElement, TerraformStack, implements
+from hikube_kafka.platform.cdk import (
+    Construct,
+    FamilyError,
+    IConstruct,
+    IValidation,
+    TerraformElement,
+    TerraformStack,
+    implements,
+)
 from hikube_kafka.spec.mistakes import of_validation_error
 from hikube_kafka.spec.problem import DeclarationError, Problem
+from hikube_kafka.spec.quantities import MeasureError
 
 HEADING = "The declaration is not valid:"
 _OF_THE_CDK = "Error: Validation failed with the following errors:"
@@ -61,17 +72,27 @@ def reports(root: IConstruct) -> Iterator[str]:
 def told(error: BaseException) -> str | None:
     """What a person reads in place of the error and its traceback; None where it is none of a declaration."""
     if isinstance(error, RuntimeError):
-        before, found, after = str(error).partition(HEADING)
-        if found:
-            return f"{HEADING}{after.rstrip()}\n"
-        if _OF_THE_CDK not in before:
-            return None
-        # The CDK asks one stack after the other, and stops at the first that has errors.
-        return _text(())
-    if isinstance(error, ValidationError):
-        problems = of_validation_error(error)
-        return _text(str(problem) for problem in problems) if problems else None
-    return _text(str(problem) for problem in error.problems) if isinstance(error, DeclarationError) else None
+        return _of_a_synth(str(error))
+    if isinstance(error, FamilyError):
+        return f"{error}\n"
+    lines: list[str] = []
+    if isinstance(error, DeclarationError):
+        lines = [str(problem) for problem in error.problems]
+    elif isinstance(error, ValidationError):
+        lines = [str(problem) for problem in of_validation_error(error)]
+    elif isinstance(error, MeasureError):
+        frames = reversed(traceback.extract_tb(error.__traceback__))
+        here = next(frame for frame in frames if not frame.filename.startswith(_PACKAGE))
+        lines = [f"{here.filename}:{here.lineno}: {error}"]
+    return _text(lines) if lines else None
+
+
+def _of_a_synth(message: str) -> str | None:
+    before, found, after = message.partition(HEADING)
+    if found:
+        return f"{HEADING}{after.rstrip()}\n"
+    # The CDK asks one stack after the other, and stops at the first that has errors.
+    return _text(()) if _OF_THE_CDK in before else None
 
 
 def _text(first: Iterable[str]) -> str | None:
@@ -123,13 +144,14 @@ class _Guard(TerraformElement):
         raise RuntimeError("\n  ".join([HEADING, *reports(self.node.root)]))
 
 
+_PACKAGE = str(Path(__file__).parents[1])
 _hook = sys.excepthook
 
 
-def _without_traceback(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+def _without_traceback(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
     text = told(error)
     if text is None:
-        _hook(kind, error, traceback)
+        _hook(kind, error, frames)
     else:
         sys.stderr.write(text)
 

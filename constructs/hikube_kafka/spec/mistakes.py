@@ -3,7 +3,7 @@
 import re
 import reprlib
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -325,3 +325,22 @@ def of_validation_error(error: "ValidationError") -> list[Problem]:
     """What pydantic raised about data that were read, in our words."""
     found = of_errors(error.errors(include_url=False), {}, error.title, fields=lambda _: (error.title, ()))
     return [mistake.problem(error.title) for mistake in found]
+
+
+def of_config(where: str, config: Mapping[str, object], problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems of a configuration; of a value that is a reference nobody can tell more than that.
+
+    Args:
+        where: what was declared: ``kafka.config``.
+        config: its entries.
+        problems: what is wrong with them, taken for values.
+    """
+    unknown = {key for key, value in config.items() if is_reference(value)}
+    told: set[str] = set()
+    for problem in problems:
+        keys = {key for key in unknown if re.search(rf"(?<![\w.-]){re.escape(key)}(?![\w.-])", problem.message)}
+        if not keys or problem.severity != "error":
+            yield problem
+        for key in sorted(keys - told if problem.severity == "error" else ()):
+            told.add(key)
+            yield VALUE_UNKNOWN(where, field=key)

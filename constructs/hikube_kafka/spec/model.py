@@ -154,6 +154,13 @@ class Declared(Model, metaclass=_Deferring):
         return given
 
     @classmethod
+    def mistaken(cls, *mistakes: Mistake) -> Any:
+        """An instance of which no field can be read, because of these mistakes."""
+        instance = cls.unknown()
+        instance.__pydantic_private__ |= {"_mistakes": mistakes, "_place": place()}
+        return instance
+
+    @classmethod
     def unknown(cls) -> Any:
         """An instance of which no field can be read, because of a mistake elsewhere."""
         instance = cls.__new__(cls)

@@ -28,6 +28,10 @@ def whole(text: str) -> int | None:
     return int(text) if _WHOLE.fullmatch(text) else None
 
 
+class MeasureError(ValueError):
+    """A text is not of the form that a quantity, a duration or a throughput has."""
+
+
 @total_ordering
 class Measure:
     """A number with a unit, kept as written.
@@ -37,7 +41,7 @@ class Measure:
         value: its exact value in the unit of the subclass.
 
     Raises:
-        ValueError: the text is not of the subclass's form; the message shows the form and examples.
+        MeasureError: the text is not of the subclass's form; the message shows the form and examples.
     """
 
     __slots__ = ("text", "value")
@@ -52,7 +56,7 @@ class Measure:
         text = _written(text)
         if not self.pattern.fullmatch(text):
             meant = " or ".join(each for each in self._meant(text) if self.pattern.fullmatch(each))
-            raise ValueError(f"{text!r} is not {self.form}" + (f": declare {meant}" if meant else ""))
+            raise MeasureError(f"{text!r} is not {self.form}" + (f": declare {meant}" if meant else ""))
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "value", self._value(text))
 

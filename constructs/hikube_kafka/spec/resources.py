@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from hikube_kafka.spec import amounts
+from hikube_kafka.spec.mistakes import VALUE_TYPE, Mistake, shown
 from hikube_kafka.spec.model import Declared, Model
 from hikube_kafka.spec.quantities import Quantity
 
@@ -46,15 +47,13 @@ class Resources(Declared):
 
     @classmethod
     def preset(cls, name: Preset | str) -> Self:
-        """The resources behind one of Hikube's presets.
-
-        Raises:
-            ValueError: there is no such preset; the message lists them.
-        """
+        """The resources behind one of Hikube's presets; what is none of them is told as other mistakes are."""
         try:
             cpu, memory = _PRESETS[Preset(name)]
         except ValueError:
-            raise ValueError(f"{name!r} is not a preset of Hikube's: choose one of {', '.join(Preset)}") from None
+            facts = {"value": shown(name), "wanted": "a preset of Hikube's", "instead": f"one of {', '.join(Preset)}"}
+            preset: Self = cls.mistaken(Mistake(rule=VALUE_TYPE, path=("preset",), facts=facts))
+            return preset
         return cls(cpu=cpu, memory=memory)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from hikube_kafka.spec import definitions
+from hikube_kafka.spec.mistakes import of_config
 from hikube_kafka.spec.platform import WANTED_REPLICAS, Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import cluster_settings, overrides
@@ -156,7 +157,8 @@ def listener_encrypts(platform: Platform) -> Iterator[Problem]:
 
 def config_is_kafkas(platform: Platform) -> Iterator[Problem]:
     """An entry that Kafka does not have, or a value that it does not take."""
-    return definitions.broker_config_problems("kafka.config", platform.kafka.config)
+    config = platform.kafka.config
+    yield from of_config("kafka.config", config, definitions.broker_config_problems("kafka.config", config))
 
 
 def config_holds_no_secret(platform: Platform) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from hikube_kafka.spec import definitions, topic_limits
-from hikube_kafka.spec.mistakes import VALUE_UNKNOWN, is_reference
+from hikube_kafka.spec.mistakes import VALUE_UNKNOWN, is_reference, of_config
 from hikube_kafka.spec.platform import WANTED_REPLICAS, Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import cluster_settings, topic_config
@@ -130,7 +130,8 @@ def min_insync_leaves_room(platform: Platform) -> Iterator[Problem]:
 def config_is_kafkas(platform: Platform) -> Iterator[Problem]:
     """An entry that Kafka does not have, or a value that it does not take."""
     for topic in platform.topics:
-        yield from definitions.topic_config_problems(_where(topic), topic.config, broker=cluster_settings(platform))
+        found = definitions.topic_config_problems(_where(topic), topic.config, broker=cluster_settings(platform))
+        yield from of_config(_where(topic), topic.config, found)
 
 
 def retention_fits_the_disks(platform: Platform) -> Iterator[Problem]:

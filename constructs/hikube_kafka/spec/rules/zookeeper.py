@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hikube_kafka.spec import quorum
 from hikube_kafka.spec.definitions.problems import zookeeper_config_problems
 from hikube_kafka.spec.definitions.zookeeper import UNSAFE, session_bounds, unsafe, zookeeper_definitions
+from hikube_kafka.spec.mistakes import of_config
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.properties import cluster_settings, text
@@ -89,7 +90,8 @@ def config_is_zookeepers(platform: Platform) -> Iterator[Problem]:
         definition = zookeeper_definitions().get(key)
         if definition and definition.sensitive:
             yield CONFIG_SECRET("zookeeper.config", key=key)
-    yield from zookeeper_config_problems("zookeeper.config", config, zookeeper_settings(ZooKeeper()))
+    found = zookeeper_config_problems("zookeeper.config", config, zookeeper_settings(ZooKeeper()))
+    yield from of_config("zookeeper.config", platform.zookeeper.config, found)
 
 
 def config_is_safe(platform: Platform) -> Iterator[Problem]:
