@@ -53,7 +53,7 @@ class KafkaRelease(HelmRelease):
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
         # Inside of a platform they have been asked already, and have found none.
-        if errors := [each for each in check_kafka(platform, layout) if each.severity == "error"]:
+        if errors := [each for each in check_kafka(platform, layout, connect) if each.severity == "error"]:
             refuse_part(self, {"scope": scope, "id": id}, errors)
             return
         super().__init__(

@@ -7,12 +7,12 @@ from typing import Any
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.apart import Parts
-from hikube_kafka.platform.arguments import checked_part
+from hikube_kafka.platform.arguments import checked_part, refuse_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.rules.apart import Taken
-from hikube_kafka.spec.targets.local import APP_DIRECTORY_TWICE, APP_PORTS_TWICE, apart_from
+from hikube_kafka.spec.targets.local import APP_DIRECTORY_TWICE, APP_PORTS_TWICE, apart_from, ensemble_problems
 
 
 class LocalEnsemble(HikubeResource):
@@ -50,6 +50,14 @@ class LocalEnsemble(HikubeResource):
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
         self._zookeeper, self._brokers = tuple(zookeeper), tuple(brokers)
+        if wrong := list(
+            ensemble_problems(
+                *(None if terraform.is_reference(each) else each for each in (name, directory, kafka_home)),
+                servers=(*self._zookeeper, *self._brokers),
+            )
+        ):
+            refuse_part(self, {"scope": scope, "id": id}, wrong)
+            return
         super().__init__(
             scope,
             id,

@@ -10,7 +10,10 @@ from hikube_kafka.platform.arguments import checked_part, refuse_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.spec import topic_limits
+from hikube_kafka.spec.definitions import may_exist, topic_config_problems
 from hikube_kafka.spec.mistakes import is_reference
+from hikube_kafka.spec.model import Whole
+from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.rules.apart import TOPIC, Taken
 from hikube_kafka.spec.targets.kubernetes_rules import RELEASE_TWICE
 from hikube_kafka.spec.targets.local import APP_PORTS_TWICE
@@ -40,15 +43,14 @@ class KafkaTopic(HikubeResource):
         id: str,  # noqa: A002 - the CDK's own name for it
         *,
         name: str,
-        partitions: Annotated[int, Field(ge=1)],
-        replication_factor: Annotated[int, Field(ge=1)],
+        partitions: Annotated[Whole, Field(ge=1)],
+        replication_factor: Annotated[Whole, Field(ge=1)],
         config: Mapping[str, str] | None = None,
         deletion_protection: bool | None = None,
         provider: HikubeProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
-        # A name may be a reference here: then the provider looks at it.
-        if not is_reference(name) and (wrong := list(topic_limits.name_problems(name))):
+        if wrong := list(_problems(name, config or {})):
             refuse_part(self, {"scope": scope, "id": id}, wrong)
             return
         super().__init__(
@@ -83,3 +85,14 @@ class KafkaTopic(HikubeResource):
     def id(self) -> str:
         """Kafka's name of the topic, once it is there: a reference that waits for it."""
         return self.get_string_attribute("id")
+
+
+def _problems(name: str, config: Mapping[str, str]) -> Iterator[Problem]:
+    """What no topic can be or have; a reference is left to the provider, and so is what a topic may have already."""
+    if not is_reference(name):
+        yield from topic_limits.name_problems(name)
+    # Within a platform they have been asked already, and what is Kafka's own in them is marked for Terraform.
+    known = {key: value for key, value in config.items() if not is_reference(value) and "${" not in value}
+    for problem in topic_config_problems(f"topic {name}", known):
+        if problem.severity == "error" and not may_exist(problem):
+            yield problem

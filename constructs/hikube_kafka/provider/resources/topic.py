@@ -22,11 +22,11 @@ from hikube_kafka.spec.changes.replicas import Move, Reach, moves_in_words
 from hikube_kafka.spec.definitions import (
     TOPIC_CONFIG,
     check_topic_config,
+    may_exist,
     spelled,
     topic_config_problems,
     topic_definitions,
 )
-from hikube_kafka.spec.definitions.nearest import nearest
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.topic_limits import (
     MOST_BROKERS,
@@ -565,18 +565,7 @@ def _known(entries: Any) -> dict[str, str]:
     return {key: value for key, value in entries.items() if value is not UNKNOWN and value is not None}
 
 
-_CONFLICT, _UNKNOWN_KEY = TOPIC_CONFIG["conflict"].id, TOPIC_CONFIG["unknown-key"].id
-_SEEN_ON_TOPICS = frozenset(
-    TOPIC_CONFIG[rule].id for rule in ("unknown-key", "allowed", "conflict", "deprecated", "internal")
-)
-"""Rules that a topic may break and exist all the same: brokers of another version or maker take other entries."""
-
-
-def _may_exist(problem: Problem) -> bool:
-    """Whether a topic may be so already; a misspelling of a real key is none of another version's."""
-    return problem.rule in _SEEN_ON_TOPICS and not (
-        problem.rule == _UNKNOWN_KEY and nearest(str(problem.path[-1]), topic_definitions()).misspelt
-    )
+_CONFLICT = TOPIC_CONFIG["conflict"].id
 
 
 def _config_problems(state: State) -> Iterator[Problem]:
@@ -589,7 +578,7 @@ def _never(config: State) -> Iterator[Problem]:
     """What no topic can be or have."""
     if isinstance(config["name"], str):
         yield from name_problems(config["name"])
-    yield from (each for each in _config_problems(config) if not _may_exist(each))
+    yield from (each for each in _config_problems(config) if not may_exist(each))
 
 
 def _entry_problems(planned: State, prior: State | None) -> Iterator[Problem]:
@@ -597,7 +586,7 @@ def _entry_problems(planned: State, prior: State | None) -> Iterator[Problem]:
     before = {} if prior is None else _canonical(prior["config"])
     after = _canonical(planned["config"])
     for problem in _config_problems(planned):
-        if _may_exist(problem):
+        if may_exist(problem):
             key = problem.path[-1]
             is_so = before == after if problem.rule == _CONFLICT else key in before and before[key] == after[key]
             lives = is_so and problem.severity == "error"

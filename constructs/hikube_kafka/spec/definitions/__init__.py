@@ -19,6 +19,7 @@ from hikube_kafka.spec.definitions.problems import (
     BROKER_CONFIG,
     TOPIC_CONFIG,
     broker_config_problems,
+    may_exist,
     topic_config_problems,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "check_topic_config",
     "is_reference",
     "is_same",
+    "may_exist",
     "spelled",
     "topic_config_problems",
     "topic_definitions",

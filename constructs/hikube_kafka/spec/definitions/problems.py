@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from hikube_kafka.spec.definitions.catalog import topic_definitions
 from hikube_kafka.spec.definitions.check import check_broker_config, check_topic_config
 from hikube_kafka.spec.definitions.fault import Fault, FaultRule
+from hikube_kafka.spec.definitions.nearest import nearest
 from hikube_kafka.spec.definitions.zookeeper import check_zookeeper_config
 from hikube_kafka.spec.problem import Problem, Rule
 
@@ -107,6 +109,19 @@ def topic_config_problems(
 ) -> Iterator[Problem]:
     """Everything that is wrong with the entries of one topic; see :func:`check_topic_config`."""
     return _problems(TOPIC_CONFIG, where, check_topic_config(config, broker=broker))
+
+
+_SEEN_ON_TOPICS = frozenset(
+    TOPIC_CONFIG[rule].id for rule in ("unknown-key", "allowed", "conflict", "deprecated", "internal")
+)
+"""Rules that a topic may break and exist all the same: brokers of another version or maker take other entries."""
+
+
+def may_exist(problem: Problem) -> bool:
+    """Whether a topic may be so already; a misspelling of a real key is none of another version's."""
+    return problem.rule in _SEEN_ON_TOPICS and not (
+        problem.rule == TOPIC_CONFIG["unknown-key"].id and nearest(str(problem.path[-1]), topic_definitions()).misspelt
+    )
 
 
 def broker_config_problems(where: str, config: Mapping[str, object]) -> Iterator[Problem]:

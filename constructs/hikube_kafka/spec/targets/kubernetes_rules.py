@@ -5,8 +5,9 @@ from collections.abc import Hashable, Iterator
 from hikube_kafka.spec import rules
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.quantities import whole
 from hikube_kafka.spec.security import Protocol
-from hikube_kafka.spec.targets import kubernetes_objects
+from hikube_kafka.spec.targets import kubernetes_objects, kubernetes_syntax
 from hikube_kafka.spec.targets.kubernetes import FORWARD, KubernetesLayout, SharedZooKeeper
 
 LISTENER_PROTOCOL = Rule(
@@ -110,6 +111,14 @@ SHARED_CHROOT = Rule(
     why="Brokers of two platforms in one place of the tree would take each other for their own.",
     remedy='Declare one: ZooKeeper(chroot="/{platform}").',
 )
+CONNECT = Rule(
+    id="kubernetes-connect",
+    severity="error",
+    message="{connect!r} does not lead to ZooKeeper: {fault}.",
+    why="The brokers would not start.",
+    remedy="Declare host:port of each server, separated by commas, and the chroot once at the end: "
+    "zk-0.zk:2181,zk-1.zk:2181/orders.",
+)
 SHARED_UNUSED = Rule(
     id="kubernetes-shared-unused",
     severity="warning",
@@ -142,11 +151,40 @@ def check_zookeeper(platform: Platform, layout: KubernetesLayout) -> Iterator[Pr
     yield from kubernetes_objects.check(platform, layout, "zookeeper")
 
 
-def check_kafka(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
-    """Every problem of the brokers of a declaration, for a release of theirs alone."""
+def check_kafka(platform: Platform, layout: KubernetesLayout, connect: str | None = None) -> Iterator[Problem]:
+    """Every problem of the brokers of a declaration, for a release of theirs alone.
+
+    Args:
+        platform: the declaration.
+        layout: where it goes.
+        connect: ``zookeeper.connect`` of an ensemble that is there already. None means that of the platform's own.
+    """
+    if connect is not None and (fault := _connect_fault(connect)):
+        yield CONNECT("connect", connect=connect, fault=fault)
     yield from rules.check(platform, rules.BROKERS)
     yield from _brokers(platform, layout)
     yield from kubernetes_objects.check(platform, layout, "kafka")
+
+
+def _connect_fault(connect: str) -> str:
+    if kubernetes_syntax.is_reference(connect):
+        return ""
+    servers, slash, chroot = connect.partition("/")
+    for server in servers.split(","):
+        host, colon, port = server.strip().rpartition(":")
+        if not colon:
+            host, port = port, "2181"
+        if not host or not kubernetes_syntax.is_host(host):
+            return f"{host!r} is not a host"
+        number = whole(port)
+        if number is None or not 1 <= number <= _LAST_PORT:
+            return f"{port!r} is not a port"
+    if "," in chroot:
+        return "the chroot belongs to the end alone"
+    return "a chroot has names between single slashes" if slash and not all(chroot.split("/")) else ""
+
+
+_LAST_PORT = 65_535
 
 
 def _brokers(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:

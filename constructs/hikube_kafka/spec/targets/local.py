@@ -1,5 +1,6 @@
 """A platform on this machine: which server listens where, what cannot be there, and the contract that follows."""
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ PORT_TWICE = Rule(
 PORT_RANGE = Rule(
     id="local-port-range",
     severity="error",
-    message="{servers} need the ports {first} to {last}, and there are 1 to 65535.",
+    message="the ports of {servers} would be {first} to {last}, and there are 1 to 65535.",
     why="A server cannot listen on another port.",
     remedy="Move {field}, or declare fewer servers.",
 )
@@ -53,6 +54,13 @@ PLACE = Rule(
     message="{place!r} is not a folder.",
     why="Servers would be started somewhere else, or not at all.",
     remedy="Declare its path without control characters, or leave it out for the default.",
+)
+ENSEMBLE_NAME = Rule(
+    id="local-ensemble-name",
+    severity="error",
+    message="{name!r} is not a valid name of an ensemble.",
+    why="The name is that of a folder.",
+    remedy="Use letters, digits, '.', '_' and '-', with a letter or a digit first.",
 )
 APP_PORTS_TWICE = Rule(
     id="app-local-ports-twice",
@@ -183,6 +191,33 @@ def place_problems(where: str, place: str | None) -> Iterator[Problem]:
     """
     if place is not None and (not place.strip() or any(unicodedata.category(char) == "Cc" for char in place)):
         yield PLACE(where, place=place)
+
+
+def ensemble_problems(
+    name: str | None, directory: str | None, kafka_home: str | None, *, servers: Sequence[ServerProcess]
+) -> Iterator[Problem]:
+    """Every problem of an ensemble that is declared server by server.
+
+    Args:
+        name: its name; None where it is not known yet.
+        directory: folder of configuration, data and logs; None means the default, or that it is not known yet.
+        kafka_home: an unpacked Kafka distribution; None as for the directory.
+        servers: all of them.
+    """
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        yield ENSEMBLE_NAME("name", name=name)
+    wanted: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    for server in servers:
+        for host, port in server.bindings:
+            wanted[port].append((host, server.name))
+    for port, bound in sorted(wanted.items()):
+        hosts, names = [host for host, _ in bound], " and ".join(name for _, name in bound)
+        if not 1 <= port < _PORTS:
+            yield PORT_RANGE("ensemble", servers=names, first=port, last=port, field="it")
+        elif len(hosts) > len(set(hosts)) or ("" in hosts and len(hosts) > 1):
+            yield PORT_TWICE("ensemble", port=port, servers=names)
+    yield from place_problems("directory", directory)
+    yield from place_problems("kafka_home", kafka_home)
 
 
 def _ports_fit(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
