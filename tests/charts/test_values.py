@@ -401,20 +401,20 @@ def test_what_cannot_work_is_refused_by_name_and_all_at_once(case: str, template
 
 
 @pytest.mark.parametrize(
-    ("text"), ["-", "yes", "0123", "a: b", 'say "it\'s"', "one\ntwo", "{{ .Values.heap }}", "~", "*a"]
+    ("text"), ["-", "yes", "0123", "a: b", 'say "it\'s"', "one\ntwo", "bell \a", "{{ .Values.heap }}", "~", "*a"]
 )
 def test_a_free_text_is_rendered_as_it_was_given(text: str, render: Render) -> None:
     values = {
         "pods": {"annotations": {"own": text}},
         "config": DOORS | {"own": text},
         "listeners": OUTSIDE["listeners"],
-        "external": {**NODE_PORT, "annotations": {"own": text, "of": "<ordinal>"}},
+        "external": {**NODE_PORT, "annotations": {"own": text, "b<ordinal>.example.com/of": "<ordinal>"}},
     }
     rendered = {(each["kind"], each["metadata"]["name"]): each for each in render("kafka", values)}
     pods = rendered["StatefulSet", "kafka"]["spec"]["template"]["metadata"]["annotations"]
     service = rendered["Service", "kafka-2"]["metadata"]["annotations"]
     properties = rendered["ConfigMap", "kafka"]["data"]["server.properties"].splitlines()
-    assert (pods["own"], service) == (text, {"own": text, "of": "2"})
+    assert (pods["own"], service) == (text, {"own": text, "b2.example.com/of": "2"})
     assert f"own={json.dumps(text)[1:-1]}" in properties
 
 

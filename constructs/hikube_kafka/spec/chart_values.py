@@ -205,11 +205,11 @@ _CAPITALS_TOO = _OBJECT_NAME.replace("a-z", "A-Za-z")
 _ANNOTATIONS = _keys(f"^({_CAPITALS_TOO}/)?{_LABEL}$")
 _ORDINAL = "<ordinal>"
 _ANNOTATIONS_OF_EACH = _keys(
-    f"^({_CAPITALS_TOO}/)?({_ORDINAL}|[A-Za-z0-9])(({_ORDINAL}|[-A-Za-z0-9_.])*({_ORDINAL}|[A-Za-z0-9]))?$"
+    f"^([-A-Za-z0-9.<>]+/)?({_ORDINAL}|[A-Za-z0-9])(({_ORDINAL}|[-A-Za-z0-9_.])*({_ORDINAL}|[A-Za-z0-9]))?$"
 )
 # A key of a properties file ends at white space, '=' and ':', and a comment begins with '#' or '!'. Java reads such a
 # file as ISO 8859-1, and the chart writes it in UTF-8.
-_CONFIG = _keys(r'^["$-9;<>-\[\]-~][!-9;<>-\[\]-~]*$', r"^[\t\n\r -~]*$")
+_CONFIG = _keys(r'^["$-9;<>-\[\]-~][!-9;<>-\[\]-~]*$', r"^[\x00-~]*$")
 FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("Claim", "storageClass"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
     ("ClientPods", "namespace"): {"pattern": r"^(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"},
