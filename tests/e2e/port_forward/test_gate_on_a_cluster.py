@@ -16,9 +16,10 @@ from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.kubernetes.errors import KubeconfigError
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.probe.observation import Unreadable
+from hikube_kafka.probe.route import open_route
 from hikube_kafka.probe.workloads import workloads
 from hikube_kafka.smoke.finding import Finding, Status
-from hikube_kafka.smoke.gate import run
+from hikube_kafka.smoke.gate import CannotCheckError, run
 from hikube_kafka.smoke.report import Report
 from hikube_kafka.spec.contract import ClaimExpected, Contract, ReachByPortForward, TopicExpected
 from hikube_kafka.spec.quantities import Quantity
@@ -194,11 +195,25 @@ def test_what_differs_from_the_declaration_is_named(declared: Contract) -> None:
     assert finding(report, "kubernetes-zones").status is Status.PASSED, "three brokers cannot be in four zones"
 
 
+def of_cluster(declared: Contract, uid: str) -> Contract:
+    return declared.model_copy(update={"reach": declared.reach.model_copy(update={"cluster": uid})})
+
+
+def test_a_contract_of_another_cluster_is_refused(declared: Contract, kubectl: Kubectl) -> None:
+    uid = kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
+
+    with pytest.raises(CannotCheckError, match=f"of another cluster.* the UID elsewhere, .* has {uid}"):
+        run(of_cluster(declared, "elsewhere"), canary=False)
+    with open_route(of_cluster(declared, uid).from_outside()) as way:
+        assert way.dial
+
+
 def test_a_user_who_may_only_forward_is_told_which_verbs_are_missing(
     declared: Contract, kubeconfig_of: Callable[..., str]
 ) -> None:
     report = run(
-        declared,
+        # Whoever may not read which cluster it is goes on: it cannot be told.
+        of_cluster(declared, "anywhere"),
         patience=0,
         timeout=SLOW,
         canary=False,
