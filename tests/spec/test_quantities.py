@@ -90,7 +90,17 @@ def test_digits_of_other_scripts_are_no_numbers(digit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("3", 3), (" +3 ", 3), ("-1", -1), ("", None), ("1.5", None), ("1_0", None)]
+    ("text", "number"),
+    [
+        ("3", 3),
+        (" +3 ", 3),
+        ("0" * 5000 + "3", 3),
+        ("9" * 20, None),
+        ("-1", -1),
+        ("", None),
+        ("1.5", None),
+        ("1_0", None),
+    ],
 )
 def test_a_whole_number_is_read_as_kafka_reads_it(text: str, number: int | None) -> None:
     assert whole(text) == number

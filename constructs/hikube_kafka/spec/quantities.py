@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_WHOLE = re.compile(r"([+-]?)0*([0-9]{1,19})")
 # Java's String.trim, which Kafka applies to what it reads, drops everything up to the space.
 _TRIMMED = "".join(map(chr, range(0x21)))
 
 
 def whole(text: str) -> int | None:
     """The whole number that a text is to Kafka and Kubernetes, which take ASCII digits alone; None if it is none."""
-    text = text.strip(_TRIMMED)
-    return int(text) if _WHOLE.fullmatch(text) else None
+    found = _WHOLE.fullmatch(text.strip(_TRIMMED))
+    return int(found[1] + found[2]) if found else None
 
 
 class MeasureError(ValueError):

@@ -282,6 +282,11 @@ def test_what_kafka_reads_as_no_number_is_one_problem_of_the_brokers(key: str, w
     assert problem.rule in {"broker-config-type", "broker-config-range"}
 
 
+def test_zeros_in_front_hide_no_number() -> None:
+    declared = platform(Topic("orders", partitions=6, config={"retention.ms": "0" * 5000 + "7"}))
+    assert check(declared) == []
+
+
 def test_a_sign_and_white_space_hide_no_number() -> None:
     problem = only(platform(config={"transaction.state.log.replication.factor": " +4 "}))
     assert problem.rule == "replication-factor-above-brokers"

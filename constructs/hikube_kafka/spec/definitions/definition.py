@@ -16,9 +16,9 @@ _BITS = {"SHORT": 16, "INT": 32, "LONG": 64}
 # Java's String.trim drops everything up to the space; the separator of a list is Java's \s*,\s*.
 _TRIMMED = "".join(map(chr, range(0x21)))
 _SEPARATOR = re.compile(r"[ \t\n\x0b\f\r]*,[ \t\n\x0b\f\r]*")
-_INTEGER = re.compile(r"[+-]?0*[0-9]{1,40}")  # Python reads no text of thousands of digits, and no key takes as many
+# Python reads no text of thousands of digits, and no key takes as many.
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,40})")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_LONGEST_NUMBER = 1000
 _REPLICA = re.compile(r"([0-9]+:[0-9]+)?")
 # Kafka's ConfigTransformer: ${provider:key} or ${provider:path:key}, anywhere in a value.
 _REFERENCE = re.compile(r"\$\{([^}:]+):[^}]*\}")
@@ -147,9 +147,8 @@ class Definition:
 
     def _parse_integer(self, value: object, text: str | None) -> int:
         bits = _BITS[self.type]
-        if text is not None and _INTEGER.fullmatch(text):
-            # Python refuses to read thousands of digits, with an error of its own.
-            number = int(text) if len(text) <= _LONGEST_NUMBER else 2**bits
+        if text is not None and (found := _INTEGER.fullmatch(text)):
+            number = int(found[1] + found[2])
         elif isinstance(value, int) and not isinstance(value, bool):
             number = value
         else:
