@@ -147,13 +147,15 @@ def with_topics(seen: Observation, change: Callable[[Mapping[int, Partition]], A
     return replace(seen, kafka=replace(seen.kafka, brokers=tuple(brokers)))
 
 
+MILLISECONDS = count(1)
+
+
 def denied(seen: Observation) -> Observation:
     """The same cluster, which does not let the client in; librdkafka tells after how long, another time each time."""
 
     def refusal() -> Unreadable:
-        return Unreadable("it", f"Authentication failed (after {next(milliseconds)}ms in state AUTH_REQ)", lasting=True)
+        return Unreadable("it", f"Authentication failed (after {next(MILLISECONDS)}ms in state AUTH_REQ)", lasting=True)
 
-    milliseconds = count(1)
     brokers = [replace(each, metadata=refusal(), settings=refusal()) for each in seen.kafka.brokers]
     return replace(seen, kafka=KafkaSeen(brokers=tuple(brokers)))
 
