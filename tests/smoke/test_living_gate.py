@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,6 +131,21 @@ def test_what_a_killed_run_left_is_removed_by_the_next(promised: Contract, admin
     finally:
         for removed in admin.delete_topics(others, operation_timeout=30).values():
             removed.result(timeout=30)
+
+
+def test_a_run_that_is_ended_removes_its_canary(promised: Contract, admin: AdminClient, tmp_path: Path) -> None:
+    contract = tmp_path / "contract.json"
+    contract.write_text(promised.model_dump_json(), encoding="utf-8")
+    command = "import typer; from hikube_kafka.smoke.command import smoke; typer.run(smoke)"
+    gate = subprocess.Popen([sys.executable, "-c", command, "--contract", str(contract)])
+    until(
+        lambda: any(name.startswith(PREFIX) for name in admin.list_topics(timeout=10).topics), "a canary is there", 60
+    )
+
+    gate.terminate()
+
+    assert gate.wait(60) == 128 + signal.SIGTERM
+    canaries_are([], admin)
 
 
 def test_defaults_that_drop_or_refuse_messages_are_not_the_canary_s(promised: Contract, admin: AdminClient) -> None:

@@ -1,6 +1,8 @@
 """``hikube-kafka smoke``."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,7 +95,8 @@ def smoke(
         "context": context,
         "in_cluster": in_cluster,
     }
-    reports = [_checked(each, found, settings) for each in found]
+    with _leaves_in_order():
+        reports = [_checked(each, found, settings) for each in found]
     try:
         for path in report or []:
             formats.write(reports, path)
@@ -126,6 +129,20 @@ def _checked(one: "ContractFound", found: "Sequence[ContractFound]", settings: M
     if commands := formats.commands(report):
         Console().print(commands, soft_wrap=True, markup=False, highlight=False)
     return report
+
+
+@contextlib.contextmanager
+def _leaves_in_order() -> Iterator[None]:
+    """SIGTERM, by which a cancelled pipeline or a deleted pod ends the command, leaves it time to remove the canary."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(error: str) -> None:
