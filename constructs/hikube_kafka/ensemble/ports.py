@@ -27,7 +27,7 @@ def given_to_clients() -> tuple[int, int] | None:
             text = subprocess.run(_SYSCTL, capture_output=True, text=True, timeout=10, check=True).stdout
         except (OSError, subprocess.SubprocessError):
             return None
-    numbers = [int(each) for each in text.split() if each.isdecimal()]
+    numbers = [int(each) for each in text.split() if re.fullmatch("[0-9]+", each)]
     return (numbers[0], numbers[1]) if len(numbers) == 2 else None  # noqa: PLR2004 - first and last
 
 
