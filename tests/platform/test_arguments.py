@@ -35,6 +35,7 @@ def only(stack: TerraformStack) -> str:
         ({"drain": "maybe"}, "drain = 'maybe' is not True or False. Declare True or False. [value-type]"),
         ({"create_namespace": "sometimes"}, "create_namespace = 'sometimes' is not True, False or 'never'."),
         ({"kubeconfig": 3}, 'kubeconfig = 3 is not a text. Declare a text: kubeconfig="...". [value-type]'),
+        ({"zookeeper": "shared"}, "zookeeper = 'shared' is not a ZooKeeperRelease. Declare ZooKeeperRelease(...)."),
         ({"labels": ["a"]}, "labels = ['a'] is not a mapping of keys to values."),
         ({"kafka_values": {}}, ""),
     ],
@@ -136,6 +137,26 @@ def test_a_resource_takes_references_that_are_known_only_at_apply(stack: Terrafo
         (
             lambda stack: anything.KafkaTopic(stack, "t", nam="a", partitions=1, replication_factor=1),
             "KafkaTopic has no field nam. Did you mean name? [field-unknown]",
+        ),
+        (
+            lambda stack: anything.HikubeProvider(stack, "p", bootstrap_server="kafka:9092"),
+            "HikubeProvider has no field bootstrap_server. Did you mean bootstrap_servers? [field-unknown]",
+        ),
+        (
+            lambda stack: anything.HikubeProvider(stack, "p", password=12345),
+            'password = (not shown) is not a text. Declare a text: password="...". [value-type]',
+        ),
+        (
+            lambda stack: anything.FormerPlatform(stack, "f", target=LocalTarget(), zookeeper=ZooKeeper(servers=0)),
+            "servers = 0 is less than 1. Declare at least 1. [value-range]",
+        ),
+        (
+            lambda stack: anything.FormerPlatform(stack, "f", target="local"),
+            "target = 'local' is not a Target. Declare LocalTarget(), or KubernetesTarget(namespace=...).",
+        ),
+        (
+            lambda stack: anything.FormerPlatform(stack, "f", target=anything.KubernetesTarget(namespace=3)),
+            "namespace = 3 is not a text.",
         ),
         (
             lambda stack: KafkaTopic(stack, "t", name="a/b", partitions=1, replication_factor=1),

@@ -134,9 +134,9 @@ class _Signature:
     def __init__(self, init: Callable[..., None], elsewhere: frozenset[str], hands_on: tuple[str, ...]) -> None:
         self._init = init
         self._elsewhere = elsewhere
-        self._hands_on = hands_on
         parameters = list(inspect.signature(init).parameters.values())[1:]
         self._named = [each for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        self._hands_on = sorted(set(hands_on) - {each.name for each in self._named})
         self._positional = [each.name for each in self._named if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
 
     def call(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call | None:

@@ -1,6 +1,7 @@
 """A platform that is no longer declared, for as long as it takes to take it away."""
 
-from hikube_kafka.platform import apart
+from hikube_kafka.platform import apart, refusal
+from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import Construct, require_family
 from hikube_kafka.platform.target import Target
 from hikube_kafka.spec.kafka import Kafka
@@ -24,6 +25,7 @@ class FormerPlatform(Construct):
         name: the platform's name. None means the id.
     """
 
+    @checked_part
     def __init__(
         self,
         scope: Construct,
@@ -38,4 +40,7 @@ class FormerPlatform(Construct):
         super().__init__(scope, id)
         apart.watch(self, whole=True)
         declared = Platform(name=name or id, zookeeper=zookeeper or ZooKeeper(), kafka=kafka or Kafka())
+        if found := [*declared.problems("FormerPlatform"), *target.mistakes()]:
+            refusal.refuse(self, found)
+            return
         target.withdraw(self, declared)

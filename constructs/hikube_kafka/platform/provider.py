@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from hikube_kafka import __version__
-from hikube_kafka.platform import apart, lock_file, terraform
+from hikube_kafka.platform import apart, lock_file, refusal, terraform
+from hikube_kafka.platform.arguments import checked, mistaken
 from hikube_kafka.platform.cdk import (
     Construct,
     ITerraformDependable,
@@ -65,6 +66,7 @@ class HikubeProvider(TerraformProvider):
         kubernetes: as it was given.
     """
 
+    @checked()
     def __init__(
         self,
         scope: Construct,
@@ -106,6 +108,9 @@ class HikubeProvider(TerraformProvider):
             "client_key": client_key,
             "kubernetes": asdict(kubernetes) if kubernetes else None,
         }
+        if found := mistaken(self):
+            apart.watch(self)
+            refusal.refuse(self, found)
 
     # The CDK's own property ignores what is assigned to it: each binding has to define it.
     @property

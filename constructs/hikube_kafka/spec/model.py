@@ -227,7 +227,7 @@ _ABSENT: Any = object()
 def _bound(cls: type[Declared], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[Any]]:
     """What is given by name, and what has no name."""
     # Of a model without a constructor of its own that is pydantic's: all by name.
-    signature = inspect.signature(cls.__init__).parameters if "__init__" in vars(cls) else {}
+    signature = {} if cls.__init__ == vars(BaseModel)["__init__"] else inspect.signature(cls.__init__).parameters
     positional = [
         name
         for name, each in signature.items()
