@@ -128,7 +128,6 @@ __all__ = [
     "AssetType",
     "Construct",
     "DefaultTokenResolver",
-    "FamilyError",
     "IConstruct",
     "IResolvable",
     "IStackSynthesizer",
