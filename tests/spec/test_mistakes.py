@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from hikube_kafka.spec import (
     DeclarationError,
@@ -234,3 +235,34 @@ def test_an_entry_that_must_be_known_at_synth_is_told_as_a_reference(value: Any)
         ("kafka.config", "broker-config-range"),
         ("topic orders", "value-known-at-synth"),
     ]
+
+
+class OfATeam(Topic):
+    """A model that somebody has derived, with a constructor of its own."""
+
+    def __init__(self, team: str, *, partitions: Any = 3) -> None:
+        super().__init__(f"{team.lower()}.events", partitions=partitions)
+
+
+def test_a_derived_model_tells_what_is_mistaken_in_the_fields() -> None:
+    (problem,) = OfATeam("Sales", partitions=0).problems()
+    assert problem.where.startswith("topic sales.events (tests/spec/test_mistakes.py:")
+    assert problem.message == "partitions = 0 is less than 1."
+
+
+def test_a_fault_of_a_derived_models_own_constructor_stays_an_error_of_python() -> None:
+    team: Any = None
+    with pytest.raises(AttributeError, match="lower"):
+        OfATeam(team)
+
+
+def test_an_error_of_another_model_in_such_a_constructor_stays_that_error() -> None:
+    class Settings(BaseModel):
+        team: str
+
+    class OfSettings(Topic):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(Settings(**settings).team, partitions=3)
+
+    with pytest.raises(ValidationError, match="Settings"):
+        OfSettings(teem="sales")

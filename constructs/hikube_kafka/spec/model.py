@@ -4,6 +4,7 @@ import inspect
 import math
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, get_args
 
@@ -76,8 +77,12 @@ else:
             try:
                 return super().__call__(*args, **kwargs)
             except ValidationError as error:
+                if _is_somebody_elses(cls.__init__):
+                    return _mistaken(cls, (), _handed_on(cls, error), error)
                 return _mistaken(cls, args, kwargs, error)
             except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+                if _is_somebody_elses(cls.__init__):
+                    raise
                 # Of the call itself, or of a model that pydantic makes of a mapping.
                 return _mistaken(cls, args, kwargs, error)
 
@@ -224,10 +229,27 @@ def _mistaken(cls: type[Declared], args: Sequence[Any], kwargs: Mapping[str, Any
 _ABSENT: Any = object()
 
 
+def _is_somebody_elses(init: Callable[..., None]) -> bool:
+    """Whether the constructor is of a model that somebody has derived: it may take anything, and have faults."""
+    return init.__module__.partition(".")[0] not in _OURS
+
+
+def _handed_on(cls: type[Declared], error: ValidationError) -> dict[str, Any]:
+    """What such a constructor has given to that of the fields, which pydantic's error does not tell."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is _INIT and type(frame.f_locals["self"]) is cls:
+            return dict(frame.f_locals["data"])
+    raise error  # of another model, which the constructor has made
+
+
+_INIT = vars(BaseModel)["__init__"].__code__
+
+
 def _bound(cls: type[Declared], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[Any]]:
     """What is given by name, and what has no name."""
     # Of a model without a constructor of its own that is pydantic's: all by name.
-    signature = {} if cls.__init__ == vars(BaseModel)["__init__"] else inspect.signature(cls.__init__).parameters
+    by_name = cls.__init__.__code__ is _INIT or _is_somebody_elses(cls.__init__)
+    signature = {} if by_name else inspect.signature(cls.__init__).parameters
     positional = [
         name
         for name, each in signature.items()
