@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +74,7 @@ def test_from_outside_every_address_is_dialled_at_its_port_forward(opened: dict[
             "b-1:9092": "127.0.0.1:19093",
         }
         assert (way.trouble("b-1:9092"), way.trouble("b-0:9092")) == ("pod kafka-1: Pending", None)
+        assert way.kubectl == f"kubectl --kubeconfig {Path.cwd() / 'file'} --context one -n platform"
         assert opened["forwards"] == {
             "reach": CONTRACT.reach,
             "brokers": [0, 1],

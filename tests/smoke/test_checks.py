@@ -930,7 +930,7 @@ def test_a_command_names_no_broker_that_is_away(contract: Contract, healthy: Obs
 def test_the_command_fits_where_the_platform_is(
     contract: Contract, in_kubernetes: Contract, healthy: Observation
 ) -> None:
-    seen = missing_replica(healthy)
+    seen = replace(missing_replica(healthy), kubectl="kubectl -n shop")
     pod = BrokerRegistration(
         rack=None,
         endpoints=("FORWARD://127.0.0.1:19092", "CLIENT://orders-kafka-0.orders-kafka-headless.shop.svc:9093"),
@@ -950,13 +950,9 @@ def test_the_command_fits_where_the_platform_is(
     } | {f"{tool} {addresses}", f"{tool} {addresses} --command-config client.properties"}
 
 
-def test_the_command_quotes_the_context(in_kubernetes: Contract, healthy: Observation) -> None:
-    there = in_kubernetes.model_copy(
-        update={"reach": in_kubernetes.reach.model_copy(update={"context": "admin@shop (test)"})}
-    )
-    assert "kubectl --context 'admin@shop (test)' -n shop" in (
-        judge(there, missing_replica(healthy))["partitions-in-sync"].command
-    )
+def test_the_command_leads_to_the_cluster_that_was_checked(in_kubernetes: Contract, healthy: Observation) -> None:
+    seen = replace(missing_replica(healthy), kubectl="kubectl --context 'admin@shop (test)' -n shop")
+    assert f"{seen.kubectl} exec -i " in judge(in_kubernetes, seen)["partitions-in-sync"].command
 
 
 def test_a_command_has_an_end(contract: Contract, healthy: Observation) -> None:

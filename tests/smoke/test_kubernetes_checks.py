@@ -203,6 +203,45 @@ def test_a_check_sees_what_is_spoilt_in_kubernetes_and_no_other_does(
     assert all(findings[id_].remedy for id_ in spoilt.brings)
 
 
+@pytest.mark.parametrize(
+    ("check", "spoil", "command"),
+    [
+        (
+            "kubernetes-pods",
+            lambda seen: one(seen, "pods", "orders-kafka-1", ready=False),
+            "describe pod/orders-kafka-1",
+        ),
+        (
+            "kubernetes-pods",
+            lambda seen: without(seen, "pods", "orders-kafka-1", "orders-kafka-2"),
+            "describe statefulset/orders-kafka",
+        ),
+        (
+            "kubernetes-images",
+            lambda seen: one(seen, "pods", "orders-kafka-1", images={"kafka": "another"}),
+            "rollout status statefulset/orders-kafka",
+        ),
+        (
+            "kubernetes-claim-sizes",
+            lambda seen: one(seen, "claims", "data-orders-kafka-2", capacity=None),
+            "describe pvc/data-orders-kafka-2",
+        ),
+    ],
+)
+def test_a_command_leads_to_the_cluster_that_was_checked(
+    in_kubernetes: Contract,
+    healthy: Observation,
+    check: str,
+    spoil: Callable[[Observation], Observation],
+    command: str,
+) -> None:
+    """Whatever the current context of the kubeconfig is by then; the texts name no command that does not."""
+    seen = replace(spoil(healthy), kubectl="kubectl --context prod -n shop")
+    finding = judge(in_kubernetes, seen)[check]
+    assert finding.command == f"kubectl --context prod -n shop {command}"
+    assert "kubectl" not in finding.remedy
+
+
 def test_every_check_of_kubernetes_is_spoilt_by_some_test() -> None:
     spoilt = {id_ for case in SPOILT for id_, status in case.brings.items() if status is FAILED}
     assert spoilt == {check.id for check in KUBERNETES}

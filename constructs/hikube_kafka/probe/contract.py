@@ -50,6 +50,7 @@ def observe(
             read_backs=read_backs.result(),
             kafka=_explained_brokers(kafka.result(), trouble),
             kubernetes=workloads,
+            kubectl=route.kubectl,
         )
 
 

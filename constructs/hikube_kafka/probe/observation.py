@@ -322,6 +322,8 @@ class Observation:
     read_backs: tuple[ReadBack, ...] = ()
     kafka: KafkaSeen = KafkaSeen()
     kubernetes: KubernetesSeen = KubernetesSeen()
+    kubectl: str = "kubectl"
+    """How a user calls it for the platform's cluster and namespace."""
 
     @property
     def anything_answers(self) -> bool:

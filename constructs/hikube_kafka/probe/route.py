@@ -7,6 +7,7 @@ from functools import partial
 
 from hikube_kafka.kubernetes.client import ApiServer, ask
 from hikube_kafka.kubernetes.errors import OtherClusterError
+from hikube_kafka.kubernetes.kubeconfig import kubeconfig as kubeconfig_of
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.probe.workloads import Workloads, workloads
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
@@ -24,6 +25,8 @@ class Route:
     """Why the last connection to a pod failed, by the pod's name; kept up to date while the route is open."""
     workloads: Workloads | None = None
     """How to read Kubernetes; None: it is not read."""
+    kubectl: str = "kubectl"
+    """How a user calls it for the platform's cluster and namespace."""
 
     def trouble(self, address: str) -> str | None:
         """Why an address cannot be reached, as far as the route itself can tell."""
@@ -60,6 +63,7 @@ def open_route(
     if reach.cluster is not None and not (in_cluster and contract.kubernetes is None):
         ask(kubeconfig, reach.context, reach.namespace, partial(_require_cluster, reach.cluster))
     pods |= {broker.address: reach.broker_pod(broker.id) for broker in contract.kafka.brokers}
+    kubectl = kubeconfig_of(kubeconfig, reach.context).command("kubectl", reach.namespace)
     with contextlib.ExitStack() as stack:
         look: Workloads | None = None
         if contract.kubernetes is not None:
@@ -67,7 +71,7 @@ def open_route(
                 workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context, in_cluster=in_cluster)
             )
         if in_cluster:
-            yield Route(pods=pods, workloads=look)
+            yield Route(pods=pods, workloads=look, kubectl=kubectl)
             return
         forwards = stack.enter_context(
             forwarded(
@@ -82,7 +86,7 @@ def open_route(
         )
         dial = {server.address: forwards.zookeeper[server.id] for server in contract.zookeeper.servers}
         dial |= {broker.address: forwards.brokers[broker.id] for broker in contract.kafka.brokers}
-        yield Route(dial=dial, pods=pods, troubles=forwards.troubles, workloads=look)
+        yield Route(dial=dial, pods=pods, troubles=forwards.troubles, workloads=look, kubectl=kubectl)
 
 
 async def _require_cluster(expected: str, api: ApiServer) -> None:

@@ -1,7 +1,7 @@
 """Checks of what Kubernetes has of the platform: declared and actual, aside from servers that answer."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,22 +32,25 @@ class _Servers:
 @check(
     "kubernetes-pods",
     "Every server has its pod, every pod is ready, and there are no others",
-    remedy="`kubectl describe pod` on the pods named tells why they do not run, `kubectl logs` why they are not ready. "
-    "A surplus pod belongs to a server that the declaration no longer has: apply it again.",
+    remedy="The events of a pod tell why it does not run, its log why it is not ready. A surplus pod belongs to a "
+    "server that the declaration no longer has: apply it again.",
     unread_remedy=_READING,
 )
 def pods_ready(contract: Contract, seen: Observation) -> Outcome:
     """A pod is ready when its gates have passed; a StatefulSet of another size has pods that nobody declared."""
     wrong: list[str] = []
     unread: list[Unreadable] = []
+    described: list[str] = []
     for servers in _kinds(contract):
         for name, pod in _pods(servers, seen.kubernetes):
             if isinstance(pod, Unreadable):
                 unread.append(pod)
             elif pod is None:
                 wrong.append(f"pod {name} is missing")
+                described.append(f"statefulset/{servers.stateful_set}")
             elif not pod.ready:
                 wrong.append(f"pod {name} is not ready: {pod.state}")
+                described.append(f"pod/{name}")
         if not isinstance(seen.kubernetes.pods, Unreadable):
             wrong += [
                 f"pod {name} is not declared"
@@ -55,19 +58,26 @@ def pods_ready(contract: Contract, seen: Observation) -> Outcome:
                 if pod.stateful_set == servers.stateful_set and name not in servers.pods
             ]
     told = listed(f"{len(servers.pods)} of {servers.kind}" for servers in _kinds(contract))
-    return Outcome(expected=told, seen=f"{told}, ready", wrong=wrong, unread=unread)
+    return Outcome(
+        expected=told,
+        seen=f"{told}, ready",
+        wrong=wrong,
+        unread=unread,
+        command=_command(seen, "describe", described),
+    )
 
 
 @check(
     "kubernetes-images",
     "Every pod runs the declared images",
-    remedy="Apply the declaration again, and see with `kubectl rollout status` whether the pods are being replaced.",
+    remedy="Wait while pods are being replaced; otherwise apply the declaration again.",
     unread_remedy=_READING,
 )
 def images(contract: Contract, seen: Observation) -> Outcome:
     """The images that the pods were asked to run; containers that others have added are theirs."""
     wrong: list[str] = []
     unread: list[Unreadable] = []
+    rolling: list[str] = []
     for servers in _kinds(contract):
         for name, pod in _present(servers, seen.kubernetes) if servers.promised.images else ():
             if isinstance(pod, Unreadable):
@@ -78,6 +88,7 @@ def images(contract: Contract, seen: Observation) -> Outcome:
                     wrong.append(f"pod {name} has no container {container}")
                 elif pod.images[container] != image:
                     wrong.append(f"{container} of pod {name} runs {pod.images[container]}, not {image}")
+                    rolling.append(f"statefulset/{servers.stateful_set}")
     promised = [image for servers in _kinds(contract) for image in servers.promised.images.values()]
     told = listed(dict.fromkeys(promised))
     return Outcome(
@@ -86,6 +97,7 @@ def images(contract: Contract, seen: Observation) -> Outcome:
         wrong=wrong,
         unread=unread,
         untested="" if promised else "the contract declares no image",
+        command=_command(seen, "rollout status", rolling[:1]),
     )
 
 
@@ -93,13 +105,14 @@ def images(contract: Contract, seen: Observation) -> Outcome:
     "kubernetes-claim-sizes",
     "Every volume claim has its declared size",
     remedy="Apply the declaration again: it grows the claims. A claim that is larger was grown by hand, and cannot "
-    "shrink: declare its size. A volume behind its claim waits for its storage class (`kubectl describe pvc`).",
+    "shrink: declare its size. A volume behind its claim waits for its storage class: the claim's events say for what.",
     unread_remedy=_READING,
 )
 def claim_sizes(contract: Contract, seen: Observation) -> Outcome:
     """What each claim asks for is what is declared, and its volume has at least that."""
     wrong: list[str] = []
     declared: list[str] = []
+    behind: list[str] = []
     unread: list[Unreadable] = []
     for servers in _kinds(contract):
         for claim in servers.promised.claims:
@@ -109,15 +122,25 @@ def claim_sizes(contract: Contract, seen: Observation) -> Outcome:
                 elif Quantity(found.size) != claim.size:
                     declared.append(f"claim {name} asks for {found.size}, not {claim.size}")
                 elif found.capacity is None:
+                    behind.append(f"pvc/{name}")
                     wrong.append(f"claim {name} has no volume yet")
                 elif Quantity(found.capacity) < claim.size:
+                    behind.append(f"pvc/{name}")
                     wrong.append(f"the volume of claim {name} has {found.capacity}, less than {claim.size}")
     told = listed(
         f"{claim.size} of {claim.name} for each of {servers.kind}"
         for servers in _kinds(contract)
         for claim in servers.promised.claims
     )
-    return Outcome(expected=told, seen=told, wrong=wrong, lasting=declared, unread=unread, untested=_no_claim(contract))
+    return Outcome(
+        expected=told,
+        seen=told,
+        wrong=wrong,
+        lasting=declared,
+        unread=unread,
+        untested=_no_claim(contract),
+        command=_command(seen, "describe", behind),
+    )
 
 
 @check(
@@ -263,6 +286,11 @@ def zones(contract: Contract, seen: Observation) -> Outcome:
         unread=unread,
         untested="" if told else "the contract declares no spread over zones",
     )
+
+
+def _command(seen: Observation, verb: str, objects: Iterable[str]) -> str:
+    named = " ".join(dict.fromkeys(objects))
+    return f"{seen.kubectl} {verb} {named}" if named else ""
 
 
 def _kinds(contract: Contract) -> Iterator[_Servers]:

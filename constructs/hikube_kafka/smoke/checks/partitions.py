@@ -1,6 +1,5 @@
 """Checks of every partition of every topic, internal topics included, in the view of every broker."""
 
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -179,8 +178,7 @@ def _reassign(contract: Contract, seen: Observation, broker: int | None) -> str:
         client = "" if contract.security.protocol == "PLAINTEXT" else " --command-config client.properties"
         return f"{tool} {contract.bootstrap_servers}{client}"
     pod = contract.reach.broker_pod(broker)
-    context = f" --context {shlex.quote(contract.reach.context)}" if contract.reach.context else ""
-    kubectl = f"kubectl{context} -n {contract.reach.namespace} exec -i {pod} --"
+    kubectl = f"{seen.kubectl} exec -i {pod} --"
     # The tool would take over the broker's heap, too much for a second process in the container, and its logging.
     return f"{kubectl} env KAFKA_LOG4J_OPTS= KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/{tool} {_inside(seen, broker, pod)}"
 
