@@ -1,9 +1,11 @@
 """Everything that keeps an ensemble from starting is told at once, and nothing is started."""
 
 import dataclasses
+import errno
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -120,6 +122,29 @@ def test_an_address_is_looked_at_where_the_server_would_listen(declaration: Ense
         assert ports.obstacle("127.0.0.1", port) is None
     (told,) = refused(listening(declaration, f"PLAINTEXT://192.0.2.1:{port}"))
     assert told.startswith("broker-0 is to listen on 192.0.2.1, which is not an address of this machine")
+
+
+def test_a_machine_without_ipv6_is_no_obstacle_to_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithoutIpv6(socket.socket):
+        def __init__(self, family: int = socket.AF_INET, *more: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *more)
+
+    monkeypatch.setattr("hikube_kafka.ensemble.ports.socket.socket", WithoutIpv6)
+    with WithoutIpv6() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))  # nobody else is given the port meanwhile
+        port = server.getsockname()[1]
+        free = ports.obstacle("", port)
+        server.listen(1)
+        busy, alone = ports.obstacle("", port), ports.obstacle("::1", port)
+
+    assert free is None
+    assert busy is not None
+    assert busy.errno == errno.EADDRINUSE
+    assert alone is not None
+    assert alone.errno == errno.EAFNOSUPPORT
 
 
 def test_the_ports_of_clients_are_those_of_this_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -51,16 +51,17 @@ def obstacle(host: str, port: int) -> OSError | None:
         port: The port.
     """
     for family, address in _bindings(host, port):
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Java does: a closing connection is no user
-            try:
+        try:
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Java does: who closes is no user
                 if family == socket.AF_INET6:
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 probe.bind(address)
                 probe.listen(1)
-            except OSError as error:
-                if host not in _EVERY_ADDRESS or error.errno == errno.EADDRINUSE:
-                    return error  # of every address, one whose family this machine does not have is none
+        except OSError as error:
+            # Of every address, one whose family this machine does not have is none.
+            if host not in _EVERY_ADDRESS or error.errno == errno.EADDRINUSE:
+                return error
     return None
 
 
