@@ -41,17 +41,24 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> list[Mapping[str, Any]
     return [each for each in found if "helm.sh/hook" not in each["metadata"].get("annotations", {})]
 
 
-def pod(release: str) -> dict[str, Any]:
+def pod(release: str, *ports: Mapping[str, Any]) -> dict[str, Any]:
     """A server of a chart."""
     labels = {"app.kubernetes.io/name": release, "app.kubernetes.io/instance": release}
-    return {"metadata": {"name": f"{release}-0", "labels": labels}, "spec": {"containers": []}}
+    return {
+        "metadata": {"name": f"{release}-0", "labels": labels},
+        "spec": {"containers": [{"name": release, "image": release, "ports": list(ports)}]},
+    }
 
 
-PODS = [pod("zookeeper"), pod("kafka")]
+PORTS = {"zookeeper-0": 2181, "kafka-0": 9092}
+PODS = [
+    pod("zookeeper", {"name": "client", "containerPort": 2181}),
+    pod("kafka", {"name": "client", "containerPort": 9092}, {"name": "external", "containerPort": 9094}),
+]
 
 
 def out(policies: Sequence[Mapping[str, Any]], client: Client) -> dict[str, str]:
-    return kept_out(client, "shop", PODS, policies)
+    return kept_out(client, "shop", PODS, policies, PORTS)
 
 
 def test_a_pod_with_the_label_is_let_in_and_one_without_is_told_the_policy(policies: list[Mapping[str, Any]]) -> None:
@@ -101,6 +108,15 @@ def policy(*peers: Mapping[str, Any], name: str = "own", **spec: Any) -> dict[st
         ([policy({"ipBlock": {"cidr": "10.0.0.0/8"}})], True),
         ([policy({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}})], False),
         ([policy({"ipBlock": {"cidr": "2001:db8::/32"}})], False),
+        ([policy(ingress=[{"ports": []}])], True),
+        ([policy(ingress=[{"ports": [{"protocol": "TCP"}]}])], True),
+        ([policy(ingress=[{"ports": [{"port": "client"}]}])], True),
+        ([policy(ingress=[{"ports": [{"port": 1, "endPort": 65535}]}])], True),
+        ([policy(ingress=[{"ports": [{"port": 2181}, {"port": 9092, "protocol": "TCP"}]}])], True),
+        ([policy(ingress=[{"ports": [{"port": 9404}]}])], False),
+        ([policy(ingress=[{"ports": [{"port": "external"}]}])], False),
+        ([policy(ingress=[{"ports": [{"port": 1, "endPort": 2180}]}])], False),
+        ([policy(ingress=[{"ports": [{"port": "client", "protocol": "UDP"}]}])], False),
     ],
 )
 def test_policies_are_read_as_kubernetes_reads_them(found: list[Mapping[str, Any]], *, is_let_in: bool) -> None:
@@ -128,14 +144,14 @@ class Told:
         return self.own
 
 
-def look(cluster: Told, *, in_cluster: bool = True) -> KubernetesSeen:
-    return asyncio.run(workloads._look(cluster, False, 1, in_cluster))  # type: ignore[arg-type]  # noqa: FBT003
+def look(cluster: Told, dialled: Mapping[str, int] | None = PORTS) -> KubernetesSeen:
+    return asyncio.run(workloads._look(cluster, False, 1, dialled))  # type: ignore[arg-type]  # noqa: FBT003
 
 
 def test_policies_are_read_inside_the_cluster_alone(policies: list[Mapping[str, Any]]) -> None:
     own = {"metadata": {"labels": {"app": "gate"}}, "status": {"podIP": "10.0.0.1"}}
     assert look(Told(policies, own)).kept_out.keys() == {"zookeeper-0", "kafka-0"}
-    assert look(Told(policies, own), in_cluster=False).kept_out == {}
+    assert look(Told(policies, own), dialled=None).kept_out == {}
 
 
 def test_policies_that_cannot_be_read_may_be_the_cause() -> None:

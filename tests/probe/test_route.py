@@ -91,7 +91,12 @@ def test_kubernetes_is_looked_at_where_something_is_promised_of_it(opened: dict[
     with open_route(promised, in_cluster=True) as way:
         assert (way.dial, str(way.workloads)) == ({}, "look")
         assert opened == {
-            "workloads": {"namespace": "platform", "kubeconfig": None, "context": "one", "in_cluster": True}
+            "workloads": {
+                "namespace": "platform",
+                "kubeconfig": None,
+                "context": "one",
+                "dialled": {"zookeeper-0": 2181, "kafka-0": 9092, "kafka-1": 9092},
+            }
         }
     assert opened == {"workloads": {"closed": True}}
 

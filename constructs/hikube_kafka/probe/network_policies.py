@@ -26,7 +26,9 @@ class Client:
     """Its address; None: it has none, or it cannot be read."""
 
 
-def kept_out(client: Client, namespace: str, pods: Iterable[Object], policies: Sequence[Object]) -> dict[str, str]:
+def kept_out(
+    client: Client, namespace: str, pods: Iterable[Object], policies: Sequence[Object], ports: Mapping[str, int]
+) -> dict[str, str]:
     """Why each pod that this one is kept away from does not hear it, by the pod's name.
 
     A policy that is there may still not be enforced: that is for whoever sees whether the pod answers.
@@ -36,14 +38,19 @@ def kept_out(client: Client, namespace: str, pods: Iterable[Object], policies: S
         namespace: That of the pods and the policies.
         pods: Those that are to be reached.
         policies: All network policies of the namespace.
+        ports: The port that is to be reached, by the name of the pod; the others are not looked at.
     """
     told: dict[str, str] = {}
     for pod in pods:
+        name = pod["metadata"]["name"]
+        if name not in ports:
+            continue
         restricting = [each for each in policies if _restricts(each, pod["metadata"].get("labels", {}))]
-        if restricting and not _let_in(client, namespace, restricting):
+        rules = [rule for rule in _rules(restricting) if _opens(rule, pod, ports[name])]
+        if restricting and not _let_in(client, namespace, rules):
             names = ", ".join(sorted(each["metadata"]["name"] for each in restricting))
             which = f"the network {'policy' if len(restricting) == 1 else 'policies'} {names}"
-            told[pod["metadata"]["name"]] = f"{which} {_advice(client, namespace, restricting)}"
+            told[name] = f"{which} {_advice(client, namespace, rules)}"
     return told
 
 
@@ -55,18 +62,18 @@ def unread(reason: str) -> str:
     )
 
 
-def _advice(client: Client, namespace: str, policies: Sequence[Object]) -> str:
+def _advice(client: Client, namespace: str, rules: Sequence[Object]) -> str:
     if client.labels is None:
         return f"may not let this pod in, whose labels cannot be read: is there {_label()} among them?"
     labelled = Client(namespace=client.namespace, labels={**client.labels, **SMOKE_LABELS}, address=client.address)
-    if _let_in(labelled, namespace, policies):
+    if _let_in(labelled, namespace, rules):
         return f"does not let this pod in: give the pod the label {_label()}"
     if client.namespace != namespace:
         return (
             f"does not let in pods of the namespace {client.namespace}: run this in {namespace}, with the label "
             f"{_label()}, or declare the pod in kafka_clients and zookeeper_clients"
         )
-    return "does not let this pod in: have it do so"
+    return "does not let this pod in: add a rule that does"
 
 
 def _label() -> str:
@@ -78,16 +85,36 @@ def _restricts(policy: Object, labels: Mapping[str, str]) -> bool:
     return "Ingress" in spec.get("policyTypes", ["Ingress"]) and selects(spec.get("podSelector", {}), labels)
 
 
-def _let_in(client: Client, namespace: str, policies: Sequence[Object]) -> bool:
+def _let_in(client: Client, namespace: str, rules: Iterable[Object]) -> bool:
     return any(
-        not rule.get("from") or any(_is_meant(client, peer, namespace) for peer in rule["from"])
-        for rule in _rules(policies)
+        not rule.get("from") or any(_is_meant(client, peer, namespace) for peer in rule["from"]) for rule in rules
     )
 
 
-def _rules(policies: Sequence[Object]) -> Iterator[Object]:
+def _rules(policies: Iterable[Object]) -> Iterator[Object]:
     for policy in policies:
         yield from policy["spec"].get("ingress") or ()
+
+
+def _opens(rule: Object, pod: Object, port: int) -> bool:
+    """Whether a rule is about a TCP port of a pod; one without ports is about all."""
+    return not rule.get("ports") or any(_is_port(each, pod, port) for each in rule["ports"])
+
+
+def _is_port(meant: Object, pod: Object, port: int) -> bool:
+    if meant.get("protocol", "TCP") != "TCP":
+        return False
+    match meant.get("port"):
+        case None:
+            return True
+        case int(first):
+            return first <= port <= int(meant.get("endPort", first))
+        case name:
+            return any(
+                each.get("name") == name and each["containerPort"] == port
+                for container in pod["spec"]["containers"]
+                for each in container.get("ports") or ()
+            )
 
 
 def _is_meant(client: Client, peer: Object, namespace: str) -> bool:

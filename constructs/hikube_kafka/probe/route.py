@@ -67,8 +67,9 @@ def open_route(
     with contextlib.ExitStack() as stack:
         look: Workloads | None = None
         if contract.kubernetes is not None:
+            dialled = {pod: int(address.rpartition(":")[2]) for address, pod in pods.items()} if in_cluster else None
             look = stack.enter_context(
-                workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context, in_cluster=in_cluster)
+                workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context, dialled=dialled)
             )
         if in_cluster:
             yield Route(pods=pods, workloads=look, kubectl=kubectl)

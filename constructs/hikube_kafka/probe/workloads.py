@@ -37,7 +37,11 @@ class Workloads(Protocol):
 
 @contextlib.contextmanager
 def workloads(
-    namespace: str, *, kubeconfig: str | None = None, context: str | None = None, in_cluster: bool = False
+    namespace: str,
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    dialled: Mapping[str, int] | None = None,
 ) -> Iterator[Workloads]:
     """Keep a connection to the API server for looking at a namespace again and again.
 
@@ -46,7 +50,8 @@ def workloads(
         kubeconfig: The file, or several joined as in ``KUBECONFIG``; None means what the environment says: see
             `hikube_kafka.kubernetes.kubeconfig.kubeconfig`.
         context: Its context; None means the current one.
-        in_cluster: Whether this runs in a pod of the cluster, which a network policy may keep out.
+        dialled: Where this runs in a pod of the cluster, which a network policy may keep out: the port that it dials
+            of each pod, by the pod's name.
 
     Raises:
         KubeconfigError: There are no credentials, or they cannot be used.
@@ -58,7 +63,7 @@ def workloads(
     with start_blocking_portal(name="workloads") as portal, portal.wrap_async_context_manager(connection) as api:
 
         def look(*, nodes: bool, timeout: float) -> KubernetesSeen:
-            return portal.call(_look, api, nodes, timeout, in_cluster)
+            return portal.call(_look, api, nodes, timeout, dialled)
 
         yield look
 
@@ -82,7 +87,7 @@ async def _look(
     api: ApiServer,
     nodes: bool,  # noqa: FBT001 - of portal.call
     timeout: float,  # noqa: ASYNC109
-    in_cluster: bool = False,  # noqa: FBT001, FBT002
+    dialled: Mapping[str, int] | None = None,
 ) -> KubernetesSeen:
     async def asked(what: str, answer: Awaitable[Answer], of: Callable[[Answer], Read]) -> Read | Unreadable:
         try:
@@ -97,16 +102,16 @@ async def _look(
     async def read(what: str, resource: str, of: Callable[[Sequence[Any]], Read], **where: Any) -> Read | Unreadable:
         return await asked(what, api.listed(resource, **where), of)
 
-    async def kept_out(pods: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    async def kept_out(pods: Sequence[Mapping[str, Any]], ports: Mapping[str, int]) -> dict[str, str]:
         own = own_namespace(api.namespace)
         policies, client = await asyncio.gather(
             read("network policies", "networkpolicies", list, api="apis/networking.k8s.io/v1"),
             asked("this pod", api.find(f"/api/v1/namespaces/{own}/pods/{gethostname()}"), partial(_client, own)),
         )
         if isinstance(policies, Unreadable):
-            return {pod["metadata"]["name"]: network_policies.unread(policies.reason) for pod in pods}
+            return dict.fromkeys(ports, network_policies.unread(policies.reason))
         known = _client(own, None) if isinstance(client, Unreadable) else client
-        return network_policies.kept_out(known, api.namespace, pods, policies)
+        return network_policies.kept_out(known, api.namespace, pods, policies, ports)
 
     pods, claims, budgets, zones = await asyncio.gather(
         read("pods", "pods", list),
@@ -121,7 +126,7 @@ async def _look(
         claims=claims,
         budgets=budgets if isinstance(budgets, Unreadable) else _counted(pods, budgets),
         zones=zones,
-        kept_out=await kept_out(pods) if in_cluster else {},
+        kept_out=await kept_out(pods, dialled) if dialled else {},
     )
 
 
