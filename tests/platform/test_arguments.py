@@ -31,6 +31,8 @@ def only(stack: TerraformStack) -> str:
     ("options", "expected"),
     [
         ({"patience": "soon"}, "patience: 'soon' is not a duration"),
+        ({"patience": "0s"}, "patience: 0s leaves no time at all. Declare at least 1s."),
+        ({"patience": "9999w"}, "patience: 9999w is longer than Kubernetes can count. Declare a time such as 1d."),
         ({"drian": True}, "KubernetesTarget has no field drian. Did you mean drain? [field-unknown]"),
         ({"drain": "maybe"}, "drain = 'maybe' is not True or False. Declare True or False. [value-type]"),
         ({"create_namespace": "sometimes"}, "create_namespace = 'sometimes' is not True, False or 'never'."),
@@ -157,6 +159,16 @@ def test_a_resource_takes_references_that_are_known_only_at_apply(stack: Terrafo
         (
             lambda stack: anything.FormerPlatform(stack, "f", target=anything.KubernetesTarget(namespace=3)),
             "namespace = 3 is not a text.",
+        ),
+        (
+            lambda stack: anything.ZooKeeperRelease(
+                stack, "z", platform=Platform(name="shop"), layout=LAYOUT, patience="10ms"
+            ),
+            "patience: 10ms leaves no time at all.",
+        ),
+        (
+            lambda stack: anything.Rollout(stack, "r", stateful_set="z", replicas=3, trigger="", patience="0s"),
+            "patience: 0s leaves no time at all.",
         ),
         (
             lambda stack: KafkaTopic(stack, "t", name="a/b", partitions=1, replication_factor=1),

@@ -180,7 +180,9 @@ def _checkable(annotation: Any) -> Any:
     if origin is Literal or annotation in {str, int, bool, float, NoneType}:
         return annotation
     if origin is Annotated:
-        return annotation if _checkable(get_args(annotation)[0]) is not Any else Any
+        taken, *how = get_args(annotation)
+        inner = _checkable(taken)
+        return Any if inner is Any else Annotated[(inner, *how)]
     if isinstance(annotation, type) and origin is None:
         if issubclass(annotation, Declared | Measure):
             return annotation

@@ -9,9 +9,8 @@ from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
 from hikube_kafka.spec.chart_values import kafka_values
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import shortened
-from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.rules.apart import Taken
-from hikube_kafka.spec.targets.kubernetes import KubernetesLayout
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, Patience
 from hikube_kafka.spec.targets.kubernetes_rules import (
     CHROOT_TWICE,
     NODE_PORTS_TWICE,
@@ -47,7 +46,7 @@ class KafkaRelease(HelmRelease):
         layout: KubernetesLayout,
         connect: str | None = None,
         charts: ChartRepository | None = None,
-        patience: Duration | str = PATIENCE,
+        patience: Patience = PATIENCE,
         wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,

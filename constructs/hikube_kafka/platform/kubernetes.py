@@ -40,6 +40,7 @@ from hikube_kafka.spec.targets import kubernetes_rules
 from hikube_kafka.spec.targets.kubernetes import (
     KubernetesLayout,
     LayoutFields,
+    Patience,
     SharedZooKeeper,
     kafka_claims,
     zookeeper_claims,
@@ -97,7 +98,7 @@ class KubernetesTarget(Target):
         zookeeper: ZooKeeperRelease | None = None,
         charts: ChartRepository | None = None,
         drain: bool = False,
-        patience: Duration | str = PATIENCE,
+        patience: Patience = PATIENCE,
         **layout: Unpack[LayoutFields],
     ) -> None:
         given: dict[str, Any] = {**layout}

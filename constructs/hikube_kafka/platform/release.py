@@ -28,6 +28,7 @@ from hikube_kafka.platform.kubernetes_cluster import KubernetesCluster, config_f
 from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.rules.apart import Taken
+from hikube_kafka.spec.targets.kubernetes import Patience
 from hikube_kafka.spec.targets.kubernetes_rules import RELEASE_TWICE
 
 Chart = Literal["zookeeper", "kafka"]
@@ -95,7 +96,7 @@ class HelmRelease(Construct):
         namespace: str,
         values: Mapping[str, Any],
         charts: ChartRepository | None = None,
-        patience: Duration | str = PATIENCE,
+        patience: Patience = PATIENCE,
         wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,

@@ -7,6 +7,7 @@ from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.platform.release import PATIENCE
 from hikube_kafka.spec.quantities import Duration
+from hikube_kafka.spec.targets.kubernetes import Patience
 
 
 class Rollout(HikubeResource):
@@ -39,7 +40,7 @@ class Rollout(HikubeResource):
         stateful_set: str,
         replicas: int,
         trigger: str,
-        patience: Duration | str = PATIENCE,
+        patience: Patience = PATIENCE,
         one_per_node: bool | None = None,
         release: str | None = None,
         provider: HikubeProvider | None = None,

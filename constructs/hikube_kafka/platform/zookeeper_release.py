@@ -7,8 +7,7 @@ from hikube_kafka.platform.cdk import Construct, ITerraformDependable, Terraform
 from hikube_kafka.platform.release import PATIENCE, ChartRepository, HelmRelease
 from hikube_kafka.spec.chart_values import zookeeper_values
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.quantities import Duration
-from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, SharedZooKeeper
+from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, Patience, SharedZooKeeper
 from hikube_kafka.spec.targets.kubernetes_rules import check_zookeeper
 
 
@@ -41,7 +40,7 @@ class ZooKeeperRelease(HelmRelease):
         platform: Platform,
         layout: KubernetesLayout,
         charts: ChartRepository | None = None,
-        patience: Duration | str = PATIENCE,
+        patience: Patience = PATIENCE,
         wait: bool = True,
         provider: TerraformProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,

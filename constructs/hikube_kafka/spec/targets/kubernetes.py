@@ -184,6 +184,10 @@ def _jvm_options(options: tuple[str, ...]) -> tuple[str, ...]:
 def _whole_seconds(duration: Duration) -> Duration:
     if duration.seconds % 1:
         raise ValueError(f"{duration} is not a whole number of seconds")
+    return _countable(duration)
+
+
+def _countable(duration: Duration) -> Duration:
     if duration.seconds > _MOST_SECONDS:
         raise ValueError(f"{duration} is longer than Kubernetes can count: declare a time such as 1d")
     return duration
@@ -201,6 +205,8 @@ def _not_zero(duration: Duration) -> Duration:
 
 JvmOptions = Annotated[tuple[str, ...], AfterValidator(_jvm_options)]
 Seconds = Annotated[Duration, AfterValidator(_whole_seconds)]
+Patience = Annotated[Duration | str, AfterValidator(_not_zero), AfterValidator(_countable)]
+"""How long something is waited for: at least a second."""
 
 
 class LayoutFields(TypedDict, total=False):
