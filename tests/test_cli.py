@@ -83,6 +83,7 @@ def test_size_says_what_no_one_cluster_carries(run: Any) -> None:
     result = run("size", "--write", "10GB/s", "--retention", "7d")
     assert result.exit_code == ExitCode.SOMETHING_WRONG
     assert "it needs 6,038 brokers, and a cluster has at most 1,001" in result.output
+    assert "allow more: --largest-disk, --broker-rate, --broker-partitions." in result.output
     assert "Traceback" not in result.output
 
 

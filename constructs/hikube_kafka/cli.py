@@ -8,6 +8,7 @@ Each command imports what it needs when it runs, so that ``--help`` is quick.
 
 import json
 import os
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -157,7 +158,7 @@ def size(
         sized = sizing.size(workload)
     except sizing.TooMuchError as error:
         (problem,) = error.problems
-        _fail(ExitCode.SOMETHING_WRONG, problem)
+        _fail(ExitCode.SOMETHING_WRONG, _as_options(str(problem)))
     if as_json:
         _print_json(
             {
@@ -179,6 +180,11 @@ def size(
         table.add_row(step.what, step.value, step.formula, step.source)
     Console().print(table)
     typer.echo(f"\n{sized.python}", nl=False)
+
+
+def _as_options(text: str) -> str:
+    """The text with the fields of a workload as they are typed here: ``--largest-disk``."""
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda field: f"--{field[0].replace('_', '-')}", text)
 
 
 # --- local ---------------------------------------------------------------------------------------------------------
