@@ -334,3 +334,11 @@ def test_a_topics_entry_that_contradicts_the_brokers_is_refused() -> None:
 def test_a_secret_that_stays_with_the_broker_may_be_named() -> None:
     declared = platform(config={"ssl.key.password": "${file:/secrets/broker.properties:key}"})
     assert "broker-config-secret" not in {problem.rule for problem in check(declared)}
+
+
+@pytest.mark.parametrize(
+    ("rack", "told"), [(" zone b ", 'Write "zone b".'), ("a\nb", 'such as "zone-a"'), (" ", "or declare none")]
+)
+def test_a_rack_that_no_broker_keeps_is_told_its_own_spelling(rack: str, told: str) -> None:
+    (problem,) = [each for each in check(platform(racks=(rack,))) if each.rule == "rack-name"]
+    assert told in problem.remedy

@@ -164,6 +164,15 @@ def test_what_the_cluster_takes_is_taken(declared: dict[str, Any]) -> None:
     assert problems(**declared) == []
 
 
+@pytest.mark.parametrize(
+    ("rack", "spelling"),
+    [("zone b", "zone-b"), ("Zürich", "Zurich"), ("eu\\1", "eu-1"), ("$(NAMESPACE)", "NAMESPACE"), ("区", "zone-a")],
+)
+def test_a_rack_that_does_not_get_through_is_told_its_own_spelling(rack: str, spelling: str) -> None:
+    (problem,) = problems(kafka={"racks": (rack,)})
+    assert problem.remedy == f"Use letters, digits, '-', '_' and '.': {spelling}."
+
+
 def test_what_is_known_at_the_apply_alone_is_left_to_the_api_server() -> None:
     pods = Pods(node_selector={"pool": REFERENCE}, annotations={"note": REFERENCE}, priority_class_name=REFERENCE)
     image = Image(registry=REFERENCE, repository=REFERENCE, tag=REFERENCE)

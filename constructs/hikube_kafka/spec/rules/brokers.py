@@ -33,8 +33,9 @@ RACK_NAME = Rule(
     message="{rack!r} {fault}.",
     why="Kafka drops white space around a rack and takes an empty one for a rack as well: the broker would register "
     "another one than declared.",
-    remedy='Name every rack, such as "zone-a", or declare none.',
+    remedy="{instead}.",
     message_in_general="a rack is empty, has white space around it, or control characters.",
+    remedy_in_general='Name every rack, such as "zone-a", or declare none.',
 )
 FACTOR_LOW = Rule(
     id="replication-factor-low",
@@ -90,7 +91,11 @@ def racks_are_named(platform: Platform) -> Iterator[Problem]:
     """A rack under which no broker would be registered."""
     for rack in dict.fromkeys(platform.kafka.racks):
         if fault := rack_fault(rack):
-            yield RACK_NAME("kafka.racks", rack=rack, fault=fault)
+            bare = rack.strip()
+            instead = (
+                f'Write "{bare}"' if rack_fault(bare) == "" else 'Name every rack, such as "zone-a", or declare none'
+            )
+            yield RACK_NAME("kafka.racks", rack=rack, fault=fault, instead=instead)
 
 
 def rack_fault(rack: str) -> str:

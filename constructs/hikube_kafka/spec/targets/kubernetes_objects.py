@@ -1,6 +1,7 @@
 """What the API server, or a node, would refuse of the objects that the charts make of a declaration."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
@@ -132,7 +133,8 @@ RACK = Rule(
     severity="error",
     message="{rack!r} has {what}, which would reach the brokers as something else.",
     why="The charts pass the racks on in one variable, separated by spaces, and into a file in ISO 8859-1.",
-    remedy="Use letters, digits, '-', '_' and '.': zone-a.",
+    remedy="Use letters, digits, '-', '_' and '.': {instead}.",
+    remedy_in_general="Use letters, digits, '-', '_' and '.': zone-a.",
 )
 CONFIG_TEXT = Rule(
     id="kubernetes-config-text",
@@ -270,7 +272,7 @@ def _racks(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:
     for rack in dict.fromkeys(platform.kafka.racks):
         what = _lost(rack)
         if what:
-            yield RACK("kafka.racks", rack=rack, what=what)
+            yield RACK("kafka.racks", rack=rack, what=what, instead=_plain(rack))
 
 
 def _forward_ports(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
@@ -430,6 +432,12 @@ def _lost(rack: str) -> str:
     if "\\" in rack:
         return "a backslash"
     return "a '$' before '$' or '('" if re.search(r"\$[$(]", rack) else ""
+
+
+def _plain(rack: str) -> str:
+    """The rack in characters that get through: ``zone-a`` for ``zone a``."""
+    bare = unicodedata.normalize("NFKD", rack).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", bare).strip("-") or "zone-a"
 
 
 def is_host(advertised: str) -> bool:
