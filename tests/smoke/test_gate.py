@@ -201,6 +201,19 @@ def test_nothing_is_waited_for_where_no_waiting_mends_it(
     assert report.looks == 3
 
 
+def test_a_broker_whose_pod_is_yet_to_be_replaced_is_waited_for(
+    in_kubernetes: Contract, healthy: Observation, show: Show
+) -> None:
+    """Also by a contract of an earlier release, which promises nothing of Kubernetes."""
+    earlier = in_kubernetes.model_copy(update={"kubernetes": None})
+    show([*[LASTING["setting"](healthy)] * 9, healthy])
+
+    report = run(earlier, patience=3600, in_cluster=True)
+
+    assert report.looks == 9 + 3
+    assert "broker-settings" not in [fault.check for fault in report.faults]
+
+
 def test_what_may_pass_is_waited_for_beside_what_may_not(
     contract: Contract, healthy: Observation, headless: Observation, show: Show
 ) -> None:

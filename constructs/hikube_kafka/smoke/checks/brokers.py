@@ -201,8 +201,8 @@ def settings_in_force(contract: Contract, seen: Observation) -> Outcome:
 
 
 def _kept_until_a_restart(contract: Contract, outcome: Outcome, wrong: list[str]) -> Outcome:
-    """What a broker has from its start on: where pods are replaced one by one, its restart may be near."""
-    return replace(outcome, wrong=wrong) if contract.kubernetes else replace(outcome, lasting=wrong)
+    """What a broker has from its start on: elsewhere than on this machine, somebody may be restarting them in turn."""
+    return replace(outcome, lasting=wrong) if contract.target == "local" else replace(outcome, wrong=wrong)
 
 
 def _untold(value: str, told: str | None, definition: Definition | None, *, secret: bool) -> str:
