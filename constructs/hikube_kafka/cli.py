@@ -202,7 +202,12 @@ def _directories(ensemble: str | None) -> list[Path]:
                 f"there is no ensemble in {default_directory('x').parent}: deploy one, or name it with -e.",
             )
         return found
-    return [Path(ensemble).expanduser() if os.sep in ensemble else default_directory(ensemble)]
+    if os.sep not in ensemble:
+        return [default_directory(ensemble)]
+    try:
+        return [Path(ensemble).expanduser()]
+    except RuntimeError as error:  # ~ of a user who is not known
+        _fail(ExitCode.NOTHING_CHECKED, f"the directory {ensemble} is not known: {error}")
 
 
 def _directory(ensemble: str | None) -> Path:

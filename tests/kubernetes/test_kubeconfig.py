@@ -57,6 +57,13 @@ def test_the_context_is_the_declared_one_or_terraform_s(
     assert kubeconfig("/mine", declared, environment).context == context
 
 
+def test_the_home_of_a_user_who_is_not_known_has_no_file() -> None:
+    found = kubeconfig("~nobody-here/config", None)
+    with pytest.raises(KubeconfigError, match="~nobody-here/config: there is no such file"):
+        _ = found.files
+    assert found.current_context is None
+
+
 def test_a_pod_without_a_kubeconfig_uses_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SERVICE_ACCOUNT", tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -96,6 +96,11 @@ def test_a_folder_that_cannot_be_is_told_so(tmp_path: Path) -> None:
             create(tmp_path / place, name="shop")
 
 
+def test_the_folder_of_a_user_who_is_not_known_is_told_so() -> None:
+    with pytest.raises(ProjectError, match="~nobody-here/shop is not known"):
+        create(Path("~nobody-here/shop"))
+
+
 def test_a_wheel_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel = tmp_path / "on disk" / "hikube_kafka-0-py3-none-any.whl"
     wheel.parent.mkdir()

@@ -36,7 +36,7 @@ class Kubeconfig:
     """The files, and the context in them."""
 
     paths: tuple[str, ...]
-    """As they were named; several are merged. None: the service account of the pod that this runs in."""
+    """As they were named; several are merged. Empty: the service account of the pod that this runs in."""
     source: str
     """Who named them: ``declared``, a variable of the environment, or ``default``."""
     context: str | None
@@ -49,12 +49,12 @@ class Kubeconfig:
         Raises:
             KubeconfigError: None of them is a file.
         """
-        files = [str(Path(path).expanduser()) for path in self.paths]
+        files = [str(_expanded(path)) for path in self.paths]
         if files and not any(Path(path).is_file() for path in files):
             relative = not all(Path(path).is_absolute() for path in files)
             where = f" in {Path.cwd()}; name it by its whole path" if relative else ""
             raise KubeconfigError(files, f"there is no such file{where}")
-        return files or [str(Path(_DEFAULT).expanduser())]
+        return files or [str(_expanded(_DEFAULT))]
 
     @property
     def current_context(self) -> str | None:
@@ -65,7 +65,7 @@ class Kubeconfig:
 
         for path in self.paths:
             with contextlib.suppress(OSError, yaml.YAMLError, AttributeError):
-                if named := yaml.safe_load(Path(path).expanduser().read_text("utf-8")).get("current-context"):
+                if named := yaml.safe_load(_expanded(path).read_text("utf-8")).get("current-context"):
                     return str(named)
         return None
 
@@ -76,7 +76,7 @@ class Kubeconfig:
             tool: Its name.
             namespace: None: what it is asked for is in no namespace.
         """
-        files = os.pathsep.join(str(Path(path).expanduser().absolute()) for path in self.paths)
+        files = os.pathsep.join(str(_expanded(path).absolute()) for path in self.paths)
         named = self.source not in {"KUBECONFIG", "default"}  # those two the tool finds itself
         context = self.current_context
         words: list[str] = [tool]
@@ -117,7 +117,7 @@ def kubeconfig(declared: str | None, context: str | None, environment: Mapping[s
     for name in _FILES:
         if paths := split(given.get(name, "")):
             return Kubeconfig(paths=paths, source=name, context=chosen)
-    if SERVICE_ACCOUNT.is_dir() and not Path(_DEFAULT).expanduser().is_file():
+    if SERVICE_ACCOUNT.is_dir() and not _expanded(_DEFAULT).is_file():
         return Kubeconfig(paths=(), source="default", context=context)
     return Kubeconfig(paths=(_DEFAULT,), source="default", context=chosen)
 
@@ -145,4 +145,9 @@ def contradictions(found: Kubeconfig, environment: Mapping[str, str] | None = No
 
 
 def _whole(paths: tuple[str, ...]) -> list[str]:
-    return [os.path.realpath(Path(path).expanduser()) for path in paths]
+    return [os.path.realpath(_expanded(path)) for path in paths]
+
+
+def _expanded(path: str) -> Path:
+    """A path with ``~`` replaced; that of a user who is not known stays, and is no file then."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises a RuntimeError

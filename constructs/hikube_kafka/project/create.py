@@ -58,10 +58,13 @@ def create(directory: Path, *, target: Target = "local", name: str | None = None
     Raises:
         ProjectError: The name is none for a platform, a file is there already, or the folder cannot be written.
     """
-    directory = directory.expanduser()
+    try:
+        directory = directory.expanduser()
+    except RuntimeError as error:  # of a user who is not known
+        raise ProjectError(f"the folder {directory} is not known: {error}") from error
     name = directory.resolve().name if name is None else name
     if problem := next(iter(name_is_a_label(Platform(name=name))), None):
-        raise ProjectError(f"{problem} Another one: --name.")
+        raise ProjectError(f"{problem} Choose another one with --name.")
     source = _source()
     contents = {
         file: text.replace("PLATFORM", name)
