@@ -197,14 +197,23 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{- /* Takes root, name and claim. In an earlier chart an empty class meant the cluster's default, and Kubernetes changes no
+claim template: servers that run without a class in theirs stay without, as in an upgrade with --reuse-values. */}}
 {{- define "CHART.claim" -}}
+{{- $class := .claim.storageClass }}
+{{- $declared := kindIs "string" $class }}
+{{- if and $declared (not $class) }}
+{{- range dig "spec" "volumeClaimTemplates" list (lookup "apps/v1" "StatefulSet" .root.Release.Namespace .root.Release.Name) }}
+{{- if eq .metadata.name $.name }}{{ $declared = hasKey .spec "storageClassName" }}{{ end }}
+{{- end }}
+{{- end -}}
 accessModes: [ReadWriteOnce]
-{{- if not (kindIs "invalid" .storageClass) }}
-storageClassName: {{ .storageClass | quote }}
+{{- if $declared }}
+storageClassName: {{ $class | quote }}
 {{- end }}
 resources:
   requests:
-    storage: {{ .size | quote }}
+    storage: {{ .claim.size | quote }}
 {{- end }}
 
 {{- /* Before an upgrade that removes servers a Job asks those that stay whether it may; hooks/removal.sh says what it asks.
