@@ -100,7 +100,9 @@ def test_a_reference_where_a_value_must_be_known_at_synth_is_told_as_one(stack: 
     KafkaPlatform(
         stack,
         number.string_value and "events",
-        target=anything.KubernetesTarget(namespace=number.string_value, drain=number.boolean_value, external=1),
+        target=anything.KubernetesTarget(
+            namespace=number.string_value, drain=number.boolean_value, patience=number.string_value, external=1
+        ),
         name=number.string_value,
         kafka=anything_of(brokers=number.number_value),
         topics=[Topic(number.string_value, partitions=1)],
@@ -109,7 +111,7 @@ def test_a_reference_where_a_value_must_be_known_at_synth_is_told_as_one(stack: 
     known = [
         line.partition(" is a reference")[0].rpartition(" ")[2] for line in lines if "must be known at synth" in line
     ]
-    assert known == ["drain", "namespace", "brokers", "name", "name"]
+    assert known == ["drain", "patience", "namespace", "brokers", "name", "name"]
     assert len(lines) == len(known) + 1
 
 
@@ -122,11 +124,20 @@ def anything_of(**fields: Any) -> Any:
 
 def test_a_resource_takes_references_that_are_known_only_at_apply(stack: TerraformStack) -> None:
     number = TerraformVariable(stack, "number", type="number")
+    config = TerraformVariable(stack, "config", type="map(string)")
     provider = HikubeProvider(stack, "hikube", bootstrap_servers="kafka:9092")
     anything.KafkaTopic(
-        stack, "t", name=number.string_value, partitions=number.number_value, replication_factor=3, provider=provider
+        stack,
+        "t",
+        name=number.string_value,
+        partitions=number.number_value,
+        replication_factor=3,
+        config=cdk.Token.as_string_map(config.string_value),
+        provider=provider,
     )
-    assert '"partitions": "${var.number}"' in cdk.Testing.synth(stack)
+    synthesized = cdk.Testing.synth(stack)
+    assert '"partitions": "${var.number}"' in synthesized
+    assert '"config": "${var.config}"' in synthesized
 
 
 @pytest.mark.parametrize(

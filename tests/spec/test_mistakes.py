@@ -237,6 +237,28 @@ def test_an_entry_that_must_be_known_at_synth_is_told_as_a_reference(value: Any)
     ]
 
 
+def test_a_misspelt_key_of_an_entry_that_is_a_reference_is_told_as_misspelt() -> None:
+    declared = Platform(
+        name="shop",
+        zookeeper=ZooKeeper(config={"tickTme": A_TEXT_MARK}),
+        kafka=Kafka(config={"num.network.thread": A_TEXT_MARK}),
+        topics=[Topic("orders", partitions=1, config={"retentionMs": A_TEXT_MARK})],
+    )
+    assert [problem.rule.partition("-config-")[2] for problem in check(declared) if problem.severity == "error"] == [
+        "unknown-key"
+    ] * 3
+
+
+@pytest.mark.parametrize("entries", [{"&{TfToken[TOKEN.1]}": "String Map Token Value"}, ["#{TfToken[TOKEN.0]}"]])
+def test_a_reference_in_place_of_all_entries_is_told_as_one(entries: Any) -> None:
+    several = isinstance(entries, list)
+    declared = [
+        kafka(racks=entries) if several else kafka(config=entries),
+        kubernetes(namespace="shop", **{"image_pull_secrets" if several else "labels": entries}),
+    ]
+    assert [[problem.rule for problem in each.problems()] for each in declared] == [["value-known-at-synth"]] * 2
+
+
 class OfATeam(Topic):
     """A model that somebody has derived, with a constructor of its own."""
 

@@ -53,7 +53,7 @@ def checked_part(init: Callable[P, None]) -> Callable[P, None]:
         if problems:
             refuse_part(self, call.heads, problems)
         else:
-            init(self, **call.heads, **call.readable(), **call.rest)
+            init(self, **call.heads, **call.readable(), **call.references(), **call.rest)
 
     return construct  # type: ignore[return-value]
 
@@ -119,13 +119,14 @@ class _Call:
         self._given = given
 
     def readable(self) -> dict[str, Any]:
-        """What is right of that which was given; a reference as it is."""
+        """What is right of that which was given."""
         values = self.arguments.__dict__
-        return {
-            name: values.get(name, value)
-            for name, value in self._given.items()
-            if name in values or (is_reference(value) and name in type(self.arguments).model_fields)
-        }
+        return {name: values[name] for name in self._given if name in values}
+
+    def references(self) -> dict[str, Any]:
+        """What cannot be read because it is a reference, as it is."""
+        unread = type(self.arguments).model_fields.keys() - self.arguments.__dict__.keys()
+        return {name: value for name, value in self._given.items() if name in unread and is_reference(value)}
 
 
 class _Signature:

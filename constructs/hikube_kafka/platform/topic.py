@@ -92,7 +92,11 @@ def _problems(name: str, config: Mapping[str, str]) -> Iterator[Problem]:
     if not is_reference(name):
         yield from topic_limits.name_problems(name)
     # Within a platform they have been asked already, and what is Kafka's own in them is marked for Terraform.
-    known = {key: value for key, value in config.items() if not is_reference(value) and "${" not in value}
+    known = {
+        key: value
+        for key, value in config.items()
+        if not (is_reference(key) or is_reference(value)) and "${" not in value
+    }
     for problem in topic_config_problems(f"topic {name}", known):
         if problem.severity == "error" and not may_exist(problem):
             yield problem

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Declared, Frozen, Texts, Whole
+from hikube_kafka.spec.model import Declared, Frozen, Several, Texts, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import BROKER_HEAP, Heap, Resources
 from hikube_kafka.spec.security import Mechanism, Protocol
@@ -63,7 +63,7 @@ class Kafka(Declared):
     :data:`~hikube_kafka.spec.resources.BROKER_HEAP`."""
     listeners: tuple[Listener, ...] = Field(default=(Listener("client", port=9092),), min_length=1)
     """The first one is what the contract, the topics and the brokers among themselves use."""
-    racks: tuple[str, ...] = ()
+    racks: Several = ()
     """Rack of each broker in turn, repeated as needed: ``("zone-a", "zone-b", "zone-c")``. Empty means none."""
     config: Frozen[str, ConfigValue] = Field(default_factory=dict)
     """Broker entries by Kafka's own keys. They win over what is computed, and the plan's notices say so."""

@@ -122,6 +122,12 @@ def is_reference(value: object) -> bool:
     return callable(getattr(value, "resolve", None)) and hasattr(value, "creation_stack")
 
 
+def stands_for_all(value: Iterable[str]) -> bool:
+    """Whether it is a list or a mapping of the CDK's with one mark in place of all entries, which nobody knows yet."""
+    return any(mark in each for each in value if isinstance(each, str) for mark in _MARKS_OF_ALL)
+
+
+_MARKS_OF_ALL = ("#{TfToken[", "&{TfToken[")
 _NUMBER_MARK = b"\xfd\xff"
 """The first two bytes of a number that stands for a reference. Source: the CDK's ``tokens/private/encoding``."""
 
@@ -339,8 +345,13 @@ def of_config(where: str, config: Mapping[str, object], problems: Iterable[Probl
     told: set[str] = set()
     for problem in problems:
         keys = {key for key in unknown if re.search(rf"(?<![\w.-]){re.escape(key)}(?![\w.-])", problem.message)}
-        if not keys or problem.severity != "error":
+        if not keys or problem.severity != "error" or problem.rule.endswith(_OF_KEYS):
             yield problem
-        for key in sorted(keys - told if problem.severity == "error" else ()):
+            continue
+        for key in sorted(keys - told):
             told.add(key)
             yield VALUE_UNKNOWN(where, field=key)
+
+
+_OF_KEYS = ("unknown-key", "other-scope", "declaration-field", "platform-key", "kraft-key", "listener-name")
+"""What is wrong with an entry whatever its value."""

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Pri
 from pydantic.alias_generators import to_camel
 
 from hikube_kafka.spec.frozen import FrozenDict
-from hikube_kafka.spec.mistakes import Mistake, Path, of_errors, unnamed
+from hikube_kafka.spec.mistakes import Mistake, Path, of_errors, stands_for_all, unnamed
 from hikube_kafka.spec.problem import DeclarationError, Problem
 
 
@@ -44,8 +44,18 @@ def _no_truth(value: Any) -> Any:
 K = TypeVar("K")
 V = TypeVar("V")
 
-Frozen = Annotated[Mapping[K, V], AfterValidator(FrozenDict)]
+
+def _with_entries(value: Any) -> Any:
+    """A reference in place of all entries has none that could be told apart, or added to."""
+    if stands_for_all(value):
+        raise ValueError("its entries are known only at apply")
+    return value
+
+
+Frozen = Annotated[Mapping[K, V], AfterValidator(_with_entries), AfterValidator(FrozenDict)]
 """A mapping as a field: a copy of what was given, which nobody changes."""
+Several = Annotated[tuple[str, ...], AfterValidator(_with_entries)]
+"""Several texts as a field."""
 Texts = list[str] | tuple[str, ...]
 """Several texts, as they are given: a single one, which Python takes for a sequence of its letters, is none."""
 Whole = Annotated[int, BeforeValidator(_no_truth)]

@@ -18,7 +18,7 @@ from hikube_kafka.spec.contract import (
     ServersExpected,
 )
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.model import ChartModel, Declared, Frozen, Model, Texts, Whole
+from hikube_kafka.spec.model import ChartModel, Declared, Frozen, Model, Several, Texts, Whole
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import BrokerAddress
 from hikube_kafka.spec.quantities import Duration
@@ -148,7 +148,7 @@ class ExternalAccess(Declared, ChartModel):
     balancer; or ``<node>``, the address of its node, with NodePort."""
     node_port: Whole = Field(default=30092, ge=1, le=65535)
     """Port of broker 0 on every node; the next broker has the next. Only with NodePort."""
-    sources: tuple[str, ...] = ()
+    sources: Several = ()
     """Networks that may connect, such as ``203.0.113.0/24``; empty means everyone."""
     annotations: Frozen[str, str] = Field(default_factory=dict)
     """Annotations of the services; ``<ordinal>`` becomes the broker's, for a DNS controller."""
@@ -203,7 +203,7 @@ def _not_zero(duration: Duration) -> Duration:
     return duration
 
 
-JvmOptions = Annotated[tuple[str, ...], AfterValidator(_jvm_options)]
+JvmOptions = Annotated[Several, AfterValidator(_jvm_options)]
 Seconds = Annotated[Duration, AfterValidator(_whole_seconds)]
 Patience = Annotated[Duration | str, AfterValidator(_not_zero), AfterValidator(_countable)]
 """How long something is waited for: at least a second."""
@@ -252,7 +252,7 @@ class KubernetesLayout(Declared):
     """Release of an ensemble in the same namespace that the platform shares. None means that it has its own."""
     kafka_image: Image = Image(repository="apache/kafka", tag=KAFKA_VERSION)
     zookeeper_image: Image = Image(repository="zookeeper", tag=ZOOKEEPER_VERSION)
-    image_pull_secrets: tuple[str, ...] = ()
+    image_pull_secrets: Several = ()
     """Names of the Secrets that open the registry."""
     claims: ClaimRetention = ClaimRetention()
     pods: Pods = Pods()
