@@ -159,3 +159,5 @@ def test_where_a_server_listens_is_read_from_its_properties_ipv6_too() -> None:
     )
     assert zookeeper.bindings == (("::1", 2181), ("::1", 2888), ("::1", 3888))
     assert ServerProcess(kind="zookeeper", id=3, heap="1m", properties={"clientPort": "2181"}).bindings == (("", 2181),)
+    high = {"clientPort": "2181", "server.3": "0.0.0.0:2888:99999"}
+    assert ServerProcess(kind="zookeeper", id=3, heap="1m", properties=high).ports == (2181, 2888)

@@ -15,9 +15,10 @@ Kind = Literal["zookeeper", "broker"]
 _HOST = r"(?P<host>\[[^\]\s]*\]|[^:/\s\[\]]*)"
 LISTENER = re.compile(rf"(?P<name>[^:/\s]+)://{_HOST}:(?P<port>[0-9]{{1,5}})")
 """One of a broker's ``listeners``: ``PLAINTEXT://[::1]:9092``; without a host it is on every address."""
-_MEMBER = re.compile(rf"{_HOST}:(?P<peer>[0-9]{{1,5}}):(?P<election>[0-9]{{1,5}})")
+MEMBER = re.compile(rf"{_HOST}:(?P<peer>[0-9]{{1,5}}):(?P<election>[0-9]{{1,5}})")
 """``server.N=host:peer:election[:role][;[client-address:]client]``."""
 _PORT = re.compile(r"[0-9]{1,5}")
+HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +54,21 @@ class ServerProcess:
     def bindings(self) -> tuple[tuple[str, int], ...]:
         """Host and port of everything that it listens on; an empty host is every address of the machine.
 
-        What cannot be read as that is left out: the provider refuses it.
+        What cannot be read as that is left out: the provider refuses it, or the server itself where only the apply
+        tells its properties.
         """
+        return tuple((host, port) for host, port in self._written_bindings() if port <= HIGHEST_PORT)
+
+    def _written_bindings(self) -> list[tuple[str, int]]:
         if self.kind == "broker":
             found = (LISTENER.fullmatch(each.strip()) for each in self.properties.get("listeners", "").split(","))
-            return tuple((each["host"].strip("[]"), int(each["port"])) for each in found if each)
-        client, own = self.properties.get("clientPort", ""), _MEMBER.match(self.properties.get(f"server.{self.id}", ""))
+            return [(each["host"].strip("[]"), int(each["port"])) for each in found if each]
+        client, own = self.properties.get("clientPort", ""), MEMBER.match(self.properties.get(f"server.{self.id}", ""))
         host = self.properties.get("clientPortAddress", "").strip("[]")
         bindings = [(host, int(client))] if _PORT.fullmatch(client) else []
         if own:  # only its own line names ports it listens on
             bindings += [(own["host"].strip("[]"), int(own[port])) for port in ("peer", "election")]
-        return tuple(bindings)
+        return bindings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -397,6 +397,10 @@ def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) ->
         ({"brokers": [{**broker(0), "properties": {"log.dirs": "data"}}]}, "listeners is missing"),
         ({"zookeeper": [{**zookeeper(1), "properties": {"dataDir": "data"}}]}, "clientPort is missing"),
         ({"zookeeper": [with_entries(zookeeper(1), clientPort="99999")]}, "clientPort = '99999' is not a port"),
+        (
+            {"zookeeper": [with_entries(zookeeper(1), **{"server.1": "127.0.0.1:22888:99999"})]},
+            "server.1 = '127.0.0.1:22888:99999' has a port that is none",
+        ),
         ({"brokers": [with_entries(broker(0), listeners="CLIENTS://[::1]:0")]}, "which is no listener"),
         ({"brokers": [with_entries(broker(0), listeners="CLIENTS://::1:9")]}, "which is no listener"),
         ({"brokers": [with_entries(broker(1), **{"broker.id": "0"})]}, "broker.id = '0' is another id"),

@@ -23,14 +23,13 @@ from hikube_kafka.spec.changes import local_ensemble as changes
 from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.spec.changes.replicas import Replicas
 from hikube_kafka.spec.definitions import BROKER_CONFIG, broker_config_problems
-from hikube_kafka.spec.ensemble import LISTENER, EnsembleDeclaration, Kind, ServerProcess
+from hikube_kafka.spec.ensemble import HIGHEST_PORT, LISTENER, MEMBER, EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"
 """What a process is when it runs as declared and, being a broker, is in sync."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEAP = re.compile(r"[1-9][0-9]{0,17}[kmgKMG]")
-_HIGHEST_PORT = 65535
 _NOT_TAKEN = frozenset({BROKER_CONFIG["type"].id, BROKER_CONFIG["range"].id})
 """Rules of broker entries that keep a broker from starting, whatever else is in its file."""
 _NEEDED = {
@@ -429,6 +428,10 @@ def _property_faults(kind: str, number: Any, properties: Mapping[str, str]) -> I
     if kind == "zookeeper":
         if not _is_port(properties.get("clientPort", "1")):
             yield f"clientPort = {properties['clientPort']!r} is not a port", ports
+        for key, address in properties.items():
+            match = MEMBER.match(address) if key.startswith("server.") else None
+            if match and not (_is_port(match["peer"]) and _is_port(match["election"])):
+                yield f"{key} = {address!r} has a port that is none", ports
         return
     for listener in properties["listeners"].split(",") if "listeners" in properties else ():
         match = LISTENER.fullmatch(listener.strip())
@@ -445,7 +448,7 @@ def _property_faults(kind: str, number: Any, properties: Mapping[str, str]) -> I
 
 
 def _is_port(text: str) -> bool:
-    return re.fullmatch(r"[0-9]{1,5}", text.strip()) is not None and 0 < int(text) <= _HIGHEST_PORT
+    return re.fullmatch(r"[0-9]{1,5}", text.strip()) is not None and 0 < int(text) <= HIGHEST_PORT
 
 
 def _number(number: Any) -> str:
