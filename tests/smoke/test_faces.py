@@ -120,6 +120,26 @@ def test_pytest_runs_each_platform_once_and_names_it(two: Path, tmp_path: Path) 
     assert [result.stdout.count(f"hikube-kafka smoke: {each} (local)") for each in ("orders", "payments")] == [1, 1]
 
 
+def test_pytest_tells_two_platforms_of_one_name_apart(two: Path, tmp_path: Path) -> None:
+    outputs = json.loads(two.read_text(encoding="utf-8"))["stack"]
+    outputs["payments_contract"] = json.loads(outputs["payments_contract"]) | {"platform": "orders", "topics": []}
+    two.write_text(json.dumps({"stack": outputs}), encoding="utf-8")
+    result = pytest_run(
+        "--pyargs",
+        "hikube_kafka.smoke",
+        "--contract",
+        str(two),
+        "--patience",
+        "0",
+        "-k",
+        "brokers-answer",
+        cwd=tmp_path,
+    )
+
+    for place in ("stack.orders_contract", "stack.payments_contract"):
+        assert f"hikube-kafka smoke: orders (local, {place})" in result.stdout
+
+
 def test_the_command_refuses_an_unknown_report_before_it_looks(nobody_home: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--contract", str(nobody_home), "--report", str(tmp_path / "report.pdf")])
 

@@ -224,6 +224,13 @@ def test_several_platforms_are_told_apart_in_every_format(report: Report) -> Non
     ]
 
 
+def test_the_tests_of_two_platforms_of_one_name_are_told_apart(report: Report) -> None:
+    twice = [replace(report, place=f"{stack}.contract") for stack in ("staging", "production")]
+    suites = ET.fromstring(formats.junit(*twice))  # noqa: S314 - our own text
+    names = [(case.get("classname"), case.get("name")) for case in suites.iter("testcase")]
+    assert len(set(names)) == len(names) == 2 * len(report.findings)
+
+
 def test_the_worst_of_several_platforms_decides(report: Report) -> None:
     well, lost = replace(report, findings=(PASSED,)), unchecked("audit", "local", "no kubeconfig")
 

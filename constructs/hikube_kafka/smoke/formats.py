@@ -138,7 +138,8 @@ def junit(*reports: Report) -> str:
     """Give the reports as JUnit's XML, a suite each: what failed is a failure, what could not be read an error."""
     suites = ET.Element("testsuites", _counts(reports))
     for report in reports:
-        _suite(suites, report, f"hikube_kafka.smoke.{report.platform}" if len(reports) > 1 else "hikube_kafka.smoke")
+        own = f".{report.place or report.platform}" if len(reports) > 1 else ""
+        _suite(suites, report, f"hikube_kafka.smoke{own}")
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from hikube_kafka.smoke.gate import CannotCheckError, run
 from hikube_kafka.smoke.pytest_plugin import REPORTS
 from hikube_kafka.smoke.report import Report, unchecked
 
-_ALONE: pytest.StashKey[bool] = pytest.StashKey()
-"""Whether there is one platform to check: where it cannot be, that is said once and not by every test."""
+_PLATFORMS: pytest.StashKey[Counter[str]] = pytest.StashKey()
+"""How many platforms of each name there are to check."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -33,8 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.Collector.CollectError(f"--contract: {error}") from error
     if len(found) == 1 and found[0].contract is None:
         raise pytest.Collector.CollectError(f"--contract: {file}: {found[0].fault}")
-    metafunc.config.stash[_ALONE] = len(found) == 1
-    names = Counter(each.platform for each in found)
+    names = metafunc.config.stash[_PLATFORMS] = Counter(each.platform for each in found)
     cases = [
         pytest.param(each, check, id=f"{each.place if names[each.platform] > 1 else each.platform}-{check}")
         for each in found
@@ -48,7 +48,8 @@ def report(request: pytest.FixtureRequest, found: ContractFound) -> Report:
     """One run of the gate, for all the tests of a platform."""
     reports = request.config.stash.setdefault(REPORTS, {})
     if found.place not in reports:
-        reports[found.place] = _checked(found, request.config)
+        twice = request.config.stash[_PLATFORMS][found.platform] > 1
+        reports[found.place] = replace(_checked(found, request.config), place=found.place if twice else "")
     return reports[found.place]
 
 
@@ -64,7 +65,7 @@ def _checked(found: ContractFound, config: pytest.Config) -> Report:
             in_cluster=config.getoption("--contract-in-cluster"),
         )
     except CannotCheckError as error:
-        if config.stash[_ALONE]:
+        if config.stash[_PLATFORMS].total() == 1:  # it is said once, and not by every test
             pytest.exit(f"could not check: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
         return unchecked(found.platform, found.target, str(error))
 
