@@ -156,6 +156,36 @@ def test_a_resource_takes_references_that_are_known_only_at_apply(stack: Terrafo
             "HikubeProvider has no field bootstrap_server. Did you mean bootstrap_servers? [field-unknown]",
         ),
         (
+            lambda stack: HikubeProvider(
+                stack, "p", kubernetes=anything.ThroughKubernetes(namespace="shop", relase="events-kafka")
+            ),
+            "ThroughKubernetes has no field relase. Did you mean release? [field-unknown]",
+        ),
+        (
+            lambda stack: anything.KafkaRelease(
+                stack,
+                "k",
+                platform=Platform(name="shop"),
+                layout=LAYOUT,
+                charts=anything.ChartRepository(url="oci://a"),
+            ),
+            "version is not declared. Declare it: ChartRepository(version=...). [field-missing]",
+        ),
+        (
+            lambda stack: KafkaPlatform(
+                stack,
+                "events",
+                target=KubernetesTarget(namespace="shop", charts=anything.ChartRepository(url="oci://a", version=1)),
+            ),
+            'version = 1 is not a text. Declare a text: version="...". [value-type]',
+        ),
+        (
+            lambda stack: anything.VolumeClaims(
+                stack, "c", stateful_set="k", templates={"data": anything.ClaimTemplate(sise="1Gi")}
+            ),
+            "ClaimTemplate has no field sise. Did you mean size? [field-unknown]",
+        ),
+        (
             lambda stack: anything.HikubeProvider(stack, "p", password=12345),
             'password = (not shown) is not a text. Declare a text: password="...". [value-type]',
         ),

@@ -126,7 +126,8 @@ class KubernetesTarget(Target):
 
     def mistakes(self) -> Iterable[Problem]:
         """What is mistaken in the options and the layout."""
-        own = [*mistaken(self), *self._former]
+        charts = self._charts.problems("KubernetesTarget.charts") if self._charts else []
+        own = [*mistaken(self), *charts, *self._former]
         meant = " ".join(problem.remedy for problem in own)
         of_layout = (
             replace(problem, remedy=problem.remedy.replace("KubernetesLayout(", "KubernetesTarget("))

@@ -1,9 +1,10 @@
 """The Terraform provider ``hikube`` as a construct."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import WrapValidator
 
 from hikube_kafka import __version__
 from hikube_kafka.platform import apart, lock_file, refusal, terraform
@@ -17,6 +18,8 @@ from hikube_kafka.platform.cdk import (
     TerraformStack,
     require_family,
 )
+from hikube_kafka.spec.mistakes import is_reference
+from hikube_kafka.spec.model import Declared
 
 SOURCE = "terraform.local/hikube/hikube"
 """Where Terraform looks for it: a name that no registry has, so that only an installed provider is ever used."""
@@ -24,8 +27,11 @@ SOURCE = "terraform.local/hikube/hikube"
 METADATA = TerraformProviderGeneratorMetadata(provider_name="hikube", provider_version=__version__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ThroughKubernetes:
+def _or_reference(value: Any, check: Callable[[Any], Any]) -> Any:
+    return value if is_reference(value) else check(value)
+
+
+class ThroughKubernetes(Declared):
     """Reach a cluster in Kubernetes with nothing but a kubeconfig: the provider opens the port-forwards itself."""
 
     namespace: str
@@ -36,7 +42,7 @@ class ThroughKubernetes:
     """Path of the kubeconfig, or several joined as in ``KUBECONFIG``. None means what the plan's environment says."""
     context: str | None = None
     """Its context. None means ``KUBE_CTX``, then the current one."""
-    forward_port: int | None = None
+    forward_port: Annotated[int | None, WrapValidator(_or_reference)] = None
     """Port of broker 0's forward listener. None means 19092."""
     zookeeper_release: str | None = None
     """Name of the ZooKeeper servers' StatefulSet; needed by the quorum's data source."""
@@ -106,9 +112,11 @@ class HikubeProvider(TerraformProvider):
             "ca_certificate": ca_certificate,
             "client_certificate": client_certificate,
             "client_key": client_key,
-            "kubernetes": asdict(kubernetes) if kubernetes else None,
+            "kubernetes": kubernetes.model_dump() if kubernetes else None,
         }
-        if found := mistaken(self):
+        of_kubernetes = kubernetes.problems(f"{type(self).__name__}.kubernetes") if kubernetes else []
+        if found := [*mistaken(self), *of_kubernetes]:
+            self.kubernetes = None
             apart.watch(self)
             refusal.refuse(self, found)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +25,7 @@ from hikube_kafka.platform.cdk import (
 )
 from hikube_kafka.platform.kubernetes_cluster import KubernetesCluster, config_files
 from hikube_kafka.platform.provider import HikubeProvider
+from hikube_kafka.spec.model import Declared
 from hikube_kafka.spec.quantities import Duration
 from hikube_kafka.spec.rules.apart import Taken
 from hikube_kafka.spec.targets.kubernetes import Patience
@@ -46,8 +46,7 @@ _CHART_VALUES = ("values", "set", "set_list", "set_sensitive", "set_wo")
 """Attributes of ``helm_release`` through which a chart gets values."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChartRepository:
+class ChartRepository(Declared):
     """Where the charts are taken from, in place of the installed package."""
 
     url: str

@@ -1,15 +1,14 @@
 """The claims of a StatefulSet as a construct: ``hikube_volume_claims``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 
 from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
+from hikube_kafka.spec.model import Declared
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClaimTemplate:
+class ClaimTemplate(Declared):
     """One claim template of a StatefulSet, exactly as its release has it."""
 
     size: str
@@ -53,7 +52,7 @@ class VolumeClaims(HikubeResource):
             "hikube_volume_claims",
             {
                 "stateful_set": stateful_set,
-                "templates": {name: asdict(template) for name, template in templates.items()},
+                "templates": {name: template.model_dump() for name, template in templates.items()},
                 "created_namespace": created_namespace,
             },
             provider=provider,
