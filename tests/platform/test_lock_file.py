@@ -77,6 +77,12 @@ def test_a_source_is_written_in_full(source: str, full: str) -> None:
     assert f'provider "{full}" {{' in locked("", {"x": {"source": source, "version": "1.2.3"}})
 
 
+@pytest.mark.parametrize("declared", ["3.1.1", {"version": "3.1.1"}])
+def test_a_provider_without_a_source_is_that_of_its_name(declared: str | dict[str, str]) -> None:
+    assert f'provider "{REGISTRY}/hashicorp/helm" {{' in locked("", {"helm": declared})
+    assert locked("", {"helm": "~> 3.0"}) == ""
+
+
 @pytest.mark.parametrize("version", ["~> 3.0", ">= 1", "1.0.0, != 1.0.1", ""])
 def test_of_a_range_no_version_is_made_up(version: str) -> None:
     assert locked("", {"helm": {"source": "helm", "version": version}}) == ""

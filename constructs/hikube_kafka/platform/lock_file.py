@@ -25,21 +25,23 @@ _IMPLIED = ("registry" + ".terraform.io", "hashicorp")
 _ENTRY = '\nprovider "{source}" {{\n  version     = "{version}"\n  constraints = "{version}"\n}}\n'
 
 
-def locked(text: str, required: Mapping[str, Mapping[str, str]]) -> str:
+def locked(text: str, required: Mapping[str, Mapping[str, str] | str]) -> str:
     """The lock file with every required provider in it that has an exact version.
 
     Args:
         text: what the file holds; empty if there is none.
-        required: ``required_providers`` of the stack.
+        required: ``required_providers`` of the stack; a mere text is a version, a provider without a source that of its
+            name.
 
     Returns:
         The same text if it has all of them. The entry of another version gives way, as with ``init -upgrade``.
     """
-    for each in required.values():
-        exact = _EXACT.fullmatch(each.get("version", "").strip())
+    for name, each in required.items():
+        declared = {"version": each} if isinstance(each, str) else each
+        exact = _EXACT.fullmatch(declared.get("version", "").strip())
         if exact is None:
             continue
-        source, version = _full(each["source"]), exact[1]
+        source, version = _full(declared.get("source", name)), exact[1]
         entry = re.compile(rf'\n*^provider "{re.escape(source)}" \{{\n(.*?)^\}}\n', re.DOTALL | re.MULTILINE)
         found = entry.search(text)
         if found and re.search(rf'^\s*version\s*=\s*"{re.escape(version)}"$', found[1], re.MULTILINE):
