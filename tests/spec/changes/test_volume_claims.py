@@ -96,6 +96,12 @@ def test_a_claim_that_somebody_has_grown_is_a_warning(seen: Known | None) -> Non
     assert (problem.rule, problem.severity) == ("claim-grown-elsewhere", "warning")
 
 
+def test_a_command_leads_to_the_cluster_that_was_asked() -> None:
+    named = "kubectl --context prod -n shop"
+    told = list(problems(claims(), claims(data=template("20Gi")), known(Claim(capacity=None)), kubectl=named))
+    assert f"({named} describe pvc data-kafka-0)" in "".join(problem.remedy for problem in told)
+
+
 @pytest.mark.parametrize(
     ("claim", "grows", "why"),
     [

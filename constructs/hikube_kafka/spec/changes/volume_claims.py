@@ -171,7 +171,7 @@ def problems(
     for claim in known.claims:
         yield from _of_claim(claim, prior, declared)
     for claim in too_small(known.claims, declared):
-        yield from _growth(claim, declared[claim.template].size, known)
+        yield from _growth(claim, declared[claim.template].size, known, kubectl)
     if differs(known.templates, declared):
         yield RECREATED(_where(planned))
 
@@ -272,7 +272,7 @@ def _larger(claim: str, size: str, template: str, wanted: str, *, changed: bool)
     return rule(f"claim {claim}", path=("templates", template, "size"), size=size, wanted=wanted)
 
 
-def _growth(claim: "Claim", wanted: str, known: Known) -> Iterator[Problem]:
+def _growth(claim: "Claim", wanted: str, known: Known, kubectl: str) -> Iterator[Problem]:
     """Why a claim cannot grow; what cannot be read of its class, the API server will say at the apply."""
     if claim.storage_class is None:
         reason = "it has no storage class"
@@ -282,9 +282,8 @@ def _growth(claim: "Claim", wanted: str, known: Known) -> Iterator[Problem]:
         instead = f"Keep size = {claim.size}; or, if the storage behind it can grow, allow it in the class"
     elif claim.capacity is None:
         reason = "it has no volume yet, and nothing is in it"
-        instead = (
-            f"Find out what it waits for (kubectl describe pvc {claim.name}), or delete it, and its pod makes a new one"
-        )
+        see = f"{kubectl} describe pvc {claim.name}"
+        instead = f"Find out what it waits for ({see}), or delete it, and its pod makes a new one"
     else:
         return
     yield CANNOT_GROW(
