@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from importlib.util import cache_from_source
@@ -107,7 +108,7 @@ def test_a_folder_with_spaces_and_quotes_is_no_trouble(tmp_path: Path, monkeypat
 
 def test_another_python_can_be_named(tmp_path: Path) -> None:
     shim = install(tmp_path).shim
-    shim.with_name(f"{shim.parent.name}.python").unlink(missing_ok=True)
+    shim.parent.with_name(f"{shim.parent.name}.python").unlink()
     assert STARTED in start(shim, HIKUBE_KAFKA_PYTHON=sys.executable).stderr
     wrong = start(shim, HIKUBE_KAFKA_PYTHON="/nowhere/python")
     assert (wrong.returncode, wrong.stderr) == (1, "")
@@ -172,6 +173,21 @@ def asked(directory: Path | None = None) -> str | None:
     terraform = terraform_command()
     assert terraform is not None
     return why_not_found(install(directory), terraform)
+
+
+def test_terraform_is_asked_as_if_it_ran_here_and_the_command_of_the_answer_works_as_printed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, terraform = shlex.quote(str(install(home / "Application Support").shim.parent)), home / "terraform"
+    taken = f".terraform/providers/{ADDRESS}/{__version__}"
+    terraform.write_text(f'#!/bin/sh\ncat "$TF_CLI_CONFIG_FILE" && mkdir -p {taken} && ln -s {first} {taken}/\n')
+    terraform.chmod(0o700)
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "own.rc")
+    (home / "own.rc").touch()
+    said = why_not_found(install(home / "mirror"), str(terraform))
+    assert said is not None
+    assert said.endswith(f"hikube-kafka provider install --directory '{home / 'Application Support'}'")
 
 
 @pytest.mark.terraform

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -23,6 +24,8 @@ _SHIM = Path(__file__).with_name("shim.sh")
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _EXECUTABLE = stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
 _READABLE = stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
+_CONFIGURATION = ("TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG")
+"""Variables that name Terraform's own configuration; the first that is set counts."""
 _LONGEST_INIT = 120.0  # seconds; a name that no registry has can take a resolver half a minute
 
 
@@ -160,7 +163,7 @@ def why_not_found(installed: Installed, terraform: str) -> str | None:
         return (
             f"Terraform takes this provider from {taken.resolve()}, which comes first. To use what was installed here, "
             f"remove that folder; or install into that mirror: hikube-kafka provider install --directory "
-            f"{taken.resolve().parents[4]}"
+            f"{shlex.quote(str(taken.resolve().parents[4]))}"
         )
 
 
@@ -168,7 +171,9 @@ def _environment() -> dict[str, str]:
     """This process's, without what aims Terraform at another folder or changes its arguments."""
     aimed = ("TF_CLI_ARGS", "TF_DATA_DIR", "TF_LOG", "TF_WORKSPACE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(aimed)}
-    return {**kept, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    # Terraform runs in a folder of its own here: a relative path would lead elsewhere.
+    named = {name: str(Path(kept[name]).absolute()) for name in _CONFIGURATION if kept.get(name)}
+    return {**kept, **named, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
 
 
 def _advice(mirror: Path, said: str) -> str:
@@ -191,7 +196,7 @@ def _advice(mirror: Path, said: str) -> str:
 
 
 def _main_configuration() -> Path:
-    named = os.environ.get("TF_CLI_CONFIG_FILE") or os.environ.get("TERRAFORM_CONFIG")
+    named = next(filter(None, map(os.environ.get, _CONFIGURATION)), None)
     return Path(named) if named else Path.home() / ".terraformrc"
 
 
