@@ -53,7 +53,7 @@ TOLD = [
     "[first/events] topic audit ({}): Topic has no field partitons. Did you mean partitions?",
     "[first/events] zookeeper.servers: 4 servers need 3 for a quorum",
     "[second/logs] KubernetesTarget ({}): KubernetesTarget has no field forward_prt. Did you mean forward_port?",
-    "[second/logs] KubernetesTarget ({}): namespace: 'Logs' is not of the form",
+    "[second/logs] KubernetesTarget ({}): namespace: 'Logs' is not a valid name",
     "[second/logs] zookeeper.servers: 2 servers need 2 for a quorum",
     "[second/logs] kafka_startup: 1s is less than a minute.",
     "[third] somebody else's reason",

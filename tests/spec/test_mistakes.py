@@ -125,6 +125,37 @@ MISTAKES: list[tuple[Callable[[], Declared], list[str]]] = [
         ],
     ),
     (
+        lambda: ZooKeeper(chroot="orders"),
+        [
+            (
+                "chroot: 'orders' is not a place in ZooKeeper's tree. Write one such as /orders, with letters, digits, "
+                "'-' and '_' after each '/'. [value-form]"
+            )
+        ],
+    ),
+    (
+        lambda: Listener("CLIENT", port=9092),
+        [
+            (
+                "name: 'CLIENT' is not a valid name of a listener. Use up to 15 lower-case letters, digits and '-', "
+                "with a letter first. [value-form]"
+            )
+        ],
+    ),
+    (
+        lambda: image(repository="kafka", tag="3.9", registry="https://a.b", digest="sha256:1"),
+        [
+            (
+                "registry: 'https://a.b' is not the host of a registry. Declare the host, and a port if it needs one: "
+                "mirror.example.com:5000. [value-form]"
+            ),
+            (
+                "digest: 'sha256:1' is not a digest. Write sha256: and its 64 hexadecimal digits, with small letters. "
+                "[value-form]"
+            ),
+        ],
+    ),
+    (
         lambda: Workload(write="25MB/s", retention="7d", peak=0.5),
         ["peak = 0.5 is less than 1. Declare at least 1. [value-range]"],
     ),

@@ -1,11 +1,11 @@
 """The brokers of a platform."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BaseModel, Field
 
-from hikube_kafka.spec.model import Declared, Frozen, Several, Texts, Whole
+from hikube_kafka.spec.model import Declared, Form, Frozen, Several, Texts, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import BROKER_HEAP, Heap, Resources
 from hikube_kafka.spec.security import Mechanism, Protocol
@@ -19,7 +19,14 @@ MOST_BROKERS = 1001
 class Listener(Declared):
     """A door of each broker: ``Listener("client", port=9092)``."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,14}$")
+    name: Annotated[
+        str,
+        Form(
+            pattern=r"^[a-z][a-z0-9-]{0,14}$",
+            what="a valid name of a listener",
+            instead="use up to 15 lower-case letters, digits and '-', with a letter first",
+        ),
+    ]
     """Lower-case name; Kafka sees it in upper case."""
     port: Whole = Field(ge=1024, le=65535)
     """Port inside the broker's own network; the local target gives each broker a port of its own instead."""

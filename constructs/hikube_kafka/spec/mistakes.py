@@ -284,9 +284,7 @@ _INSTANCES = {"Target": "LocalTarget(), or KubernetesTarget(namespace=...)"}
 def _other(path: Path, error: Mapping[str, Any], model: str) -> Mistake:
     kind = error["type"]
     reason = str(error.get("ctx", {}).get("error") or error["msg"])
-    if kind == "string_pattern_mismatch":
-        reason = f"{shown(error['input'], path=path)} is not of the form {error['ctx']['pattern']}"
-    elif kind in {"string_too_short", "too_short"}:
+    if kind in {"string_too_short", "too_short"}:
         reason = "it is empty: declare at least one" if kind == "too_short" else "it is empty: declare it"
     elif kind not in {"value_error", "assertion_error"}:
         reason = f"{shown(error['input'], path=path)}: {reason[:1].lower()}{reason[1:]}"

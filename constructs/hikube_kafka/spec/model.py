@@ -3,13 +3,27 @@
 import inspect
 import math
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PrivateAttr, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from hikube_kafka.spec.frozen import FrozenDict
 from hikube_kafka.spec.mistakes import Mistake, Path, of_errors, stands_for_all, unnamed
@@ -62,6 +76,29 @@ Whole = Annotated[int, BeforeValidator(_no_truth)]
 """A whole number that somebody declares."""
 Number = Annotated[float, BeforeValidator(_no_truth)]
 """A number that somebody declares."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """Of a text that is a field: ``Annotated[str, Form(...)]``. Whoever misses it is told in words."""
+
+    pattern: str
+    """Regular expression of the whole text; a JSON schema has it too."""
+    what: str
+    """What another text is not: ``a valid name of a namespace``."""
+    instead: str
+    """What to do about it: ``use lower-case letters``."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._of_this_form, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema) | {"pattern": self.pattern}
+
+    def _of_this_form(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"{text!r} is not {self.what}: {self.instead}")
+        return text
 
 
 class FieldError(DeclarationError):

@@ -1,11 +1,11 @@
 """The ZooKeeper servers of a platform."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hikube_kafka.spec.model import Declared, Frozen, Whole
+from hikube_kafka.spec.model import Declared, Form, Frozen, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import ZOOKEEPER_HEAP, Heap, Resources
 from hikube_kafka.spec.storage import Storage
@@ -32,7 +32,14 @@ class ZooKeeper(Declared):
     heap: Heap | None = None
     """``-Xms`` and ``-Xmx``: ``2Gi``, or as Java writes it, ``1500m``. None means computed, see
     :data:`~hikube_kafka.spec.resources.ZOOKEEPER_HEAP`."""
-    chroot: str = Field(default="", pattern=r"^(/[A-Za-z0-9_-]+)*$")
+    chroot: Annotated[
+        str,
+        Form(
+            pattern=r"^(/[A-Za-z0-9_-]+)*$",
+            what="a place in ZooKeeper's tree",
+            instead="write one such as /orders, with letters, digits, '-' and '_' after each '/'",
+        ),
+    ] = ""
     """Where Kafka lives in the tree, such as ``/orders``: several platforms can then share one ensemble."""
     config: Frozen[str, ConfigValue] = Field(default_factory=dict)
     """Entries of ``zoo.cfg`` by ZooKeeper's own keys. They win over what is computed, and the plan's notices say so."""

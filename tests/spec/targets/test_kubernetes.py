@@ -175,7 +175,8 @@ def test_a_time_that_kubernetes_cannot_count_is_refused() -> None:
 
 def test_a_namespace_is_a_label() -> None:
     (problem,) = KubernetesLayout(namespace="Shop").problems()
-    assert "namespace: 'Shop' is not of the form" in problem.message
+    assert "namespace: 'Shop' is not a valid name of a namespace" in problem.message
+    assert problem.remedy.startswith("Use up to 63 lower-case letters")
 
 
 def test_the_contract_is_read_through_port_forwards() -> None:

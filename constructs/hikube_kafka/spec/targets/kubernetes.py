@@ -18,7 +18,7 @@ from hikube_kafka.spec.contract import (
     ServersExpected,
 )
 from hikube_kafka.spec.kafka import Kafka, Listener
-from hikube_kafka.spec.model import ChartModel, Declared, Frozen, Model, Several, Texts, Whole
+from hikube_kafka.spec.model import ChartModel, Declared, Form, Frozen, Model, Several, Texts, Whole
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import BrokerAddress
 from hikube_kafka.spec.quantities import Duration
@@ -55,11 +55,25 @@ ZOOKEEPER_ELECTION_PORT = 3888
 class Image(Declared, ChartModel):
     """A container image."""
 
-    registry: str = Field(default="", pattern=r"^[^\s/]*$")
+    registry: Annotated[
+        str,
+        Form(
+            pattern=r"^[^\s/]*$",
+            what="the host of a registry",
+            instead="declare the host, and a port if it needs one: mirror.example.com:5000",
+        ),
+    ] = ""
     """Host of the registry or of a mirror; empty means the container runtime's own default."""
     repository: str = Field(min_length=1)
     tag: str = Field(min_length=1)
-    digest: str = Field(default="", pattern=r"^(sha256:[0-9a-f]{64})?$")
+    digest: Annotated[
+        str,
+        Form(
+            pattern=r"^(sha256:[0-9a-f]{64})?$",
+            what="a digest",
+            instead="write sha256: and its 64 hexadecimal digits, with small letters",
+        ),
+    ] = ""
     """``sha256:...``: pulls exactly this content, whatever the tag has become. Empty means by tag."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
 
@@ -242,7 +256,14 @@ class LayoutFields(TypedDict, total=False):
 class KubernetesLayout(Declared):
     """Where and how a platform is laid out on a cluster: ``KubernetesLayout(namespace="events")``."""
 
-    namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    namespace: Annotated[
+        str,
+        Form(
+            pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+            what="a valid name of a namespace",
+            instead="use up to 63 lower-case letters, digits and '-', beginning and ending with a letter or a digit",
+        ),
+    ]
     """Namespace of both releases."""
     context: str | None = None
     """Context of the kubeconfig, for whoever reads the contract; None means its current one."""
