@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from hikube_kafka.cli import app
+from hikube_kafka.smoke.checks import CANARY, OBSERVED
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -56,3 +57,10 @@ def test_one_that_does_not_is_found(shown: str, word: str) -> None:
     assert (
         list(unknown("`hikube-kafka local kafka topics --list --bootstrap-server x`, `hikube-kafka --version`")) == []
     )
+
+
+def test_the_outcome_that_the_readme_shows_counts_every_check() -> None:
+    ((passed, untested),) = re.findall(
+        r"all well: ([0-9]+) checks passed, ([0-9]+) untested", (ROOT / "README.md").read_text("utf-8")
+    )
+    assert int(passed) + int(untested) == len(OBSERVED) + len(CANARY)
