@@ -539,6 +539,15 @@ def test_topics_of_others_whose_configuration_is_hidden_stand_in_nobodys_way(mon
         cluster.topic("another-team")
 
 
+def test_a_topic_whose_configuration_no_broker_tells_stands_in_nobodys_way_though_it_is_asked_for_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = without_configurations(KafkaError.UNKNOWN, monkeypatch, "payments", refused="orders")
+    with pytest.raises(Unanswered):
+        cluster.topic("orders")
+    assert cluster.topic("payments") is not None
+
+
 class Racks:
     """Each answer to the question for the brokers' racks; the last one is given again and again."""
 
@@ -924,9 +933,9 @@ def test_brokers_whose_zookeeper_is_frozen_are_waited_for_once_and_every_state_i
     asked: list[int | None] = []
     take = KafkaCluster._take_configs
 
-    def counted(self: KafkaCluster, resources: list[Any], broker: int | None) -> None:
+    def counted(self: KafkaCluster, resources: list[Any], broker: int | None) -> dict[str, Unanswered]:
         asked.append(broker)
-        take(self, resources, broker)
+        return take(self, resources, broker)
 
     monkeypatch.setattr(KafkaCluster, "_take_configs", counted)
     session = Session()

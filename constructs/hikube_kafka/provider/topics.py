@@ -572,20 +572,26 @@ class KafkaCluster:
             ]
             for left, broker in reversed([*enumerate(reversed(asked[:_MOST_ASKED]))]):
                 try:
-                    self._take_configs(resources, broker)
+                    untold = self._take_configs(resources, broker)
                 except Unanswered:
                     if left == 0:
                         self._connection = None  # the next look must not meet the backoff of this one
                         raise
-                else:
-                    self._answering = broker
-                    break
+                    continue
+                if left > 0 and len(untold) == len(resources):
+                    continue
+                self._refused |= untold  # brokers answer: what they do not tell is a matter of these topics
+                self._answering = broker
+                break
 
-    def _take_configs(self, resources: "list[ConfigResource]", broker: int | None) -> None:
+    def _take_configs(self, resources: "list[ConfigResource]", broker: int | None) -> dict[str, Unanswered]:
         """Read the entries of topics, from one broker or from whoever answers.
 
+        Returns:
+            The topics whose entries it does not tell, though it answers.
+
         Raises:
-            Unanswered: It does not tell them.
+            Unanswered: It does not answer.
             Denied: The client is not let in.
         """
         from confluent_kafka import KafkaException
@@ -595,6 +601,7 @@ class KafkaCluster:
         whom = {} if broker is None else {"broker": broker}
         answers = self._admin().describe_configs(resources, request_timeout=_ANSWER_SECONDS, **whom)
         untold: dict[str, Unanswered] = {}
+        answered = True
         for resource, answer in answers.items():
             try:
                 entries = answer.result()
@@ -612,13 +619,14 @@ class KafkaCluster:
                     self._connection = None
                     raise problem from None
                 untold[resource.name] = Unanswered(self.addresses, "the configuration of topics", problem.reason)
+                answered = answered and not code.startswith("_") and code != "REQUEST_TIMED_OUT"
                 continue
             self._configs[resource.name] = {
                 key: entry.value or "" for key, entry in entries.items() if entry.source == own
             }
-        if len(untold) == len(resources):
+        if len(untold) == len(resources) and not answered:
             raise next(iter(untold.values()))
-        self._refused |= untold  # it answers about others: what it does not tell is a matter of these topics
+        return untold
 
     # ---- changing --------------------------------------------------------------------------------------------------
 
@@ -754,9 +762,10 @@ class KafkaCluster:
             return None
         with self._lock:
             self._configs.pop(name, None)
+            self._refused.pop(name, None)
             self._read_configs([name])
             config = self._configs.get(name)
-        if config is None and name not in self._refused:
+        if config is None and not isinstance(self._refused.get(name), Denied):
             return None
         factors = {len(replicas) for replicas in partitions.values()}
         return (
