@@ -25,6 +25,7 @@ from hikube_kafka.spec.targets.kubernetes import (
     kafka_claims,
     zookeeper_claims,
 )
+from hikube_kafka.spec.targets.kubernetes_syntax import LABEL, LONGEST_DOMAIN, PATH_PART, SUBDOMAIN
 from hikube_kafka.spec.zoo_cfg import zookeeper_settings
 
 KAFKA_DATA = "/var/lib/kafka/data"
@@ -182,12 +183,9 @@ WORDS: Mapping[Literal["kafka", "zookeeper"], Mapping[str, str]] = {
 """Where each value of the charts is declared: a field of the layout, unless a model is named."""
 
 
-_OBJECT_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-_LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-_LABEL_KEY = f"^({_OBJECT_NAME}/)?{_LABEL}$"
-_LABEL_VALUE = f"^({_LABEL})?$"
+_LABEL_KEY = f"^({SUBDOMAIN}/)?{LABEL}$"
+_LABEL_VALUE = f"^({LABEL})?$"
 _HOST = r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(:[0-9]+)?"
-_PATH = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
 _BYTE = "0*(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _NETWORK = (
     rf"^({_BYTE}(\.{_BYTE}){{3}}/0*(3[0-2]|[12]?[0-9])|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+/0*(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
@@ -201,8 +199,8 @@ def _keys(key: str, value: str | None = None) -> dict[str, Any]:
 
 
 _LABELS = _keys(_LABEL_KEY, _LABEL_VALUE)
-_CAPITALS_TOO = _OBJECT_NAME.replace("a-z", "A-Za-z")
-_ANNOTATIONS = _keys(f"^({_CAPITALS_TOO}/)?{_LABEL}$")
+_CAPITALS_TOO = SUBDOMAIN.replace("a-z", "A-Za-z")
+_ANNOTATIONS = _keys(f"^({_CAPITALS_TOO}/)?{LABEL}$")
 _ORDINAL = "<ordinal>"
 _ANNOTATIONS_OF_EACH = _keys(
     f"^([-A-Za-z0-9.<>]+/)?({_ORDINAL}|[A-Za-z0-9])(({_ORDINAL}|[-A-Za-z0-9_.])*({_ORDINAL}|[A-Za-z0-9]))?$"
@@ -211,36 +209,36 @@ _ANNOTATIONS_OF_EACH = _keys(
 # file as ISO 8859-1, and the chart writes it in UTF-8.
 _CONFIG = _keys(r'^["$-9;<>-\[\]-~][!-9;<>-\[\]-~]*$', r"^[\x00-~]*$")
 FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
-    ("Claim", "storageClass"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
+    ("Claim", "storageClass"): {"pattern": f"^({SUBDOMAIN})?$", "maxLength": LONGEST_DOMAIN},
     ("ClientPods", "namespace"): {"pattern": r"^(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"},
     ("ClientPods", "labels"): _LABELS,
     ("ExternalAccess", "annotations"): _ANNOTATIONS_OF_EACH,
     ("ExternalAccess", "sources"): {"items": {"type": "string", "pattern": _NETWORK}},
     ("Image", "registry"): {"pattern": f"^({_HOST})?$"},
-    ("Image", "repository"): {"pattern": f"^({_HOST}/)?{_PATH}(/{_PATH})*$", "maxLength": 255},
+    ("Image", "repository"): {"pattern": f"^({_HOST}/)?{PATH_PART}(/{PATH_PART})*$", "maxLength": 255},
     # It is a label too, which takes less than a registry.
-    ("Image", "tag"): {"pattern": f"^{_LABEL}$"},
+    ("Image", "tag"): {"pattern": f"^{LABEL}$"},
     ("KafkaValues", "config"): _CONFIG,
     ("KafkaValues", "imagePullSecrets"): {
-        "items": {"type": "string", "pattern": f"^{_OBJECT_NAME}$", "maxLength": 253}
+        "items": {"type": "string", "pattern": f"^{SUBDOMAIN}$", "maxLength": LONGEST_DOMAIN}
     },
     ("KafkaValues", "jvmOptions"): {"items": {"type": "string", "pattern": r"^-\S+$"}},
     ("KafkaValues", "labels"): _LABELS,
     ("ListenerPort", "name"): {"pattern": r"^[a-z]([a-z0-9]|-[a-z0-9])*$", "maxLength": 15},
     ("Pods", "annotations"): _ANNOTATIONS,
     ("Pods", "nodeSelector"): _LABELS,
-    ("Pods", "priorityClassName"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
+    ("Pods", "priorityClassName"): {"pattern": f"^({SUBDOMAIN})?$", "maxLength": LONGEST_DOMAIN},
     # The start script splits them at spaces; Kubernetes replaces $(NAME) and $$ in a variable.
     ("Rack", "names"): {"items": {"type": "string", "pattern": r"^[!-\[\]-~]+$", "not": {"pattern": r"\$[$(]"}}},
     ("Toleration", "key"): {"pattern": f"^$|{_LABEL_KEY}"},
     ("Toleration", "value"): {"pattern": _LABEL_VALUE},
     ("ZooKeeperValues", "config"): _CONFIG,
     ("ZooKeeperValues", "imagePullSecrets"): {
-        "items": {"type": "string", "pattern": f"^{_OBJECT_NAME}$", "maxLength": 253}
+        "items": {"type": "string", "pattern": f"^{SUBDOMAIN}$", "maxLength": LONGEST_DOMAIN}
     },
     ("ZooKeeperValues", "jvmOptions"): {"items": {"type": "string", "pattern": r"^-\S+$"}},
     ("ZooKeeperValues", "labels"): _LABELS,
-    ("ZooKeeperValues", "membershipSecret"): {"pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
+    ("ZooKeeperValues", "membershipSecret"): {"pattern": f"^({SUBDOMAIN})?$", "maxLength": LONGEST_DOMAIN},
     # As a declaration may have: their ids end there.
     ("ZooKeeperValues", "replicas"): {"maximum": 255},
 }

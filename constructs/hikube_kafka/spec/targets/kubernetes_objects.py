@@ -313,7 +313,7 @@ def _release_names(platform: Platform, layout: KubernetesLayout, *releases: Serv
 
 
 def _is_release(name: str) -> bool:
-    return syntax.is_reference(name) or (syntax.is_service_name(name) and len(name) <= LONGEST_RELEASE)
+    return syntax.is_filled_in(name) or (syntax.is_service_name(name) and len(name) <= LONGEST_RELEASE)
 
 
 def _release_fault(name: str) -> str:
@@ -459,7 +459,7 @@ def _external(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]
         most = max(high - brokers + 1, low)
         yield NODE_PORT("external.node_port", brokers=brokers, first=first, last=last, low=low, high=high, most=most)
     for source in external.sources:
-        if syntax.is_reference(source):
+        if syntax.is_filled_in(source):
             continue
         network = syntax.network(source)
         if network is None:

@@ -167,7 +167,7 @@ def check_kafka(platform: Platform, layout: KubernetesLayout, connect: str | Non
 
 
 def _connect_fault(connect: str) -> str:
-    if kubernetes_syntax.is_reference(connect):
+    if kubernetes_syntax.is_filled_in(connect):
         return ""
     servers, slash, chroot = connect.partition("/")
     for server in servers.split(","):

@@ -15,14 +15,18 @@ LONGEST_DOMAIN = 253
 LONGEST_ANNOTATIONS = 256 * 1024
 """Bytes of all keys and values of one object's annotations."""
 
-_DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
+"""DNS labels with dots in between, as a regular expression of a JSON schema too."""
+LABEL = rf"[A-Za-z0-9]([-A-Za-z0-9_.]{{0,{LONGEST_LABEL - 2}}}[A-Za-z0-9])?"
+"""The value of a label, unless it is empty, and the key without its prefix."""
+PATH_PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+"""One part of an image's repository."""
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 _DOMAIN_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REGISTRY = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?")
 # Within a repository only a name with a dot or a port is taken for a host.
-_REPOSITORY = re.compile(rf"(?:(?=[^/]*[.:]|localhost/){_REGISTRY.pattern}/)?{_PATH_PART}(?:/{_PATH_PART})*")
+_REPOSITORY = re.compile(rf"(?:(?=[^/]*[.:]|localhost/){_REGISTRY.pattern}/)?{PATH_PART}(?:/{PATH_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
@@ -31,20 +35,20 @@ def _or_reference(judge: Callable[[str], bool]) -> Callable[[str], bool]:
 
     @wraps(judge)
     def judged(text: str) -> bool:
-        return is_reference(text) or judge(text)
+        return is_filled_in(text) or judge(text)
 
     return judged
 
 
-def is_reference(text: str) -> bool:
-    """Whether the CDK writes a reference of Terraform's there: to a variable, to an attribute of a resource."""
+def is_filled_in(text: str) -> bool:
+    """Whether Terraform fills in a part of the text: the CDK has a reference there. ``${var.team}`` stays as it is."""
     return "${TfToken[" in text
 
 
 @_or_reference
 def is_label_value(value: str) -> bool:
     """Whether it can be the value of a label; empty can."""
-    return not value or (len(value) <= LONGEST_LABEL and bool(_NAME.fullmatch(value)))
+    return not value or bool(re.fullmatch(LABEL, value))
 
 
 @_or_reference
@@ -75,7 +79,7 @@ def is_service_name(name: str) -> bool:
 @_or_reference
 def is_subdomain(name: str) -> bool:
     """Whether most other objects can have the name: DNS labels with dots in between."""
-    return len(name) <= LONGEST_DOMAIN and bool(re.fullmatch(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*", name))
+    return len(name) <= LONGEST_DOMAIN and bool(re.fullmatch(SUBDOMAIN, name))
 
 
 def is_port_name(name: str) -> bool:
