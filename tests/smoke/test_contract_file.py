@@ -93,6 +93,19 @@ def test_every_contract_of_a_file_is_found_once(contract: Contract, tmp_path: Pa
         read_contracts(file, "order")
 
 
+def test_a_contract_that_stands_there_twice_has_two_places(contract: Contract, tmp_path: Path) -> None:
+    file = written(tmp_path, {"shop": {"contract": bare(contract), "same": bare(contract)}})
+    assert len(read_contracts(file)) == 1
+    assert [each.place for each in read_contracts(file, "shop.same")] == ["shop.same"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_that_powershell_wrote_is_read(contract: Contract, tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps(bare(contract)), encoding=encoding)
+    assert read_contract(file) == contract
+
+
 def test_a_contract_that_cannot_be_read_hides_no_other(contract: Contract, tmp_path: Path) -> None:
     file = written(
         tmp_path,

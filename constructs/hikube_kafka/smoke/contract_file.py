@@ -53,22 +53,22 @@ def read_contracts(path: Path, platform: str | None = None) -> list[ContractFoun
         ContractFileError: The file cannot be read, or holds no contract, or none of that name.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())  # UTF-8, or what PowerShell writes
     except OSError as error:
         raise ContractFileError(path, f"{error.strerror or error}; write it with `terraform output -json`") from error
     except (ValueError, RecursionError) as error:
         raise ContractFileError(path, f"is not JSON ({error}); write it with `terraform output -json`") from error
-    found: list[ContractFound] = []
-    for place, candidate in _contracts(content, ()):
-        each = _read(".".join(place), candidate)
-        if each.contract is None or all(each.contract != other.contract for other in found):
-            found.append(each)
+    found = [_read(".".join(place), candidate) for place, candidate in _contracts(content, ())]
     if not found:
         raise ContractFileError(
             path,
             "contains no contract: the stack must have been applied, and have the platform's contract as an output",
         )
-    wanted = [each for each in found if platform in {None, each.platform, each.place}]
+    wanted: list[ContractFound] = []
+    for each in found:
+        again = each.contract is not None and any(each.contract == other.contract for other in wanted)
+        if platform in {None, each.platform, each.place} and not again:
+            wanted.append(each)
     if not wanted:
         known = ", ".join(f"{each.platform} ({each.place})" if each.place else each.platform for each in found)
         raise ContractFileError(path, f"contains no contract of a platform {platform!r}; there are: {known}")
