@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unreachable
+from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unclear, Unreachable
 from hikube_kafka.plugin.diagnostics import Refusal
 from hikube_kafka.plugin.resource import Plan, PlanRequest, configuration_faults
 from hikube_kafka.plugin.values import UNKNOWN
@@ -276,6 +276,27 @@ def test_a_topic_that_is_deleted_while_its_broker_is_drained_stands_in_nobodys_w
     drain(cluster)
     assert cluster.held["payments"][0][0] == 1
     assert 3 not in cluster.held["payments"][0]
+
+
+@pytest.mark.parametrize(("kind", "asked"), [(KafkaRefused, 9), (Unclear, 1)])
+def test_what_keeps_many_topics_from_being_drained_is_told_once_and_waited_for_once(
+    kind: type[KafkaRefused], asked: int, drain: Callable[[Drained], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics: dict[str, dict[int, tuple[int, ...]]] = {f"topic-{number}": {0: (0, 3)} for number in range(8)}
+    cluster = Drained({}, **topics, unlike={0: (1, 3)})
+    seen: list[str] = []
+
+    def kept(_: KafkaCluster, topic: str, __: dict[int, tuple[int, ...]]) -> None:
+        seen.append(topic)
+        raise kind("INVALID_REPLICA_ASSIGNMENT", topic if topic == "unlike" else "because")
+
+    monkeypatch.setattr(cluster, "reassigned", kept)
+    with pytest.raises(Refusal) as refusal:
+        drain(cluster)
+    assert len(seen) == asked
+    first, *others = refusal.value.diagnostics
+    assert "topic-0" in first.summary
+    assert ("topic-4 and 3 more" in first.summary, len(others)) == ((True, 1) if asked > 1 else (False, 0))
 
 
 def test_a_reassignment_that_takes_replicas_away_from_a_broker_that_goes_is_waited_for(

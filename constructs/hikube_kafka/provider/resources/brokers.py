@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
+from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unclear, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
@@ -139,14 +139,16 @@ class BrokersResource(Resource):
                     raise Refusal(*hidden)
                 return
             racks = {broker: rack for broker, rack in cluster.racks().items() if broker < planned["brokers"]}
-            refusals: list[Diagnostic] = []
+            refusals: dict[tuple[str, str], tuple[KafkaRefused, list[str]]] = {}
             for topic in sorted({topic for topics in held.values() for topic in topics}):
                 try:
                     _drain(cluster, topic, _Seen(layout, moves.get(topic, {}), racks), planned["brokers"])
                 except KafkaRefused as problem:  # of this topic: the others are drained all the same
-                    refusals.append(refused(problem, doing=f"move the replicas of topic {topic}"))
+                    refusals.setdefault((problem.code, problem.reason), (problem, []))[1].append(topic)
+                    if isinstance(problem, Unclear):
+                        break  # it was waited for: each of the others would be, as long
             if refusals:
-                raise Refusal(*refusals)
+                raise Refusal(*(_not_moved(problem, topics) for problem, topics in refusals.values()))
         raise Refusal(
             Diagnostic(
                 "Brokers that go are given new replicas as fast as they are drained",
@@ -161,6 +163,11 @@ class BrokersResource(Resource):
 
 
 # ---- replicas -------------------------------------------------------------------------------------------------------
+
+
+def _not_moved(problem: KafkaRefused, topics: list[str]) -> Diagnostic:
+    """Why topics stay where they are: a reason that many share is told once."""
+    return refused(problem, doing=f"move the replicas of topic{'s' if len(topics) > 1 else ''} {shortened(topics)}")
 
 
 def _thing(_state: State) -> Thing:
