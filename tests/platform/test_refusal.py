@@ -196,3 +196,19 @@ def test_what_ends_the_program_before_the_synth_is_told_without_a_traceback_and_
     assert heading == "The declaration is not valid:"
     assert told in first
     assert "[stack/events] zookeeper.servers: 2 servers need 2" in second
+
+
+def test_a_fault_of_the_program_itself_keeps_its_traceback(tmp_path: Path) -> None:
+    program = tmp_path / "main.py"
+    program.write_text(
+        "from hikube_kafka.platform import App\n"
+        "from pydantic import BaseModel\n"
+        "class Settings(BaseModel):\n"
+        "    brokers: int\n"
+        "Settings(brokers='three')\n"
+    )
+    ended = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "Traceback" in ended.stderr
+    assert 'main.py", line 5' in ended.stderr
+    assert "is not valid" not in ended.stderr

@@ -78,13 +78,23 @@ def told(error: BaseException) -> str | None:
     lines: list[str] = []
     if isinstance(error, DeclarationError):
         lines = [str(problem) for problem in error.problems]
-    elif isinstance(error, ValidationError):
+    elif isinstance(error, ValidationError) and _is_ours(error):
         lines = [str(problem) for problem in of_validation_error(error)]
     elif isinstance(error, MeasureError):
         frames = reversed(traceback.extract_tb(error.__traceback__))
         here = next(frame for frame in frames if not frame.filename.startswith(_PACKAGE))
         lines = [f"{here.filename}:{here.lineno}: {error}"]
     return _text(lines) if lines else None
+
+
+def _is_ours(error: ValidationError) -> bool:
+    """Whether a model of a declaration was read, and not one of somebody else's."""
+    files = [
+        frame.f_code.co_filename
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").partition(".")[0] != "pydantic"
+    ]
+    return bool(files) and files[-1].startswith(_PACKAGE)
 
 
 def _of_a_synth(message: str) -> str | None:
