@@ -20,6 +20,10 @@ locals {
   }
 }
 
+# A plan shows which cluster it is about. The provider `helm` does not read KUBECONFIG: give it config_path and config_paths
+# of this.
+data "hikube_kubernetes_cluster" "this" {}
+
 provider "hikube" {
   kubernetes {
     namespace         = local.namespace

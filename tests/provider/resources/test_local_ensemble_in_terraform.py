@@ -240,13 +240,13 @@ def test_an_interrupted_healing_is_taken_up_by_the_next_apply_without_a_replacem
 
 def test_a_server_that_cannot_start_leaves_nothing_running_and_shows_its_log(stage: Stage) -> None:
     broker = stage.living.declaration.brokers[1]
-    broken = replace(broker, properties={**broker.properties, "log.cleaner.dedupe.buffer.size": "not a number"})
+    broken = replace(broker, properties={**broker.properties, "metric.reporters": "no.such.Reporter"})
     declaration = replace(stage.living.declaration, brokers=(stage.living.declaration.brokers[0], broken))
     stage.living = stage.living._replace(declaration=declaration)
     stage.write()
     said = stage.workspace.refused("apply", "-auto-approve")
     assert "broker-1" in said
-    assert "log.cleaner.dedupe.buffer.size" in said
+    assert "no.such.Reporter" in said
     assert stage.processes() == {}
     assert stage.workspace.resources() == []
 

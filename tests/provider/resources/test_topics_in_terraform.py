@@ -441,14 +441,13 @@ def test_wrong_entries_and_numbers_are_found_by_validate(workspace: Workspace, d
         name="bad name",
         partitions=0,
         replication_factor=3,
-        config={"retentionMs": "5", "segment.bytes": "1", "min.insync.replicas": "3"},
+        config={"retentionMs": "5", "segment.bytes": "1"},
     )
     said = workspace.refused("validate")
     assert "Kafka does not allow this name" in said
     assert "partitions must be a whole number of at least 1" in said
     assert "retention.ms" in said
     assert "segment.bytes" in said
-    assert "min.insync.replicas = 3 leaves no room in a replication factor of 3" in said
 
 
 def test_settings_unknown_at_plan_put_the_checks_off_until_the_apply(
