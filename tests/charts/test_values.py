@@ -37,7 +37,7 @@ SHARED: dict[str, Case] = {
     "image.pullPolicy": ("Always", "imagePullPolicy: Always", {}),
     "imagePullSecrets": (["mirror"], 'imagePullSecrets:\n        - name: "mirror"', {}),
     "heap": ("777m", "-Xms777m -Xmx777m", {"resources": {"memory": "2Gi"}}),
-    "jvmOptions": (["-Down=1"], "-Down=1", {}),
+    "jvmOptions": (["-Down=1", "-Dtwo=2 -Dof=one"], "-Down=1 -Dtwo=2 -Dof=one", {}),
     "resources.cpu": ("3", 'cpu: "3"', {}),
     "resources.memory": ("9Gi", 'memory: "9Gi"', {}),
     "claimRetention.whenDeleted": ("Delete", "whenDeleted: Delete", {}),
@@ -313,7 +313,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
                 "annotations": {"checksum/configuration": "x"},
                 "tolerations": [{"value": "x"}, {"operator": "Equal", "value": "x"}],
             },
-            "jvmOptions": ["-Xmx9g"],
+            "jvmOptions": ["-Down=1 -Xmx9g"],
         },
         (
             "labels: app.kubernetes.io/name is",

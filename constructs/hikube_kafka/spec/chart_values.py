@@ -208,6 +208,8 @@ _ANNOTATIONS_OF_EACH = _keys(
 # A key of a properties file ends at white space, '=' and ':', and a comment begins with '#' or '!'. Java reads such a
 # file as ISO 8859-1, and the chart writes it in UTF-8.
 _CONFIG = _keys(r'^["$-9;<>-\[\]-~][!-9;<>-\[\]-~]*$', r"^[\x00-~]*$")
+# The servers' scripts split them at spaces: one text may hold several options, and no option a space.
+_JVM_OPTIONS = {"items": {"type": "string", "pattern": r"^-\S+( -\S+)*$"}}
 FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("Claim", "storageClass"): {"pattern": f"^({SUBDOMAIN})?$", "maxLength": LONGEST_DOMAIN},
     ("ClientPods", "namespace"): {"pattern": r"^(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"},
@@ -222,7 +224,7 @@ FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("KafkaValues", "imagePullSecrets"): {
         "items": {"type": "string", "pattern": f"^{SUBDOMAIN}$", "maxLength": LONGEST_DOMAIN}
     },
-    ("KafkaValues", "jvmOptions"): {"items": {"type": "string", "pattern": r"^-\S+$"}},
+    ("KafkaValues", "jvmOptions"): _JVM_OPTIONS,
     ("KafkaValues", "labels"): _LABELS,
     ("ListenerPort", "name"): {"pattern": r"^[a-z]([a-z0-9]|-[a-z0-9])*$", "maxLength": 15},
     ("Pods", "annotations"): _ANNOTATIONS,
@@ -236,7 +238,7 @@ FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("ZooKeeperValues", "imagePullSecrets"): {
         "items": {"type": "string", "pattern": f"^{SUBDOMAIN}$", "maxLength": LONGEST_DOMAIN}
     },
-    ("ZooKeeperValues", "jvmOptions"): {"items": {"type": "string", "pattern": r"^-\S+$"}},
+    ("ZooKeeperValues", "jvmOptions"): _JVM_OPTIONS,
     ("ZooKeeperValues", "labels"): _LABELS,
     ("ZooKeeperValues", "membershipSecret"): {"pattern": f"^({SUBDOMAIN})?$", "maxLength": LONGEST_DOMAIN},
     # As a declaration may have: their ids end there.

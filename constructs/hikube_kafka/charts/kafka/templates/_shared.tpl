@@ -100,7 +100,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end }}
 {{- end }}
-{{- range $option := .Values.jvmOptions }}
+{{- range $option := join " " .Values.jvmOptions | splitList " " }}
 {{- if regexMatch "^-Xm[sx]" $option }}
 - jvmOptions: {{ $option }} is the heap, which has a value of its own. Give heap, and drop it.
 {{- end }}
