@@ -327,7 +327,7 @@ class TopicResource(Resource):
         return {**planned, "id": name}
 
     def _refuse_faults(self, planned: State, prior: State | None) -> None:
-        """What only the apply tells, such as a number, has been judged of the first topic with such a fault alone.
+        """Check once more: what only the apply tells, such as a number, its plans have judged, and told one topic alone.
 
         Raises:
             Refusal: Kafka would not take it.
