@@ -327,7 +327,9 @@ class TopicResource(Resource):
         return {**planned, "id": name}
 
     def _refuse_faults(self, planned: State, prior: State | None) -> None:
-        """Check once more: what only the apply tells, such as a number, its plans have judged, and told one topic alone.
+        """Check again what the plans of this apply have told of the first topic with such a fault alone.
+
+        Only they know what the apply itself tells, such as a number made by another resource.
 
         Raises:
             Refusal: Kafka would not take it.
