@@ -2,13 +2,14 @@
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from hikube_kafka.spec import (
     DeclarationError,
+    Duration,
     Image,
     Kafka,
     KubernetesLayout,
@@ -46,6 +47,19 @@ MISTAKES: list[tuple[Callable[[], Declared], list[str]]] = [
     (
         lambda: topic("orders", partitions="six"),
         ["partitions = 'six' is not a whole number. Declare one, such as 3. [value-type]"],
+    ),
+    (
+        lambda: Listener("client", port=cast("Any", "http")),
+        ["port = 'http' is not a whole number. Declare one, such as 9092. [value-type]"],
+    ),
+    (
+        lambda: topic("orders", partitions=1, config={"retention.ms": Duration("7d")}),
+        [
+            (
+                "config[\"retention.ms\"] = Duration('7d') is not a text, a number or a truth value. Declare its number: "
+                "Duration('7d').milliseconds. [value-type]"
+            )
+        ],
     ),
     (
         lambda: topic("orders", 6),
@@ -109,7 +123,7 @@ MISTAKES: list[tuple[Callable[[], Declared], list[str]]] = [
     ),
     (
         lambda: local(broker_port=None),
-        ["broker_port = None is not a whole number. Declare one, such as 3. [value-type]"],
+        ["broker_port = None is not a whole number. Declare one, such as 9092. [value-type]"],
     ),
     (
         lambda: image(repository="kafka", tag="3.9", pull_policy="no"),
@@ -319,3 +333,8 @@ def test_an_error_of_another_model_in_such_a_constructor_stays_that_error() -> N
 
     with pytest.raises(ValidationError, match="Settings"):
         OfSettings(teem="sales")
+
+
+def test_a_set_has_one_order_in_every_run() -> None:
+    racks = {"zone-c", "zone-a", "zone-e", "zone-b", "zone-d"}
+    assert kafka(racks=racks).racks == ("zone-a", "zone-b", "zone-c", "zone-d", "zone-e")

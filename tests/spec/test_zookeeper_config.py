@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hikube_kafka.ensemble.jars import cache_folder, named_folder
+from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.rules import ZOOKEEPER, check
@@ -147,3 +148,11 @@ def test_zookeeper_itself_is_of_the_same_mind(tmp_path: Path) -> None:
         **dict.fromkeys(map(line, judged), "refused"),
         **dict.fromkeys(map(line, TAKEN), "accepted"),
     }
+
+
+def test_a_key_that_no_file_can_have_is_not_kept_for_a_plugin() -> None:
+    config = {"a b": "c"}
+    declared = Platform(name="shop", zookeeper=ZooKeeper(config=config), kafka=Kafka(config=config))
+    found = [problem for problem in check(declared) if problem.rule.endswith("unknown-key")]
+    assert [problem.severity for problem in found] == ["error", "error"]
+    assert all(problem.remedy.startswith("Leave it out: a key has no white space") for problem in found)

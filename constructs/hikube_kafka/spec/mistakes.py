@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.quantities import Duration, Quantity
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -235,6 +236,8 @@ def _wanted(errors: Sequence[Mapping[str, Any]], path: Path, value: object) -> t
     kinds = {error["type"] for error in errors}
     if len(errors) > 1 and "string_type" in kinds:
         instead = "one of those, or leave the entry out"
+        if isinstance(value, Duration | Quantity):
+            instead = f"its number: {value!r}.{'milliseconds' if isinstance(value, Duration) else 'bytes'}"
         if isinstance(value, list | tuple):
             instead = "one text, with commas" if _secret(path) else f'one text: "{",".join(map(str, value))}"'
         return "a text, a number or a truth value", instead
@@ -245,6 +248,7 @@ def _wanted(errors: Sequence[Mapping[str, Any]], path: Path, value: object) -> t
     expected = str(context.get("expected")).replace(" or ", ", ")
     facts = {
         "field": path[-1],
+        "number": 9092 if str(path[-1]).endswith("port") else 3,
         "name": name,
         "a_name": f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}",
         "expected": f"one of {expected}" if "," in expected else expected,
@@ -261,7 +265,7 @@ def _wanted(errors: Sequence[Mapping[str, Any]], path: Path, value: object) -> t
 _WANTED: Mapping[frozenset[str], tuple[str, str]] = {
     frozenset({"int_type", "int_parsing", "int_from_float", "int_parsing_size", "finite_number"}): (
         "a whole number",
-        "one, such as 3",
+        "one, such as {number}",
     ),
     frozenset({"float_type", "float_parsing"}): ("a number", "one, such as 0.5"),
     frozenset({"bool_type", "bool_parsing"}): ("True or False", "True or False"),

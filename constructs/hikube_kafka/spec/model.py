@@ -68,7 +68,14 @@ def _with_entries(value: Any) -> Any:
 
 Frozen = Annotated[Mapping[K, V], AfterValidator(_with_entries), AfterValidator(FrozenDict)]
 """A mapping as a field: a copy of what was given, which nobody changes."""
-Several = Annotated[tuple[str, ...], AfterValidator(_with_entries)]
+
+
+def _in_order(value: Any) -> Any:
+    """A set has another order in every run, and a plan would show a difference where there is none."""
+    return sorted(value, key=str) if isinstance(value, set | frozenset) else value
+
+
+Several = Annotated[tuple[str, ...], BeforeValidator(_in_order), AfterValidator(_with_entries)]
 """Several texts as a field."""
 Texts = list[str] | tuple[str, ...]
 """Several texts, as they are given: a single one, which Python takes for a sequence of its letters, is none."""

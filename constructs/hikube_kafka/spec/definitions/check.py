@@ -15,7 +15,7 @@ from hikube_kafka.spec.definitions.catalog import (
 from hikube_kafka.spec.definitions.conflicts import broker_conflicts, topic_conflicts
 from hikube_kafka.spec.definitions.definition import Definition, Mismatch, Parsed, providers_named
 from hikube_kafka.spec.definitions.fault import HIDDEN, Fault
-from hikube_kafka.spec.definitions.nearest import is_key, nearest, spelling
+from hikube_kafka.spec.definitions.nearest import is_key, nearest, spelling, unknown_remedy
 from hikube_kafka.spec.quantities import whole
 
 PLATFORM_KEYS: Mapping[str, str] = MappingProxyType(
@@ -285,7 +285,7 @@ def _no_broker_key(key: str, value: object) -> Fault:
         rule="unknown-key",
         severity="error" if found.misspelt or not is_key(key) else "warning",
         problem=f"'{key}' is not a setting of a broker in Kafka 3.9, which would ignore it unless a plugin reads it.",
-        remedy=_proposal(proposals) if found.misspelt else "Keep it if it is a plugin's; otherwise leave it out.",
+        remedy=_proposal(proposals) if found.misspelt else unknown_remedy(key),
         nearest=proposals,
     )
 

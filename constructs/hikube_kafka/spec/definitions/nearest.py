@@ -27,6 +27,13 @@ def is_key(key: str) -> bool:
     return bool(re.fullmatch(r"[!-~]+", key)) and not re.search(r"[=:\\]|^[#!]", key)
 
 
+def unknown_remedy(key: str) -> str:
+    """What to do about a key that is nobody's, or a plugin's."""
+    if is_key(key):
+        return "Keep it if it is a plugin's; otherwise leave it out."
+    return "Leave it out: a key has no white space, '=', ':' or characters beyond ASCII."
+
+
 def spelling(key: str) -> str:
     """A key without case and separators: ``retentionMs``, ``retention_ms`` and ``retention.ms`` are one."""
     return re.sub(r"[^a-z0-9]", "", key.lower())

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from hikube_kafka.spec.definitions.definition import Definition, Mismatch, Parsed
 from hikube_kafka.spec.definitions.fault import HIDDEN, Fault
-from hikube_kafka.spec.definitions.nearest import is_key, nearest
+from hikube_kafka.spec.definitions.nearest import is_key, nearest, unknown_remedy
 from hikube_kafka.spec.problem import Rule
 
 _BOOLEANS = """
@@ -261,7 +261,7 @@ def _no_key(key: str) -> Fault:
             rule="unknown-key",
             severity="warning" if is_key(key) else "error",
             problem=f"'{key}' is not a setting of ZooKeeper, which ignores it unless a plugin reads it.",
-            remedy="Keep it if it is a plugin's; otherwise leave it out.",
+            remedy=unknown_remedy(key),
         )
     return Fault(key=key, value=HIDDEN, rule="unknown-key", problem=problem, remedy=remedy, nearest=keys)
 
