@@ -56,8 +56,8 @@ MISTAKES: list[tuple[Callable[[], Declared], list[str]]] = [
         lambda: topic("orders", partitions=1, config={"retention.ms": Duration("7d")}),
         [
             (
-                "config[\"retention.ms\"] = Duration('7d') is not a text, a number or a truth value. Declare its number: "
-                "Duration('7d').milliseconds. [value-type]"
+                "config[\"retention.ms\"] = Duration('7d') is not a text, a number or a truth value. Declare its "
+                "number: Duration('7d').milliseconds. [value-type]"
             )
         ],
     ),
