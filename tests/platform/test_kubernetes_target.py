@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -174,6 +174,15 @@ def test_a_namespace_that_the_stack_never_created_needs_no_provider_for_it(
     assert content["provider"].keys() == {"helm", "hikube"}
     assert "kubernetes_namespace_v1" not in content["resource"]
     assert "removed" not in content
+
+
+@pytest.mark.parametrize(("create_namespace", "refused"), [(True, True), (False, False), ("never", False)])
+def test_a_namespace_that_every_cluster_has_is_not_created(
+    create_namespace: bool | Literal["never"], refused: bool
+) -> None:
+    target = KubernetesTarget(namespace="default", create_namespace=create_namespace)
+    rules = [problem.rule for problem in target.check(Platform(name="events"))]
+    assert ("kubernetes-namespace-there" in rules) is refused
 
 
 def test_a_second_platform_changes_nothing_about_the_first(stack: TerraformStack, synthesized: Synthesize) -> None:

@@ -139,3 +139,9 @@ def test_the_command_says_what_comes_next(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert "cd " not in CliRunner().invoke(app, ["new", "."]).output
+
+
+def test_a_project_for_kubernetes_is_not_named_after_a_namespace_of_every_cluster(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="every cluster has a namespace default already"):
+        create(tmp_path / "default", target="kubernetes")
+    assert create(tmp_path / "default", target="local").files

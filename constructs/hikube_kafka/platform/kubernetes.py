@@ -139,7 +139,9 @@ class KubernetesTarget(Target):
 
     def check(self, platform: Platform) -> Iterator[Problem]:
         """Every problem of the declaration on a cluster."""
-        return kubernetes_rules.check(platform, self.layout, self._shared)
+        yield from kubernetes_rules.check(platform, self.layout, self._shared)
+        if self._create_namespace is True:
+            yield from kubernetes_rules.namespace_is_new(self.layout)
 
     def deliver(self, scope: Construct, platform: Platform) -> Delivery:
         """Add the providers, the namespace, and each part: what is done before its release, that, and after it."""

@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 from hikube_kafka import __version__
 from hikube_kafka.spec import Platform
 from hikube_kafka.spec.rules.platform import name_is_a_label
+from hikube_kafka.spec.targets.kubernetes_rules import NAMESPACES_OF_EVERY_CLUSTER
 
 Target = Literal["local", "kubernetes"]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -65,6 +66,8 @@ def create(directory: Path, *, target: Target = "local", name: str | None = None
     name = directory.resolve().name if name is None else name
     if problem := next(iter(name_is_a_label(Platform(name=name))), None):
         raise ProjectError(f"{problem} Choose another one with --name.")
+    if target == "kubernetes" and name in NAMESPACES_OF_EVERY_CLUSTER:
+        raise ProjectError(f"every cluster has a namespace {name} already. Choose another name with --name.")
     source = _source()
     contents = {
         file: text.replace("PLATFORM", name)

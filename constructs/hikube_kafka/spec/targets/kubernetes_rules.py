@@ -54,6 +54,13 @@ NAMESPACE_TWICE = Rule(
     remedy="Declare it for one of the two only: KubernetesTarget(create_namespace=False) for the other. If they are on "
     "two clusters, declare the context of each, or its kubeconfig: KubernetesTarget(context=...).",
 )
+NAMESPACE_THERE = Rule(
+    id="kubernetes-namespace-there",
+    severity="error",
+    message="every cluster has a namespace {namespace}, and this one is to be created.",
+    why="A namespace is created once: the apply would fail.",
+    remedy='Choose another namespace; or, for this one, declare KubernetesTarget(create_namespace="never").',
+)
 CHROOT_TWICE = Rule(
     id="app-chroot-twice",
     severity="error",
@@ -126,6 +133,16 @@ SHARED_UNUSED = Rule(
     why="A platform that shares an ensemble has no ZooKeeper servers of its own.",
     remedy="Leave everything but the chroot out, or declare it for the shared release.",
 )
+
+
+NAMESPACES_OF_EVERY_CLUSTER = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
+"""Source: Kubernetes' documentation of namespaces, under initial namespaces."""
+
+
+def namespace_is_new(layout: KubernetesLayout) -> Iterator[Problem]:
+    """A namespace that the stack creates is none that every cluster has."""
+    if layout.namespace in NAMESPACES_OF_EVERY_CLUSTER:
+        yield NAMESPACE_THERE("namespace", namespace=layout.namespace)
 
 
 def check(platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper | None = None) -> Iterator[Problem]:
