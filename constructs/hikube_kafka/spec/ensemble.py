@@ -57,9 +57,11 @@ class ServerProcess:
         What cannot be read as that is left out: the provider refuses it, or the server itself where only the apply
         tells its properties.
         """
-        return tuple((host, port) for host, port in self._written_bindings() if port <= HIGHEST_PORT)
+        return tuple((host, port) for host, port in self.written_bindings if port <= HIGHEST_PORT)
 
-    def _written_bindings(self) -> list[tuple[str, int]]:
+    @property
+    def written_bindings(self) -> list[tuple[str, int]]:
+        """Host and port as they are written, with numbers that are no ports."""
         if self.kind == "broker":
             found = (LISTENER.fullmatch(each.strip()) for each in self.properties.get("listeners", "").split(","))
             return [(each["host"].strip("[]"), int(each["port"])) for each in found if each]

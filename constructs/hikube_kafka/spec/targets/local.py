@@ -208,7 +208,7 @@ def ensemble_problems(
         yield ENSEMBLE_NAME("name", name=name)
     wanted: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
     for server in servers:
-        for host, port in server.bindings:
+        for host, port in server.written_bindings:
             wanted[port].append((host, server.name))
     for port, bound in sorted(wanted.items()):
         hosts, names = [host for host, _ in bound], " and ".join(name for _, name in bound)
