@@ -112,13 +112,13 @@ def test_a_wheel_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "`wheels/` holds the wheel" in (created.directory / "README.md").read_text()
 
 
-@pytest.mark.parametrize("url", ["file:///work/check%20out", "file:///gone/hikube_kafka-0-py3-none-any.whl"])
+@pytest.mark.parametrize("url", ["file:///srv/check%20out", "file:///gone/hikube_kafka-0-py3-none-any.whl"])
 def test_of_a_checkout_a_wheel_is_built_first(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     comes_from({"url": url, "dir_info": {"editable": True}}, monkeypatch)
     created = create(tmp_path / "shop")
     assert f"--find-links wheels\n{PINNED}\n" in (created.directory / "requirements.txt").read_text()
     assert "pip wheel --no-deps --wheel-dir wheels" in created.steps[1]
-    assert created.steps[1].endswith(("'/work/check out'", "/gone/hikube_kafka-0-py3-none-any.whl"))
+    assert created.steps[1].endswith(("'/srv/check out'", "/gone/hikube_kafka-0-py3-none-any.whl"))
 
 
 def test_a_repository_is_named_with_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
