@@ -62,4 +62,5 @@ def test_a_quota_that_lets_no_pod_in(namespace: str) -> None:
     said = refused(namespace, QUOTA, servers("not-there.invalid/kafka:0"))
     assert "a quota of the namespace stands in the way" in said
     assert "exceeded quota: none" in said
-    assert f"kubectl -n {namespace} describe resourcequota" in said
+    context = kubectl("config", "current-context").strip()
+    assert f"kubectl --context {context} -n {namespace} describe resourcequota" in said
