@@ -1,0 +1,210 @@
+"""A plan of Terraform or OpenTofu: ``terraform show -json``, format 1."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from hikube_kafka.review.hidden import Hidden, is_secret, marked
+
+Path = tuple[str | int, ...]
+"""Of a value below an attribute: ``("values", 0)``."""
+
+
+class UnreadablePlanError(ValueError):
+    """It is not a plan, or one that nobody can judge. The message says what to do."""
+
+
+class Action(StrEnum):
+    """What an apply does at an address."""
+
+    NOTHING = "nothing"
+    READ = "read"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    REPLACE = "replace"
+    """Delete and create, in either order."""
+    FORGET = "forget"
+    """The state lets go of it; nothing is touched."""
+    FORGET_AND_CREATE = "forget and create"
+    """The state lets go of what is there, and something else is created."""
+    OTHER = "other"
+    """What this version does not know."""
+
+
+_ACTIONS = {
+    ("no-op",): Action.NOTHING,
+    ("read",): Action.READ,
+    ("create",): Action.CREATE,
+    ("update",): Action.UPDATE,
+    ("delete",): Action.DELETE,
+    ("create", "delete"): Action.REPLACE,
+    ("delete", "create"): Action.REPLACE,
+    ("forget",): Action.FORGET,
+    ("create", "forget"): Action.FORGET_AND_CREATE,
+    ("forget", "create"): Action.FORGET_AND_CREATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One resource of a plan, or of what has drifted. Whatever the plan marks as sensitive is a ``Hidden``."""
+
+    address: str
+    mode: str
+    """``managed`` or ``data``."""
+    type: str
+    """``hikube_kafka_topic``."""
+    name: str
+    provider: str
+    """As the plan names it; the host differs between Terraform and OpenTofu: ``<host>/hashicorp/helm``."""
+    action: Action
+    actions: tuple[str, ...]
+    """As the plan has them."""
+    reason: str
+    """``action_reason``: ``replace_because_tainted``; empty: none is given."""
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    """Without what only the apply will tell."""
+    unknown: frozenset[Path]
+    """What only the apply will tell; the path of a whole attribute or of a value below one."""
+    replaces: tuple[Path, ...] = ()
+    """``replace_paths``: the attributes that force a replacement."""
+    previous_address: str = ""
+    imported: str = ""
+    """The id that it is imported by; empty: it is not."""
+    deposed: str = ""
+    module: str = ""
+
+    def is_unknown(self, *path: str | int) -> bool:
+        """Whether this value, all above it or something below it is only known after the apply."""
+        return any(each[: len(path)] == path[: len(each)] for each in self.unknown)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a plan says, as far as a review reads it."""
+
+    changes: tuple[Change, ...]
+    """Managed resources and data sources; those that nothing happens to as well."""
+    drift: tuple[Change, ...] = ()
+    """What was changed outside: ``before`` is the state, ``after`` what was found."""
+    deferred: tuple[str, ...] = ()
+    """Addresses that are left for a later plan."""
+    invocations: tuple[str, ...] = ()
+    """Actions that the apply invokes, by address."""
+    errored: bool = False
+    complete: bool = True
+    """False: another plan must follow. Older versions do not say: then it is taken for complete."""
+    terraform: str = ""
+    """Version that made it."""
+    secrets: frozenset[str] = field(default_factory=frozenset)
+    """Texts that no output may have: sensitive outputs and variables."""
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+
+    def managed(self, type_: str) -> Iterator[Change]:
+        """The changes of the resources of one type."""
+        return (each for each in self.changes if each.mode == "managed" and each.type == type_)
+
+
+def read_plan(text: str) -> Plan:
+    """Read the JSON of a plan.
+
+    Raises:
+        UnreadablePlanError: It is no JSON, no plan, a state, or of a format that this version does not know.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as problem:
+        raise UnreadablePlanError(f"It is not JSON ({problem}). Write it with: terraform show -json PLAN") from None
+    if not isinstance(content, dict) or "format_version" not in content:
+        raise UnreadablePlanError("It is not a plan. Write it with: terraform show -json PLAN")
+    version = str(content["format_version"])
+    if version.partition(".")[0] != "1":
+        raise UnreadablePlanError(
+            f"It has format {version}; this version reads format 1. Install a newer hikube-kafka, and review again."
+        )
+    if "resource_changes" not in content and "planned_values" not in content:
+        raise UnreadablePlanError("It is a state and not a plan. Write it with: terraform show -json PLAN")
+    try:
+        return _plan(content)
+    except (KeyError, TypeError, AttributeError, ValueError) as problem:
+        raise UnreadablePlanError(
+            f"It is not a plan as Terraform writes it ({type(problem).__name__}: {problem}). Write it with: terraform "
+            "show -json PLAN"
+        ) from None
+
+
+def _plan(content: Mapping[str, Any]) -> Plan:
+    return Plan(
+        changes=tuple(map(_change, content.get("resource_changes") or ())),
+        drift=tuple(map(_change, content.get("resource_drift") or ())),
+        deferred=tuple(each["resource_change"]["address"] for each in content.get("deferred_changes") or ()),
+        invocations=tuple(str(each.get("address", "")) for each in content.get("action_invocations") or ()),
+        errored=content.get("errored") is True,
+        complete=content.get("complete") is not False,
+        terraform=str(content.get("terraform_version") or ""),
+        secrets=frozenset(_secrets(content)),
+        configuration=content.get("configuration") or {},
+    )
+
+
+def _change(content: Mapping[str, Any]) -> Change:
+    change = content["change"]
+    actions = tuple(map(str, change["actions"]))
+    before, after = (marked(change.get(each), change.get(f"{each}_sensitive")) for each in ("before", "after"))
+    # A whole resource marked as sensitive cannot be judged attribute by attribute without revealing it.
+    before, after = (each.reveal() if isinstance(each, Hidden) else each for each in (before, after))
+    return Change(
+        address=content["address"],
+        mode=content.get("mode", "managed"),
+        type=content["type"],
+        name=content["name"],
+        provider=content.get("provider_name") or "",
+        action=_ACTIONS.get(actions, Action.OTHER),
+        actions=actions,
+        reason=content.get("action_reason") or "",
+        before=before,
+        after=after,
+        unknown=frozenset(_unknown(change.get("after_unknown"))),
+        replaces=tuple(tuple(path) for path in change.get("replace_paths") or ()),
+        previous_address=content.get("previous_address") or "",
+        imported=str((change.get("importing") or {}).get("id") or ""),
+        deposed=content.get("deposed") or "",
+        module=content.get("module_address") or "",
+    )
+
+
+def _unknown(marks: Any, path: Path = ()) -> Iterator[Path]:
+    if marks is True:
+        yield path
+    elif isinstance(marks, Mapping):
+        for key, each in marks.items():
+            yield from _unknown(each, (*path, key))
+    elif isinstance(marks, list):
+        for index, each in enumerate(marks):
+            yield from _unknown(each, (*path, index))
+
+
+def _secrets(content: Mapping[str, Any]) -> Iterator[str]:
+    declared = ((content.get("configuration") or {}).get("root_module") or {}).get("variables") or {}
+    for name, variable in (content.get("variables") or {}).items():
+        if (declared.get(name) or {}).get("sensitive") is True or is_secret(name):
+            yield from _texts(variable.get("value"))
+    for change in (content.get("output_changes") or {}).values():
+        for each in ("before", "after"):
+            if change.get(f"{each}_sensitive") is True:
+                yield from _texts(change.get(each))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
