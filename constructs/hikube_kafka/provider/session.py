@@ -29,6 +29,7 @@ class Session:
         self.refusals = Refusals(self.stopped)
         self._cluster: KafkaCluster | None = None
         self._coming: dict[str, int] = {}
+        self._awaited = 0
         self._brokers: int | None = None
         self._lock = threading.Lock()
         self._warned = False
@@ -119,6 +120,11 @@ class Session:
         with self._lock:
             self._coming.update(dict.fromkeys(addresses, len(addresses)))
 
+    def await_brokers(self, number: int) -> None:
+        """This apply waits until so many brokers are there, before whatever depends on them is made."""
+        with self._lock:
+            self._awaited = max(self._awaited, number)
+
     def expect_brokers(self, number: int) -> None:
         """The cluster itself is planned to have another number of brokers."""
         with self._lock:
@@ -130,6 +136,12 @@ class Session:
         with self._lock:
             return max(self._brokers or 0, *(self._coming.get(address.strip(), 0) for address in addresses))
 
+    def awaited(self) -> int:
+        """How many brokers whatever depends on them will find; 0 if the plan neither starts any nor waits for them."""
+        with self._lock:
+            awaited = self._awaited
+        return max(awaited, self.coming())
+
     def staying(self, live: frozenset[int]) -> frozenset[int]:
         """The live brokers without those that this plan lets go."""
         with self._lock:
@@ -138,7 +150,7 @@ class Session:
     def changed(self) -> None:
         """The servers themselves have just been changed: what was read of the cluster is worth nothing now."""
         with self._lock:
-            self._coming, self._brokers = {}, None
+            self._coming, self._brokers, self._awaited = {}, None, 0
             self._silent.clear()
             if self._cluster is not None:
                 self._cluster.forget_all()

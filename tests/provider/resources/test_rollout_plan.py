@@ -12,9 +12,11 @@ from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
 from hikube_kafka.provider import rollout
 from hikube_kafka.provider.resources.rollout import RolloutResource
+from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.rollout import Survey
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach, Settings
+from hikube_kafka.provider.topics import KafkaCluster
 from tests.kubernetes.test_obstacles import Change, recorded
 
 REACH = KubernetesReach(kubeconfig=None, context=None, namespace="events", release="well")
@@ -188,3 +190,49 @@ def test_the_wait_is_for_the_declared_time_and_nothing_else_is_recorded(
     assert resource.create(plan, b"") == plan
     assert resource.update(plan, {**plan, "patience": 60, "release": "other"}, b"")["patience"] == 60
     assert [(each.seconds, each.release) for each in waited] == [(3600, "well"), (60, "other")]
+
+
+class OneBroker(KafkaCluster):
+    """A cluster of which one broker has registered so far."""
+
+    def exists(self, name: str) -> bool:  # noqa: ARG002 - whatever it is called
+        return False
+
+    def live_brokers(self, at_least: int) -> frozenset[int]:  # noqa: ARG002 - as many as there are
+        return frozenset({0})
+
+    def away(self, brokers: int) -> bool:  # noqa: ARG002 - it has never met more
+        return False
+
+
+@pytest.fixture
+def topic(resource: RolloutResource) -> Callable[[], list[str]]:
+    """What the plan of a topic with two copies says."""
+    session = resource._session
+    session._cluster = OneBroker(Settings(bootstrap_servers="localhost:1"), session.stopped)
+    wanted = {"name": "orders", "partitions": 1, "replication_factor": 2, "config": None, "deletion_protection": None}
+
+    def plan() -> list[str]:
+        config = {"id": None, **wanted}
+        return said(TopicResource(session).plan(PlanRequest(prior=None, proposed=config, config=config)))
+
+    return plan
+
+
+@pytest.mark.usefixtures("living")
+def test_brokers_that_are_waited_for_count_for_topics(
+    resource: RolloutResource, topic: Callable[[], list[str]]
+) -> None:
+    (refused,) = topic()
+    assert "replication-factor-above-brokers" in refused
+    planned(resource, None, config())  # as after an apply that was cut short while the brokers were starting
+    assert topic() == []
+    resource._session.changed()
+    assert topic() == [refused]
+
+
+@pytest.mark.usefixtures("living")
+def test_brokers_that_nobody_waits_for_are_not_there(resource: RolloutResource, topic: Callable[[], list[str]]) -> None:
+    planned(resource, resource.read(config(), b""), config())  # nothing is to be done
+    planned(resource, None, config(stateful_set="shop-zookeeper"))  # other servers
+    assert topic() != []

@@ -102,6 +102,10 @@ class RolloutResource(Resource):
             # Those that somebody has added stay: they may hold messages.
             kept = {pod: what for pod, what in (prior["servers"] or {}).items() if what == _NOT_DECLARED}
             planned["servers"] |= {pod: what for pod, what in kept.items() if pod not in planned["servers"]}
+        reach = self._session.settings.kubernetes
+        if planned != prior and reach is not None and planned["stateful_set"] == reach.release:
+            # Those that are just starting, as after an apply that was cut short, are waited for before any topic.
+            self._session.await_brokers(planned["replicas"])
         return Plan(planned, replace=replace, diagnostics=self._check(None if replace else prior, planned))
 
     def _check(self, prior: State | None, planned: State) -> list[Diagnostic]:

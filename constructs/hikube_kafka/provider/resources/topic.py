@@ -227,7 +227,7 @@ class TopicResource(Resource):
 
     def _brokers(self, factor: int) -> frozenset[int] | None:
         """The live brokers that stay; None: they need not be asked, or cannot."""
-        if factor <= self._session.coming():
+        if factor <= self._session.awaited():
             return None
         try:
             cluster = self._session.cluster()
