@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hikube_kafka.platform import apart, refusal, terraform
+from hikube_kafka.platform import apart, declarations, refusal, terraform
 from hikube_kafka.platform.arguments import checked, mistaken
 from hikube_kafka.platform.cdk import (
     Annotations,
@@ -95,6 +95,9 @@ class KafkaPlatform(Construct):
             refusal.refuse(self, self._errors)
             return
         self.node.add_validation(_Validation(self))
+        brokers, servers = self.declaration.kafka.declared_at, self.declaration.zookeeper.declared_at
+        # The ids of a target's parts begin so.
+        declarations.remember(self, kafka=brokers, brokers=brokers, zookeeper=servers, members=servers)
         self._delivery = target.deliver(self, self.declaration)
         self._topics = self._declare_topics(self._delivery)
         self._declare_outputs(self._delivery)
@@ -103,7 +106,7 @@ class KafkaPlatform(Construct):
 
     def _declare_topics(self, delivery: Delivery) -> dict[str, KafkaTopic]:
         scope = Construct(self, "topics")
-        return {
+        topics = {
             topic.name: terraform.named(
                 KafkaTopic(
                     scope,
@@ -120,6 +123,10 @@ class KafkaPlatform(Construct):
             )
             for topic in self.declaration.topics
         }
+        for topic in self.declaration.topics:
+            if topic.declared_at:
+                declarations.remember(topics[topic.name], topic.declared_at)
+        return topics
 
     def _declare_outputs(self, delivery: Delivery) -> None:
         contract = delivery.contract

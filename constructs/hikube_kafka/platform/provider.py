@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import WrapValidator
 
 from hikube_kafka import __version__
-from hikube_kafka.platform import apart, lock_file, refusal, terraform
+from hikube_kafka.platform import apart, declarations, lock_file, refusal, terraform
 from hikube_kafka.platform.arguments import checked, mistaken
 from hikube_kafka.platform.cdk import (
     Construct,
@@ -171,6 +171,7 @@ class HikubeResource(TerraformResource):
             depends_on=depends_on,
         )
         apart.watch(self)
+        declarations.remember(self)
         self._attributes = attributes
         self._overridden: dict[str, object] = {}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from hikube_kafka.platform import apart, refusal, terraform
+from hikube_kafka.platform import apart, declarations, refusal, terraform
 from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.arguments import checked_part
 from hikube_kafka.platform.cdk import (
@@ -103,6 +103,7 @@ class HelmRelease(Construct):
         require_family(scope)
         super().__init__(scope, id)
         apart.watch(self)
+        declarations.remember(self)
         self.name = name
         self.namespace = namespace
         self._values = _yaml(values)

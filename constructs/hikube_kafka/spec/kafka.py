@@ -58,6 +58,7 @@ class Kafka(Declared):
     """The brokers: ``Kafka(brokers=3, storage=Storage("100Gi"))``."""
 
     separable: ClassVar = frozenset({"config"})
+    is_located: ClassVar = True
 
     brokers: Whole = Field(default=3, ge=1, le=MOST_BROKERS)
     """Number of brokers, with ids from 0."""

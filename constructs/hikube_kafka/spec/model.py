@@ -129,7 +129,7 @@ else:
 
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             try:
-                return super().__call__(*args, **kwargs)
+                instance = super().__call__(*args, **kwargs)
             except ValidationError as error:
                 if _is_somebody_elses(cls.__init__):
                     return _mistaken(cls, (), _handed_on(cls, error), error)
@@ -139,6 +139,10 @@ else:
                     raise
                 # Of the call itself, or of a model that pydantic makes of a mapping.
                 return _mistaken(cls, args, kwargs, error)
+            if cls.is_located:
+                # Beside the fields, as pydantic keeps cached properties: it is no part of what is declared.
+                instance.__dict__[_PLACE] = place()
+            return instance
 
 
 class Declared(Model, metaclass=_Deferring):
@@ -151,12 +155,19 @@ class Declared(Model, metaclass=_Deferring):
 
     separable: ClassVar[frozenset[str]] = frozenset()
     """Fields with several entries, of which the good ones can be read without the others."""
+    is_located: ClassVar[bool] = False
+    """Whether an instance remembers the line on which it was declared, for the review of a plan."""
 
     _mistakes: tuple[Mistake, ...] = PrivateAttr(default=())
     _unread: Mapping[str, Any] = PrivateAttr(default_factory=dict)
     """What was given for the fields that cannot be read."""
     _place: str = PrivateAttr(default="")
     """File and line of what is mistaken."""
+
+    @property
+    def declared_at(self) -> str:
+        """File and line: ``stacks/events.py:12``; empty where nobody remembers it."""
+        return str(self.__dict__.get(_PLACE, ""))
 
     def problems(self, where: str = "") -> list[Problem]:
         """What is mistaken in it, and in what it contains.
@@ -397,4 +408,5 @@ def place() -> str:
     return f"{here}:{frame.f_lineno}"
 
 
+_PLACE = "declared at"
 _OURS = frozenset({"hikube_kafka", "pydantic", "pydantic_core", "jsii", "constructs"})

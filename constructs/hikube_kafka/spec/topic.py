@@ -15,6 +15,7 @@ class Topic(Declared):
     """A topic: ``Topic("orders", partitions=6, config={"retention.ms": 604800000})``."""
 
     separable: ClassVar = frozenset({"config"})
+    is_located: ClassVar = True
 
     name: str
     """Letters, digits, ``.``, ``_`` and ``-``; at most 249 characters."""

@@ -16,6 +16,7 @@ class ZooKeeper(Declared):
     """The ensemble: ``ZooKeeper(servers=3, storage=Storage("5Gi"))``."""
 
     separable: ClassVar = frozenset({"config"})
+    is_located: ClassVar = True
 
     kind: Literal["zookeeper"] = "zookeeper"
     servers: Whole = Field(default=3, ge=1, le=255)
