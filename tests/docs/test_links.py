@@ -17,9 +17,11 @@ PATH = re.compile(r"`((?:constructs|docs|scripts|stacks|tests|benchmarks)/[\w./-
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of a page, as links name them."""
-    headings = re.findall(r"^#+ (.+)$", CODE.sub("", page.read_text("utf-8")), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    """The headings of a page, as links name them, and the anchors that are written out."""
+    text = CODE.sub("", page.read_text("utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    written = set(re.findall(r'<a id="([\w-]+)">', text))
+    return written | {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def broken(page: Path, text: str) -> list[str]:
