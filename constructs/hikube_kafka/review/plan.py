@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from hikube_kafka.review.hidden import Hidden, is_secret, marked
+from hikube_kafka.review.hidden import Hidden, is_secret, marked, texts
 
 Path = tuple[str | int, ...]
 """Of a value below an attribute: ``("values", 0)``."""
@@ -109,32 +109,53 @@ class Plan:
         return (each for each in self.changes if each.mode == "managed" and each.type == type_)
 
 
-def read_plan(text: str) -> Plan:
-    """Read the JSON of a plan.
+def read_plan(content: bytes) -> Plan:
+    """Read the JSON of a plan: UTF-8, or what PowerShell writes.
 
     Raises:
         UnreadablePlanError: It is no JSON, no plan, a state, or of a format that this version does not know.
     """
     try:
-        content = json.loads(text)
-    except ValueError as problem:
-        raise UnreadablePlanError(f"It is not JSON ({problem}). Write it with: terraform show -json PLAN") from None
-    if not isinstance(content, dict) or "format_version" not in content:
-        raise UnreadablePlanError("It is not a plan. Write it with: terraform show -json PLAN")
-    version = str(content["format_version"])
+        parsed = json.loads(content, object_pairs_hook=_object, parse_constant=_no_number)
+    except (ValueError, RecursionError) as problem:
+        raise UnreadablePlanError(f"it is not JSON ({problem}). {_WRITE}") from None
+    if not isinstance(parsed, dict) or "format_version" not in parsed:
+        raise UnreadablePlanError(f"it is not a plan. {_WRITE}")
+    version = str(parsed["format_version"])
     if version.partition(".")[0] != "1":
         raise UnreadablePlanError(
-            f"It has format {version}; this version reads format 1. Install a newer hikube-kafka, and review again."
+            f"it has format {version}; this version reads format 1. Install a newer hikube-kafka, and review again."
         )
-    if "resource_changes" not in content and "planned_values" not in content:
-        raise UnreadablePlanError("It is a state and not a plan. Write it with: terraform show -json PLAN")
+    if "resource_changes" not in parsed and "planned_values" not in parsed:
+        raise UnreadablePlanError(f"it is a state and not a plan. {_WRITE}")
+    if "resource_changes" not in parsed and parsed.get("errored") is not True and _has_resources(parsed):
+        raise UnreadablePlanError(f"its resource_changes are missing. {_WRITE}")
     try:
-        return _plan(content)
-    except (KeyError, TypeError, AttributeError, ValueError) as problem:
+        return _plan(parsed)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as problem:
         raise UnreadablePlanError(
-            f"It is not a plan as Terraform writes it ({type(problem).__name__}: {problem}). Write it with: terraform "
-            "show -json PLAN"
+            f"it is not a plan as Terraform writes it ({type(problem).__name__}: {problem}). {_WRITE}"
         ) from None
+
+
+def _has_resources(content: Mapping[str, Any]) -> bool:
+    """Whether there is something that a plan has to say something of: Terraform leaves out what is empty."""
+    there = content.get("planned_values"), (content.get("prior_state") or {}).get("values")
+    return any((each or {}).get("root_module") for each in there)
+
+
+_WRITE = "Write it with: terraform show -json PLAN"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return content
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is not a number")
 
 
 def _plan(content: Mapping[str, Any]) -> Plan:
@@ -154,16 +175,15 @@ def _plan(content: Mapping[str, Any]) -> Plan:
 def _change(content: Mapping[str, Any]) -> Change:
     change = content["change"]
     actions = tuple(map(str, change["actions"]))
-    before, after = (marked(change.get(each), change.get(f"{each}_sensitive")) for each in ("before", "after"))
-    # A whole resource marked as sensitive cannot be judged attribute by attribute without revealing it.
-    before, after = (each.reveal() if isinstance(each, Hidden) else each for each in (before, after))
+    action = _ACTIONS.get(actions, Action.OTHER)
+    before, after = (_side(change, side, required=action in needed) for side, needed in _NEEDED.items())
     return Change(
         address=content["address"],
         mode=content.get("mode", "managed"),
         type=content["type"],
         name=content["name"],
         provider=content.get("provider_name") or "",
-        action=_ACTIONS.get(actions, Action.OTHER),
+        action=action,
         actions=actions,
         reason=content.get("action_reason") or "",
         before=before,
@@ -175,6 +195,27 @@ def _change(content: Mapping[str, Any]) -> Change:
         deposed=content.get("deposed") or "",
         module=content.get("module_address") or "",
     )
+
+
+_NEEDED = {
+    "before": {Action.UPDATE, Action.DELETE, Action.REPLACE, Action.FORGET, Action.FORGET_AND_CREATE},
+    "after": {Action.CREATE, Action.UPDATE, Action.REPLACE, Action.FORGET_AND_CREATE},
+}
+"""What a change must have: without it, nobody could say what the apply does."""
+
+
+def _side(change: Mapping[str, Any], side: str, *, required: bool) -> Mapping[str, Any] | None:
+    value, sensitive = change.get(side), change.get(f"{side}_sensitive")
+    if value is None:
+        if required:
+            raise ValueError(f"its {side} is missing")
+        return None
+    if not isinstance(value, Mapping):
+        raise TypeError(f"its {side} is not an object")
+    if sensitive is True:  # the whole resource: each attribute is
+        sensitive = dict.fromkeys(value, True)
+    hidden: Mapping[str, Any] = marked(value, sensitive)
+    return hidden
 
 
 def _unknown(marks: Any, path: Path = ()) -> Iterator[Path]:
@@ -192,19 +233,7 @@ def _secrets(content: Mapping[str, Any]) -> Iterator[str]:
     declared = ((content.get("configuration") or {}).get("root_module") or {}).get("variables") or {}
     for name, variable in (content.get("variables") or {}).items():
         if (declared.get(name) or {}).get("sensitive") is True or is_secret(name):
-            yield from _texts(variable.get("value"))
+            yield from texts(Hidden(variable.get("value")))
     for change in (content.get("output_changes") or {}).values():
         for each in ("before", "after"):
-            if change.get(f"{each}_sensitive") is True:
-                yield from _texts(change.get(each))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-    elif value is not None and not isinstance(value, bool):
-        yield str(value)
+            yield from texts(marked(change.get(each), change.get(f"{each}_sensitive")))

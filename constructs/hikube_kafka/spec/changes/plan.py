@@ -1,0 +1,28 @@
+"""What is said of a plan that Terraform itself did not finish."""
+
+from hikube_kafka.spec.problem import Rule
+
+ERRORED = Rule(
+    id="plan-errored",
+    severity="error",
+    message="Terraform did not finish it, and the plan does not say why.",
+    why="What was refused is missing among its changes: what it shows is the harmless part.",
+    remedy="Write what Terraform says beside the plan, and review both: terraform plan -json -out PLAN > MESSAGES, and "
+    "then hikube-kafka review --diagnostics MESSAGES.",
+)
+REFUSED = Rule(
+    id="plan-refused",
+    severity="error",
+    message="{summary}.",
+    why="{detail}",
+    remedy="Correct what it names, and plan again: nothing is applied as long as Terraform refuses the plan.",
+    message_in_general="Terraform or a provider refuses the plan, in its own words.",
+)
+WARNED = Rule(
+    id="plan-warning",
+    severity="warning",
+    message="{summary}.",
+    why="{detail}",
+    remedy="Read what it says before the apply.",
+    message_in_general="The provider warns, in its own words.",
+)
