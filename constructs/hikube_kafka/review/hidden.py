@@ -2,21 +2,43 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+
+from hikube_kafka.spec.definitions import broker_definition
 
 SHOWN_INSTEAD = "(sensitive)"
 """As Terraform writes it."""
 
-_SECRET_KEY = re.compile(
-    r"pass(word|phrase|wd)?$|pass(word|phrase)|secret|token|credential|jaas|private.?key|keystore\.key$"
-    r"|certificate\.chain$|(api|access|account|ssh|encryption).?key",
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET = re.compile(
+    r"\w*(password|passwd|passphrase)s?|pwd|pass|passcode|secrets?|tokens?|credentials?|creds|jaas|keytab|authtoken"
+    r"|(api|private|access|secret)keys?"
+)
+"""Words of a key whose value is a secret."""
+_KIND_OF_KEY = re.compile(
+    r"private|api|access|account|ssh|encryption|signing|shared|master|auth|session|license|hmac|aes"
+)
+"""Words before ``key`` that make it one that nobody may see."""
+_SAYS_SOMETHING_OF_ONE = re.compile(
+    r"names?|refs?|id|namespace|version|revision|class|types?|paths?|files?|location|dir|mount|endpoint|ur[il]|issuer"
+    r"|audience|provider|algorithm|mechanism|format|policy|mode|iterations|length|size|count|min|max|expiry|expiration"
+    r"|lifetime|ttl|ms|seconds|minutes|hours|days|interval|backoff|rotation|enabled|disabled|required|optional|managed"
+)
+"""Last words of a key that says something of a secret, and is none: ``ssl.keystore.location``, ``secretName``."""
+_NAMES_ONE = re.compile(r"(image)?pullsecrets?|membershipsecret|existingsecret|tlssecret")
+"""Keys whose value is the name of a Secret: ``imagePullSecrets``, ``membershipSecret``."""
+
+_MAY_HOLD_ONE = re.compile(r"pass|pwd|secret|token|credential|creds|jaas|key|bearer|basic|://[^/]*@", re.IGNORECASE)
+_OPENLY = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^/\s:@,]*:[^/\s@,]+@"  # a URL with a password
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\b(bearer|basic)\s+[a-z0-9+/=._~-]{8,}",
     re.IGNORECASE,
 )
-"""Keys whose values are secrets wherever they stand."""
-_NAMES_ONE = re.compile(
-    r"(secret.?names?|secrets?|secret.?ref|version|enabled|class|type|path|file|location)$", re.IGNORECASE
-)
-"""Keys that name a secret or say something about one, and are none: ``imagePullSecrets``, ``ssl.keystore.location``."""
+_GIVEN = re.compile(r"""([\w.-]+)["']?\s*[=:]\s*(\$\{[^}]*\}|"[^"]*"|'[^']*'|[^\s"',;&]+)""")
+_REFERENCE = re.compile(r"""["']?\$[{(][^})]*[})]["']?|["']{2}""")
+"""What only says where a secret is: ``${file:/etc/kafka/password:key}``."""
 
 
 class Hidden:
@@ -43,9 +65,65 @@ class Hidden:
     __repr__ = __str__
 
 
+@lru_cache(maxsize=10_000)
 def is_secret(key: str) -> bool:
-    """Whether the value of this key is a secret by its name: ``ssl.key.password``, ``sasl.jaas.config``."""
-    return bool(_SECRET_KEY.search(key)) and not _NAMES_ONE.search(key)
+    """Whether the value of this key is a secret by its name: ``ssl.key.password``, ``sasl.jaas.config``.
+
+    For a key of a broker Kafka's own definitions say it: type ``PASSWORD``.
+    """
+    if (definition := broker_definition(key)) is not None:
+        return definition.sensitive
+    words = [each.lower() for each in _WORD.findall(key)]
+    if not words or _NAMES_ONE.fullmatch("".join(words)) or _SAYS_SOMETHING_OF_ONE.fullmatch(words[-1]):
+        return False
+    if any(map(_SECRET.fullmatch, words)):
+        return True
+    return words[-1] in ("key", "keys") and len(words) > 1 and bool(_KIND_OF_KEY.fullmatch(words[-2]))
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a secret is written in a text: ``password="..."``, a URL with a password, a private key."""
+    if not _MAY_HOLD_ONE.search(text):
+        return False
+    if _OPENLY.search(text):
+        return True
+    return any(is_secret(key) and not _REFERENCE.fullmatch(value) for key, value in _GIVEN.findall(text))
+
+
+def concealed(value: Any, *, apart: frozenset[str] = frozenset()) -> Any:
+    """A value with each secret in it hidden that is known by its key or by its form.
+
+    Args:
+        value: Of a resource, or below one.
+        apart: Keys of it that are left as they are.
+    """
+    if isinstance(value, Mapping):
+        return {key: each if key in apart else _by_key(key, each, value) for key, each in value.items()}
+    if isinstance(value, list):
+        return [concealed(each) for each in value]
+    return Hidden(value) if isinstance(value, str) and holds_secret(value) else value
+
+
+def _by_key(key: str, value: Any, among: Mapping[str, Any]) -> Any:
+    # An entry of an environment, of a set: {"name": "DB_PASSWORD", "value": ...}.
+    named = among.get("name", among.get("key")) if key == "value" else None
+    if is_secret(key) or (isinstance(named, str) and is_secret(named)):
+        return all_hidden(value)
+    return concealed(value)
+
+
+def all_hidden(value: Any) -> Any:
+    """Every value below this one hidden, apart from what can be no secret: nothing, yes or no, names, references."""
+    if isinstance(value, Mapping):
+        return {
+            key: each if key in ("name", "key") and isinstance(each, str) else all_hidden(each)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [all_hidden(each) for each in value]
+    if value is None or value == "" or isinstance(value, bool | Hidden):
+        return value
+    return value if isinstance(value, str) and _REFERENCE.fullmatch(value) else Hidden(value)
 
 
 def marked(value: Any, sensitive: Any) -> Any:
@@ -59,16 +137,11 @@ def marked(value: Any, sensitive: Any) -> Any:
         return Hidden(value)
     if isinstance(value, Mapping):
         marks = sensitive if isinstance(sensitive, Mapping) else {}
-        return {key: _by_key(key, marked(each, marks.get(key))) for key, each in value.items()}
+        return {key: marked(each, marks.get(key)) for key, each in value.items()}
     if isinstance(value, list):
         marks_ = sensitive if isinstance(sensitive, list) else []
         return [marked(each, marks_[index] if index < len(marks_) else None) for index, each in enumerate(value)]
     return value
-
-
-def _by_key(key: str, value: Any) -> Any:
-    known = value is None or isinstance(value, bool | Hidden) or value == ""
-    return value if known or isinstance(value, Mapping | list) or not is_secret(key) else Hidden(value)
 
 
 def revealed(value: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from hikube_kafka.review.hidden import Hidden, is_secret, marked, texts
+from hikube_kafka.review.hidden import Hidden, concealed, is_secret, marked, texts
 
 Path = tuple[str | int, ...]
 """Of a value below an attribute: ``("values", 0)``."""
@@ -176,7 +176,9 @@ def _change(content: Mapping[str, Any]) -> Change:
     change = content["change"]
     actions = tuple(map(str, change["actions"]))
     action = _ACTIONS.get(actions, Action.OTHER)
-    before, after = (_side(change, side, required=action in needed) for side, needed in _NEEDED.items())
+    before, after = (
+        _side(content["type"], change, side, required=action in needed) for side, needed in _NEEDED.items()
+    )
     return Change(
         address=content["address"],
         mode=content.get("mode", "managed"),
@@ -197,6 +199,15 @@ def _change(content: Mapping[str, Any]) -> Change:
     )
 
 
+_NO_SECRETS: Mapping[str, frozenset[str]] = {
+    # Their secrets are found below the YAML in them: hikube_kafka.review.release.
+    "helm_release": frozenset({"values", "metadata"}),
+    # The name of one.
+    "hikube_zookeeper_members": frozenset({"secret"}),
+}
+"""Attributes of a type that are left as they are, unless the plan marks them."""
+
+
 _NEEDED = {
     "before": {Action.UPDATE, Action.DELETE, Action.REPLACE, Action.FORGET, Action.FORGET_AND_CREATE},
     "after": {Action.CREATE, Action.UPDATE, Action.REPLACE, Action.FORGET_AND_CREATE},
@@ -204,7 +215,7 @@ _NEEDED = {
 """What a change must have: without it, nobody could say what the apply does."""
 
 
-def _side(change: Mapping[str, Any], side: str, *, required: bool) -> Mapping[str, Any] | None:
+def _side(type_: str, change: Mapping[str, Any], side: str, *, required: bool) -> Mapping[str, Any] | None:
     value, sensitive = change.get(side), change.get(f"{side}_sensitive")
     if value is None:
         if required:
@@ -214,7 +225,7 @@ def _side(change: Mapping[str, Any], side: str, *, required: bool) -> Mapping[st
         raise TypeError(f"its {side} is not an object")
     if sensitive is True:  # the whole resource: each attribute is
         sensitive = dict.fromkeys(value, True)
-    hidden: Mapping[str, Any] = marked(value, sensitive)
+    hidden: Mapping[str, Any] = concealed(marked(value, sensitive), apart=_NO_SECRETS.get(type_, frozenset()))
     return hidden
 
 
