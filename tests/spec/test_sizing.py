@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hikube_kafka.spec.kafka import MOST_BROKERS
@@ -151,6 +151,8 @@ def test_no_part_has_more_than_was_allowed(workload: Workload, rate: str, disk: 
 
 
 @given(WORKLOADS)
+@example(Workload(write="1MB/s", retention="1h", fan_out=2.22e-16))
+@example(Workload(write="999.9kB/s", retention="1h"))
 def test_every_size_and_rate_is_printed_as_a_declaration_takes_it(workload: Workload) -> None:
     sizing = size(workload)
     for what in ("peak write rate", "written to disks", "sent to readers"):

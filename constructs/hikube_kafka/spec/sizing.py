@@ -415,5 +415,6 @@ def _in_units(number: float, base: int, units: tuple[str, ...]) -> str:
     while number >= base and power < len(units) - 1:
         number /= base
         power += 1
-    digits = f"{number:.0f}" if number >= 1000 else f"{number:.3g}"  # noqa: PLR2004 - never as 1e+03
+    # Never as 1e+03 or 2e-10, which no declaration takes.
+    digits = f"{number:.0f}" if number >= 999.5 else f"{round(number, 3):.3g}"  # noqa: PLR2004
     return digits + units[power]
