@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from hikube_kafka import __version__
+from hikube_kafka.comment.command import comment
 from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.smoke.command import smoke
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 local = typer.Typer(help="The servers on this machine.", no_args_is_help=True)
 provider = typer.Typer(help="The Terraform provider.", no_args_is_help=True)
 app.command()(smoke)
+app.command()(comment)
 app.add_typer(local, name="local")
 app.add_typer(provider, name="provider")
 
