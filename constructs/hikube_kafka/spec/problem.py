@@ -68,6 +68,9 @@ class Rule:
     """For ``docs/rules.md``, where the message is made of facts."""
     remedy_in_general: str = ""
     """For ``docs/rules.md``, where the remedy is made of facts."""
+    unjudged: bool = False
+    """It says that something could not be read or is not known: a policy does not lower it, and waives nothing but the
+    one finding of a fingerprint."""
 
     def __call__(
         self,

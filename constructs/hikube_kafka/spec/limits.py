@@ -1,0 +1,351 @@
+"""What an organisation allows of topics, claims and images: one implementation for synth and for the review of a plan.
+
+Both ask about the same thing: the attributes of a resource. What only an apply tells is left out of them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from hikube_kafka.spec.model import Model
+from hikube_kafka.spec.problem import Problem, Rule
+from hikube_kafka.spec.quantities import Quantity, whole
+
+_OR_WAIVED = "Or add a waiver to {policy}, for rule: {rule} and of: {where}."
+
+STORAGE_CLASS = Rule(
+    id="policy-storage-class",
+    severity="error",
+    message="{template} is of {has}; the policy allows {allowed}.",
+    why="The storage class decides where a volume is, how many copies it has, and what it survives. The organisation "
+    "has decided on some.",
+    remedy=f"Declare {{instead}}. {_OR_WAIVED}",
+    message_in_general="its storage class is none of those that the policy allows.",
+    remedy_in_general="Declare one of them, or add a waiver to the policy.",
+)
+STORAGE_SIZE = Rule(
+    id="policy-storage-size",
+    severity="error",
+    message="{template} is {size}; the policy allows {bound}.",
+    why="A claim can grow and never shrink: what is too large stays, and what is too small fills up and stops a server.",
+    remedy=f"Declare {{bound}}. {_OR_WAIVED}",
+    message_in_general="its size is outside of what the policy allows.",
+    remedy_in_general="Declare a size within it, or add a waiver to the policy.",
+)
+REPLICATION_FACTOR = Rule(
+    id="policy-replication-factor",
+    severity="error",
+    message="replication factor {factor}; the policy asks for at least {least}.",
+    why="Each replica of a partition is on another broker. With fewer, losing a broker while another restarts makes "
+    "partitions unavailable, or loses messages.",
+    remedy=f"Declare a replication factor of {{least}}. {_OR_WAIVED}",
+    message_in_general="its replication factor is below the one that the policy asks for.",
+    remedy_in_general="Declare at least that one, or add a waiver to the policy.",
+)
+MIN_ISR = Rule(
+    id="policy-min-isr",
+    severity="error",
+    message="{declared}; the policy asks for at least {least}.",
+    why="With acks=all, a message is acknowledged once min.insync.replicas brokers have it: it survives the loss of "
+    "one less than that.",
+    remedy=f"Declare min.insync.replicas = {{least}} for it. {_OR_WAIVED}",
+    message_in_general="its min.insync.replicas, or the brokers' that it follows, is below what the policy asks for.",
+    remedy_in_general="Declare at least that for the topic, or add a waiver to the policy.",
+)
+PARTITIONS = Rule(
+    id="policy-partitions",
+    severity="error",
+    message="{partitions} partitions; the policy allows at most {most}.",
+    why="Every partition costs its brokers files and memory, and the controller time at each fail-over. Kafka cannot "
+    "remove partitions.",
+    remedy=f"Declare at most {{most}} partitions. {_OR_WAIVED}",
+    message_in_general="it has more partitions than the policy allows.",
+    remedy_in_general="Declare fewer partitions, or add a waiver to the policy.",
+)
+TOPIC_NAME = Rule(
+    id="policy-topic-name",
+    severity="error",
+    message="its name does not match the policy's pattern {pattern}.",
+    why="Owners, ACLs and dashboards find topics by their names. Kafka cannot rename a topic.",
+    remedy=f"Declare a name that matches. {_OR_WAIVED}",
+    remedy_in_general="Declare a name that matches, or add a waiver to the policy.",
+)
+IMAGE = Rule(
+    id="policy-image",
+    severity="error",
+    message="image {image} is none that the policy allows: {allowed}.",
+    why="Whoever writes an image runs code beside the messages. The organisation has decided from where images come.",
+    remedy=f"Declare an image that matches one of them. {_OR_WAIVED}",
+    remedy_in_general="Declare an image that matches one of them, or add a waiver to the policy.",
+)
+IMAGE_DIGEST = Rule(
+    id="policy-image-digest",
+    severity="error",
+    message="image {image} is named by its tag alone; the policy asks for a digest.",
+    why="A tag can be moved: a server that restarts may then run something else than the others, and than was reviewed.",
+    remedy=f"Declare its digest as well: sha256:... {_OR_WAIVED}",
+    remedy_in_general="Declare its digest as well, or add a waiver to the policy.",
+)
+VALUE_UNKNOWN = Rule(
+    id="policy-value-unknown",
+    severity="error",
+    message="{value} is known only after the apply, and the policy limits it.",
+    why="Nobody can tell before the apply whether it is within the limit.",
+    remedy="Declare the value itself, or apply first what it comes from. Only a waiver of the finding's fingerprint "
+    "holds for it.",
+    unjudged=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One thing that limits are about."""
+
+    kind: Literal["topic", "claim", "image"]
+    where: str
+    """``topic orders``, ``claims of events-kafka``, ``release events-kafka``."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """A topic's ``name``, ``partitions``, ``replication_factor`` and ``min.insync.replicas`` (None: its own
+    configuration does not say); a claim's ``template``, ``size`` and ``storage_class`` (None: the cluster's default);
+    an image's ``reference``. What only the apply tells is left out."""
+
+
+def topic(attributes: Mapping[str, Any]) -> Asked:
+    """Of a ``hikube_kafka_topic``.
+
+    Args:
+        attributes: What only the apply tells is left out; an unknown entry leaves out all of ``config``.
+    """
+    values = {key: attributes[key] for key in ("name", "partitions", "replication_factor") if key in attributes}
+    if "config" in attributes:
+        values["min.insync.replicas"] = (attributes["config"] or {}).get("min.insync.replicas")
+    return Asked(kind="topic", where=f"topic {values['name']}" if "name" in values else "a topic", values=values)
+
+
+def claims(attributes: Mapping[str, Any]) -> Iterator[Asked]:
+    """Of a ``hikube_volume_claims``, one for each template."""
+    where = f"claims of {attributes['stateful_set']}" if "stateful_set" in attributes else "claims"
+    if "templates" not in attributes:
+        yield Asked(kind="claim", where=where)
+    for name, template in (attributes.get("templates") or {}).items():
+        yield Asked(kind="claim", where=where, values={"template": name, **template})
+
+
+def image(release: str, values: Mapping[str, Any] | None) -> Asked:
+    """Of a release of one of the charts.
+
+    Args:
+        release: Its name.
+        values: What the chart is given, merged; None: only the apply tells.
+    """
+    where = f"release {release}"
+    if values is None:
+        return Asked(kind="image", where=where)
+    given = values.get("image")
+    parts = given if isinstance(given, Mapping) else {}
+    registry, repository, tag, digest = (str(parts.get(each) or "") for each in _PARTS)
+    reference = f"{registry}{'/' if registry else ''}{repository}{':' if tag else ''}{tag}{'@' if digest else ''}{digest}"
+    return Asked(kind="image", where=where, values={"reference": reference})
+
+
+_PARTS = ("registry", "repository", "tag", "digest")
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether the whole text is of the pattern: ``*`` stands for anything, all else for itself.
+
+    Not a shell's pattern: addresses in Terraform have ``[`` and ``]``.
+    """
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+
+
+def _regular(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    return pattern
+
+
+Size = Annotated[Quantity, Field(description="A Kubernetes quantity, such as 10Gi.")]
+
+
+class _Least(Model):
+    min: int = Field(ge=1)
+    """The least that is allowed."""
+
+
+class _Most(Model):
+    max: int = Field(ge=1)
+    """The most that is allowed."""
+
+
+class _Sizes(Model):
+    min: Size | None = None
+    """The smallest size of a claim. Left out: any."""
+    max: Size | None = None
+    """The largest size of a claim. Left out: any."""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("it has neither min nor max: declare one of them")
+        if self.min is not None and self.max is not None and self.max < self.min:
+            raise ValueError(f"max = {self.max} is less than min = {self.min}")
+        return self
+
+    @property
+    def words(self) -> str:
+        if self.min is None:
+            return f"at most {self.max}"
+        return f"at least {self.min}" if self.max is None else f"{self.min} to {self.max}"
+
+
+class _Images(Model):
+    allowed: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
+    """Patterns of images, in which `*` stands for anything: `mirror.example.com/apache/kafka:3.9.*`. A pattern without
+    `@` is about registry, repository and tag. End the host with `/`: `mirror.example.com*` is any host that begins so.
+    Left out: any image."""
+    digest: Literal["required"] | None = None
+    """`required`: every image is named by its digest. Left out: a tag alone is allowed too."""
+
+
+class Limits(Model):
+    """What the organisation allows. What is left out has no limit."""
+
+    storage_classes: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Names of the storage classes that claims may have. An empty text is the cluster's default."""
+    storage_size: _Sizes | None = None
+    """Size of each claim."""
+    replication_factor: _Least | None = None
+    """Replicas of each partition of every topic."""
+    min_insync_replicas: _Least | None = None
+    """`min.insync.replicas` of every topic: its own, else that of the brokers which the plan has. A topic without its
+    own must name it where the plan has no brokers."""
+    partitions: _Most | None = None
+    """Partitions of one topic."""
+    topic_names: Annotated[str, Field(min_length=1), AfterValidator(_regular)] | None = None
+    """Regular expression that the whole name of every topic matches."""
+    images: _Images | None = None
+    """Images of the brokers and the ZooKeeper servers."""
+
+    def problems(self, asked: Iterable[Asked], brokers: Sequence[str | None], policy: str) -> Iterator[Problem]:
+        """What is beyond a limit.
+
+        Args:
+            asked: What is to be, after the apply.
+            brokers: ``min.insync.replicas`` of the brokers that are declared beside it, each as it is written, and
+                None where it is not; of several values the least counts. Empty: there are no brokers beside it.
+            policy: The name of the file, for the remedies.
+        """
+        kinds = {"topic": self._of_topic, "claim": self._of_claim, "image": self._of_image}
+        for each in asked:
+            for rule, facts in kinds[each.kind](each.values, brokers):
+                yield rule(each.where, policy=policy, rule=rule.id, where=each.where, **facts)
+
+    def _of_topic(
+        self, values: Mapping[str, Any], brokers: Sequence[str | None]
+    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
+        if self.topic_names is not None:
+            if "name" not in values:
+                yield VALUE_UNKNOWN, {"value": "name"}
+            elif not re.fullmatch(self.topic_names, values["name"]):
+                yield TOPIC_NAME, {"pattern": self.topic_names}
+        if self.partitions is not None:
+            if "partitions" not in values:
+                yield VALUE_UNKNOWN, {"value": "partitions"}
+            elif values["partitions"] > self.partitions.max:
+                yield PARTITIONS, {"partitions": values["partitions"], "most": self.partitions.max}
+        if self.replication_factor is not None:
+            if "replication_factor" not in values:
+                yield VALUE_UNKNOWN, {"value": "replication_factor"}
+            elif values["replication_factor"] < self.replication_factor.min:
+                yield (
+                    REPLICATION_FACTOR,
+                    {"factor": values["replication_factor"], "least": self.replication_factor.min},
+                )
+        if self.min_insync_replicas is not None:
+            yield from self._of_min_isr(values, brokers, self.min_insync_replicas.min)
+
+    def _of_min_isr(
+        self, values: Mapping[str, Any], brokers: Sequence[str | None], least: int
+    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
+        if "min.insync.replicas" not in values:
+            yield VALUE_UNKNOWN, {"value": "config[min.insync.replicas]"}
+            return
+        own = values["min.insync.replicas"]
+        if own is not None:
+            declared, numbers = f"min.insync.replicas = {own}", [whole(str(own))]
+        elif brokers:
+            numbers = [None if each is None else whole(each) for each in brokers]
+            found = "is not declared" if None in numbers else f"is {min(each for each in numbers if each is not None)}"
+            declared = f"it follows the brokers, whose min.insync.replicas {found}"
+        else:
+            declared, numbers = "it names no min.insync.replicas, and the brokers that it follows are not here", [None]
+        if any(each is None or each < least for each in numbers):
+            yield MIN_ISR, {"declared": declared, "least": least}
+
+    def _of_claim(
+        self, values: Mapping[str, Any], brokers: Sequence[str | None]
+    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
+        del brokers
+        template = values.get("template", "it")
+        if self.storage_classes is not None:
+            if "storage_class" not in values:
+                yield VALUE_UNKNOWN, {"value": f"storage_class of {template}"}
+            elif (values["storage_class"] or "") not in self.storage_classes:
+                names = [_class(each) for each in self.storage_classes]
+                yield (
+                    STORAGE_CLASS,
+                    {
+                        "template": template,
+                        "has": _class(values["storage_class"] or ""),
+                        "allowed": _listed(names),
+                        "instead": names[0] if len(names) == 1 else "one of them",
+                    },
+                )
+        if self.storage_size is not None:
+            if "size" not in values:
+                yield VALUE_UNKNOWN, {"value": f"size of {template}"}
+            elif not self._within(values["size"], self.storage_size):
+                yield (
+                    STORAGE_SIZE,
+                    {"template": template, "size": values["size"], "bound": self.storage_size.words},
+                )
+
+    @staticmethod
+    def _within(size: str, sizes: _Sizes) -> bool:
+        try:
+            has = Quantity(size)
+        except ValueError:
+            return False
+        return (sizes.min is None or sizes.min <= has) and (sizes.max is None or has <= sizes.max)
+
+    def _of_image(
+        self, values: Mapping[str, Any], brokers: Sequence[str | None]
+    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
+        del brokers
+        if self.images is None:
+            return
+        if "reference" not in values:
+            yield VALUE_UNKNOWN, {"value": "image"}
+            return
+        reference = values["reference"]
+        by_tag, _, digest = reference.partition("@")
+        if self.images.allowed is not None and not any(
+            matches(each, reference if "@" in each else by_tag) for each in self.images.allowed
+        ):
+            yield IMAGE, {"image": reference or "(none)", "allowed": _listed(self.images.allowed)}
+        if self.images.digest is not None and not digest:
+            yield IMAGE_DIGEST, {"image": reference or "(none)"}
+
+
+def _class(name: str) -> str:
+    return f"storage class {name}" if name else "the cluster's default storage class"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + (f" or {names[-1]}" if len(names) > 1 else names[-1])
