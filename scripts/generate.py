@@ -32,6 +32,10 @@ def _contract() -> Files:
     return {ROOT / "docs" / "contract.schema.json": _output(sys.executable, "-m", "hikube_kafka.spec.contract")}
 
 
+def _policy() -> Files:
+    return {ROOT / "docs" / "policy.schema.json": _output(sys.executable, "-m", "hikube_kafka.spec.policy")}
+
+
 def _definitions() -> Files:
     jars = provide(None, Conduct(progress=print, cancelled=lambda: False, patience=Patience()))
     return {definitions.DESTINATION: definitions.definitions(jars)}
@@ -53,6 +57,7 @@ GENERATORS: Mapping[str, Callable[[], Files]] = {
     "charts": _charts,
     "contract": _contract,
     "definitions": _definitions,
+    "policy": _policy,
     "protocol": _protocol,
     "reference": _reference,
     "rules": rules.generated,

@@ -1,13 +1,14 @@
 """A plan held to an organisation's policy: its limits, the severities that it gives, what it waives."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from hikube_kafka.review.finding import Finding, Location, fingerprint
 from hikube_kafka.review.hidden import revealed
-from hikube_kafka.review.plan import Action, Change, Plan
+from hikube_kafka.review.plan import Action, Change, Path, Plan
+from hikube_kafka.review.release import Release, is_release, releases
 from hikube_kafka.spec import limits
 from hikube_kafka.spec.limits import Asked
 from hikube_kafka.spec.policy import WAIVER_EXPIRED, WAIVER_UNUSED, Policy, Waiver
@@ -16,9 +17,7 @@ from hikube_kafka.spec.problem import Problem, Severity
 _RANK: Mapping[Severity, int] = {"notice": 0, "warning": 1, "error": 2}
 
 
-def judged(
-    findings: Sequence[Finding], policy: Policy | None, *, today: date
-) -> tuple[list[Finding], list[Finding]]:
+def judged(findings: Sequence[Finding], policy: Policy | None, *, today: date) -> tuple[list[Finding], list[Finding]]:
     """Findings as severe as the policy has them, with those about its waivers; and those that are waived.
 
     A waiver that has ended waives nothing. It is found itself: as severe as the worst of what it was about, and at
@@ -31,9 +30,7 @@ def judged(
     """
     if policy is None:
         return list(findings), []
-    as_severe = [
-        replace(each, severity=policy.severity(each.rule, each.address, each.severity)) for each in findings
-    ]
+    as_severe = [replace(each, severity=policy.severity(each.rule, each.address, each.severity)) for each in findings]
     kept: list[Finding] = []
     waived: list[Finding] = []
     about: dict[int, list[Finding]] = {}
@@ -57,19 +54,20 @@ def judged(
 
 def _of_waiver(policy: Policy, waiver: Waiver, about: Sequence[Finding], today: date) -> Iterator[Finding]:
     if not waiver.holds(today):
-        worst = max((each.severity for each in about), key=lambda each: _RANK[each], default="warning")
+        severities: list[Severity] = ["warning", *(each.severity for each in about)]
+        worst = max(severities, key=lambda each: _RANK[each])
         seen = f"What it waived is found again: {_addresses(about)}." if about else "What it waived is not found."
-        problem = policy.about(
-            waiver,
-            WAIVER_EXPIRED,
-            severity="warning" if worst == "notice" else worst,
+        problem = WAIVER_EXPIRED(
+            policy.place(waiver),
+            severity=worst,
+            what=waiver.what,
             until=waiver.until.isoformat(),
             owner=waiver.owner,
             reason=f"{waiver.reason.rstrip('.')}.",
             found=seen,
         )
     elif not about:
-        problem = policy.about(waiver, WAIVER_UNUSED)
+        problem = WAIVER_UNUSED(policy.place(waiver), what=waiver.what)
     else:
         return
     yield Finding(
@@ -95,21 +93,82 @@ def limit_problems(plan: Plan, policy: Policy | None) -> Iterator[tuple[str, Pro
 
     What the plan creates, replaces or changes there has the severity of the rule; what was so before, and stays so, is
     a notice.
+
+    Args:
+        plan: The plan. Texts that it hides are in the problems: whoever shows them takes them out.
+        policy: None: there is none, and nothing is limited.
     """
     if policy is None:
         return
-    changes = [each for each in plan.changes if each.mode == "managed" and not each.deposed]
-    before, after = (
-        [value for each in changes for value in _brokers(each, state)] for state in ("before", "after")
-    )
-    for change in changes:
-        was = set()
-        if change.action not in {Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE}:
-            was = set(policy.limits.problems(_asked(change, "before"), before, policy.name))
-        for problem in policy.limits.problems(_asked(change, "after"), after, policy.name):
+    read = [(each, *_read(each)) for each in plan.changes if each.mode == "managed" and not each.deposed]
+    brokers_before = [value for _, before, _ in read for value in before.brokers]
+    brokers_after = [value for _, _, after in read for value in after.brokers]
+    for change, before, after in read:
+        was: set[Problem] = set()
+        if change.action not in _ANEW:
+            was = set(policy.limits.problems(before.asked, brokers_before, policy.name))
+        for problem in policy.limits.problems(after.asked, brokers_after, policy.name):
             if problem in was:
-                yield change.address, replace(
-                    problem, severity="notice", message=f"{problem.message} This plan leaves it so."
-                )
+                message = f"{problem.message} This plan leaves it so."
+                yield change.address, replace(problem, severity="notice", message=message)
             else:
                 yield change.address, problem
+
+
+_ANEW = {Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _State:
+    """What limits are about in one resource, before or after the apply."""
+
+    asked: Sequence[Asked] = ()
+    brokers: Sequence[str | None] = ()
+    """``min.insync.replicas`` of the brokers in it."""
+
+
+def _read(change: Change) -> tuple[_State, _State]:
+    if is_release(change):
+        before, after = releases(change)
+        return _of_release(before), _of_release(after)
+    return _of_attributes(change, change.before, ()), _of_attributes(change, change.after, change.unknown)
+
+
+def _of_attributes(change: Change, attributes: Mapping[str, Any] | None, unknown: Collection[Path]) -> _State:
+    if attributes is None:
+        return _State()
+    known = _known(revealed(attributes), unknown)
+    if change.type == "hikube_kafka_topic":
+        return _State(asked=[limits.topic(known)])
+    if change.type == "hikube_volume_claims":
+        return _State(asked=list(limits.claims(known)))
+    if change.type == "hikube_local_ensemble":
+        return _State(brokers=limits.min_insync_of_servers(known))
+    return _State()
+
+
+def _known(attributes: Mapping[str, Any], unknown: Collection[Path]) -> dict[str, Any]:
+    """The attributes without those that only the apply tells, also where a value is there in their place."""
+    known: dict[str, Any] = {}
+    for key, value in attributes.items():
+        below = [path[1:] for path in unknown if path[:1] == (key,)]
+        if () in below:
+            continue
+        known[key] = _known(value, below) if isinstance(value, Mapping) else value
+    return known
+
+
+def _of_release(release: Release | None) -> _State:
+    if release is None or release.chart is None:
+        return _State()
+    settings = revealed(release.settings)
+    if any(path[:1] in {(), ("image",)} for path in release.unknown):
+        asked = limits.image(release.name, None)
+    else:
+        asked = limits.image(release.name, settings)
+    if release.chart != "kafka":
+        return _State(asked=[asked])
+    key = ("config", "min.insync.replicas")
+    if any(path == key[: len(path)] for path in release.unknown):
+        return _State(asked=[asked], brokers=[None])
+    return _State(asked=[asked], brokers=[limits.min_insync_of_release(settings)])

@@ -30,8 +30,8 @@ STORAGE_SIZE = Rule(
     id="policy-storage-size",
     severity="error",
     message="{template} is {size}; the policy allows {bound}.",
-    why="A claim can grow and never shrink: what is too large stays, and what is too small fills up and stops a server.",
-    remedy=f"Declare {{bound}}. {_OR_WAIVED}",
+    why="A claim can grow and never shrink: what is too large stays so, and a disk that is full stops its server.",
+    remedy=f"Declare a size of {{bound}}. {_OR_WAIVED}",
     message_in_general="its size is outside of what the policy allows.",
     remedy_in_general="Declare a size within it, or add a waiver to the policy.",
 )
@@ -85,7 +85,8 @@ IMAGE_DIGEST = Rule(
     id="policy-image-digest",
     severity="error",
     message="image {image} is named by its tag alone; the policy asks for a digest.",
-    why="A tag can be moved: a server that restarts may then run something else than the others, and than was reviewed.",
+    why="A tag can be moved: a server that restarts may then run another content than the others, and than the one "
+    "that was reviewed.",
     remedy=f"Declare its digest as well: sha256:... {_OR_WAIVED}",
     remedy_in_general="Declare its digest as well, or add a waiver to the policy.",
 )
@@ -117,21 +118,31 @@ def topic(attributes: Mapping[str, Any]) -> Asked:
     """Of a ``hikube_kafka_topic``.
 
     Args:
-        attributes: What only the apply tells is left out; an unknown entry leaves out all of ``config``.
+        attributes: What only the apply tells is left out.
     """
-    values = {key: attributes[key] for key in ("name", "partitions", "replication_factor") if key in attributes}
-    if "config" in attributes:
-        values["min.insync.replicas"] = (attributes["config"] or {}).get("min.insync.replicas")
+    values: dict[str, Any] = {
+        key: attributes[key]
+        for key, kind in {"name": str, "partitions": int, "replication_factor": int}.items()
+        # What is of another kind cannot be judged either.
+        if type(attributes.get(key)) is kind
+    }
+    config = attributes.get("config", "unknown")
+    if config is None or isinstance(config, Mapping):
+        values[_MIN_ISR] = (config or {}).get(_MIN_ISR)
     return Asked(kind="topic", where=f"topic {values['name']}" if "name" in values else "a topic", values=values)
 
 
 def claims(attributes: Mapping[str, Any]) -> Iterator[Asked]:
     """Of a ``hikube_volume_claims``, one for each template."""
     where = f"claims of {attributes['stateful_set']}" if "stateful_set" in attributes else "claims"
-    if "templates" not in attributes:
+    templates = attributes.get("templates")
+    if not isinstance(templates, Mapping):
         yield Asked(kind="claim", where=where)
-    for name, template in (attributes.get("templates") or {}).items():
-        yield Asked(kind="claim", where=where, values={"template": name, **template})
+        return
+    for name, template in templates.items():
+        known = template if isinstance(template, Mapping) else {}
+        values = {key: value for key, value in known.items() if value is None or isinstance(value, str)}
+        yield Asked(kind="claim", where=where, values={"template": name, **values})
 
 
 def image(release: str, values: Mapping[str, Any] | None) -> Asked:
@@ -147,10 +158,27 @@ def image(release: str, values: Mapping[str, Any] | None) -> Asked:
     given = values.get("image")
     parts = given if isinstance(given, Mapping) else {}
     registry, repository, tag, digest = (str(parts.get(each) or "") for each in _PARTS)
-    reference = f"{registry}{'/' if registry else ''}{repository}{':' if tag else ''}{tag}{'@' if digest else ''}{digest}"
+    reference = (
+        f"{registry}{'/' if registry else ''}{repository}{':' if tag else ''}{tag}{'@' if digest else ''}{digest}"
+    )
     return Asked(kind="image", where=where, values={"reference": reference})
 
 
+def min_insync_of_release(values: Mapping[str, Any]) -> str | None:
+    """``min.insync.replicas`` of the brokers of a release, as it is written; None: it is not there."""
+    config = values.get("config")
+    found = config.get(_MIN_ISR) if isinstance(config, Mapping) else None
+    return None if found is None else str(found)
+
+
+def min_insync_of_servers(attributes: Mapping[str, Any]) -> list[str | None]:
+    """``min.insync.replicas`` of each broker of a ``hikube_local_ensemble``, as it is written; Kafka's own if not."""
+    brokers = attributes.get("brokers", [{}])
+    properties = [each.get("properties") if isinstance(each, Mapping) else None for each in brokers or ()]
+    return [str(each.get(_MIN_ISR, "1")) if isinstance(each, Mapping) else None for each in properties]
+
+
+_MIN_ISR = "min.insync.replicas"
 _PARTS = ("registry", "repository", "tag", "digest")
 
 
@@ -170,23 +198,30 @@ def _regular(pattern: str) -> str:
     return pattern
 
 
-Size = Annotated[Quantity, Field(description="A Kubernetes quantity, such as 10Gi.")]
+Found = Iterator[tuple[Rule, dict[str, Any]]]
+"""Rules that are broken, and what their texts name."""
 
 
-class _Least(Model):
+class Least(Model):
+    """A lower limit."""
+
     min: int = Field(ge=1)
     """The least that is allowed."""
 
 
-class _Most(Model):
+class Most(Model):
+    """An upper limit."""
+
     max: int = Field(ge=1)
     """The most that is allowed."""
 
 
-class _Sizes(Model):
-    min: Size | None = None
+class Sizes(Model):
+    """A range of sizes; it has one end at least."""
+
+    min: Quantity | None = None
     """The smallest size of a claim. Left out: any."""
-    max: Size | None = None
+    max: Quantity | None = None
     """The largest size of a claim. Left out: any."""
 
     @model_validator(mode="after")
@@ -199,12 +234,15 @@ class _Sizes(Model):
 
     @property
     def words(self) -> str:
+        """The range as people say it."""
         if self.min is None:
             return f"at most {self.max}"
         return f"at least {self.min}" if self.max is None else f"{self.min} to {self.max}"
 
 
-class _Images(Model):
+class Images(Model):
+    """Where images come from, and how they are named."""
+
     allowed: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
     """Patterns of images, in which `*` stands for anything: `mirror.example.com/apache/kafka:3.9.*`. A pattern without
     `@` is about registry, repository and tag. End the host with `/`: `mirror.example.com*` is any host that begins so.
@@ -218,18 +256,18 @@ class Limits(Model):
 
     storage_classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Names of the storage classes that claims may have. An empty text is the cluster's default."""
-    storage_size: _Sizes | None = None
+    storage_size: Sizes | None = None
     """Size of each claim."""
-    replication_factor: _Least | None = None
+    replication_factor: Least | None = None
     """Replicas of each partition of every topic."""
-    min_insync_replicas: _Least | None = None
+    min_insync_replicas: Least | None = None
     """`min.insync.replicas` of every topic: its own, else that of the brokers which the plan has. A topic without its
     own must name it where the plan has no brokers."""
-    partitions: _Most | None = None
+    partitions: Most | None = None
     """Partitions of one topic."""
     topic_names: Annotated[str, Field(min_length=1), AfterValidator(_regular)] | None = None
     """Regular expression that the whole name of every topic matches."""
-    images: _Images | None = None
+    images: Images | None = None
     """Images of the brokers and the ZooKeeper servers."""
 
     def problems(self, asked: Iterable[Asked], brokers: Sequence[str | None], policy: str) -> Iterator[Problem]:
@@ -246,37 +284,34 @@ class Limits(Model):
             for rule, facts in kinds[each.kind](each.values, brokers):
                 yield rule(each.where, policy=policy, rule=rule.id, where=each.where, **facts)
 
-    def _of_topic(
-        self, values: Mapping[str, Any], brokers: Sequence[str | None]
-    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
+    def _of_topic(self, values: Mapping[str, Any], brokers: Sequence[str | None]) -> Found:
         if self.topic_names is not None:
             if "name" not in values:
                 yield VALUE_UNKNOWN, {"value": "name"}
             elif not re.fullmatch(self.topic_names, values["name"]):
                 yield TOPIC_NAME, {"pattern": self.topic_names}
-        if self.partitions is not None:
-            if "partitions" not in values:
-                yield VALUE_UNKNOWN, {"value": "partitions"}
-            elif values["partitions"] > self.partitions.max:
-                yield PARTITIONS, {"partitions": values["partitions"], "most": self.partitions.max}
-        if self.replication_factor is not None:
-            if "replication_factor" not in values:
-                yield VALUE_UNKNOWN, {"value": "replication_factor"}
-            elif values["replication_factor"] < self.replication_factor.min:
-                yield (
-                    REPLICATION_FACTOR,
-                    {"factor": values["replication_factor"], "least": self.replication_factor.min},
-                )
+        yield from self._of_numbers(values)
         if self.min_insync_replicas is not None:
             yield from self._of_min_isr(values, brokers, self.min_insync_replicas.min)
 
-    def _of_min_isr(
-        self, values: Mapping[str, Any], brokers: Sequence[str | None], least: int
-    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
-        if "min.insync.replicas" not in values:
+    def _of_numbers(self, values: Mapping[str, Any]) -> Found:
+        partitions, factor = values.get("partitions"), values.get("replication_factor")
+        if self.partitions is not None:
+            if partitions is None:
+                yield VALUE_UNKNOWN, {"value": "partitions"}
+            elif partitions > self.partitions.max:
+                yield PARTITIONS, {"partitions": partitions, "most": self.partitions.max}
+        if self.replication_factor is not None:
+            if factor is None:
+                yield VALUE_UNKNOWN, {"value": "replication_factor"}
+            elif factor < self.replication_factor.min:
+                yield REPLICATION_FACTOR, {"factor": factor, "least": self.replication_factor.min}
+
+    def _of_min_isr(self, values: Mapping[str, Any], brokers: Sequence[str | None], least: int) -> Found:
+        if _MIN_ISR not in values:
             yield VALUE_UNKNOWN, {"value": "config[min.insync.replicas]"}
             return
-        own = values["min.insync.replicas"]
+        own = values[_MIN_ISR]
         if own is not None:
             declared, numbers = f"min.insync.replicas = {own}", [whole(str(own))]
         elif brokers:
@@ -288,9 +323,7 @@ class Limits(Model):
         if any(each is None or each < least for each in numbers):
             yield MIN_ISR, {"declared": declared, "least": least}
 
-    def _of_claim(
-        self, values: Mapping[str, Any], brokers: Sequence[str | None]
-    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
+    def _of_claim(self, values: Mapping[str, Any], brokers: Sequence[str | None]) -> Found:
         del brokers
         template = values.get("template", "it")
         if self.storage_classes is not None:
@@ -317,16 +350,14 @@ class Limits(Model):
                 )
 
     @staticmethod
-    def _within(size: str, sizes: _Sizes) -> bool:
+    def _within(size: str, sizes: Sizes) -> bool:
         try:
             has = Quantity(size)
         except ValueError:
             return False
-        return (sizes.min is None or sizes.min <= has) and (sizes.max is None or has <= sizes.max)
+        return not ((sizes.min is not None and has < sizes.min) or (sizes.max is not None and sizes.max < has))
 
-    def _of_image(
-        self, values: Mapping[str, Any], brokers: Sequence[str | None]
-    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
+    def _of_image(self, values: Mapping[str, Any], brokers: Sequence[str | None]) -> Found:
         del brokers
         if self.images is None:
             return

@@ -46,36 +46,39 @@ def read(text: str) -> MarkedYaml:
         if not faults and (node := yaml.compose(text, Loader=yaml.SafeLoader)) is not None:
             content = _content(node, (), lines, faults)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
         told = ", ".join(each for each in (error.problem, error.context) if each)
         if "'\\t'" in told:
             told = "there is a tab: indent with spaces"
         elif "single document" in (error.context or ""):
             told = "there is a second document: write one"
-        faults.append((mark.line + 1 if mark else 1, told.removeprefix("expected ")))
+        faults.append((_line(error.problem_mark or error.context_mark), told))
     except yaml.YAMLError as error:
         position = getattr(error, "position", 0)
         faults.append((text.count("\n", 0, position) + 1, "there is a character that YAML does not allow"))
     return MarkedYaml(content=content, lines=lines, faults=tuple(faults))
 
 
+def _line(mark: Any) -> int:
+    return 1 if mark is None else int(mark.line) + 1
+
+
 def _refused(text: str) -> Iterator[tuple[int, str]]:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            yield event.start_mark.line + 1, f"there is an alias (*{event.anchor}): write out what it stands for"
+            yield _line(event.start_mark), f"there is an alias (*{event.anchor}): write out what it stands for"
         elif isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
-                yield event.start_mark.line + 1, f"it is nested more than {_DEEPEST} levels deep"
+                yield _line(event.start_mark), f"it is nested more than {_DEEPEST} levels deep"
                 return
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
 
 def _content(node: yaml.Node, path: Path, lines: dict[Path, int], faults: list[tuple[int, str]]) -> Any:
-    lines.setdefault(path, node.start_mark.line + 1)
-    here = node.start_mark.line + 1
+    here = _line(node.start_mark)
+    lines.setdefault(path, here)
     if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
         return [_content(each, (*path, index), lines, faults) for index, each in enumerate(node.value)]
     if isinstance(node, yaml.ScalarNode) and node.tag in _TAGS:
@@ -85,7 +88,7 @@ def _content(node: yaml.Node, path: Path, lines: dict[Path, int], faults: list[t
         return None
     content: dict[str, Any] = {}
     for key, value in node.value:
-        line = key.start_mark.line + 1
+        line = _line(key.start_mark)
         if not isinstance(key, yaml.ScalarNode):
             faults.append((line, "there is a key that is not a text"))
         elif key.value in content:

@@ -6,15 +6,15 @@ It is a file in YAML, read whole: whoever misspells a limit has none. See ``docs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from hikube_kafka.spec.definitions.nearest import nearest
 from hikube_kafka.spec.limits import Limits, matches
 from hikube_kafka.spec.marked_yaml import MarkedYaml, Path, read
 from hikube_kafka.spec.model import Model
-from hikube_kafka.spec.problem import Problem, Rule, Severity
+from hikube_kafka.spec.problem import Rule, Severity
 from hikube_kafka.spec.rule_index import rules
 
 WAIVER_EXPIRED = Rule(
@@ -57,14 +57,13 @@ def _known(rule: str) -> str:
 
 
 def _day(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-                raise ValueError
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is not a date: write it as 2026-12-31") from None
-    return value
+    if not isinstance(value, str):
+        return value
+    try:
+        # Python takes 20261231 and 2026-W53-4 as well.
+        return date.fromisoformat(value if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) else "")
+    except ValueError:
+        raise ValueError(f"{value!r} is not a date: write it as 2026-12-31") from None
 
 
 def _said(text: str) -> str:
@@ -101,14 +100,14 @@ class SeverityOf(Model):
 class Waiver(Model):
     """A finding that somebody answers for. It names a fingerprint; or a rule, and an address or what it is of."""
 
-    model_config = {
-        "json_schema_extra": {
+    model_config = ConfigDict(
+        json_schema_extra={
             "oneOf": [
                 {"required": ["fingerprint"]},
                 {"required": ["rule"], "anyOf": [{"required": ["address"]}, {"required": ["of"]}]},
             ]
         }
-    }
+    )
 
     fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     """Of one finding, as the report shows it: it holds for that one change. Put it in quotes."""
@@ -189,7 +188,7 @@ class Policy(Model):
 
     severities: tuple[SeverityOf, ...] = ()
     """Of rules, raised or lowered. Of several that match a finding the last one counts."""
-    limits: Limits = Limits()
+    limits: Limits = Field(default_factory=Limits)
     """What is allowed. Broken limits block a plan, and the synth of an app that names the file."""
     waivers: tuple[Waiver, ...] = ()
     """Findings that somebody answers for until a day. They are listed in the report, and do not block."""
@@ -202,32 +201,37 @@ class Policy(Model):
         return self._name
 
     @classmethod
-    def parse(cls, text: str, name: str) -> "Policy":
+    def parse(cls, content: str | bytes, name: str) -> "Policy":
         """Read a policy.
 
         Args:
-            text: The content of its file.
+            content: Of its file.
             name: The name of the file, for messages.
 
         Raises:
             PolicyError: It is no YAML, says nothing, or has something that a policy does not.
         """
+        try:
+            text = content if isinstance(content, str) else content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise PolicyError([f"{name}: it is not a text in UTF-8 (byte {error.start + 1})."]) from None
         marked = read(text)
         faults = list(marked.faults)
         policy = None
         if not faults and not marked.content:
             faults.append((1, "it says nothing: a policy has severities, limits or waivers"))
         elif not faults:
+            faults += [*_empty(marked.content, marked), *_duplicates(marked)]
             try:
                 policy = cls.model_validate(marked.content)
             except ValidationError as error:
                 faults += _of_errors(error, marked)
-            faults += _duplicates(marked)
         if policy is None or faults:
-            raise PolicyError([f"{name}:{line}: {told}." for line, told in dict.fromkeys(sorted(faults))])
-        policy._name = name
+            reasons = dict.fromkeys(sorted(faults))
+            raise PolicyError([f"{name}:{line}: {told}{'' if told[-1] in '.?' else '.'}" for line, told in reasons])
+        policy._name = name  # noqa: SLF001 - its own
         for index, waiver in enumerate(policy.waivers):
-            waiver._line = marked.line(("waivers", index))
+            waiver._line = marked.line(("waivers", index))  # noqa: SLF001 - only the file knows it
         return policy
 
     def severity(self, rule: str, address: str, default: Severity) -> Severity:
@@ -242,9 +246,18 @@ class Policy(Model):
             None,
         )
 
-    def about(self, waiver: Waiver, rule: Rule, **facts: object) -> Problem:
-        """A problem about one of its waivers."""
-        return rule(f"{self.name}:{waiver.line}", what=waiver.what, **facts)
+    def place(self, waiver: Waiver) -> str:
+        """Where one of its waivers is: ``policy.yaml:12``."""
+        return f"{self.name}:{waiver.line}"
+
+
+def _empty(content: Any, marked: MarkedYaml, path: Path = ()) -> Iterator[tuple[int, str]]:
+    """What has no value: a limit whose number was forgotten would be none."""
+    if content is None:
+        yield marked.line(path), f"{_spelled(path)} is empty: fill it in, or leave it out"
+    entries = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, each in entries:
+        yield from _empty(each, marked, (*path, key))
 
 
 def _of_errors(error: ValidationError, marked: MarkedYaml) -> Iterator[tuple[int, str]]:
@@ -255,33 +268,32 @@ def _of_errors(error: ValidationError, marked: MarkedYaml) -> Iterator[tuple[int
         if kind == "extra_forbidden":
             near = nearest(str(path[-1]), _fields(path[:-1])).keys
             told = f"did you mean {near[0]}?" if near else f"there are {', '.join(_fields(path[:-1]))}"
-            yield marked.line(path), f"there is no {where}: {told}".removesuffix("?") + ("?" if near else "")
+            yield marked.line(path), f"there is no {where}: {told}"
             continue
         if kind == "missing":
             yield marked.line(path), f"{where} is missing"
-        elif value is None:
-            yield marked.line(path), f"{where} is empty: fill it in, or leave it out"
-        else:
+        elif value is not None:
             yield marked.line(path), f"{where}: {_told(kind, value, context, each['msg'])}"
 
 
 def _told(kind: str, value: Any, context: Mapping[str, Any], message: str) -> str:
+    shown = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)
+    told = f"{shown}: {message[:1].lower()}{message[1:]}"
     if kind == "value_error":
-        return str(context["error"]).rstrip(".")
-    shown = {dict: "a mapping", list: "a list"}.get(type(value), repr(value))
-    if kind in _WANTED:
-        return f"{shown} is not {_WANTED[kind]}"
-    if kind == "literal_error":
+        told = str(context["error"]).rstrip(".")
+    elif kind in _WANTED:
+        told = f"{shown} is not {_WANTED[kind]}"
+    elif kind == "literal_error":
+        told = f"{shown} is not {context['expected']}"
         if value == "off":
-            return "nothing is switched off: write a waiver, which says who decided on it, why and until when"
-        return f"{shown} is not {context['expected']}"
-    if kind in {"too_short", "string_too_short"}:
-        return "it is empty: fill it in, or leave it out"
-    if kind == "string_pattern_mismatch":
-        return f"{shown} is not a fingerprint: it has 16 digits of 0-9 and a-f, as the report shows them"
-    if kind == "greater_than_equal":
-        return f"{shown} is less than {context['ge']}"
-    return f"{shown}: {message[:1].lower()}{message[1:]}"
+            told = "nothing is switched off: write a waiver, which says who decided on it, why and until when"
+    elif kind in {"too_short", "string_too_short"}:
+        told = "it is empty: fill it in, or leave it out"
+    elif kind == "string_pattern_mismatch":
+        told = f"{shown} is not a fingerprint: it has 16 digits of 0-9 and a-f, as the report shows them"
+    elif kind == "greater_than_equal":
+        told = f"{shown} is less than {context['ge']}"
+    return told
 
 
 _WANTED = {
@@ -353,9 +365,28 @@ def _duplicates(marked: MarkedYaml) -> Iterator[tuple[int, str]]:
                 first[key] = index
 
 
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_nulls(Policy.model_json_schema())}
+
+
+def _without_nulls(schema: Any) -> Any:
+    """What may be left out is not written as null, and nothing is called by its name in Python."""
+    if isinstance(schema, list):
+        return [_without_nulls(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    members = schema.get("anyOf", ())
+    if {"type": "null"} in members:
+        (only,) = (each for each in members if each != {"type": "null"})
+        schema = only | {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
+    kept = {key: _without_nulls(value) for key, value in schema.items()}
+    return {key: value for key, value in kept.items() if not (key == "title" and isinstance(value, str))}
+
+
 if __name__ == "__main__":
     import json
     import sys
 
-    json.dump(Policy.model_json_schema(), sys.stdout, indent=2)
+    json.dump(schema(), sys.stdout, indent=2)
     sys.stdout.write("\n")
