@@ -190,6 +190,15 @@ class HikubeResource(TerraformResource):
         """The attributes that were declared of it, each as it was overridden."""
         return {**self._attributes, **self._overridden}
 
+    def given(self) -> Mapping[str, Any]:
+        """What Terraform is given: the attributes, with what was overridden at any depth."""
+        if not self._overridden:
+            return self._attributes
+        (resources,) = self.to_terraform()["resource"].values()
+        (attributes,) = resources.values()
+        # What is null is left out there.
+        return dict.fromkeys(self._attributes) | dict(attributes)
+
     def broken_promises(self) -> list[str]:
         """What was overridden of what the contract promises, by path, but for what stayed the same."""
         return [

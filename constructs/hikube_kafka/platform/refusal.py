@@ -87,6 +87,11 @@ def told(error: BaseException) -> str | None:
     return _text(lines) if lines else None
 
 
+def text(app: IConstruct, first: Iterable[str]) -> str:
+    """What a person reads: these reasons, and those of all refused parts of the app."""
+    return "\n  ".join([HEADING, *first, *reports(app)]) + "\n"
+
+
 def _is_ours(error: ValidationError) -> bool:
     """Whether a model of a declaration was read, and not one of somebody else's."""
     files = [

@@ -78,6 +78,7 @@ class HelmRelease(Construct):
         depends_on: what must be applied before.
 
     Attributes:
+        chart: which of the charts.
         name: name of the release.
         namespace: its namespace.
         resource: the ``helm_release`` itself.
@@ -104,6 +105,7 @@ class HelmRelease(Construct):
         super().__init__(scope, id)
         apart.watch(self)
         declarations.remember(self)
+        self.chart = chart
         self.name = name
         self.namespace = namespace
         self._values = _yaml(values)
@@ -161,6 +163,11 @@ class HelmRelease(Construct):
     def services(self) -> Sequence[str]:
         """Names of the services, besides the one of its own name and the headless one."""
         return ()
+
+    def values(self) -> Mapping[str, Any]:
+        """What the chart is given, as it was declared: an override of ``helm_release.values`` is not in it."""
+        values: Mapping[str, Any] = yaml.safe_load(self._values)
+        return values
 
     def broken_promises(self) -> list[str]:
         """By which of its attributes the release gives the chart other values than those that were declared."""

@@ -14,7 +14,7 @@ from hikube_kafka.spec.model import Model
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.quantities import Quantity, whole
 
-_OR_WAIVED = "Or add a waiver to {policy}, for rule: {rule} and of: {where}."
+_OR_WAIVED = "Or add a waiver to {policy}, with rule: {rule} and of: {where}."
 
 STORAGE_CLASS = Rule(
     id="policy-storage-class",

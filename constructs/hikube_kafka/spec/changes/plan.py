@@ -9,6 +9,7 @@ ERRORED = Rule(
     why="What was refused is missing among its changes: what it shows is the harmless part.",
     remedy="Write what Terraform says beside the plan, and review both: terraform plan -json -out PLAN > MESSAGES, and "
     "then hikube-kafka review --diagnostics MESSAGES.",
+    unjudged=True,
 )
 REFUSED = Rule(
     id="plan-refused",
