@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -106,20 +107,16 @@ def test_the_same_platform_has_the_same_problems_at_synth_and_in_its_plan(
     policy = Policy.parse(STRICT, str(tmp_path / "policy.yaml"))
     in_plan = sorted(str(problem) for _, problem in limit_problems(read_plan(planned(tmp_path / "without")), policy))
     assert at_synth == in_plan
-    assert [line.rpartition("[")[2].rstrip("]") for line in in_plan] == [
-        "policy-storage-class",
-        "policy-storage-class",
-        "policy-storage-size",
-        "policy-storage-size",
-        "policy-image",
-        "policy-image-digest",
-        "policy-image",
-        "policy-image-digest",
-        "policy-partitions",
-        "policy-topic-name",
-        "policy-min-isr",
-        "policy-replication-factor",
-    ]
+    assert Counter(line.rpartition("[")[2].rstrip("]") for line in in_plan) == {
+        "policy-storage-class": 2,
+        "policy-storage-size": 2,
+        "policy-image": 2,
+        "policy-image-digest": 2,
+        "policy-partitions": 1,
+        "policy-topic-name": 1,
+        "policy-min-isr": 1,
+        "policy-replication-factor": 1,
+    }
 
 
 def test_a_waiver_holds_at_synth_by_what_it_is_of_and_by_address(
