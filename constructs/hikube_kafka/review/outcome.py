@@ -70,6 +70,13 @@ class Review:
         }[self.verdict]
 
     @property
+    def changes(self) -> str:
+        """What the apply does, in numbers: ``1 to create, 2 to update, 5 unchanged``."""
+        counts = self.actions or {}
+        told = [f"{counts[action]:,} {words}" for action, words in _IN_WORDS.items() if counts.get(action)]
+        return ", ".join(told) or "no managed resource"
+
+    @property
     def headline(self) -> str:
         """The verdict in one line."""
         if self.unreviewed:
@@ -84,3 +91,16 @@ class Review:
                 f"Blocked: {count['error']} finding{'s block' if count['error'] > 1 else ' blocks'}, {warnings}{waived}"
             )
         return f"Passed: nothing blocks, {warnings}{waived}"
+
+
+_IN_WORDS: Mapping[Action, str] = {
+    Action.CREATE: "to create",
+    Action.UPDATE: "to update",
+    Action.REPLACE: "to replace",
+    Action.DELETE: "to delete",
+    Action.FORGET: "to forget",
+    Action.FORGET_AND_CREATE: "to forget and create anew",
+    Action.OTHER: "with an action that this version does not know",
+    Action.READ: "to read",
+    Action.NOTHING: "unchanged",
+}
