@@ -19,6 +19,7 @@ import typer
 from hikube_kafka import __version__
 from hikube_kafka.comment.command import comment
 from hikube_kafka.exit_code import ExitCode
+from hikube_kafka.review.command import review
 from hikube_kafka.smoke.command import smoke
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 local = typer.Typer(help="The servers on this machine.", no_args_is_help=True)
 provider = typer.Typer(help="The Terraform provider.", no_args_is_help=True)
+app.command()(review)
 app.command()(smoke)
 app.command()(comment)
 app.add_typer(local, name="local")

@@ -1,0 +1,169 @@
+"""The review itself: the rules asked about every change of a plan, and about all of them together."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+from hikube_kafka.review import kinds
+from hikube_kafka.review import policy as policies
+from hikube_kafka.review.diagnostics import Diagnostic
+from hikube_kafka.review.finding import Difference, Finding, Location, fingerprint, in_order
+from hikube_kafka.review.hidden import revealed, scrubbed, texts
+from hikube_kafka.review.outcome import Review
+from hikube_kafka.review.plan import Action, Change, Plan
+from hikube_kafka.spec.changes import plan as whole
+from hikube_kafka.spec.policy import Policy
+from hikube_kafka.spec.problem import Problem
+
+_SHORTEST_SECRET = 4
+"""Characters. What is shorter, such as ``1`` or ``on``, is only taken out where the plan marks it."""
+
+
+def review(
+    plan: Plan,
+    *,
+    title: str,
+    today: date,
+    diagnostics: Sequence[Diagnostic] = (),
+    declared: Mapping[str, Location] | None = None,
+    policy: Policy | None = None,
+) -> Review:
+    """Judge a plan.
+
+    Args:
+        plan: It.
+        title: What is reviewed, for a person.
+        today: By which waivers expire, in UTC.
+        diagnostics: What Terraform said while it planned.
+        declared: Where each address is declared.
+        policy: The organisation's; None: the rules' own severities, no limits, no waivers.
+    """
+    findings = list(_Judge(plan, diagnostics, declared or {}, policy).findings())
+    kept, waived = policies.judged(in_order(findings), policy, today=today)
+    managed = [each for each in plan.changes if each.mode == "managed"]
+    return Review(
+        title=title,
+        findings=tuple(in_order(kept)),
+        waived=tuple(in_order(waived)),
+        actions={action: count for action in Action if (count := sum(each.action is action for each in managed))},
+        terraform=plan.terraform,
+    )
+
+
+class _Judge:
+    """Makes findings of problems."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        diagnostics: Sequence[Diagnostic],
+        declared: Mapping[str, Location],
+        policy: Policy | None,
+    ) -> None:
+        self._plan = plan
+        self._diagnostics = diagnostics
+        self._declared = declared
+        self._policy = policy
+        self._changes: dict[str, Change] = {}
+        for change in (*plan.changes, *plan.drift):
+            self._changes.setdefault(change.address, change)
+        self._everywhere = frozenset(each for each in plan.secrets if len(each) >= _SHORTEST_SECRET)
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that is found; a thing that is found twice, by a rule and by a refusal, once."""
+        told: set[tuple[str, str, str]] = set()
+        for finding in self._all():
+            key = finding.rule, finding.address, finding.message
+            if key not in told:
+                told.add(key)
+                yield finding
+
+    def _all(self) -> Iterator[Finding]:
+        seen = kinds.seen(self._plan)
+        found: list[Finding] = []
+        for change in self._plan.changes:
+            found += (self._finding(change.address, problem, change) for problem in kinds.found(change, seen))
+        for address, problem in (
+            *kinds.together(self._plan, seen),
+            *policies.limit_problems(self._plan, self._policy),
+        ):
+            found.append(self._finding(address, problem, self._changes.get(address)))
+        yield from found
+        yield from self._refusals(found)
+
+    def _finding(self, address: str, problem: Problem, change: Change | None) -> Finding:
+        scrub = self._scrubbing(change)
+        shown: tuple[Difference, ...] = ()
+        before, after = (_canonical(each) for each in _sides(change))
+        return Finding(
+            rule=problem.rule,
+            severity=problem.severity,
+            address=address,
+            where=scrub(problem.where),
+            message=scrub(problem.message),
+            why=scrub(problem.why),
+            remedy=scrub(problem.remedy),
+            differences=tuple(_about(shown, problem)),
+            declared=self._declared.get(_of_all_instances(address)),
+            fingerprint=fingerprint(problem.rule, address, before, after),
+        )
+
+    def _refusals(self, found: Sequence[Finding]) -> Iterator[Finding]:
+        """What Terraform said: an error blocks, whoever said it; a warning counts if a rule of ours is behind it."""
+        said = {(each.rule, each.address) for each in found} | {(each.rule, each.where) for each in found}
+        for each in self._diagnostics:
+            if each.rule and said & {(each.rule, each.address), (each.rule, each.where)}:
+                continue
+            ours = each.rule or each.address.rpartition(".")[0].rpartition(".")[2].startswith("hikube_")
+            if each.severity == "error" or ours:
+                yield self._refusal(each)
+        if self._plan.errored and not any(each.severity == "error" for each in self._diagnostics):
+            yield self._finding("", whole.ERRORED("the plan"), None)
+
+    def _refusal(self, each: Diagnostic) -> Finding:
+        rule = whole.REFUSED if each.severity == "error" else whole.WARNED
+        change = self._changes.get(each.address)
+        where = each.where or each.address or "the plan"
+        problem = rule(
+            where, summary=each.message.rstrip(".").replace("{", "{{").replace("}", "}}"), detail=each.detail
+        )
+        problem = replace(problem, message=each.message, why=each.detail)
+        if each.rule:
+            problem = replace(problem, rule=each.rule, remedy="")
+        finding = self._finding(each.address, problem, change)
+        return replace(finding, fingerprint=fingerprint(problem.rule, each.address, each.summary, each.detail))
+
+    def _scrubbing(self, change: Change | None) -> Callable[[str], str]:
+        secrets = set(self._everywhere)
+        if change is not None:
+            secrets |= {text for side in (change.before, change.after) for text in texts(side)}
+        return (lambda text: scrubbed(text, secrets)) if secrets else (lambda text: text)
+
+
+def _sides(change: Change | None) -> tuple[object, object]:
+    if change is None:
+        return None, None
+    return change.before, [change.after, sorted(map(list, change.unknown), key=repr)]
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(revealed(value), sort_keys=True, default=repr)
+
+
+def _about(shown: Iterable[Difference], problem: Problem) -> Iterator[Difference]:
+    """The settings that the problem is about; all, if it names none of those that change."""
+    shown = tuple(shown)
+    named = "".join(f"[{part}]" if index else str(part) for index, part in enumerate(problem.path))
+    about = [each for each in shown if named and each.setting == named]
+    return iter(about or shown)
+
+
+def _of_all_instances(address: str) -> str:
+    """The address without the keys of ``count`` and ``for_each``: where it is declared, it is declared once."""
+    head, bracket, rest = address.partition("[")
+    if not bracket:
+        return address
+    # A key may hold anything, brackets and quotes among them: what follows the key begins with "]." or is its end.
+    end = rest.find('"]') + 2 if rest.startswith('"') else rest.find("]") + 1
+    return head + _of_all_instances(rest[end:])
