@@ -87,13 +87,11 @@ def _part(construct: IConstruct) -> _Part | None:
         return _release(construct)
     if not isinstance(construct, HikubeResource):
         return None
-    kind, attributes = construct.terraform_resource_type, _known(construct.given())
+    kind, attributes = construct.terraform_resource_type, dict(_known(construct.given()))
     if kind == "hikube_kafka_topic":
         return _Part(construct=construct, resource=construct, asked=[limits.topic(attributes)])
     if kind == "hikube_volume_claims":
-        templates = {name: {"storage_class": None} | each for name, each in (attributes.get("templates") or {}).items()}
-        asked = list(limits.claims({**attributes, "templates": templates}))
-        return _Part(construct=construct, resource=construct, asked=asked)
+        return _Part(construct=construct, resource=construct, asked=list(limits.claims(attributes)))
     if kind == "hikube_local_ensemble":
         return _Part(construct=construct, resource=construct, brokers=limits.min_insync_of_servers(attributes))
     return None
@@ -101,19 +99,20 @@ def _part(construct: IConstruct) -> _Part | None:
 
 def _release(release: HelmRelease) -> _Part:
     values = release.values()
+    known = not any(map(_is_reference, (values.get("image") or {}).values()))
     return _Part(
         construct=release,
         resource=release.resource,
-        asked=[limits.image(release.name, values)],
+        asked=[limits.image(release.name, values if known else None)],
         brokers=[limits.min_insync_of_release(values)] if release.chart == "kafka" else (),
     )
 
 
 def _known(value: Any) -> Any:
-    """The value without what only the apply tells."""
-    if isinstance(value, Mapping):
-        return {key: _known(each) for key, each in value.items() if not _is_reference(each)}
-    return value
+    """The value, with what only the apply tells marked."""
+    if isinstance(value, Mapping) and not is_reference(value):
+        return {key: _known(each) for key, each in value.items()}
+    return limits.UNKNOWN if _is_reference(value) else value
 
 
 def _is_reference(value: Any) -> bool:

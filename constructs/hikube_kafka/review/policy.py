@@ -148,13 +148,14 @@ def _of_attributes(change: Change, attributes: Mapping[str, Any] | None, unknown
 
 
 def _known(attributes: Mapping[str, Any], unknown: Collection[Path]) -> dict[str, Any]:
-    """The attributes without those that only the apply tells, also where a value is there in their place."""
-    known: dict[str, Any] = {}
-    for key, value in attributes.items():
-        below = [path[1:] for path in unknown if path[:1] == (key,)]
-        if () in below:
-            continue
-        known[key] = _known(value, below) if isinstance(value, Mapping) else value
+    """The attributes, with what only the apply tells marked: a plan leaves it out."""
+    known = dict(attributes)
+    for first, *rest in filter(None, unknown):
+        there = known.get(str(first))
+        if rest and isinstance(there, Mapping):
+            known[str(first)] = _known(there, [tuple(rest)])
+        else:
+            known[str(first)] = limits.UNKNOWN
     return known
 
 

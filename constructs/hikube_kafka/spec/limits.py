@@ -114,34 +114,42 @@ class Asked:
     an image's ``reference``. What only the apply tells is left out."""
 
 
+UNKNOWN: Any = object()
+"""In place of a value that only the apply tells."""
+
+
 def topic(attributes: Mapping[str, Any]) -> Asked:
     """Of a ``hikube_kafka_topic``.
 
     Args:
-        attributes: What only the apply tells is left out.
+        attributes: With :data:`UNKNOWN` where only the apply tells.
     """
-    values: dict[str, Any] = {
-        key: attributes[key]
-        for key, kind in {"name": str, "partitions": int, "replication_factor": int}.items()
-        # What is of another kind cannot be judged either.
-        if type(attributes.get(key)) is kind
-    }
-    config = attributes.get("config", "unknown")
+    kinds = {"name": str, "partitions": int, "replication_factor": int}
+    # What is of another kind cannot be judged either.
+    values: dict[str, Any] = {key: attributes[key] for key, kind in kinds.items() if type(attributes.get(key)) is kind}
+    config = attributes.get("config")
     if config is None or isinstance(config, Mapping):
-        values[_MIN_ISR] = (config or {}).get(_MIN_ISR)
+        own = (config or {}).get(_MIN_ISR)
+        values |= {} if own is UNKNOWN else {_MIN_ISR: own}
     return Asked(kind="topic", where=f"topic {values['name']}" if "name" in values else "a topic", values=values)
 
 
 def claims(attributes: Mapping[str, Any]) -> Iterator[Asked]:
-    """Of a ``hikube_volume_claims``, one for each template."""
-    where = f"claims of {attributes['stateful_set']}" if "stateful_set" in attributes else "claims"
-    templates = attributes.get("templates")
+    """Of a ``hikube_volume_claims``, one for each template.
+
+    Args:
+        attributes: With :data:`UNKNOWN` where only the apply tells.
+    """
+    owner, templates = attributes.get("stateful_set"), attributes.get("templates")
+    where = f"claims of {owner}" if isinstance(owner, str) else "claims"
     if not isinstance(templates, Mapping):
         yield Asked(kind="claim", where=where)
         return
     for name, template in templates.items():
-        known = template if isinstance(template, Mapping) else {}
-        values = {key: value for key, value in known.items() if value is None or isinstance(value, str)}
+        known = template if isinstance(template, Mapping) else {"storage_class": UNKNOWN}
+        values: dict[str, Any] = {key: value for key, value in known.items() if isinstance(value, str)}
+        if known.get("storage_class") is None:
+            values["storage_class"] = None
         yield Asked(kind="claim", where=where, values={"template": name, **values})
 
 
@@ -173,8 +181,10 @@ def min_insync_of_release(values: Mapping[str, Any]) -> str | None:
 
 def min_insync_of_servers(attributes: Mapping[str, Any]) -> list[str | None]:
     """``min.insync.replicas`` of each broker of a ``hikube_local_ensemble``, as it is written; Kafka's own if not."""
-    brokers = attributes.get("brokers", [{}])
-    properties = [each.get("properties") if isinstance(each, Mapping) else None for each in brokers or ()]
+    brokers = attributes.get("brokers")
+    if not isinstance(brokers, list):
+        return [None]
+    properties = [each.get("properties") if isinstance(each, Mapping) else None for each in brokers]
     return [str(each.get(_MIN_ISR, "1")) if isinstance(each, Mapping) else None for each in properties]
 
 
