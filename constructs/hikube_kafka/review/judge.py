@@ -1,6 +1,7 @@
 """The review itself: the rules asked about every change of a plan, and about all of them together."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -161,9 +162,8 @@ def _about(shown: Iterable[Difference], problem: Problem) -> Iterator[Difference
 
 def _of_all_instances(address: str) -> str:
     """The address without the keys of ``count`` and ``for_each``: where it is declared, it is declared once."""
-    head, bracket, rest = address.partition("[")
-    if not bracket:
-        return address
-    # A key may hold anything, brackets and quotes among them: what follows the key begins with "]." or is its end.
-    end = rest.find('"]') + 2 if rest.startswith('"') else rest.find("]") + 1
-    return head + _of_all_instances(rest[end:])
+    return _KEY.sub("", address)
+
+
+_KEY = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[[0-9]+\]')
+"""As Terraform writes it: a number, or a text in which a quote is escaped."""
