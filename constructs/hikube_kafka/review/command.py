@@ -124,15 +124,16 @@ def _ending(path: Path) -> str | None:
     return next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
 
 
-_ENDINGS = (".md", ".codequality.json", ".sarif")
+_ENDINGS = (".md", ".html", ".codequality.json", ".sarif")
 """The longer one first where one ends as another."""
 
 
 def _rendered(outcome: "Review", path: Path, docs: str) -> str:
-    from hikube_kafka.review import code_quality, markdown, sarif
+    from hikube_kafka.review import code_quality, markdown, page, sarif
 
     renderers: dict[str, Callable[[], str]] = {
         ".md": lambda: markdown.render(outcome, docs=docs),
+        ".html": lambda: page.render(outcome, docs=docs),
         ".codequality.json": lambda: code_quality.render(outcome),
         ".sarif": lambda: sarif.render(outcome, docs=docs),
     }
