@@ -16,7 +16,7 @@ from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.review.plan import read_plan
 from hikube_kafka.review.policy import limit_problems
-from hikube_kafka.spec import Image, Kafka, Storage, Topic, ZooKeeper
+from hikube_kafka.spec import Image, Kafka, LocalLayout, Storage, Topic, ZooKeeper
 from hikube_kafka.spec.policy import Policy
 
 STRICT = """
@@ -188,6 +188,19 @@ def test_what_only_the_apply_tells_is_left_to_the_review(tmp_path: Path) -> None
     config = {"min.insync.replicas": "${var.least}"}
     KafkaTopic(stack, "topic", name="${var.name}", partitions=3, replication_factor=3, config=config, provider=provider)
     app.synth()
+
+
+def test_of_two_platforms_each_topic_follows_its_own_brokers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app, stack = app_with("limits: {min_insync_replicas: {min: 2}}", tmp_path)
+    topics = [Topic("orders", partitions=1)]
+    ports = LocalLayout(broker_port=39092, zookeeper_port=32181, peer_port=32888, election_port=33888)
+    KafkaPlatform(stack, "large", target=LocalTarget(), topics=topics)
+    KafkaPlatform(stack, "small", target=LocalTarget(ports), kafka=Kafka(brokers=1), topics=topics)
+    KafkaPlatform(stack, "cluster", target=KubernetesTarget(namespace="shop"), topics=topics)
+    (line,) = told(app, capsys)
+    assert line.startswith("[stack/small/topics/orders] topic orders: it follows the brokers, whose")
 
 
 def test_limits_and_mistakes_are_told_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -251,6 +251,47 @@ def test_brokers_that_lower_their_min_isr_break_the_limit_of_a_topic_that_stays(
     assert beyond(policy, stays, kept) == [("hikube_kafka_topic.this", "policy-min-isr", "notice")]
 
 
+def test_of_two_platforms_each_topic_follows_its_own_brokers() -> None:
+    policy = Policy.parse("limits: {min_insync_replicas: {min: 2}}", "policy.yaml")
+    changes = []
+    for name, least in {"small": "1", "large": "2"}.items():
+        values = release(config={"min.insync.replicas": least})
+        brokers = {
+            **changed("helm_release", after=values | {"name": f"{name}-kafka"}),
+            "address": f"helm_release.{name}",
+        }
+        topic = {**changed(after=TOPIC), "address": f'module.{name}["eu"].hikube_kafka_topic.this["orders"]'}
+        changes += [brokers, topic]
+    releases = {name: {"release": {"constant_value": f"{name}-kafka"}} for name in ("small", "large")}
+    content = {
+        "format_version": "1.2",
+        "planned_values": {},
+        "resource_changes": changes,
+        "configuration": {
+            "provider_config": {
+                f"module.{name}:hikube": {"expressions": {"kubernetes": each}} for name, each in releases.items()
+            },
+            "root_module": {
+                "module_calls": {
+                    name: {
+                        "module": {
+                            "resources": [
+                                {
+                                    "address": "hikube_kafka_topic.this",
+                                    "provider_config_key": f"module.{name}:hikube",
+                                }
+                            ]
+                        }
+                    }
+                    for name in releases
+                }
+            },
+        },
+    }
+    found = limit_problems(read_plan(json.dumps(content).encode()), policy)
+    assert [address for address, _ in found] == ['module.small["eu"].hikube_kafka_topic.this["orders"]']
+
+
 def test_claims_are_held_to_it_template_by_template() -> None:
     templates = {"data": {"size": "1Gi", "storage_class": None}, "log": {"size": "4Gi", "storage_class": "fast"}}
     claims = changed("hikube_volume_claims", after={"stateful_set": "zookeeper", "templates": templates})

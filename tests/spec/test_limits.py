@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.spec import limits
-from hikube_kafka.spec.limits import Asked
+from hikube_kafka.spec.limits import Asked, Brokers
 from hikube_kafka.spec.policy import Policy
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -15,7 +15,8 @@ DIGEST = f"sha256:{'0' * 64}"
 def found(policy: str, *asked: Asked, brokers: Sequence[str | None] = ()) -> list[str]:
     """``topic orders: 4 partitions; ... [policy-partitions]``, without what to do."""
     limited = Policy.parse(f"limits: {{{policy}}}", "policy.yaml").limits
-    problems = limited.problems(asked, brokers, "policy.yaml")
+    there = [Brokers(names=frozenset(), min_insync=tuple(brokers))] if brokers else []
+    problems = limited.problems(asked, there, "policy.yaml")
     return [f"{each.where}: {each.message} [{each.rule}]" for each in problems]
 
 
@@ -165,12 +166,36 @@ def test_what_is_limited_and_not_known_is_a_problem(policy: str, asked: Asked, v
     ]
 
 
-def test_the_brokers_of_this_machine_have_kafkas_own_min_isr_where_they_name_none() -> None:
-    brokers = [{"properties": {"min.insync.replicas": "2"}}, {"properties": {}}, {}]
-    assert limits.min_insync_of_servers({"brokers": brokers}) == ["2", "1", None]
-    assert limits.min_insync_of_servers({}) == [None]
-    assert limits.min_insync_of_release({"config": {"min.insync.replicas": 2}}) == "2"
-    assert limits.min_insync_of_release({"config": {}}) is None
+def test_a_topic_follows_the_brokers_that_its_provider_knows() -> None:
+    limited = Policy.parse("limits: {min_insync_replicas: {min: 2}}", "policy.yaml").limits
+    one = Brokers(names=frozenset({"127.0.0.1:29092", "127.0.0.1:29093"}), min_insync=("1", "1"))
+    two = Brokers(names=frozenset({"events-kafka"}), min_insync=("2",))
+    attributes = {"name": "orders", "config": None}
+    broken = {
+        names: bool(list(limited.problems([limits.topic(attributes, names)], [one, two], "policy.yaml")))
+        for names in (
+            limits.followed("events-kafka", None),
+            limits.followed(None, "127.0.0.1:29091, 127.0.0.1:29092"),
+            limits.followed(None, None),
+            limits.followed("another", None),
+        )
+    }
+    assert list(broken.values()) == [False, True, True, True]
+
+
+def test_brokers_are_known_by_their_release_or_their_addresses() -> None:
+    listeners = {"listeners": "CLIENT://127.0.0.1:29092,X://127.0.0.1:29192", "advertised.listeners": ""}
+    servers = [{"properties": {**listeners, "min.insync.replicas": "2"}}, {"properties": {}}, {}]
+    assert limits.brokers_of_servers({"brokers": servers}) == Brokers(
+        names=frozenset({"127.0.0.1:29092", "127.0.0.1:29192"}),
+        # Kafka's own is 1, where none is named.
+        min_insync=("2", "1", None),
+    )
+    assert limits.brokers_of_servers({"brokers": limits.UNKNOWN}).min_insync == (None,)
+    named = {"config": {"min.insync.replicas": 2}}
+    assert limits.brokers_of_release("a", named) == Brokers(names=frozenset({"a"}), min_insync=("2",))
+    assert limits.brokers_of_release("a", {"config": {}}).min_insync == (None,)
+    assert limits.brokers_of_release("a", None).min_insync == (None,)
 
 
 def test_the_remedy_is_a_waiver_that_holds() -> None:

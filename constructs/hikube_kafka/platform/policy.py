@@ -12,10 +12,10 @@ from typing import Any
 
 from hikube_kafka.platform import refusal
 from hikube_kafka.platform.cdk import Annotations, IConstruct, TerraformResource, TerraformStack
-from hikube_kafka.platform.provider import HikubeResource
+from hikube_kafka.platform.provider import HikubeProvider, HikubeResource
 from hikube_kafka.platform.release import HelmRelease
 from hikube_kafka.spec import limits
-from hikube_kafka.spec.limits import Asked
+from hikube_kafka.spec.limits import Asked, Brokers
 from hikube_kafka.spec.mistakes import is_reference
 from hikube_kafka.spec.policy import Policy, PolicyError
 
@@ -79,7 +79,7 @@ class _Part:
     construct: IConstruct
     resource: TerraformResource
     asked: Sequence[Asked] = ()
-    brokers: Sequence[str | None] = ()
+    brokers: Sequence[Brokers] = ()
 
 
 def _part(construct: IConstruct) -> _Part | None:
@@ -89,12 +89,20 @@ def _part(construct: IConstruct) -> _Part | None:
         return None
     kind, attributes = construct.terraform_resource_type, dict(_known(construct.given()))
     if kind == "hikube_kafka_topic":
-        return _Part(construct=construct, resource=construct, asked=[limits.topic(attributes)])
+        return _Part(construct=construct, resource=construct, asked=[limits.topic(attributes, _followed(construct))])
     if kind == "hikube_volume_claims":
         return _Part(construct=construct, resource=construct, asked=list(limits.claims(attributes)))
     if kind == "hikube_local_ensemble":
-        return _Part(construct=construct, resource=construct, brokers=limits.min_insync_of_servers(attributes))
+        return _Part(construct=construct, resource=construct, brokers=[limits.brokers_of_servers(attributes)])
     return None
+
+
+def _followed(topic: HikubeResource) -> frozenset[str]:
+    provider = topic.provider
+    if not isinstance(provider, HikubeProvider):
+        return frozenset()
+    release = provider.kubernetes.release if provider.kubernetes else None
+    return limits.followed(release, provider.bootstrap_servers)
 
 
 def _release(release: HelmRelease) -> _Part:
@@ -104,7 +112,7 @@ def _release(release: HelmRelease) -> _Part:
         construct=release,
         resource=release.resource,
         asked=[limits.image(release.name, values if known else None)],
-        brokers=[limits.min_insync_of_release(values)] if release.chart == "kafka" else (),
+        brokers=[limits.brokers_of_release(release.name, values)] if release.chart == "kafka" else (),
     )
 
 

@@ -130,6 +130,11 @@ class HikubeProvider(TerraformProvider):
     def alias(self, value: str | None) -> None:
         self._alias = value
 
+    @property
+    def bootstrap_servers(self) -> str | None:
+        """``host:port`` of brokers, separated by commas, as it was declared."""
+        return self._bootstrap_servers
+
     @cached_property
     def clusters(self) -> frozenset[Hashable]:
         """What tells the cluster apart from others; a cluster that is known by several addresses has several."""

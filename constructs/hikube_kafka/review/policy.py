@@ -1,5 +1,6 @@
 """A plan held to an organisation's policy: its limits, the severities that it gives, what it waives."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -10,7 +11,7 @@ from hikube_kafka.review.hidden import revealed
 from hikube_kafka.review.plan import Action, Change, Path, Plan
 from hikube_kafka.review.release import Release, is_release, releases
 from hikube_kafka.spec import limits
-from hikube_kafka.spec.limits import Asked
+from hikube_kafka.spec.limits import Asked, Brokers
 from hikube_kafka.spec.policy import WAIVER_EXPIRED, WAIVER_UNUSED, Policy, Waiver
 from hikube_kafka.spec.problem import Problem, Severity
 
@@ -100,7 +101,9 @@ def limit_problems(plan: Plan, policy: Policy | None) -> Iterator[tuple[str, Pro
     """
     if policy is None:
         return
-    read = [(each, *_read(each)) for each in plan.changes if each.mode == "managed" and not each.deposed]
+    providers = _providers(plan.configuration)
+    changes = [each for each in plan.changes if each.mode == "managed" and not each.deposed]
+    read = [(each, *_read(each, providers)) for each in changes]
     brokers_before = [value for _, before, _ in read for value in before.brokers]
     brokers_after = [value for _, _, after in read for value in after.brokers]
     for change, before, after in read:
@@ -123,27 +126,67 @@ class _State:
     """What limits are about in one resource, before or after the apply."""
 
     asked: Sequence[Asked] = ()
-    brokers: Sequence[str | None] = ()
-    """``min.insync.replicas`` of the brokers in it."""
+    brokers: Sequence[Brokers] = ()
 
 
-def _read(change: Change) -> tuple[_State, _State]:
+def _read(change: Change, providers: Mapping[str, frozenset[str]]) -> tuple[_State, _State]:
     if is_release(change):
         before, after = releases(change)
         return _of_release(before), _of_release(after)
-    return _of_attributes(change, change.before, ()), _of_attributes(change, change.after, change.unknown)
+    follows = providers.get(re.sub(r"\[[^\]]*\]", "", change.address), frozenset())
+    return (
+        _of_attributes(change, change.before, (), follows),
+        _of_attributes(change, change.after, change.unknown, follows),
+    )
 
 
-def _of_attributes(change: Change, attributes: Mapping[str, Any] | None, unknown: Collection[Path]) -> _State:
+def _providers(configuration: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """By which names the provider of each resource knows its brokers, by the address without keys and numbers."""
+    configs = _mapping(configuration.get("provider_config"))
+    names = {
+        key: limits.followed(
+            _constant(_mapping(_expression(each, "kubernetes")).get("release")),
+            _constant(_expression(each, "bootstrap_servers")),
+        )
+        for key, each in configs.items()
+    }
+    found: dict[str, frozenset[str]] = {}
+    modules = [("", _mapping(configuration.get("root_module")))]
+    for prefix, module in modules:
+        for resource in module.get("resources") or ():
+            if isinstance(resource, Mapping):
+                key = str(resource.get("provider_config_key"))
+                found[f"{prefix}{resource.get('address')}"] = names.get(key, frozenset())
+        for name, call in _mapping(module.get("module_calls")).items():
+            modules.append((f"{prefix}module.{name}.", _mapping(_mapping(call).get("module"))))
+    return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _expression(config: Any, name: str) -> Any:
+    return _mapping(_mapping(config).get("expressions")).get(name)
+
+
+def _constant(expression: Any) -> str | None:
+    value = _mapping(expression).get("constant_value")
+    return value if isinstance(value, str) else None
+
+
+def _of_attributes(
+    change: Change, attributes: Mapping[str, Any] | None, unknown: Collection[Path], follows: frozenset[str]
+) -> _State:
     if attributes is None:
         return _State()
     known = _known(revealed(attributes), unknown)
     if change.type == "hikube_kafka_topic":
-        return _State(asked=[limits.topic(known)])
+        return _State(asked=[limits.topic(known, follows)])
     if change.type == "hikube_volume_claims":
         return _State(asked=list(limits.claims(known)))
     if change.type == "hikube_local_ensemble":
-        return _State(brokers=limits.min_insync_of_servers(known))
+        return _State(brokers=[limits.brokers_of_servers(known)])
     return _State()
 
 
@@ -171,5 +214,5 @@ def _of_release(release: Release | None) -> _State:
         return _State(asked=[asked])
     key = ("config", "min.insync.replicas")
     if any(path == key[: len(path)] for path in release.unknown):
-        return _State(asked=[asked], brokers=[None])
-    return _State(asked=[asked], brokers=[limits.min_insync_of_release(settings)])
+        settings = None
+    return _State(asked=[asked], brokers=[limits.brokers_of_release(release.name, settings)])

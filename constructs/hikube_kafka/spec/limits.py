@@ -112,17 +112,30 @@ class Asked:
     """A topic's ``name``, ``partitions``, ``replication_factor`` and ``min.insync.replicas`` (None: its own
     configuration does not say); a claim's ``template``, ``size`` and ``storage_class`` (None: the cluster's default);
     an image's ``reference``. What only the apply tells is left out."""
+    follows: frozenset[str] = frozenset()
+    """By which names a topic's brokers are known to its provider: a release, addresses. Empty: nobody knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brokers:
+    """Brokers that are declared beside topics."""
+
+    names: frozenset[str]
+    """By which a provider may know them: their release, their addresses."""
+    min_insync: tuple[str | None, ...]
+    """``min.insync.replicas`` of each that can differ, as it is written; None: it is not there, or not known."""
 
 
 UNKNOWN: Any = object()
 """In place of a value that only the apply tells."""
 
 
-def topic(attributes: Mapping[str, Any]) -> Asked:
+def topic(attributes: Mapping[str, Any], follows: frozenset[str] = frozenset()) -> Asked:
     """Of a ``hikube_kafka_topic``.
 
     Args:
         attributes: With :data:`UNKNOWN` where only the apply tells.
+        follows: By which names its brokers are known to its provider.
     """
     kinds = {"name": str, "partitions": int, "replication_factor": int}
     # What is of another kind cannot be judged either.
@@ -131,7 +144,8 @@ def topic(attributes: Mapping[str, Any]) -> Asked:
     if config is None or isinstance(config, Mapping):
         own = (config or {}).get(_MIN_ISR)
         values |= {} if own is UNKNOWN else {_MIN_ISR: own}
-    return Asked(kind="topic", where=f"topic {values['name']}" if "name" in values else "a topic", values=values)
+    where = f"topic {values['name']}" if "name" in values else "a topic"
+    return Asked(kind="topic", where=where, values=values, follows=follows)
 
 
 def claims(attributes: Mapping[str, Any]) -> Iterator[Asked]:
@@ -172,20 +186,45 @@ def image(release: str, values: Mapping[str, Any] | None) -> Asked:
     return Asked(kind="image", where=where, values={"reference": reference})
 
 
-def min_insync_of_release(values: Mapping[str, Any]) -> str | None:
-    """``min.insync.replicas`` of the brokers of a release, as it is written; None: it is not there."""
-    config = values.get("config")
+def followed(release: str | None, bootstrap_servers: str | None) -> frozenset[str]:
+    """By which names a provider knows brokers.
+
+    Args:
+        release: Of its ``kubernetes``; None: it has none, or only the apply tells.
+        bootstrap_servers: Likewise.
+    """
+    addresses = (each.strip() for each in (bootstrap_servers or "").split(","))
+    return frozenset(filter(None, [release, *addresses]))
+
+
+def brokers_of_release(name: str, values: Mapping[str, Any] | None) -> Brokers:
+    """Of a release of the brokers' chart.
+
+    Args:
+        name: Of the release.
+        values: What the chart is given, merged; None: only the apply tells.
+    """
+    config = (values or {}).get("config")
     found = config.get(_MIN_ISR) if isinstance(config, Mapping) else None
-    return None if found is None else str(found)
+    return Brokers(names=frozenset({name}), min_insync=(None if found is None else str(found),))
 
 
-def min_insync_of_servers(attributes: Mapping[str, Any]) -> list[str | None]:
-    """``min.insync.replicas`` of each broker of a ``hikube_local_ensemble``, as it is written; Kafka's own if not."""
-    brokers = attributes.get("brokers")
-    if not isinstance(brokers, list):
-        return [None]
-    properties = [each.get("properties") if isinstance(each, Mapping) else None for each in brokers]
-    return [str(each.get(_MIN_ISR, "1")) if isinstance(each, Mapping) else None for each in properties]
+def brokers_of_servers(attributes: Mapping[str, Any]) -> Brokers:
+    """Of a ``hikube_local_ensemble``; a broker that names no ``min.insync.replicas`` has Kafka's own, 1.
+
+    Args:
+        attributes: With :data:`UNKNOWN` where only the apply tells.
+    """
+    servers = attributes.get("brokers")
+    if not isinstance(servers, list):
+        return Brokers(names=frozenset(), min_insync=(None,))
+    properties = [each.get("properties") if isinstance(each, Mapping) else None for each in servers]
+    known = [each for each in properties if isinstance(each, Mapping)]
+    listeners = ",".join(str(each.get("advertised.listeners") or each.get("listeners") or "") for each in known)
+    return Brokers(
+        names=frozenset(each.rpartition("://")[2].strip() for each in listeners.split(",") if each),
+        min_insync=tuple(str(each.get(_MIN_ISR, "1")) if isinstance(each, Mapping) else None for each in properties),
+    )
 
 
 _MIN_ISR = "min.insync.replicas"
@@ -280,18 +319,19 @@ class Limits(Model):
     images: Images | None = None
     """Images of the brokers and the ZooKeeper servers."""
 
-    def problems(self, asked: Iterable[Asked], brokers: Sequence[str | None], policy: str) -> Iterator[Problem]:
+    def problems(self, asked: Iterable[Asked], brokers: Sequence[Brokers], policy: str) -> Iterator[Problem]:
         """What is beyond a limit.
 
         Args:
             asked: What is to be, after the apply.
-            brokers: ``min.insync.replicas`` of the brokers that are declared beside it, each as it is written, and
-                None where it is not; of several values the least counts. Empty: there are no brokers beside it.
+            brokers: Those that are declared beside it. A topic follows those that its provider knows; if it is not
+                known to have any of them, the least ``min.insync.replicas`` of all counts.
             policy: The name of the file, for the remedies.
         """
         kinds = {"topic": self._of_topic, "claim": self._of_claim, "image": self._of_image}
         for each in asked:
-            for rule, facts in kinds[each.kind](each.values, brokers):
+            its = [some for some in brokers if some.names & each.follows] or brokers
+            for rule, facts in kinds[each.kind](each.values, [value for some in its for value in some.min_insync]):
                 yield rule(each.where, policy=policy, rule=rule.id, where=each.where, **facts)
 
     def _of_topic(self, values: Mapping[str, Any], brokers: Sequence[str | None]) -> Found:
