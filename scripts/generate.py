@@ -36,6 +36,10 @@ def _policy() -> Files:
     return {ROOT / "docs" / "policy.schema.json": _output(sys.executable, "-m", "hikube_kafka.spec.policy")}
 
 
+def _review() -> Files:
+    return {ROOT / "docs" / "review.schema.json": _output(sys.executable, "-m", "hikube_kafka.review.as_json")}
+
+
 def _definitions() -> Files:
     jars = provide(None, Conduct(progress=print, cancelled=lambda: False, patience=Patience()))
     return {definitions.DESTINATION: definitions.definitions(jars)}
@@ -60,6 +64,7 @@ GENERATORS: Mapping[str, Callable[[], Files]] = {
     "policy": _policy,
     "protocol": _protocol,
     "reference": _reference,
+    "review": _review,
     "rules": rules.generated,
 }
 """By name: what makes the text of each file. The definitions need Java and Kafka's jars, all others nothing."""

@@ -16,7 +16,7 @@ def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_needs_nothing_but_python_is_up_to_date() -> None:
-    done = generate("--check", "charts", "contract", "policy", "protocol", "reference", "rules")
+    done = generate("--check", "charts", "contract", "policy", "protocol", "reference", "review", "rules")
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
 
 
