@@ -236,6 +236,8 @@ def matches(pattern: str, text: str) -> bool:
 
     Not a shell's pattern: addresses in Terraform have ``[`` and ``]``.
     """
+    if "*" not in pattern:
+        return pattern == text
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
