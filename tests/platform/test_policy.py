@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.platform import App, KafkaPlatform, KubernetesTarget, LocalTarget
+from hikube_kafka.platform import App, KafkaPlatform, KubernetesTarget, LocalTarget, ZooKeeperRelease
 from hikube_kafka.platform.cdk import LocalBackend, TerraformStack, TerraformVariable
 from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.review.plan import read_plan
 from hikube_kafka.review.policy import limit_problems
-from hikube_kafka.spec import Image, Kafka, LocalLayout, Storage, Topic, ZooKeeper
+from hikube_kafka.spec import Image, Kafka, KubernetesLayout, LocalLayout, Platform, Storage, Topic, ZooKeeper
 from hikube_kafka.spec.policy import Policy
 
 STRICT = """
@@ -204,12 +204,17 @@ def test_of_two_platforms_each_topic_follows_its_own_brokers(
 
 
 def test_limits_and_mistakes_are_told_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout = KubernetesLayout(namespace="shop")
     app, stack = app_with("limits: {partitions: {max: 3}}", tmp_path)
     KafkaPlatform(stack, "events", target=LocalTarget(), topics=[Topic("orders", partitions=6)])
     KafkaPlatform(stack, "logs", target=LocalTarget(), zookeeper=ZooKeeper(servers=4))
+    KafkaTopic(stack, "alone", name="a/logs", partitions=6, replication_factor=3)
+    ZooKeeperRelease(stack, "logs2", platform=Platform(name="logs2", zookeeper=ZooKeeper(servers=4)), layout=layout)
     lines = told(app, capsys)
     assert [line.rpartition("[")[2] for line in lines if "logs" in line or "topic orders" in line] == [
         "policy-partitions]",
+        "zookeeper-even]",
+        "topic-name]",
         "zookeeper-even]",
     ]
 

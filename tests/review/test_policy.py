@@ -73,9 +73,12 @@ def test_an_ended_waiver_waives_nothing_and_is_as_severe_as_what_it_was_about(se
         "",
     )
     assert about.declared == Location(file="ci/policy.yaml", line=2)
-    assert about.message == "the waiver of topic-protected of topic orders ended on 2026-06-29."
+    assert (about.where, about.message) == ("waiver of topic-protected of topic orders", "it ended on 2026-06-29.")
     assert about.why.startswith("team-a asked for it: tested.")
-    assert about.remedy.startswith("What it waived is found again: hikube_kafka_topic.orders.")
+    assert about.remedy == (
+        "What it waived is found again: hikube_kafka_topic.orders. Correct what it waived and remove it "
+        "(ci/policy.yaml:2), or have team-a decide on another date."
+    )
 
 
 def test_an_ended_waiver_of_what_is_gone_is_a_warning() -> None:
@@ -88,7 +91,10 @@ def test_an_unused_waiver_is_found_and_blocks_if_the_policy_says_so() -> None:
     text = f"waivers: [{{fingerprint: 00000000deadbeef, {SAID}: 2026-06-30}}]\n"
     ((about,), _) = held(text, *[])
     assert (about.rule, about.severity) == ("policy-waiver-unused", "warning")
-    assert about.message == "nothing is found that the waiver of fingerprint 00000000deadbeef is about."
+    assert (about.where, about.message) == (
+        "waiver of fingerprint 00000000deadbeef",
+        "nothing is found that it is about.",
+    )
     ((about,), _) = held(f"{text}severities: [{{rule: policy-waiver-unused, severity: error}}]")
     assert about.severity == "error"
     assert about.fingerprint

@@ -54,21 +54,22 @@ def judged(findings: Sequence[Finding], policy: Policy | None, *, today: date) -
 
 
 def _of_waiver(policy: Policy, waiver: Waiver, about: Sequence[Finding], today: date) -> Iterator[Finding]:
+    where, place = f"waiver of {waiver.what}", f"{policy.name}:{waiver.line}"
     if not waiver.holds(today):
         severities: list[Severity] = ["warning", *(each.severity for each in about)]
         worst = max(severities, key=lambda each: _RANK[each])
         seen = f"What it waived is found again: {_addresses(about)}." if about else "What it waived is not found."
         problem = WAIVER_EXPIRED(
-            policy.place(waiver),
+            where,
             severity=worst,
-            what=waiver.what,
+            place=place,
             until=waiver.until.isoformat(),
             owner=waiver.owner,
             reason=f"{waiver.reason.rstrip('.')}.",
             found=seen,
         )
     elif not about:
-        problem = WAIVER_UNUSED(policy.place(waiver), what=waiver.what)
+        problem = WAIVER_UNUSED(where, place=place)
     else:
         return
     yield Finding(

@@ -20,9 +20,9 @@ from hikube_kafka.spec.rule_index import rules
 WAIVER_EXPIRED = Rule(
     id="policy-waiver-expired",
     severity="error",
-    message="the waiver of {what} ended on {until}.",
+    message="it ended on {until}.",
     why="{owner} asked for it: {reason} Nobody has decided since that it may stay so.",
-    remedy="{found} Correct what it waived and remove it, or have {owner} decide on another date.",
+    remedy="{found} Correct what it waived and remove it ({place}), or have {owner} decide on another date.",
     message_in_general="a waiver has ended. It is an error if something is found that it waived and that blocks; else "
     "a warning.",
     remedy_in_general="Correct what it waived and remove it, or have its owner decide on another date.",
@@ -30,9 +30,11 @@ WAIVER_EXPIRED = Rule(
 WAIVER_UNUSED = Rule(
     id="policy-waiver-unused",
     severity="warning",
-    message="nothing is found that the waiver of {what} is about.",
+    message="nothing is found that it is about.",
     why="A waiver that outlives its reason waives the next finding of its kind, which nobody has looked at.",
-    remedy="Remove it, if no other plan needs it; or correct what it names: rule, address, of or fingerprint.",
+    remedy="Remove it ({place}) if no other plan needs it, or correct what it names.",
+    message_in_general="a waiver names what is not found.",
+    remedy_in_general="Remove it if no other plan needs it, or correct what it names: rule and address, or fingerprint.",
 )
 
 
@@ -245,10 +247,6 @@ class Policy(Model):
             (each for each in self.waivers if each.holds(today) and each.is_about(rule, address, where)),
             None,
         )
-
-    def place(self, waiver: Waiver) -> str:
-        """Where one of its waivers is: ``policy.yaml:12``."""
-        return f"{self.name}:{waiver.line}"
 
 
 def _empty(content: Any, marked: MarkedYaml, path: Path = ()) -> Iterator[tuple[int, str]]:
