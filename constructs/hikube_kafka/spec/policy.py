@@ -34,7 +34,7 @@ WAIVER_UNUSED = Rule(
     why="A waiver that outlives its reason waives the next finding of its kind, which nobody has looked at.",
     remedy="Remove it ({place}) if no other plan needs it, or correct what it names.",
     message_in_general="a waiver names what is not found.",
-    remedy_in_general="Remove it if no other plan needs it, or correct what it names: rule and address, or fingerprint.",
+    remedy_in_general="Remove it if no other plan needs it, or correct its rule, address or fingerprint.",
 )
 
 
