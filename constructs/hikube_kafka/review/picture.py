@@ -49,7 +49,7 @@ _STYLES = {
     "update": "stroke:#9a6700,stroke-width:2px",
     "delete": "stroke:#cf222e,stroke-width:3px,stroke-dasharray:5 3",
 }
-_PLAIN = re.compile(r"[^\w .,…+~!?()-]")
+_PLAIN = re.compile(r"[^\w .,:…→+~!?()-]")
 
 
 def mermaid(parts: Sequence[Part]) -> str:
