@@ -160,7 +160,8 @@ def test_junit_survives_what_xml_cannot_carry(report: Report) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "begins"), [(".md", "## Smoke tests"), (".json", "{"), (".xml", "<?xml"), (".XML", "<?xml")]
+    ("ending", "begins"),
+    [(".md", "## Smoke tests"), (".html", "<!doctype html>"), (".json", "{"), (".xml", "<?xml"), (".XML", "<?xml")],
 )
 def test_the_name_of_a_file_chooses_its_format(report: Report, tmp_path: Path, ending: str, begins: str) -> None:
     file = tmp_path / f"report{ending}"
@@ -171,7 +172,7 @@ def test_the_name_of_a_file_chooses_its_format(report: Report, tmp_path: Path, e
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(report: Report, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"\.json, \.md, \.xml \(JUnit\), not in \.txt"):
+    with pytest.raises(ValueError, match=r"\.html, \.json, \.md, \.xml \(JUnit\), not in \.txt"):
         formats.write([report], tmp_path / "report.txt")
 
 

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from hikube_kafka.page.model import Node, Picture
-from hikube_kafka.page.text import showable
+from hikube_kafka.page.text import cut, showable
 
-_WIDTH, _HEIGHT = 224, 52
-_BETWEEN, _BELOW = 44, 12
+_WIDTH, _HEIGHT = 204, 52
+_BETWEEN, _BELOW = 28, 12
 _PADDING = 2
+_LETTERS = 26
+"""Of a name; all of it is in the box's title."""
 _DEEPEST = 6
 
 
@@ -79,7 +81,7 @@ def _box(node: Node, x: int, y: int) -> str:
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>'
         f'<rect class="edge" x="{x}" y="{y + 10}" width="4" height="{_HEIGHT - 20}" rx="2"/>'
         f'<svg x="{x + 14}" y="{y}" width="{_WIDTH - 22}" height="{_HEIGHT}">'
-        f'<text class="name" y="22">{_text(node.name)}</text>'
+        f'<text class="name" y="22">{_text(cut(node.name, _LETTERS))}</text>'
         f'<text class="word" y="40">{_text(node.kind)} · <tspan class="mark">{_text(node.mark.word)}</tspan></text>'
         "</svg></g>"
     )

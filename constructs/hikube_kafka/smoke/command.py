@@ -32,7 +32,7 @@ def smoke(
     ] = None,
     report: Annotated[
         list[Path] | None,
-        typer.Option(help="Also write the report to this file: .md, .json or .xml (JUnit). May be repeated."),
+        typer.Option(help="Also write the report to this file: .md, .html, .json or .xml (JUnit). May be repeated."),
     ] = None,
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds that a cluster that has just been started may take to settle.")

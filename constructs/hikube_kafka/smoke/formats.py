@@ -1,4 +1,4 @@
-"""The report for people and machines: terminal, Markdown, JSON, JUnit."""
+"""The report for people and machines: terminal, Markdown, HTML, JSON, JUnit."""
 
 import dataclasses
 import json
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hikube_kafka.smoke.finding import Finding, Status
+from hikube_kafka.smoke.page import html
 from hikube_kafka.smoke.report import Report, joint_exit_code, joint_verdict
 
 JSON_VERSION = 1
@@ -27,7 +28,7 @@ _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.UNREADABLE:
 
 
 def write(reports: Sequence[Report], path: Path) -> None:
-    """Write the reports in the format that the file's name ends in: ``.md``, ``.json`` or ``.xml`` (JUnit).
+    """Write the reports in the format that the file's name ends in: ``.md``, ``.html``, ``.json`` or ``.xml`` (JUnit).
 
     Raises:
         ValueError: The name ends in none of them.
@@ -202,7 +203,7 @@ def figures(report: Report) -> Iterator[str]:
     yield f"{report.seconds:.1f} s: {stages}; {report.looks} rounds"
 
 
-_FORMATS = {".md": markdown, ".json": as_json, ".xml": junit}
+_FORMATS = {".md": markdown, ".html": html, ".json": as_json, ".xml": junit}
 
 
 def _shown(finding: Finding) -> Iterator[str]:
