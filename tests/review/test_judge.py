@@ -12,6 +12,7 @@ from hikube_kafka.review.diagnostics import Diagnostic
 from hikube_kafka.review.finding import Finding, Location, Verdict
 from hikube_kafka.review.outcome import Review
 from hikube_kafka.review.plan import Change, Plan, read_plan
+from hikube_kafka.spec.policy import Policy
 from hikube_kafka.spec.problem import Problem, Rule
 from tests.review.test_plan import document, resource
 
@@ -130,6 +131,21 @@ def test_a_refusal_stands_for_an_unfinished_plan_under_the_id_of_its_rule() -> N
     assert (finding.rule, finding.address, finding.where) == ("topic-protected", ADDRESS, "topic orders")
     assert (finding.message, finding.why) == ("it is protected.", "Why it is so, and what to do.")
     assert finding.severity == "error"
+
+
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "waivers: [{rule: topic-protected, address: '*', owner: a, reason: b, until: 2026-12-31}]",
+        "severities: [{rule: topic-protected, severity: warning}]",
+    ],
+)
+def test_a_plan_that_was_refused_does_not_pass_by_a_policy(policy: str) -> None:
+    told = refusal("Topic orders: it is protected [topic-protected]", address=ADDRESS)
+    outcome = review(plan(errored=True), told, policy=Policy.parse(policy, "policy.yaml"))
+    assert [each.rule for each in outcome.findings if each.severity == "error"] == ["plan-errored"]
+    assert outcome.verdict is Verdict.BLOCKED
 
 
 @pytest.mark.usefixtures("found")

@@ -40,8 +40,11 @@ def review(
         declared: Where each address is declared.
         policy: The organisation's; None: the rules' own severities, no limits, no waivers.
     """
-    findings = list(_Judge(plan, diagnostics, declared or {}, policy).findings())
-    kept, waived = policies.judged(in_order(findings), policy, today=today)
+    judge = _Judge(plan, diagnostics, declared or {}, policy)
+    kept, waived = policies.judged(in_order(judge.findings()), policy, today=today)
+    if plan.errored and not any(each.severity == "error" for each in kept):
+        # A policy that waives why Terraform refused it does not make a plan of it.
+        kept.append(judge.errored())
     managed = [each for each in plan.changes if each.mode == "managed"]
     return Review(
         title=title,
@@ -120,7 +123,11 @@ class _Judge:
             if each.severity == "error" or ours:
                 yield self._refusal(each)
         if self._plan.errored and not any(each.severity == "error" for each in self._diagnostics):
-            yield self._finding("", whole.ERRORED("the plan"), None)
+            yield self.errored()
+
+    def errored(self) -> Finding:
+        """That the plan is not a whole one."""
+        return self._finding("", whole.ERRORED("the plan"), None)
 
     def _refusal(self, each: Diagnostic) -> Finding:
         rule = whole.REFUSED if each.severity == "error" else whole.WARNED

@@ -5,10 +5,10 @@ from hikube_kafka.spec.problem import Rule
 ERRORED = Rule(
     id="plan-errored",
     severity="error",
-    message="Terraform did not finish it, and the plan does not say why.",
+    message="Terraform did not finish it, and it cannot be applied.",
     why="What was refused is missing among its changes: what it shows is the harmless part.",
-    remedy="Write what Terraform says beside the plan, and review both: terraform plan -json -out PLAN > MESSAGES, and "
-    "then hikube-kafka review --diagnostics MESSAGES.",
+    remedy="Correct what Terraform refuses, and plan again. To see it here, write it beside the plan, and review both: "
+    "terraform plan -json -out PLAN > MESSAGES, and then hikube-kafka review --diagnostics MESSAGES.",
     unjudged=True,
 )
 REFUSED = Rule(
