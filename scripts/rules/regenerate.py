@@ -32,8 +32,8 @@ two rules or checks share one. Words in *italics* stand for what was declared or
 _SECTIONS = {
     "Declarations": """
 Found before there is a plan: an error stops the synth, a warning or a notice is shown and stops nothing. The provider
-holds its resources to those that concern them. Those that begin with `policy-` are about an organisation's own file: see
-[policy.md](policy.md).
+holds its resources to those that concern them. Those that begin with `policy-` are about an organisation's own file:
+see [policy.md](policy.md).
 """,
     "Changes": """
 Found by a plan: an error refuses it before anything has been touched, a warning says what the apply will do. Where the
