@@ -58,8 +58,12 @@ def review(
             raise typer.BadParameter(f"{path}: a report ends in {', '.join(_ENDINGS)}")
     if [plan, diagnostics, policy].count(_STDIN) > 1:
         raise typer.BadParameter("standard input is one file: name the others")
+    from rich.console import Console
+
+    from hikube_kafka.review import terminal
+
     outcome = _reviewed(plan, diagnostics, policy, declarations, title or _title(plan))
-    typer.echo(outcome.headline)
+    Console().print(terminal.render(outcome))
     if annotations == "github":
         from hikube_kafka.review import annotations as github
 
@@ -124,17 +128,18 @@ def _ending(path: Path) -> str | None:
     return next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
 
 
-_ENDINGS = (".md", ".html", ".codequality.json", ".sarif")
+_ENDINGS = (".md", ".html", ".codequality.json", ".json", ".sarif")
 """The longer one first where one ends as another."""
 
 
 def _rendered(outcome: "Review", path: Path, docs: str) -> str:
-    from hikube_kafka.review import code_quality, markdown, page, sarif
+    from hikube_kafka.review import as_json, code_quality, markdown, page, sarif
 
     renderers: dict[str, Callable[[], str]] = {
         ".md": lambda: markdown.render(outcome, docs=docs),
         ".html": lambda: page.render(outcome, docs=docs),
         ".codequality.json": lambda: code_quality.render(outcome),
+        ".json": lambda: as_json.render(outcome),
         ".sarif": lambda: sarif.render(outcome, docs=docs),
     }
     return renderers[_ending(path) or ""]()

@@ -13,6 +13,7 @@ from hikube_kafka.review.finding import Difference, Finding, Location, fingerpri
 from hikube_kafka.review.hidden import revealed, scrubbed, texts
 from hikube_kafka.review.outcome import Review
 from hikube_kafka.review.plan import Action, Change, Plan
+from hikube_kafka.review.totals import parts, totals
 from hikube_kafka.spec.changes import plan as whole
 from hikube_kafka.spec.policy import Policy
 from hikube_kafka.spec.problem import Problem
@@ -50,6 +51,8 @@ def review(
         title=title,
         findings=tuple(in_order(kept)),
         waived=tuple(in_order(waived)),
+        totals=totals(plan),
+        parts=parts(plan),
         actions={action: count for action in Action if (count := sum(each.action is action for each in managed))},
         terraform=plan.terraform,
     )
