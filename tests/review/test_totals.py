@@ -1,9 +1,11 @@
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
 
+from hikube_kafka.review import as_json, judge, markdown
 from hikube_kafka.review.outcome import Total
 from hikube_kafka.review.picture import mermaid
 from hikube_kafka.review.plan import Action, Plan, read_plan
@@ -213,6 +215,18 @@ def test_a_plan_of_something_else_has_no_totals() -> None:
     )
     assert totals(plan(foreign)) == ()
     assert [each.what for each in parts(plan(foreign))] == ["release web"]
+
+
+def test_a_sensitive_variable_is_in_no_name() -> None:
+    with_secret = plan(
+        change("hikube_kafka_topic.a", topic(), topic(name="q-hunter22")),
+        variables={"password": {"value": "hunter22"}},
+        configuration={"root_module": {"variables": {"password": {"sensitive": True}}}},
+    )
+    review = judge.review(with_secret, title="t", today=date(2026, 1, 1))
+    assert [each.what for each in review.parts] == ["topic q-(sensitive)"]
+    for written in (markdown.render(review), as_json.render(review)):
+        assert "hunter22" not in written
 
 
 def test_topics_stand_on_brokers_brokers_on_zookeeper_and_zookeeper_in_its_namespace() -> None:

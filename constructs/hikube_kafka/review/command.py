@@ -1,5 +1,6 @@
 """``hikube-kafka review``."""
 
+import io
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -58,12 +59,8 @@ def review(
             raise typer.BadParameter(f"{path}: a report ends in {', '.join(_ENDINGS)}")
     if [plan, diagnostics, policy].count(_STDIN) > 1:
         raise typer.BadParameter("standard input is one file: name the others")
-    from rich.console import Console
-
-    from hikube_kafka.review import terminal
-
     outcome = _reviewed(plan, diagnostics, policy, declarations, title or _title(plan))
-    Console().print(terminal.render(outcome))
+    _shown(outcome)
     if annotations == "github":
         from hikube_kafka.review import annotations as github
 
@@ -132,6 +129,17 @@ _ENDINGS = (".md", ".html", ".codequality.json", ".json", ".sarif")
 """The longer one first where one ends as another."""
 
 
+def _shown(outcome: "Review") -> None:
+    """On standard output, whatever it can print: a finding is not lost because a pipeline's locale has no arrow."""
+    from rich.console import Console
+
+    from hikube_kafka.review import terminal
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    Console().print(terminal.render(outcome))
+
+
 def _rendered(outcome: "Review", path: Path, docs: str) -> str:
     from hikube_kafka.review import as_json, code_quality, markdown, page, sarif
 
@@ -139,7 +147,7 @@ def _rendered(outcome: "Review", path: Path, docs: str) -> str:
         ".md": lambda: markdown.render(outcome, docs=docs),
         ".html": lambda: page.render(outcome, docs=docs),
         ".codequality.json": lambda: code_quality.render(outcome),
-        ".json": lambda: as_json.render(outcome),
+        ".json": lambda: as_json.render(outcome, docs=docs),
         ".sarif": lambda: sarif.render(outcome, docs=docs),
     }
     return renderers[_ending(path) or ""]()

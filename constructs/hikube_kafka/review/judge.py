@@ -47,12 +47,13 @@ def review(
         # A policy that waives why Terraform refused it does not make a plan of it.
         kept.append(judge.errored())
     managed = [each for each in plan.changes if each.mode == "managed"]
+    secrets = judge.secrets
     return Review(
         title=title,
         findings=tuple(in_order(kept)),
         waived=tuple(in_order(waived)),
-        totals=totals(plan),
-        parts=parts(plan),
+        totals=tuple(replace(each, of=scrubbed(each.of, secrets)) for each in totals(plan)),
+        parts=tuple(replace(each, what=scrubbed(each.what, secrets)) for each in parts(plan)),
         actions={action: count for action in Action if (count := sum(each.action is action for each in managed))},
         terraform=plan.terraform,
     )
@@ -75,7 +76,8 @@ class _Judge:
         self._changes: dict[str, Change] = {}
         for change in (*plan.changes, *plan.drift):
             self._changes.setdefault(change.address, change)
-        self._everywhere = frozenset(each for each in plan.secrets if len(each) >= _SHORTEST_SECRET)
+        self.secrets = frozenset(each for each in plan.secrets if len(each) >= _SHORTEST_SECRET)
+        """Texts that are shown nowhere."""
 
     def findings(self) -> Iterator[Finding]:
         """Everything that is found; a thing that is found twice, by a rule and by a refusal, once."""
@@ -146,7 +148,7 @@ class _Judge:
         return replace(finding, fingerprint=fingerprint(problem.rule, each.address, each.summary, each.detail))
 
     def _scrubbing(self, change: Change | None) -> Callable[[str], str]:
-        secrets = set(self._everywhere)
+        secrets = set(self.secrets)
         if change is not None:
             secrets |= {text for side in (change.before, change.after) for text in texts(side)}
         return (lambda text: scrubbed(text, secrets)) if secrets else (lambda text: text)

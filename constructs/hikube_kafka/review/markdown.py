@@ -199,7 +199,8 @@ class _Text:
 
     def _table(self) -> Iterator[str]:
         findings = self._review.findings
-        yield ""
+        if findings:
+            yield ""
         yield from self._rows(findings[:_OPEN])
         if rest := findings[_OPEN:]:
             yield from _folded(f"{_counted(len(rest), 'more finding')}: {_by_severity(rest)}", self._rows(rest))
