@@ -205,7 +205,7 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> Any:
     """As ``int64`` reads it: ``300`` and ``300.0`` are one."""
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     number = whole(_text(value))
     return _text(value) if number is None else number
