@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from hikube_kafka.spec.limits import VALUE_UNKNOWN
+from hikube_kafka.spec.mistakes import FIELD_UNKNOWN
 from hikube_kafka.spec.policy import Policy, PolicyError, schema
+from hikube_kafka.spec.rule_index import rules
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "ci" / "policy.yaml"
@@ -247,3 +250,11 @@ def test_no_text_ends_in_anything_but_a_policy_or_its_faults(text: str) -> None:
             Policy.parse(each, "policy.yaml")
         except PolicyError as error:
             assert all(reason.startswith("policy.yaml:") for reason in error.reasons)  # noqa: PT017 - any text may do
+
+
+def test_a_rule_that_says_that_nobody_can_tell_is_marked_so_and_blocks() -> None:
+    of_plans = [each for each in rules().values() if each is not FIELD_UNKNOWN]
+    nobody_can_tell = [each for each in of_plans if each.id.endswith(("-unknown", "-unreadable"))]
+    assert VALUE_UNKNOWN in nobody_can_tell
+    assert [each.id for each in nobody_can_tell if each.severity == "error" and not each.unjudged] == []
+    assert [each.id for each in rules().values() if each.unjudged and each.severity != "error"] == []
