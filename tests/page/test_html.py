@@ -68,11 +68,10 @@ def page_of(text: str) -> Page:
     entry = Entry(
         mark=mark,
         title=text,
-        id=text,
-        link=text,
         changes=(Change(what=text, before=text, after=text),),
         body=f"a{text}",
-        facts=(Fact(name=text, lines=(text,) * 15, code=True),),
+        evidence=(Fact(name=text, lines=(text, text)),),
+        facts=(Fact(name=text, lines=(text,) * 15, code=True, link=text),),
         remedy=f"a{text}",
         command=f"a{text}",
     )
@@ -153,7 +152,9 @@ def test_a_text_is_shown_as_it_is(text: str) -> None:
     ],
 )
 def test_only_an_address_of_the_web_is_linked(link: str, linked: bool) -> None:  # noqa: FBT001 - a case
-    entry = Entry(mark=Mark(tone=Tone.NOTE, word="x"), title="x", id="rule", link=link)
+    entry = Entry(
+        mark=Mark(tone=Tone.NOTE, word="x"), title="x", facts=(Fact(name="Rule", lines=("rule",), link=link),)
+    )
     html = rendered(replace(page_of("x"), sections=(Section(title="x", contents=(entry,)),)))
 
     hrefs = [dict(attributes)["href"] for tag, attributes in parsed(html).tags if tag == "a"]

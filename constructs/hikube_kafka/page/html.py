@@ -91,11 +91,12 @@ class _Writer:
             (
                 _prose(entry.body),
                 _changes(entry.changes),
+                _facts(entry.evidence, "evidence"),
                 f'<div class="remedy"><p class="label">What to do</p>\n{_prose(entry.remedy)}</div>\n'
                 if entry.remedy.strip()
                 else "",
                 _code(entry.command) if entry.command.strip() else "",
-                _facts(entry),
+                _facts(entry.facts, "facts"),
             )
         )
         tone = entry.mark.tone
@@ -130,12 +131,6 @@ def _figures(figures: Iterable[Figure]) -> str:
     return f'<dl class="figures">{shown}</dl>\n' if shown else ""
 
 
-def _linked(text: str, link: str) -> str:
-    known = re.fullmatch(r"https?://[^\s\"<>]+", link)
-    code = f"<code>{_text(text)}</code>"
-    return f'<a href="{_text(link)}" rel="noreferrer">{code}</a>' if known else code
-
-
 def _changes(changes: Iterable[Change]) -> str:
     rows = "".join(
         f'<tr><th scope="row"><code>{_text(each.what)}</code></th><td class="before">{_value(each.before)}</td>'
@@ -150,20 +145,19 @@ def _value(text: str) -> str:
     return f"<span>{_text(text)}</span>" if text else '<span class="none">not set</span>'
 
 
-def _facts(entry: Entry) -> str:
-    rule = f"<dt>Rule</dt><dd>{_linked(entry.id, entry.link)}</dd>\n" if entry.id else ""
-    shown = rule + "".join(f"<dt>{_text(each.name)}</dt><dd>{_lines(each)}</dd>\n" for each in entry.facts)
-    return f'<dl class="facts">\n{shown}</dl>\n' if shown else ""
+def _facts(facts: Iterable[Fact], name: str) -> str:
+    shown = "".join(f"<dt>{_text(each.name)}</dt><dd>{_lines(each)}</dd>\n" for each in facts)
+    return f'<dl class="{name}">\n{shown}</dl>\n' if shown else ""
 
 
 def _lines(fact: Fact) -> str:
     tag = "code" if fact.code else "span"
     lines = [f"<{tag}>{_text(line)}</{tag}>" for line in fact.lines]
-    left = len(lines) - _FEW
-    if left <= 0:
+    if re.fullmatch(r"https?://[^\s\"<>]+", fact.link):
+        lines = [f'<a href="{_text(fact.link)}" rel="noreferrer">{line}</a>' for line in lines]
+    if (left := len(lines) - _FEW) <= 0:
         return "<br>".join(lines)
-    rest = "<br>".join(lines[_FEW:])
-    return f"{'<br>'.join(lines[:_FEW])}<details><summary>{left} more</summary>{rest}</details>"
+    return f"{'<br>'.join(lines[:_FEW])}<details><summary>{left} more</summary>{'<br>'.join(lines[_FEW:])}</details>"
 
 
 def _table(table: Table) -> str:

@@ -42,6 +42,8 @@ class Fact:
     lines: tuple[str, ...]
     code: bool = False
     """Whether the lines are names of a machine."""
+    link: str = ""
+    """Where the lines are explained: an ``https`` address; anything else is not linked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +62,17 @@ class Entry:
 
     mark: Mark
     title: str
-    id: str = ""
-    link: str = ""
-    """Where its id is explained: an ``https`` address; anything else is not linked."""
     changes: tuple[Change, ...] = ()
     body: str = ""
     """Paragraphs with empty lines between; lines that begin with two spaces are code."""
-    facts: tuple[Fact, ...] = ()
+    evidence: tuple[Fact, ...] = ()
+    """What was expected, what was seen."""
     remedy: str = ""
     """What to do; likewise."""
     command: str = ""
     """A command that does it, to be copied."""
+    facts: tuple[Fact, ...] = ()
+    """What it is called, and where it comes from."""
     folded: bool = False
     """Whether only the title is seen at first."""
 

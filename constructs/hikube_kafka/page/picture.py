@@ -9,7 +9,7 @@ from hikube_kafka.page.text import cut, showable
 _WIDTH, _HEIGHT = 204, 52
 _BETWEEN, _BELOW = 28, 12
 _PADDING = 2
-_LETTERS = 26
+_LETTERS = 22
 """Of a name; all of it is in the box's title."""
 _DEEPEST = 6
 

@@ -105,7 +105,8 @@ def _sections(review: Review, docs: str) -> Iterator[Section]:
 
 def _entry(finding: Finding, docs: str, *, folded: bool) -> Entry:
     where = f"{finding.where[:1].upper()}{finding.where[1:]}"
-    facts = []
+    link = f"{docs.rstrip('/')}/{finding.page.removeprefix('docs/')}" if docs else ""
+    facts = [Fact(name="Rule", lines=(finding.rule,), code=True, link=link)]
     if finding.waived:
         facts.append(Fact(name="Waived by", lines=(finding.waived,)))
     if finding.address:
@@ -117,8 +118,6 @@ def _entry(finding: Finding, docs: str, *, folded: bool) -> Entry:
     return Entry(
         mark=_MARKS[finding.severity],
         title=f"{where}: {finding.message}" if where else finding.message,
-        id=finding.rule,
-        link=f"{docs.rstrip('/')}/{finding.page.removeprefix('docs/')}" if docs else "",
         changes=tuple(Change(what=each.setting, before=each.before, after=each.after) for each in finding.differences),
         body=finding.why,
         facts=tuple(facts),

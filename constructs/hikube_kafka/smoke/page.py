@@ -89,25 +89,25 @@ def _sections(report: Report) -> Iterator[Section]:
 
 
 def _fault(finding: Finding) -> Entry:
-    facts = [Fact(name="Expected", lines=(finding.expected,)), Fact(name="Seen", lines=finding.seen)]
+    evidence = [Fact(name="Expected", lines=(finding.expected,)), Fact(name="Seen", lines=finding.seen)]
     if finding.unchanged_for is not None:
-        facts.append(Fact(name="No change in", lines=(f"{finding.unchanged_for:.0f} s",)))
+        evidence.append(Fact(name="No change in", lines=(f"{finding.unchanged_for:.0f} s",)))
     if finding.notes:
-        facts.append(Fact(name="Note", lines=finding.notes))
+        evidence.append(Fact(name="Note", lines=finding.notes))
     return Entry(
         mark=_MARKS[finding.status],
         title=finding.title,
-        id=finding.check,
-        facts=tuple(facts),
+        evidence=tuple(evidence),
         remedy=finding.remedy,
         command=finding.command,
+        facts=(Fact(name="Check", lines=(finding.check,), code=True),),
     )
 
 
 def _checks(findings: Sequence[Finding]) -> Table:
     return Table(
         head=("", "Check", "Seen"),
-        rows=tuple((_MARKS[each.status], f"{each.title} ({each.check})", _seen(each)) for each in findings),
+        rows=tuple((_MARKS[each.status], f"{each.title}\n{each.check}", _seen(each)) for each in findings),
     )
 
 
