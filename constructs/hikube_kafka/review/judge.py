@@ -9,10 +9,12 @@ from datetime import date
 from hikube_kafka.review import kinds
 from hikube_kafka.review import policy as policies
 from hikube_kafka.review.diagnostics import Diagnostic
+from hikube_kafka.review.differences import differences
 from hikube_kafka.review.finding import Difference, Finding, Location, fingerprint, in_order
 from hikube_kafka.review.hidden import revealed, scrubbed, texts
 from hikube_kafka.review.outcome import Review
 from hikube_kafka.review.plan import Action, Change, Plan
+from hikube_kafka.review.release import is_release, releases
 from hikube_kafka.review.totals import parts, totals
 from hikube_kafka.spec.changes import plan as whole
 from hikube_kafka.spec.policy import Policy
@@ -76,6 +78,7 @@ class _Judge:
         self._changes: dict[str, Change] = {}
         for change in (*plan.changes, *plan.drift):
             self._changes.setdefault(change.address, change)
+        self._shown: dict[str, tuple[Difference, ...]] = {}
         self.secrets = frozenset(each for each in plan.secrets if len(each) >= _SHORTEST_SECRET)
         """Texts that are shown nowhere."""
 
@@ -103,7 +106,7 @@ class _Judge:
 
     def _finding(self, address: str, problem: Problem, change: Change | None) -> Finding:
         scrub = self._scrubbing(change)
-        shown: tuple[Difference, ...] = ()
+        shown = self._differences(change) if change is not None else ()
         before, after = (_canonical(each) for each in _sides(change))
         return Finding(
             rule=problem.rule,
@@ -117,6 +120,13 @@ class _Judge:
             declared=self._declared.get(_of_all_instances(address)),
             fingerprint=fingerprint(problem.rule, address, before, after),
         )
+
+    def _differences(self, change: Change) -> tuple[Difference, ...]:
+        """What changes, read once for all that is found of it."""
+        if change.address not in self._shown:
+            before, after = releases(change) if is_release(change) else (None, None)
+            self._shown[change.address] = differences(change, before=before, after=after)
+        return self._shown[change.address]
 
     def _refusals(self, found: Sequence[Finding]) -> Iterator[Finding]:
         """What Terraform said: an error blocks, whoever said it; a warning counts if a rule of ours is behind it."""
