@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.platform import App, KafkaPlatform, KubernetesTarget, LocalTarget, ZooKeeperRelease
+from hikube_kafka.platform import App, KafkaPlatform, KubernetesTarget, LocalTarget, ZooKeeperRelease, helm_provider
 from hikube_kafka.platform.cdk import LocalBackend, TerraformStack, TerraformVariable
 from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.platform.topic import KafkaTopic
@@ -166,6 +166,9 @@ def test_parts_alone_and_overrides_at_any_depth_are_held_to_it(
         stack, "claims", stateful_set="kafka", templates={"data": ClaimTemplate(size="2Gi")}, provider=provider
     )
     claims.add_override("templates.data.size", "1Gi")
+    declared = Platform(name="alone", zookeeper=ZooKeeper(storage=Storage("1Gi")))
+    helm_provider(stack, "helm", kubeconfig="cluster.yaml")
+    ZooKeeperRelease(stack, "release", platform=declared, layout=KubernetesLayout(namespace="shop"))
     assert [line.partition(" Declare")[0] for line in told(app, capsys)] == [
         "[stack/customers] topic customers: 4 partitions; the policy allows at most 3.",
         "[stack/returns] topic returns: min.insync.replicas = 1; the policy asks for at least 2.",
@@ -174,6 +177,7 @@ def test_parts_alone_and_overrides_at_any_depth_are_held_to_it(
             "the policy asks for at least 2."
         ),
         "[stack/claims] claims of kafka: data is 1Gi; the policy allows at least 2Gi.",
+        "[stack/release] claims of alone-zookeeper: data is 1Gi; the policy allows at least 2Gi.",
     ]
 
 

@@ -305,6 +305,24 @@ def test_claims_are_held_to_it_template_by_template() -> None:
     assert [rule for _, rule, _ in beyond(policy, claims)] == ["policy-storage-class", "policy-storage-size"]
 
 
+def test_the_claims_of_a_release_count_where_nothing_else_declares_them() -> None:
+    policy = "limits: {storage_classes: [fast], storage_size: {min: 2Gi}}"
+    small = release(storage={"data": {"size": "1Gi", "storageClass": ""}})
+    after = changed("helm_release", after=small)
+    broken = [
+        ("helm_release.this", "policy-storage-class", "error"),
+        ("helm_release.this", "policy-storage-size", "error"),
+    ]
+    assert beyond(policy, after) == broken
+    templates = {"data": {"size": "2Gi", "storage_class": "fast"}}
+    claims = changed("hikube_volume_claims", after={"stateful_set": "events-kafka", "templates": templates})
+    assert beyond(policy, after, claims) == []
+    stays = changed("helm_release", actions="no-op", before=small, after=small)
+    assert {severity for *_, severity in beyond(policy, stays)} == {"notice"}
+    unknown = changed("helm_release", after=small, unknown={"values": True})
+    assert {rule for _, rule, _ in beyond(policy, unknown)} == {"policy-value-unknown"}
+
+
 def test_values_of_another_kind_than_the_provider_has_block() -> None:
     nonsense = {"name": 1, "partitions": "6", "replication_factor": True, "config": []}
     policy = (

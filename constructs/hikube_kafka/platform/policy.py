@@ -47,8 +47,10 @@ def refused(app: IConstruct, policy: Policy) -> Iterator[str]:
     today = datetime.now(UTC).date()
     for parts in _stacks(app):
         brokers = [value for each in parts for value in each.brokers]
+        there = {asked.where for each in parts for asked in each.asked}
         for part in parts:
-            for problem in policy.limits.problems(part.asked, brokers, policy.name):
+            asked = [*part.asked, *(each for each in part.claims if each.where not in there)]
+            for problem in policy.limits.problems(asked, brokers, policy.name):
                 address = f"{part.resource.terraform_resource_type}.{part.resource.friendly_unique_id}"
                 severity = policy.severity(problem.rule, address, problem.severity)
                 if problem.rule == limits.VALUE_UNKNOWN.id:
@@ -79,6 +81,8 @@ class _Part:
     construct: IConstruct
     resource: TerraformResource
     asked: Sequence[Asked] = ()
+    claims: Sequence[Asked] = ()
+    """Of a release, which a ``hikube_volume_claims`` may have as well."""
     brokers: Sequence[Brokers] = ()
 
 
@@ -112,6 +116,7 @@ def _release(release: HelmRelease) -> _Part:
         construct=release,
         resource=release.resource,
         asked=[limits.image(release.name, values if known else None)],
+        claims=list(limits.claims_of_release(release.name, _known(values))),
         brokers=[limits.brokers_of_release(release.name, values)] if release.chart == "kafka" else (),
     )
 

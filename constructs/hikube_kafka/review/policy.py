@@ -107,11 +107,13 @@ def limit_problems(plan: Plan, policy: Policy | None) -> Iterator[tuple[str, Pro
     read = [(each, *_read(each, providers)) for each in changes]
     brokers_before = [value for _, before, _ in read for value in before.brokers]
     brokers_after = [value for _, _, after in read for value in after.brokers]
+    there = {each.where for _, _, after in read for each in after.asked}
     for change, before, after in read:
         was: set[Problem] = set()
         if change.action not in _ANEW:
-            was = set(policy.limits.problems(before.asked, brokers_before, policy.name))
-        for problem in policy.limits.problems(after.asked, brokers_after, policy.name):
+            was = set(policy.limits.problems([*before.asked, *before.claims], brokers_before, policy.name))
+        asked = [*after.asked, *(each for each in after.claims if each.where not in there)]
+        for problem in policy.limits.problems(asked, brokers_after, policy.name):
             if problem in was:
                 message = f"{problem.message} This plan leaves it so."
                 yield change.address, replace(problem, severity="notice", message=message)
@@ -127,6 +129,8 @@ class _State:
     """What limits are about in one resource, before or after the apply."""
 
     asked: Sequence[Asked] = ()
+    claims: Sequence[Asked] = ()
+    """Of a release, which a ``hikube_volume_claims`` may have as well."""
     brokers: Sequence[Brokers] = ()
 
 
@@ -211,9 +215,11 @@ def _of_release(release: Release | None) -> _State:
         asked = limits.image(release.name, None)
     else:
         asked = limits.image(release.name, settings)
+    unknown = any(path[:1] in {(), ("storage",)} for path in release.unknown)
+    claims = list(limits.claims_of_release(release.name, None if unknown else settings))
     if release.chart != "kafka":
-        return _State(asked=[asked])
+        return _State(asked=[asked], claims=claims)
     key = ("config", "min.insync.replicas")
     if any(path == key[: len(path)] for path in release.unknown):
         settings = None
-    return _State(asked=[asked], brokers=[limits.brokers_of_release(release.name, settings)])
+    return _State(asked=[asked], claims=claims, brokers=[limits.brokers_of_release(release.name, settings)])

@@ -167,6 +167,24 @@ def claims(attributes: Mapping[str, Any]) -> Iterator[Asked]:
         yield Asked(kind="claim", where=where, values={"template": name, **values})
 
 
+def claims_of_release(release: str, values: Mapping[str, Any] | None) -> Iterator[Asked]:
+    """Of a release of one of the charts, where no ``hikube_volume_claims`` has the same.
+
+    Args:
+        release: Its name.
+        values: What the chart is given, merged; None: only the apply tells.
+    """
+    storage = (values or {}).get("storage")
+    templates: Any = UNKNOWN
+    if isinstance(storage, Mapping):
+        templates = {
+            name: {"size": each.get("size"), "storage_class": each.get("storageClass")}
+            for name, each in storage.items()
+            if isinstance(each, Mapping)
+        }
+    return claims({"stateful_set": release, "templates": templates})
+
+
 def image(release: str, values: Mapping[str, Any] | None) -> Asked:
     """Of a release of one of the charts.
 
