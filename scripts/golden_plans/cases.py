@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import yaml
 
-from hikube_kafka.spec import Kafka, KubernetesLayout, Resources, Storage, Topic
+from hikube_kafka.spec import Resources, Storage, Topic
 from hikube_kafka.spec.kafka import Listener
 from hikube_kafka.spec.targets.kubernetes import ClaimRetention, ExternalAccess, Image
-from scripts.golden_plans.configurations import DAY, NAMESPACE, Configuration, topics
+from scripts.golden_plans.configurations import DAY, Configuration, topics
 
 Edit = Callable[[Configuration], None]
 
@@ -271,10 +271,9 @@ def _image(repository: str = "apache/kafka", tag: str = "3.9.2", **given: str) -
 
 
 PLATFORM = [
-    Case(name="platform-created", start="nothing"),
+    Case(name="platform-created", start="nothing", declared={"target": {"namespace": "golden-new"}}),
     _platform("platform-nothing"),
     _platform("platform-destroyed", None, "-destroy"),
-    _platform("platform-removed", empty=True),
     _platform("claims-grow", kafka={"storage": Storage("2Gi")}),
     _platform("claims-shrink", kafka={"storage": Storage("512Mi")}),
     _platform("claims-other-class", kafka={"storage": Storage("1Gi", storage_class="fixed-size")}),
@@ -422,10 +421,15 @@ LOCAL = [
     Case(name="local-topic-deleted", start="local", declared={"topics": topics()[:1]}),
     Case(name="local-topic-partitions-more", start="local", declared={"topics": _orders(partitions=6)}),
     Case(name="local-destroyed", start="local", arguments=("-destroy",)),
-]
+    Case(name="local-topic-created", start="local",
+         declared={"topics": [*topics(), Topic("fresh", partitions=3, config={"retention.ms": DAY})]}),
+    Case(name="local-topic-replaced", start="local", arguments=("-replace=hikube_kafka_topic.events_scratch",)),
+    Case(
+        name="local-topic-forgotten",
+        start="local",
+        declared={"topics": topics()[1:]},
+        edit=block("removed", **{"from": "hikube_kafka_topic.events_orders", "lifecycle": {"destroy": False}}),
+    ),
+]  # fmt: skip
 
 CASES = [*TOPICS, *PLATFORM, *RELEASES, *LOCAL]
-
-# Where what is needed by name is seen to be used.
-assert KubernetesLayout(namespace=NAMESPACE)  # noqa: S101
-assert Kafka()  # noqa: S101

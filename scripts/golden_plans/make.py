@@ -54,7 +54,14 @@ class Works:
     @property
     def private(self) -> Mapping[str, str]:
         """What stands in place of this machine's own."""
-        return {str(self.folder): "/srv/project", self.kubeconfig or "\0": "~/.kube/config"}
+        context = subprocess.run(
+            ["kubectl", "config", "current-context"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        return {
+            str(self.folder): "/srv/project",
+            self.kubeconfig or "\0": "~/.kube/config",
+            f"--context {context}": "--context staging",
+        }
 
     def configured(self, case: Case) -> Path:
         """Write the configuration of a case; give the folder that Terraform runs in."""
