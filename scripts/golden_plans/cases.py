@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, E501  # run as a module; a table, a case a line
 """What is planned: each case changes the configuration that was applied, and says how it is planned."""
 
 from collections.abc import Callable, Mapping
@@ -255,7 +256,9 @@ TOPICS = [
 # --- A platform of the constructs ----------------------------------------------------------------------------------
 
 
-def _platform(name: str, edit: Edit | None = None, /, *arguments: str, start: Start = "platform", **declared: Any) -> Case:
+def _platform(
+    name: str, edit: Edit | None = None, /, *arguments: str, start: Start = "platform", **declared: Any
+) -> Case:
     return Case(name=name, start=start, edit=edit, arguments=arguments, declared=declared)
 
 

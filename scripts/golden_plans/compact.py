@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # a script, run as a module
 """A plan as it is kept: what a review may read, without what differs from machine to machine or from run to run."""
 
 import json
@@ -19,7 +20,7 @@ _KEPT = (
     "resource_changes",
     "configuration",
 )
-"""``prior_state``, ``planned_values``, ``relevant_attributes``, ``checks`` and ``timestamp`` are read by nobody."""
+"""``prior_state``, what is in ``planned_values``, ``relevant_attributes``, ``checks`` and ``timestamp`` are read by nobody."""
 _NOISE = {
     "first_deployed": 0,
     "last_deployed": 0,
@@ -45,6 +46,8 @@ def compact(plan: Mapping[str, Any], private: Mapping[str, str]) -> dict[str, An
         for name, change in (kept.get("output_changes") or {}).items()
         if change.get("before_sensitive") is True or change.get("after_sensitive") is True
     }
+    if "planned_values" in plan:
+        kept["planned_values"] = {"root_module": {}}  # where nothing changes, it tells a plan from a state
     root = (kept.get("configuration") or {}).get("root_module") or {}
     kept["configuration"] = {"root_module": {"variables": root.get("variables") or {}}}
     text = _HOST.sub("example.com/", json.dumps(_quiet(kept)))
@@ -56,7 +59,9 @@ def compact(plan: Mapping[str, Any], private: Mapping[str, str]) -> dict[str, An
 
 def _quiet(value: Any, key: str = "") -> Any:
     if isinstance(value, Mapping):
-        return {name: _NOISE.get(name, _quiet(each, name)) if each is not None else None for name, each in value.items()}
+        return {
+            name: _NOISE.get(name, _quiet(each, name)) if each is not None else None for name, each in value.items()
+        }
     if isinstance(value, list):
         return [_quiet(each, key) for each in value]
     return value

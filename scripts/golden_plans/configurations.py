@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # a script, run as a module
 """The configurations that the cases start from: one of the constructs, three in plain JSON of Terraform."""
 
 import json
@@ -117,7 +118,7 @@ def plain_topics(folder: Path, kubeconfig: str) -> Configuration:
 
 
 def plain_release(folder: Path, kubeconfig: str) -> Configuration:
-    """Releases of the charts without the constructs; their pods never run, as no node has the label that they ask for."""
+    """Releases of the charts without the constructs; their pods never run: no node has the label that they ask for."""
     for chart in ("kafka", "zookeeper"):
         with as_file(files("hikube_kafka") / "charts" / chart) as source:
             shutil.copytree(source, folder / "charts" / chart, dirs_exist_ok=True)
@@ -125,7 +126,8 @@ def plain_release(folder: Path, kubeconfig: str) -> Configuration:
     other.mkdir(parents=True, exist_ok=True)
     (other.parent / "Chart.yaml").write_text("apiVersion: v2\nname: other\nversion: 1.0.0\n", "utf-8")
     (other / "configmap.yaml").write_text(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\ndata:\n  retention: {{ .Values.retention | quote }}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\n"
+        "data:\n  retention: {{ .Values.retention | quote }}\n",
         "utf-8",
     )
     place = {"nodeSelector": {"golden": "none"}}
@@ -169,8 +171,10 @@ def plain_release(folder: Path, kubeconfig: str) -> Configuration:
                         yaml.safe_dump(brokers, sort_keys=False),
                         yaml.safe_dump({"resources": {"memory": "2Gi"}}),
                     ],
-                    "set": [{"name": "heap", "value": "900m"}, {"name": r"config.num\.io\.threads", "value": "8",
-                                                               "type": "string"}],
+                    "set": [
+                        {"name": "heap", "value": "900m"},
+                        {"name": r"config.num\.io\.threads", "value": "8", "type": "string"},
+                    ],
                 },
                 "coordinator": {
                     **release,

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # a script, run as a module
 """Makes the golden plans of ``tests/review/plans``: by real Terraform, with real providers, on a real cluster.
 
 By hand, when a case is added::
@@ -6,8 +7,8 @@ By hand, when a case is added::
     python -m scripts.golden_plans.make WORK --mirror MIRROR plan
     python -m scripts.golden_plans.make WORK --mirror MIRROR down
 
-``KUBECONFIG`` leads to a cluster with a storage class ``standard`` whose volumes grow and ``fixed-size`` whose volumes do
-not. MIRROR is a filesystem mirror that has ``hashicorp/helm`` and ``hashicorp/kubernetes``. WORK keeps the states.
+``KUBECONFIG`` leads to a cluster with a storage class ``standard`` whose volumes grow and ``fixed-size`` whose volumes
+do not. MIRROR is a filesystem mirror that has ``hashicorp/helm`` and ``hashicorp/kubernetes``. WORK keeps the states.
 """
 
 import argparse
@@ -93,7 +94,7 @@ class Works:
         done = subprocess.run(
             [self.terraform, arguments[0], "-no-color", *arguments[1:]],
             cwd=folder,
-            env={**os.environ, "TF_CLI_CONFIG_FILE": str(self._settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"},
+            env={**os.environ, "TF_CLI_CONFIG_FILE": str(self._settings), "TF_IN_AUTOMATION": "1"},
             capture_output=True,
             text=True,
             check=False,
@@ -150,7 +151,9 @@ class Works:
             self.run(stack, "state", "list", may_fail=True)
             self.run(stack, "destroy", "-auto-approve", "-target=hikube_local_ensemble.events", may_fail=True)
         for namespace in (configurations.NAMESPACE, configurations.PLAIN):
-            subprocess.run(["kubectl", "delete", "namespace", namespace, "--ignore-not-found", "--wait=false"], check=True)
+            subprocess.run(
+                ["kubectl", "delete", "namespace", namespace, "--ignore-not-found", "--wait=false"], check=True
+            )
         shutil.rmtree(self.folder)
 
 
