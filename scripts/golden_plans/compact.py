@@ -20,7 +20,7 @@ _KEPT = (
     "resource_changes",
     "configuration",
 )
-"""``prior_state``, what is in ``planned_values``, ``relevant_attributes``, ``checks`` and ``timestamp`` are read by nobody."""
+"""Read by nobody: ``prior_state``, what is in ``planned_values``, ``relevant_attributes``, ``checks``, ``timestamp``."""
 _NOISE = {
     "first_deployed": 0,
     "last_deployed": 0,
