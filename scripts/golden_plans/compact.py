@@ -20,7 +20,7 @@ _KEPT = (
     "resource_changes",
     "configuration",
 )
-"""Read by nobody: ``prior_state``, what is in ``planned_values``, ``relevant_attributes``, ``checks``, ``timestamp``."""
+"""Read by nobody: ``prior_state``, ``relevant_attributes``, ``checks``, ``timestamp``, what ``planned_values`` has."""
 _NOISE = {
     "first_deployed": 0,
     "last_deployed": 0,
