@@ -32,6 +32,7 @@ class GitHost:
         own: Who the token belongs to; None: an app, which may not ask that.
         answers: What the next writing requests are answered with instead of being done.
         before: Called with method and path before each request is answered.
+        newest: The commit that the branch is at, for a test that asks for it.
     """
 
     url: str = ""
@@ -41,6 +42,7 @@ class GitHost:
     own: str | None = None
     answers: list[Answer] = field(default_factory=list)
     before: Callable[[str, str], object] = lambda _method, _path: None
+    newest: Callable[[], str] = str
 
     def say(self, author: str, body: str) -> int:
         """Somebody writes a comment; gives its id."""
@@ -114,7 +116,7 @@ def git_host() -> Iterator[GitHost]:
             host.calls.append(f"{self.command} {address.path}")
             host.tokens.add(self.headers.get("Authorization") or self.headers.get("PRIVATE-TOKEN") or "")
             status, headers, answer = host.answer(self.command, address.path, parse_qs(address.query), content)
-            text = b"" if answer is None else json.dumps(answer).encode()
+            text = answer.encode() if isinstance(answer, str) else b"" if answer is None else json.dumps(answer).encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
