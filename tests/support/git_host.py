@@ -116,7 +116,9 @@ def git_host() -> Iterator[GitHost]:
             host.calls.append(f"{self.command} {address.path}")
             host.tokens.add(self.headers.get("Authorization") or self.headers.get("PRIVATE-TOKEN") or "")
             status, headers, answer = host.answer(self.command, address.path, parse_qs(address.query), content)
-            text = answer.encode() if isinstance(answer, str) else b"" if answer is None else json.dumps(answer).encode()
+            text = (
+                answer.encode() if isinstance(answer, str) else b"" if answer is None else json.dumps(answer).encode()
+            )
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
