@@ -22,6 +22,7 @@ UNREADABLE = Rule(
     message="{setting} cannot be judged: {it} is {value}, not {wanted}.",
     why="What the apply would do to messages, clients or servers depends on it.",
     remedy="Write {setting} as {wanted}.",
+    unjudged=True,
 )
 DESTROYED = Rule(
     id="release-destroyed",
@@ -46,6 +47,7 @@ VERSION_UNKNOWN = Rule(
     why="Whether the servers can work together during the rolling restart, and read what the others have written, "
     "depends on their versions.",
     remedy="Give the image a tag that begins with the version, such as {example}.",
+    unjudged=True,
 )
 VERSION_LOWERED = Rule(
     id="server-version-lowered",
