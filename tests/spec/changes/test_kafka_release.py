@@ -430,6 +430,48 @@ CASES: list[tuple[str, str, Values, Values, Values]] = [
     ("release-value-unreadable", "error", {}, {"replicas": "many"}, {"replicas": "3"}),
     ("release-value-unreadable", "error", {}, entry("min.insync.replicas", "two"), entry("min.insync.replicas", 2)),
     ("broker-single", "warning", {}, {"replicas": 1}, {"replicas": 3}),
+    (
+        "external-listener-open",
+        "error",
+        {},
+        outside("SSL", None, **{"listener.name.outside.ssl.client.auth": "requested"}),
+        outside("SSL", None, **{"ssl.client.auth": "required"}),
+    ),
+    (
+        "advertised-address-changed",
+        "warning",
+        {},
+        entry("advertised.listeners", "CLIENT://<node>:9092,FORWARD://127.0.0.1:<forward-port>"),
+        entry("advertised.listeners", "CLIENT://<host>:9092,FORWARD://127.0.0.1:29092"),
+    ),
+    (
+        "claim-shrinks",
+        "error",
+        {},
+        {"storage": {"data": {"size": "1Gi"}}},
+        {"storage": {"data": {"size": "11Gi"}}},
+    ),
+    (
+        "claim-storage-class-changes",
+        "error",
+        {},
+        {"storage": {"data": {"storageClass": ""}}},
+        {"storage": {"data": {"size": "10Gi"}}},
+    ),
+    (
+        "network-policy-opened",
+        "warning",
+        CLIENTS,
+        {"networkPolicy": {"clients": [{"namespace": "shop", "labels": {"app": "till"}}]}},
+        {"networkPolicy": {"clients": [{"namespace": "shop", "labels": {"app": "cart", "tier": "web"}}]}},
+    ),
+    (
+        "release-value-unreadable",
+        "error",
+        {"replicas": "many"},
+        {"replicas": 3},
+        {"heap": "768m"},
+    ),
 ]
 
 
@@ -449,6 +491,16 @@ def over(before: Values, after: Values) -> Values:
     """The entries before stay where those after do not name them."""
     entries = {**before.get("config", {}), **after.get("config", {})}
     return {**before, **after, **({"config": entries} if entries else {})}
+
+
+def test_a_class_that_is_left_out_is_the_empty_one_of_earlier_charts() -> None:
+    prior = release("kafka", {"storage": {"data": {"storageClass": ""}}})
+    assert found(prior, release("kafka")) == {}
+
+
+def test_a_single_broker_meets_none_of_another_version() -> None:
+    alone = {"replicas": 1, "image": {"tag": "3.8.1", "digest": "sha256:1"}}
+    assert "kafka-version-jump" not in change(alone, {"image": {"tag": "3.9.2", "digest": "sha256:1"}})
 
 
 def test_nothing_changes_and_nothing_is_told() -> None:

@@ -12,7 +12,7 @@ def test_three_brokers_restart_when_their_configuration_changes() -> None:
     (problem,) = consequences(release("kafka"), release("kafka", {"config": {"num.partitions": "6"}}))
     assert (problem.rule, problem.severity, problem.where) == ("rolling-restart", "warning", "release events-kafka")
     assert problem.message == (
-        "3 brokers restart one after another, in about 45 s to 16 min: config.num.partitions changes."
+        "3 brokers restart one after another, in about 45 s to 16 min, because of config.num.partitions."
     )
     assert "15 s for each of them" in problem.why
     assert "300 s that each may take to stop" in problem.why
