@@ -1,0 +1,35 @@
+"""What the rules about plans that cannot be judged say; which plans those are, tests/review/test_kinds.py tells."""
+
+import pytest
+
+from hikube_kafka.spec.changes import unjudged
+
+SEVERITIES = {
+    "plan-unknown": "error",
+    "plan-kind-unknown": "error",
+    "plan-action-unknown": "error",
+    "plan-unreadable": "error",
+    "plan-deferred": "error",
+    "plan-incomplete": "error",
+    "plan-invokes-action": "error",
+    "plan-deposed": "error",
+    "release-values-unreadable": "error",
+    "release-forgotten": "notice",
+}
+OF_RESOURCES = (
+    "claims-forgotten",
+    "deleted-outside",
+    "foreign-release-goes",
+    "foreign-topic-goes",
+    "kafka-manifest-goes",
+    "kafka-manifest-not-reviewed",
+    "namespace-forgotten",
+    "release-not-reviewed",
+)
+"""Rules that tests/review/test_kinds.py breaks."""
+
+
+@pytest.mark.parametrize("rule", SEVERITIES)
+def test_nothing_that_cannot_be_judged_passes(rule: str) -> None:
+    found = {each.id: each.severity for each in vars(unjudged).values() if hasattr(each, "severity")}
+    assert found[rule] == SEVERITIES[rule]
