@@ -43,7 +43,7 @@ def of(type_: str, before: Any, after: Any, *actions: str, name: str = "it", **m
     if not actions:
         kept = ("no-op",) if before == after else ("update",)
         actions = ("create",) if before is None else ("delete",) if after is None else kept
-    rest = {each: more.pop(each) for each in ("deposed", "provider_name") if each in more}
+    rest: dict[str, Any] = {"deposed": more.pop("deposed")} if "deposed" in more else {}
     return {
         "address": f"{type_}.{name}",
         "mode": "managed",
@@ -96,8 +96,8 @@ BROKERS = of("hikube_kafka_brokers", {"brokers": 4, "drain": True}, {"brokers": 
         ([of(T, TOPIC, None, deposed="1a2b")], {"plan-deposed": "error"}),
         ([of("hikube_kafka_lake", None, {})], {"plan-kind-unknown": "error"}),
         ([of(T, None, topic(config={"retention.ms": "a week"}))], {"topic-config-type": "error"}),
-        ([BROKERS, of(T, TOPIC, TOPIC)], {"brokers-taken": "error", "topics-need-more-brokers": "error"}),
-        ([BROKERS, of(T, topic(replication_factor=2), topic(replication_factor=2))], {"brokers-taken": "error"}),
+        ([BROKERS, of(T, TOPIC, TOPIC)], {"brokers-fewer": "error", "topics-need-more-brokers": "error"}),
+        ([BROKERS, of(T, topic(replication_factor=2), topic(replication_factor=2))], {"brokers-fewer": "error"}),
         (
             [of("hikube_kafka_brokers", {"brokers": 3}, {"brokers": 3}), of(T, None, topic(replication_factor=4))],
             {"replication-factor-above-brokers": "error"},
@@ -229,7 +229,7 @@ def test_clusters_of_different_providers_are_kept_apart() -> None:
         of(T, TOPIC, TOPIC, name="b"),
     ]
     configuration = {"root_module": {"resources": resources}}
-    assert found(*changes, configuration=configuration) == {("brokers-taken", "error")}
+    assert found(*changes, configuration=configuration) == {("brokers-fewer", "error")}
     assert ("topics-need-more-brokers", "error") in found(*changes)
 
 

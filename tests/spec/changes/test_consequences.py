@@ -23,7 +23,7 @@ def rules(problems: Iterable[Problem]) -> list[str]:
     return [each.rule for each in problems]
 
 
-@pytest.mark.parametrize(("before", "after", "found"), [(4, 3, ["brokers-taken"]), (3, 3, []), (3, 4, [])])
+@pytest.mark.parametrize(("before", "after", "found"), [(4, 3, ["brokers-fewer"]), (3, 3, []), (3, 4, [])])
 def test_fewer_brokers(before: int, after: int, found: list[str]) -> None:
     assert rules(brokers_consequences.consequences({"brokers": before}, {"brokers": after})) == found
     assert rules(brokers_consequences.consequences({"brokers": before}, None)) == []
@@ -101,7 +101,7 @@ def ensemble(*ids: int, **values: Any) -> dict[str, Any]:
     [
         (ensemble(0), ensemble(0), []),
         (ensemble(0), ensemble(0, 1), []),
-        (ensemble(0, 1), ensemble(0), ["brokers-taken"]),
+        (ensemble(0, 1), ensemble(0), ["brokers-fewer"]),
         (ensemble(0), None, ["local-ensemble-stopped"]),
         (ensemble(0, keep_data=False), None, ["local-data-lost"]),
         (ensemble(0), ensemble(0, keep_data=False), ["local-data-no-longer-kept"]),

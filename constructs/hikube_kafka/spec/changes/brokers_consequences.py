@@ -6,7 +6,7 @@ from typing import Any
 from hikube_kafka.spec.problem import Problem, Rule, shortened
 
 TAKEN = Rule(
-    id="brokers-taken",
+    id="brokers-fewer",
     severity="error",
     message="{brokers} {are} taken away: {before} brokers become {after}.",
     why="{how} Their share of the load goes to those that stay, and clients that know them alone lose their bootstrap "
