@@ -310,7 +310,11 @@ class _Setting:
             there = values.get(key, [])
             if not isinstance(there, list):
                 raise UnreadableValuesError("a name has an index, and what is there is not a list")
-            self._put(values, key, self._item(list(there), index, level))
+            items = list(there)
+            try:
+                items = self._item(items, index, level)
+            finally:
+                self._put(values, key, items)
         elif last == "=":
             self._value(lambda value: self._put(values, key, value))
         else:
@@ -377,10 +381,10 @@ class _Setting:
             found.append(self._item(list(there or []), self._index(), level))
         else:
             inner = dict(there) if isinstance(there, dict) else {}
-            try:
-                self._name(inner, level)
-            except _EndError:
-                raise UnreadableValuesError("a name has no value") from None
+            # Helm forgets an empty value of a new item.
+            if index < len(items):
+                items[index] = inner
+            self._name(inner, level)
             found.append(inner)
         items.extend([None] * (index + 1 - len(items)))
         items[index] = found[0]

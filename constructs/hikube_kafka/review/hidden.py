@@ -33,6 +33,8 @@ _MAY_HOLD_ONE = re.compile(r"pass|pwd|secret|token|credential|creds|jaas|key|bea
 _OPENLY = re.compile(
     r"[a-z][a-z0-9+.-]*://[^/\s:@,]*:[^/\s@,]+@"  # a URL with a password
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\bkind[\"']?:\s*[\"']?Secret\b"
+    r"|--[\w-]*(password|passphrase|secret|token)\s+[^\s-]"
     r"|\b(bearer|basic)\s+[a-z0-9+/=._~-]{8,}",
     re.IGNORECASE,
 )
@@ -98,6 +100,8 @@ def concealed(value: Any, *, apart: frozenset[str] = frozenset()) -> Any:
         apart: Keys of it that are left as they are.
     """
     if isinstance(value, Mapping):
+        content = ("data", "stringData", "binaryData") if value.get("kind") == "Secret" else ()
+        value = {key: all_hidden(each) if key in content else each for key, each in value.items()}
         return {key: each if key in apart else _by_key(key, each, value) for key, each in value.items()}
     if isinstance(value, list):
         return [concealed(each) for each in value]
