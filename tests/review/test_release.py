@@ -46,7 +46,7 @@ def change(
             }
         ],
     }
-    return read_plan(json.dumps(plan)).changes[0]
+    return read_plan(json.dumps(plan).encode()).changes[0]
 
 
 def planned(after: Mapping[str, Any], **more: Any) -> Release:

@@ -21,14 +21,22 @@ LONGEST = 200
 _WHOLE_LIST = 80
 """Characters up to which a list is shown whole."""
 
-_COMPUTED = frozenset(
-    {"id", "uid", "resource_version", "generation", "generate_name", "self_link", "status", "manifest"}
-)
+_COMPUTED = frozenset({"id", "uid", "resource_version", "generation", "generate_name", "self_link", "status"})
 """Attributes that the provider or the cluster fills in."""
 _LEFT_OUT: Mapping[str, frozenset[str]] = {
     # The state of the release, whole and as text; what is in it is compared setting by setting.
     "helm_release": frozenset(
-        {"metadata", "resources", "values", "set", "set_list", "set_sensitive", "set_wo", "repository_password"}
+        {
+            "manifest",
+            "metadata",
+            "resources",
+            "values",
+            "set",
+            "set_list",
+            "set_sensitive",
+            "set_wo",
+            "repository_password",
+        }
     ),
     "hikube_zookeeper_members": frozenset({"applied"}),
 }
@@ -155,9 +163,9 @@ def _pair(key: _Key, one: Any, other: Any) -> tuple[str, str]:
     old, new = _items(key, one), _items(key, other)
     if old is not None and new is not None:
         return _lists(old, new)
-    texts = _shown(key, one), _shown(key, other)
+    texts = _whole(key, one), _whole(key, other)
     if texts[0] == texts[1]:
-        return texts[0], CHANGED if SHOWN_INSTEAD in texts[0] else f"{texts[1]} (of another type)"
+        return _cut(texts[0]), CHANGED if SHOWN_INSTEAD in texts[0] else _cut(f"of another type: {texts[1]}")
     if max(map(len, texts)) <= LONGEST:
         return texts
     start = max(0, next((at for at, pair in enumerate(zip(*texts, strict=False)) if pair[0] != pair[1]), 0) - 40)
@@ -166,10 +174,14 @@ def _pair(key: _Key, one: Any, other: Any) -> tuple[str, str]:
 
 
 def _shown(key: _Key, value: Any) -> str:
+    return _cut(_whole(key, value))
+
+
+def _whole(key: _Key, value: Any) -> str:
     if value is None:
         return ""
     items = _items(key, value)
-    return _cut(", ".join(items) if items is not None else _text(key, value))
+    return ", ".join(items) if items is not None else _text(key, value)
 
 
 def _cut(text: str, start: int = 0) -> str:
