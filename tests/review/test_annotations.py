@@ -120,3 +120,5 @@ def test_no_text_of_a_plan_becomes_a_command_or_a_property(text: str) -> None:
     tidy = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     expected = showable(re.sub(r"##(?=\w*\[)", "# #", tidy))
     assert expected in commands[1][2]
+    assert expected in commands[0][1]["title"]
+    assert commands[0][2].startswith("Blocked: 1 finding blocks")
