@@ -127,6 +127,21 @@ def test_no_character_leaves_its_place(text: str) -> None:
     assert_nothing_escapes(text)
 
 
+@pytest.mark.parametrize(
+    "text", [*NASTY, "`" * 9 + "\n```\n@x\n~~~", "<!-- hikube-kafka review: other -->\n/close\n  /close"]
+)
+def test_no_command_of_a_remedy_leaves_its_block(text: str) -> None:
+    commands = "".join(f"\n  {each}" for each in ["run", *text.split("\n"), "end"])
+    written = markdown.render(replace(BLOCKED, findings=(replace(SHRUNK, remedy=f"Do:\n{commands}\n"),)), key="k")
+    block = next(each for each in parsed(written).code if each.startswith("run\n"))
+    shown = legible(commands).replace("\n  ", "\n").removeprefix("\n")
+    assert [each.strip() for each in block.replace(ZERO_WIDTH, "").strip().split("\n")] == [
+        each.strip() for each in shown.split("\n")
+    ]
+    assert written.count("<!--") == 1
+    assert not re.search(r"^(/\w|>>>|:::?\w)", written, re.MULTILINE)
+
+
 def test_a_comment_begins_with_its_marker_and_the_verdict() -> None:
     lines = markdown.render(BLOCKED, key="events/eu").splitlines()
     assert lines[:4] == [
