@@ -472,6 +472,16 @@ CASES: list[tuple[str, str, Values, Values, Values]] = [
         {"replicas": 3},
         {"heap": "768m"},
     ),
+    ("brokers-taken", "error", {"replicas": 4}, {"replicas": 1}, {"replicas": 4, "heap": "768m"}),
+    (
+        "heap-above-half",
+        "warning",
+        {},
+        {"heap": "1000m", "resources": {"memory": "1999Mi"}},
+        {"heap": "1000m", "resources": {"memory": "2000Mi"}},
+    ),
+    ("broker-config-unknown-key", "error", {}, entry("log.retentoin.ms", "1"), entry("log.retention.ms", "-1")),
+    ("broker-config-type", "error", {}, entry("num.io.threads", "many"), entry("num.io.threads", "8")),
 ]
 
 

@@ -16,6 +16,14 @@ CASES: list[tuple[str, str, Values, Values, Values]] = [
     ("zookeeper-servers-taken", "warning", {"replicas": 5}, {"replicas": 3}, {"replicas": 7}),
     ("zookeeper-too-few", "error", {}, {"replicas": 1}, {"replicas": 5}),
     ("zookeeper-below-majority", "error", {"replicas": 7}, {"replicas": 3}, {"replicas": 5}),
+    ("zookeeper-below-majority", "error", {"replicas": 5}, {"replicas": 1}, {"replicas": 3}),
+    (
+        "zookeeper-version-jump",
+        "error",
+        {"image": {"tag": "3.4.14"}},
+        {"image": {"tag": "3.6.4"}},
+        {"image": {"tag": "3.4.15"}},
+    ),
     ("claim-retention-delete", "error", {}, {"claimRetention": {"whenDeleted": "Delete"}}, {"heap": "383m"}),
     ("claim-shrinks", "error", {}, {"storage": {"data": {"size": "4Gi"}}}, {"storage": {"data": {"size": "5120Mi"}}}),
     ("claim-template-added", "error", {}, LOG, entry("dataLogDir", "/data/log")),
@@ -107,6 +115,10 @@ def test_a_change_breaks_the_rule_and_its_neighbour_does_not(
 ) -> None:
     assert change(before, over(before, breaks)).get(rule) == severity
     assert rule not in change(before, over(before, holds))
+
+
+def test_any_server_of_3_5_or_later_may_go_on_in_one_step() -> None:
+    assert "zookeeper-version-jump" not in change({"image": {"tag": "3.8.4"}}, {"image": {"tag": "3.9.5"}})
 
 
 def test_nothing_changes_and_nothing_is_told() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hikube_kafka.spec.changes import broker_access, broker_settings, release, rolling
 from hikube_kafka.spec.changes.release import Release
+from hikube_kafka.spec.definitions import PLATFORM_KEYS, broker_config_problems
 from hikube_kafka.spec.problem import Problem, Rule, shortened
 from hikube_kafka.spec.resources import BROKER_HEAP
 from hikube_kafka.spec.rules.brokers import SINGLE
@@ -76,6 +77,7 @@ def consequences(
     yield from _times(before, after)
     yield from broker_settings.consequences(before, after)
     yield from broker_access.consequences(before, after)
+    yield from _entries(before, after)
     yield from release.unreadable(before, after)
     if not replaced:
         yield from rolling.consequences(prior, planned)
@@ -100,6 +102,15 @@ def _number(prior: Release | None, planned: Release) -> Iterator[Problem]:
         if deleted
         else "; their claims stay",
     )
+
+
+def _entries(prior: Release | None, planned: Release) -> Iterator[Problem]:
+    """Entries that Kafka does not have, or whose values it does not take; what the chart fills in is left to it."""
+    free = {key: text for key, text in planned.config().items() if key not in PLATFORM_KEYS and "<" not in text}
+    for problem in broker_config_problems(planned.where, free):
+        key = str(problem.path[-1])
+        if prior is None or prior.entry(key) != planned.entry(key):
+            yield problem
 
 
 def _heap(prior: Release | None, planned: Release) -> Iterator[Problem]:
