@@ -102,6 +102,18 @@ class Cluster:
         return self._config(after=False), self._config(after=True)
 
     @cached_property
+    def coming(self) -> Mapping[str, Mapping[Any, set[str]]]:
+        """What is created, by type and name: at which addresses."""
+        found: dict[str, dict[Any, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for type_, changes in self.changes.items():
+            key = "stateful_set" if type_ == "hikube_volume_claims" else "name"
+            for change in changes:
+                name = side(change, after=True).get(key)
+                if change.action in {Action.CREATE, Action.FORGET_AND_CREATE} and isinstance(name, str):
+                    found[type_][name].add(change.address)
+        return found
+
+    @cached_property
     def topics(self) -> tuple[list[Topic], list[Topic]]:
         """Those before and after, as far as they are known."""
         return list(self._topics(after=False)), list(self._topics(after=True))
@@ -210,12 +222,7 @@ class Seen:
         """Whether what goes here is created at another address: that is told once, with how to keep it."""
         key = "stateful_set" if change.type == "hikube_volume_claims" else "name"
         name = side(change, after=False).get(key)
-        return any(
-            each.address != change.address
-            and each.action in {Action.CREATE, Action.FORGET_AND_CREATE}
-            and side(each, after=True).get(key) == name
-            for each in self.cluster(change).changes[change.type]
-        )
+        return bool(self.cluster(change).coming[change.type].get(name, set()) - {change.address})
 
     def is_declared_before(self, change: Change) -> bool:
         """Whether the voters that are declared after a release are declared before it too."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hikube_kafka.spec.changes import unjudged
+from hikube_kafka.spec.changes import plan, unjudged
 
 SEVERITIES = {
     "plan-unknown": "error",
@@ -27,6 +27,14 @@ OF_RESOURCES = (
     "release-not-reviewed",
 )
 """Rules that tests/review/test_kinds.py breaks."""
+
+OF_TERRAFORM = {"plan-errored": "error", "plan-refused": "error", "plan-warning": "warning"}
+
+
+@pytest.mark.parametrize("rule", OF_TERRAFORM)
+def test_what_terraform_says_keeps_its_severity(rule: str) -> None:
+    found = {each.id: each.severity for each in vars(plan).values() if hasattr(each, "severity")}
+    assert found[rule] == OF_TERRAFORM[rule]
 
 
 @pytest.mark.parametrize("rule", SEVERITIES)
