@@ -128,7 +128,7 @@ def _entry(finding: Finding, docs: str, *, folded: bool) -> Entry:
 
 def _totals(totals: Sequence[Total]) -> Table:
     rows = tuple(
-        (each.of, each.what, each.before or "none", "unchanged" if each.before == each.after else each.after or "none")
+        (each.of, each.what, each.before or "none", "as before" if each.before == each.after else each.after or "none")
         for each in totals
     )
     return Table(head=("Platform", "What", "Before", "After"), rows=rows)
