@@ -7,6 +7,7 @@ Usage: python scripts/rules/regenerate.py
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -15,12 +16,18 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from hikube_kafka import spec
+from hikube_kafka.review.diagnostics import read_diagnostics
+from hikube_kafka.review.judge import review
+from hikube_kafka.review.plan import read_plan
 from hikube_kafka.smoke import checks
 from hikube_kafka.smoke.finding import Check
 from hikube_kafka.spec import changes
 from hikube_kafka.spec.problem import Rule
 
 DESTINATION = Path(__file__).parents[2] / "docs" / "rules.md"
+REVIEW = DESTINATION.with_name("review.md")
+_BEGIN, _END = "<!-- rules: written by scripts/rules/regenerate.py -->\n", "<!-- end of the rules -->\n"
+PLANS = Path(__file__).parents[2] / "tests" / "review" / "plans"
 
 _NOTE = "<!-- Written by scripts/rules/regenerate.py from the rules themselves: change them there. -->\n"
 _INTRODUCTION = """
@@ -112,7 +119,43 @@ def _with_names(template: str) -> str:
 
 def generated() -> dict[Path, str]:
     """The text of the page, by its path."""
-    return {DESTINATION: _NOTE + _INTRODUCTION + "".join(_section(*each) for each in entries().items())}
+    return {
+        DESTINATION: _NOTE + _INTRODUCTION + "".join(_section(*each) for each in entries().items()),
+        REVIEW: _with_rules(REVIEW.read_text("utf-8")),
+    }
+
+
+def _with_rules(page: str) -> str:
+    """The page on reviews with its table of rules: an example is what a review said of a real plan, if there is one."""
+    before, _, rest = page.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    examples = _examples()
+    rows = [
+        f'| <a id="{rule.id}"></a>`{rule.id}` | {rule.severity} | '
+        + " | ".join(map(_cell, (examples.get(rule.id) or entry.what, entry.why, entry.remedy)))
+        + " |"
+        for rule, entry in ((each, _of_rule(each)) for each in change_rules())
+    ]
+    table = "\n".join(["| id | | example | why | what to do |", "|---|---|---|---|---|", *rows])
+    others = "\n".join(f'- <a id="{rule.id}"></a>[`{rule.id}`](rules.md#declarations)' for rule in declaration_rules())
+    told = "What the provider refuses because the declaration itself breaks a rule is told under the id of that rule:"
+    return f"{before}{_BEGIN}\n{table}\n\n{told}\n\n{others}\n\n{_END}{after}"
+
+
+def _examples() -> dict[str, str]:
+    """By rule: what a review says of the first golden plan, by name, in which it is found."""
+    found: dict[str, str] = {}
+    for file in sorted(PLANS.glob("*.json")):
+        said = file.with_suffix(".diagnostics.jsonl")
+        outcome = review(
+            read_plan(file.read_bytes()),
+            title=file.stem,
+            today=date(2026, 1, 1),
+            diagnostics=read_diagnostics(said.read_bytes()) if said.exists() else (),
+        )
+        for each in outcome.findings:
+            found.setdefault(each.rule, f"{each.where}: {each.message}")
+    return found
 
 
 def _section(name: str, rows: Iterable[Entry]) -> str:

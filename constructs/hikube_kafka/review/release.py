@@ -210,6 +210,9 @@ class _Values:
         entries, secret = _opened(self.resource.get(attribute))
         for index, each in enumerate(entries or ()):
             entry, hidden = _opened(each)
+            if not isinstance(entry, Mapping):
+                self.unreadable.append(f"{attribute} has an entry that is none.")
+                continue
             name = revealed(entry.get("name"))
             if self._is_unknown(attribute, index, "name") or not isinstance(name, str):
                 self.unknown.add(())

@@ -1,0 +1,52 @@
+"""Nothing that is secret in a plan stands in any output."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hikube_kafka.review import annotations, code_quality, markdown, page, sarif
+from hikube_kafka.review.judge import review
+from hikube_kafka.review.plan import read_plan
+
+PLANS = Path(__file__).parent / "plans"
+
+
+def planted() -> tuple[bytes, list[str]]:
+    """A plan that changes a secret in each place, and the secrets."""
+    content: dict[str, Any] = json.loads((PLANS / "release-plain-set-sensitive.json").read_text("utf-8"))
+    secrets = [f"planted-{place}-7c1" for place in ("variable", "output", "yaml", "jaas", "attribute", "set", "old")]
+    content.setdefault("variables", {})["given"] = {"value": secrets[0]}
+    content["configuration"] = {"root_module": {"variables": {"given": {"sensitive": True}}}}
+    content["output_changes"] = {
+        "out": {
+            "actions": ["update"], "before": secrets[6], "after": secrets[1], "after_unknown": False,
+            "before_sensitive": True, "after_sensitive": True,
+        }
+    }  # fmt: skip
+    for row in content["resource_changes"]:
+        if row["type"] == "helm_release" and row["name"] == "brokers":
+            after = row["change"]["after"]
+            values = yaml.safe_load(after["values"][0])
+            values["config"]["ssl.keystore.password"] = secrets[2]
+            values["config"]["listener.name.outside.scram-sha-512.sasl.jaas.config"] = (
+                f'x required password="{secrets[3]}";'
+            )
+            values["replicas"] = 2
+            after["values"][0] = yaml.safe_dump(values)
+            after["description"] = secrets[4]
+            row["change"]["after_sensitive"]["description"] = True
+            after["set_sensitive"] = [{"name": r"config.sasl\.jaas\.config", "value": secrets[5], "type": "string"}]
+    return json.dumps(content).encode(), [*secrets, "planted-jaas-secret-7"]
+
+
+@pytest.mark.parametrize(
+    "render", [markdown.render, page.render, sarif.render, code_quality.render, annotations.render, repr]
+)
+def test_no_output_shows_a_secret(render: Any) -> None:
+    content, secrets = planted()
+    text = str(render(review(read_plan(content), title="plan", today=date(2026, 1, 1))))
+    assert [each for each in secrets if each in text] == []
