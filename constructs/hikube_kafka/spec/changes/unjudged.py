@@ -9,6 +9,7 @@ UNKNOWN = Rule(
     why="What the apply would do to messages, clients or servers depends on {it}, and this plan does not tell {it}.",
     remedy="Apply first what {it} {comes} from (terraform apply -target=ADDRESS), or write {it} out; then plan again.",
     message_in_general="a setting that decides what the apply does is only known after the apply.",
+    unjudged=True,
 )
 KIND_UNKNOWN = Rule(
     id="plan-kind-unknown",
@@ -16,6 +17,7 @@ KIND_UNKNOWN = Rule(
     message="this version does not know resources of type {type}.",
     why="Nobody has looked at what the apply would do with it.",
     remedy="Review with the hikube-kafka that belongs to the provider of this plan.",
+    unjudged=True,
 )
 ACTION_UNKNOWN = Rule(
     id="plan-action-unknown",
@@ -23,6 +25,7 @@ ACTION_UNKNOWN = Rule(
     message="the plan does something that this version does not know: {actions}.",
     why="Nobody has looked at what the apply would do with it.",
     remedy="Install a newer hikube-kafka, and review again; or plan with an older Terraform.",
+    unjudged=True,
 )
 UNREADABLE = Rule(
     id="plan-unreadable",
@@ -31,6 +34,7 @@ UNREADABLE = Rule(
     why="Nobody can say what the apply would do with it.",
     remedy="Make the plan anew. If it stays so, review it with the hikube-kafka that belongs to the provider of the "
     "plan.",
+    unjudged=True,
 )
 DEFERRED = Rule(
     id="plan-deferred",
@@ -38,6 +42,7 @@ DEFERRED = Rule(
     message="it is left for a later plan.",
     why="This plan does not tell what becomes of it, and so nobody can judge it yet.",
     remedy="Apply what it waits for, then plan and review again.",
+    unjudged=True,
 )
 INCOMPLETE = Rule(
     id="plan-incomplete",
@@ -46,6 +51,7 @@ INCOMPLETE = Rule(
     why="It does not show all that is to change: what is missing has not been judged.",
     remedy="Plan without -target and -exclude. Where something had to be left for later, apply this plan, and review "
     "the next one too.",
+    unjudged=True,
 )
 INVOKED = Rule(
     id="plan-invokes-action",
@@ -53,6 +59,7 @@ INVOKED = Rule(
     message="the apply invokes this action, and the plan does not tell what it does.",
     why="An action may change anything, and nobody can see it in a plan.",
     remedy="See to it that the action touches neither Kafka nor its storage, and then waive this finding.",
+    unjudged=True,
 )
 DEPOSED = Rule(
     id="plan-deposed",
@@ -68,6 +75,7 @@ VALUES = Rule(
     why="What the apply would do to its servers depends on these values.",
     remedy="Correct them, or write them out; where they come from another resource, apply that first. Then plan again.",
     message_in_general="values of a release of this project's charts cannot be read, or only after the apply.",
+    unjudged=True,
 )
 RELEASE_FORGOTTEN = Rule(
     id="release-forgotten",
