@@ -78,4 +78,10 @@ def test_thousands_of_findings_are_all_shown_and_one_of_each_rule_is_explained()
     assert "of-the-late-one" in text
     assert "2,950 more" in text
     assert max(map(len, text.splitlines())) <= 90
-    assert max(map(len, shown(review, 50).splitlines())) <= 50
+    narrow = shown(review, 50)
+    assert max(map(len, narrow.splitlines())) <= 50
+    assert "".join(narrow.splitlines()[-2_000:]).count("it cannot shrink from 12 to 6 partitions.") > 500
+
+
+def test_square_brackets_of_a_message_are_shown() -> None:
+    assert "Topic orders: [red]x[/red]" in shown(replace(BLOCKED, findings=(replace(SHRUNK, message="[red]x[/red]"),)))
