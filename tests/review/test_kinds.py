@@ -214,6 +214,12 @@ def test_what_was_changed_outside_and_is_set_back() -> None:
 def test_claims_that_were_made_since_the_last_apply_are_no_drift() -> None:
     drift = [of("hikube_volume_claims", CLAIMS | {"claims": {}}, CLAIMS)]
     assert found(of("hikube_volume_claims", CLAIMS, CLAIMS), resource_drift=drift) == set()
+    grown = CLAIMS | {
+        "templates": {"data": {"size": "5Gi", "storage_class": None}},
+        "claims": {"data-kafka-0": "5Gi"},
+    }
+    said = found(of("hikube_volume_claims", CLAIMS, grown), resource_drift=drift)
+    assert said == {("claims-growth-unchecked", "warning"), ("stateful-set-recreated", "warning")}
 
 
 def test_clusters_of_different_providers_are_kept_apart() -> None:
