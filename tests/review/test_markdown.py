@@ -299,3 +299,10 @@ def test_many_settings_are_told_in_part() -> None:
 
 def test_the_same_review_is_the_same_text() -> None:
     assert markdown.render(large(300)) == markdown.render(large(300))
+
+
+def test_the_settings_of_what_is_deleted_as_a_whole_are_folded() -> None:
+    gone = tuple(Difference(setting=each, before="1", after="") for each in ("name", "partitions"))
+    rows = parsed(markdown.render(replace(BLOCKED, findings=(replace(SHRUNK, differences=gone),)))).rows
+    assert rows[1][2] == "Topic orders: it cannot shrink from 12 to 6 partitions."
+    assert ["partitions", "1", ""] in rows

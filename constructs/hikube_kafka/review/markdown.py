@@ -211,8 +211,9 @@ class _Text:
             yield "|---|---|---|"
         for each in findings:
             told = [prose(cut(self._told(each), self._detail.longest))]
-            told += [self._difference(*change) for change in self._differences(each, self._detail.differences)]
-            if (more := len(each.differences) - self._detail.differences) > 0 and self._detail.differences:
+            seen = 0 if _is_whole(each) else self._detail.differences
+            told += [self._difference(*change) for change in self._differences(each, seen)]
+            if (more := len(each.differences) - seen) > 0 and seen:
                 told.append(f"… and {more} more")
             yield row(_MARKS[each.severity], self._where(each), "<br>".join(told))
 
@@ -244,7 +245,7 @@ class _Text:
         sign = _MARKS[finding.severity].split()[0]
         about = prose(cut(finding.where or finding.address, 200)) or "the whole plan"
         inner = [*self._explained(finding)]
-        if len(finding.differences) > self._detail.differences:
+        if len(finding.differences) > self._detail.differences or _is_whole(finding):
             inner += ["", row("setting", "before", "after"), "|---|---|---|"]
             inner += [row(*map(code, each)) for each in self._differences(finding, 60)]
             if (more := len(finding.differences) - 60) > 0:
@@ -340,6 +341,12 @@ def _folded(summary: str, inner: Iterable[str]) -> Iterator[str]:
     yield from inner
     yield ""
     yield "</details>"
+
+
+def _is_whole(finding: Finding) -> bool:
+    """Whether all of something comes or goes: its settings, one by one, tell nothing more on the first screen."""
+    some = finding.differences
+    return len(some) > 1 and (not any(each.before for each in some) or not any(each.after for each in some))
 
 
 def _totals(totals: Sequence[Total]) -> Iterator[str]:
