@@ -107,6 +107,10 @@ def test_a_literal_names_one_key_whatever_it_has_in_it() -> None:
         ({"set": [{"name": "a", "value": "x", "type": "new"}]}, {}, "its type is none that Helm has"),
         ({"set": [{"value": "x"}]}, {"set": [{"name": True}]}, "name of set[0] is only known after the apply"),
         ({"set_wo_revision": 1}, {}, "set_wo are in no plan"),
+        ({"values": "replicas: 1"}, {}, "values is not a list"),
+        ({"values": [1]}, {}, "values[0] is not a text"),
+        ({"set": ["a=b"]}, {}, "set[0] is not an object"),
+        ({"set_list": [{"name": "a", "value": "x"}]}, {}, "its value is not a list"),
         ({"values": ["replica: 1"]}, {}, "no value replica: Helm refuses the release"),
     ],
 )

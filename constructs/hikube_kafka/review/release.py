@@ -188,12 +188,14 @@ class _Values:
             self.unreadable.append("values is only known after the apply.")
             return
         documents, secret = _opened(self.resource.get("values"))
-        for index, document in enumerate(documents or ()):
+        for index, document in enumerate(self._list("values", documents)):
             text, hidden = _opened(document)
             if self._is_unknown("values", index):
                 self.unknown.add(())
                 self.unreadable.append(f"values[{index}] is only known after the apply.")
-            elif isinstance(text, str) and text:
+            elif text is not None and not isinstance(text, str):
+                self._refuse(f"values[{index}] is not a text.")
+            elif text:
                 try:
                     found = helm_values.read(text)
                 except UnreadableValuesError as problem:
@@ -202,16 +204,25 @@ class _Values:
                     continue
                 self.given = helm_values.merged(self.given, all_hidden(found) if secret or hidden else found)
 
+    def _refuse(self, why: str) -> None:
+        self.unknown.add(())
+        self.unreadable.append(why)
+
+    def _list(self, attribute: str, value: Any) -> list[Any]:
+        if value is not None and not isinstance(value, list):
+            self._refuse(f"{attribute} is not a list.")
+        return value if isinstance(value, list) else []
+
     def _settings(self, attribute: str, into: Callable[[str, Mapping[str, Any], bool], None]) -> None:
         if self._is_unknown(attribute):
             self.unknown.add(())
             self.unreadable.append(f"{attribute} is only known after the apply.")
             return
         entries, secret = _opened(self.resource.get(attribute))
-        for index, each in enumerate(entries or ()):
+        for index, each in enumerate(self._list(attribute, entries)):
             entry, hidden = _opened(each)
             if not isinstance(entry, Mapping):
-                self.unreadable.append(f"{attribute} has an entry that is none.")
+                self._refuse(f"{attribute}[{index}] is not an object.")
                 continue
             name = revealed(entry.get("name"))
             if self._is_unknown(attribute, index, "name") or not isinstance(name, str):
@@ -256,7 +267,9 @@ class _Values:
 
     def _set_list(self, name: str, entry: Mapping[str, Any], hidden: bool) -> None:  # noqa: FBT001 - a callback's
         items, secret = _opened(entry.get("value"))
-        texts = [_text(revealed(each)) for each in items or () if revealed(each) is not None]
+        if not isinstance(items, list):
+            raise UnreadableValuesError("its value is not a list")
+        texts = [_text(revealed(each)) for each in items if revealed(each) is not None]
         given = dict(self.given)
         wrap: Callable[[Any], Any] = all_hidden if hidden or secret else _as_it_is
         helm_values.put(given, name, f"{{{','.join(texts)}}}", text=False, wrap=wrap)
