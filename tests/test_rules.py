@@ -35,7 +35,8 @@ def test_each_says_what_it_is_about_why_and_what_to_do(section: str) -> None:
 
 def test_every_rule_there_is_stands_in_the_list() -> None:
     listed = {rule.id for rule in (*listing.declaration_rules(), *listing.change_rules())}
-    assert {each.id for each in gc.get_objects() if isinstance(each, Rule)} == listed
+    there = {each.id for each in gc.get_objects() if isinstance(each, Rule)}
+    assert {id_ for id_ in there if not id_.startswith("made-up")} == listed  # other tests have rules of their own
 
 
 def calls(name: str) -> set[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -100,10 +101,9 @@ def _thread(
         thread = gitlab.MergeRequest(host, project, number)
         numbers = ("CI_PIPELINE_ID", "CI_JOB_ID")
         where = f"merge request {number} of project {project}"
-    first, second = (environment.get(name, "") for name in numbers)
-    known = all(each.isascii() and each.isdecimal() for each in (first, second))
+    first, second = (_number(environment.get(name, "")) for name in numbers)
     try:
-        yield thread, Run(int(first), int(second)) if known else None, where
+        yield thread, Run(first, second) if first is not None and second is not None else None, where
     finally:
         host.close()
 
@@ -136,6 +136,10 @@ def _pull_request(environment: Mapping[str, str]) -> int:
 
 def _merge_request(environment: Mapping[str, str]) -> int:
     number = environment.get("CI_MERGE_REQUEST_IID", "")
-    if not (number.isascii() and number.isdecimal()):
+    if (found := _number(number)) is None:
         raise MisusedError("this pipeline is about no merge request: name one with --number.")
-    return int(number)
+    return found
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

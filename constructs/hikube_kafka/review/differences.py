@@ -80,9 +80,9 @@ def differences(
 def _order(key: _Key) -> list[tuple[int, str]]:
     """Numbers by their value."""
     return [
-        (int(part), "") if part.isdigit() else (-1, part)
+        (int(part), "") if part[0] in "0123456789" else (-1, part)
         for each in key
-        for part in re.split(r"(\d{1,9})", str(each))
+        for part in re.split(r"([0-9]{1,9})", str(each))
         if part
     ]
 

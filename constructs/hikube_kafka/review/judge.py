@@ -116,7 +116,9 @@ class _Judge:
             message=scrub(problem.message),
             why=scrub(problem.why),
             remedy=scrub(problem.remedy),
-            differences=tuple(_about(shown, problem)),
+            differences=tuple(
+                replace(each, before=scrub(each.before), after=scrub(each.after)) for each in _about(shown, problem)
+            ),
             declared=self._declared.get(_of_all_instances(address)),
             fingerprint=fingerprint(problem.rule, address, before, after),
         )

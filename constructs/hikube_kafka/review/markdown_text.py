@@ -19,7 +19,7 @@ _WHITE = re.compile(r"\s+")
 _STARTS_A_REFERENCE = re.compile(
     # People, issues, merge requests, milestones, labels, epics, alerts, snippets, emoji, addresses.
     r"[@#!%~&^$:](?=\S|$)"
-    r"|\b(?:GH|GL)-(?=\d)|\bwww\.(?=\S)"
+    r"|\b(?:GH|GL)-(?=[0-9])|\bwww\.(?=\S)"
     # Pages of a wiki and a table of contents, and what was added or removed.
     r"|[\[{](?=[\[+-])|\[(?=TOC\b)",
     re.IGNORECASE,
@@ -82,7 +82,7 @@ def blocks(text: str) -> Iterator[str]:
 def _paragraph(text: str) -> str:
     text = prose(text)
     # No list, heading, quotation or action of the host begins here.
-    if text[:1].isdigit() or _OPENS_A_BLOCK.match(text):
+    if re.match("[0-9]", text) or _OPENS_A_BLOCK.match(text):
         return f"&#{ord(text[0])};{text[1:]}"
     return text
 

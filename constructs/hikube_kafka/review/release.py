@@ -30,7 +30,7 @@ class Release:
     chart: Chart | None
     """Which of this project's charts; None: it is somebody else's, and nothing is known of its values."""
     chart_named: str
-    """As the plan names it: ``./assets/chart-kafka/310d1181dff93f43``, ``oci://registry.example.com/charts/kafka``."""
+    """As the plan names it: ``./assets/chart-kafka/310d1181dff93f43``, ``oci://charts.example.com/charts/kafka``."""
     repository: str = ""
     version: str = ""
     """Of the chart; empty: the plan does not tell."""
@@ -111,8 +111,8 @@ _ASSET = re.compile(
 """Where a synthesized stack has a copy of the chart."""
 _PROMISE = "Uninstalling keeps the claims"
 """What the notes of both charts end with."""
-_APPLICATION = re.compile(r"3\.\d+\.\d+")
-_RELEASED = re.compile(r"v?0\.1\.\d+")
+_APPLICATION = re.compile(r"3\.[0-9]+\.[0-9]+")
+_RELEASED = re.compile(r"v?0\.1\.[0-9]+")
 """Versions that the charts have had."""
 
 
@@ -149,7 +149,7 @@ def _typical(chart: Chart, values: Mapping[str, Any]) -> bool:
 
 def _base_name(named: object) -> str:
     name = str(named or "").rstrip("/").rpartition("/")[2]
-    return re.sub(r"(-v?\d+(\.\d+)*(-[\w.]+)?)?\.tgz$", "", name)
+    return re.sub(r"(-v?[0-9]+(\.[0-9]+)*(-[\w.]+)?)?\.tgz$", "", name)
 
 
 def _metadata(resource: Mapping[str, Any]) -> Mapping[str, Any]:

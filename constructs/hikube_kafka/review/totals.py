@@ -17,7 +17,7 @@ from hikube_kafka.spec.quantities import MeasureError, Quantity
 UNKNOWN = "unknown"
 """Only the apply will tell, the plan hides it, or nobody can read it."""
 
-_KEYS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|\d+)\]')
+_KEYS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
 _SERVERS = {"kafka": "brokers", "zookeeper": "ZooKeeper servers"}
 
 
@@ -383,7 +383,7 @@ def _connects(kafka: Release, zookeeper: Release) -> bool:
     if not isinstance(connect, str):
         return False
     hosts = [each.partition(".")[0].partition(":")[0] for each in connect.split(",")]
-    return any(re.fullmatch(rf"{re.escape(zookeeper.name)}(-\d+|-headless)?", host) for host in hosts)
+    return any(re.fullmatch(rf"{re.escape(zookeeper.name)}(-[0-9]+|-headless)?", host) for host in hosts)
 
 
 def _namespace(change: Change) -> str:

@@ -95,7 +95,7 @@ CASES: list[tuple[str, str, Values, Values, Values]] = [
     ),
     (
         "server-version-lowered",
-        "warning",
+        "error",
         {},
         {"image": {"tag": "3.9.1", "digest": "sha256:1"}},
         {"image": {"tag": "3.9", "digest": "sha256:1"}},

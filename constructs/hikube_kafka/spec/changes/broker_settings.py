@@ -247,7 +247,7 @@ def _line_of(release: Release, key: str) -> tuple[int, int] | None:
     text = release.entry(key)
     if text is None:
         return None
-    found = re.match(r"\s*(\d{1,4})\.(\d{1,4})", text)
+    found = re.match(r"\s*([0-9]{1,4})\.([0-9]{1,4})", text)
     if found is None:
         release.fault(("config", key), "a version of Kafka, such as 3.9")
         return None
@@ -352,7 +352,7 @@ def _connect(release: Release, text: str) -> tuple[frozenset[str], str]:
     servers, slash, chroot = text.strip().partition("/")
     found = set()
     for address in filter(None, (each.strip() for each in servers.split(","))):
-        port = re.search(r":(\d+)$", address)
+        port = re.search(r":([0-9]+)$", address)
         host = address[: port.start()] if port else address
         # kafka-0.headless.events.svc.cluster.local, kafka-0.headless.events and kafka-0.headless are one.
         bare = re.split(r"[.]svc(?:[.]|$)", host)[0].removesuffix(f".{release.namespace}")

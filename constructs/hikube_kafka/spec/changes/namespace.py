@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from hikube_kafka.spec.problem import Problem, Rule, shortened
+from hikube_kafka.spec.quantities import whole
 
 GOES = Rule(
     id="namespace-goes",
@@ -132,7 +133,7 @@ def belongs(kind: str, name: str, release: str) -> bool:
     kind = kind.removesuffix("_v1")
     if kind == "kubernetes_persistent_volume_claim":
         template, _, ordinal = name.rpartition(f"-{release}-")
-        return bool(template) and ordinal.isdecimal()
+        return bool(template) and whole(ordinal) is not None
     return name == release or (kind == "kubernetes_secret" and name.startswith(f"{release}-"))
 
 

@@ -444,11 +444,11 @@ def _versions(prior: Release, planned: Release, software: str) -> Iterator[Probl
         yield VERSION_LOWERED(
             planned.where,
             path=path,
-            severity="warning",
             software=software,
             before=was,
             after=is_,
-            consequence="Both are of one line and read the same files. What was fixed in between comes back.",
+            consequence="What was fixed in between comes back. Both are of one line and read the same files: a waiver "
+            "is enough where going back is the purpose.",
         )
 
 
@@ -460,7 +460,7 @@ def reference(release: Release) -> str:
     return f"{registry}/{repository}".lstrip("/") + f":{tag}" + (f"@{digest}" if digest else "")
 
 
-_VERSION = r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?![\d.])"
+_VERSION = r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9.])"
 _TAGS = tuple(
     re.compile(form.format(_VERSION))
     for form in (
