@@ -1,9 +1,9 @@
 """``hikube_kafka_topic``: a topic that a plan cannot lose by accident."""
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from hikube_kafka.kafka.errors import Denied, KafkaRefused, Unreachable
@@ -17,33 +17,17 @@ from hikube_kafka.provider.session import Session, not_reached, refused
 from hikube_kafka.provider.topic_memory import TopicMemory
 from hikube_kafka.provider.topics import KafkaCluster, LiveTopic, NewTopic
 from hikube_kafka.spec.changes import topic as changes
+from hikube_kafka.spec.changes import topic_entries
 from hikube_kafka.spec.changes.address import Step, Thing
 from hikube_kafka.spec.changes.replicas import Move, Reach, moves_in_words
-from hikube_kafka.spec.definitions import (
-    TOPIC_CONFIG,
-    check_topic_config,
-    may_exist,
-    spelled,
-    topic_config_problems,
-    topic_definitions,
-)
-from hikube_kafka.spec.problem import Problem
-from hikube_kafka.spec.topic_limits import (
-    MOST_BROKERS,
-    MOST_PARTITIONS,
-    is_legal_name,
-    min_insync_problems,
-    name_problems,
-)
+from hikube_kafka.spec.changes.topic_entries import canonical, spelling
+from hikube_kafka.spec.topic_limits import MOST_BROKERS, MOST_PARTITIONS, is_legal_name, name_problems
 from hikube_kafka.waiting import Stopped
 
-_REMEMBERED = 4096
-"""Entries of topics whose check and spelling are remembered: a thousand topics have a few configurations."""
 _SETTLE_SECONDS = 60.0
 """For brokers to let go of a deleted topic, or to know of a new one."""
 _THROTTLES = frozenset({"leader.replication.throttled.replicas", "follower.replication.throttled.replicas"})
 """Entries that kafka-reassign-partitions.sh sets while it moves replicas."""
-_IS_SO = "The topic is so already, so this is no reason to refuse the plan."
 
 
 _Arguments = ParamSpec("_Arguments")
@@ -123,7 +107,7 @@ class TopicResource(Resource):
 
     def validate(self, config: State) -> Iterable[Diagnostic]:
         """Illegal names, and entries that no topic has: what a topic may have already is judged by the plan."""
-        return self._session.refusals.of_plan(told(_never(config)))
+        return self._session.refusals.of_plan(told(topic_entries.never(known_values(config))))
 
     def plan(self, request: PlanRequest) -> Plan:
         """What an apply would do; losses of data are refused here, before anything has been touched."""
@@ -162,8 +146,9 @@ class TopicResource(Resource):
         memory = TopicMemory.read(request.private)
         begun = memory.begun(prior)
         known = self._known(request, planned, faults, begun)
-        faults += told(changes.problems(prior, known_values(planned), known, applied=memory.partitions))
-        faults += told(_entry_problems(planned, prior))
+        values = known_values(planned)
+        faults += told(changes.problems(prior, values, known, applied=memory.partitions))
+        faults += told(topic_entries.problems(prior, values))
         return Plan(planned, diagnostics=faults, private=TopicMemory.of(planned, begun).written())
 
     def _lost(self, prior: State | None, planned: State | None) -> list[Diagnostic]:
@@ -310,7 +295,7 @@ class TopicResource(Resource):
         topic = NewTopic(
             partitions=planned["partitions"],
             replication_factor=planned["replication_factor"],
-            config=_canonical(planned["config"]),
+            config=canonical(planned["config"]),
         )
         try:
             self._create(cluster, name, topic)
@@ -334,7 +319,11 @@ class TopicResource(Resource):
         Raises:
             Refusal: Kafka would not take it.
         """
-        faults = [*schema_faults(self.schema, planned), *told(_never(planned)), *told(_entry_problems(planned, prior))]
+        faults = [
+            *schema_faults(self.schema, planned),
+            *told(topic_entries.never(planned)),
+            *told(topic_entries.problems(prior, planned)),
+        ]
         errors = [each for each in faults if each.severity == "error"]
         if errors:
             raise Refusal(*errors)
@@ -361,7 +350,7 @@ class TopicResource(Resource):
         """Change entries, add partitions, move replicas; what is done by the time of a failure is recorded."""
         name = planned["name"]
         state = {**prior, "deletion_protection": planned["deletion_protection"]}
-        before, after = _canonical(prior["config"]), _canonical(planned["config"])
+        before, after = canonical(prior["config"]), canonical(planned["config"])
         entries: dict[str, str | None] = {key: value for key, value in after.items() if before.get(key) != value}
         entries |= dict.fromkeys(before.keys() - after.keys())
         grows = planned["partitions"] != prior["partitions"]
@@ -560,77 +549,13 @@ def _not_importable(name: str) -> Diagnostic:
 # ---- entries --------------------------------------------------------------------------------------------------------
 
 
-def _known(entries: Any) -> dict[str, str]:
-    """The entries whose value is known by now."""
-    if entries is None or entries is UNKNOWN:
-        return {}
-    return {key: value for key, value in entries.items() if value is not UNKNOWN and value is not None}
-
-
-_CONFLICT = TOPIC_CONFIG["conflict"].id
-
-
-def _config_problems(state: State) -> Iterator[Problem]:
-    entries = _known(state["config"])
-    if not _are_sound(frozenset(entries.items())):
-        yield from topic_config_problems(_named(state), entries)
-
-
-def _never(config: State) -> Iterator[Problem]:
-    """What no topic can be or have."""
-    if isinstance(config["name"], str):
-        yield from name_problems(config["name"])
-    yield from (each for each in _config_problems(config) if not may_exist(each))
-
-
-def _entry_problems(planned: State, prior: State | None) -> Iterator[Problem]:
-    """What no new topic should have; of one that is so already it is said, and not refused."""
-    before = {} if prior is None else _canonical(prior["config"])
-    after = _canonical(planned["config"])
-    for problem in _config_problems(planned):
-        if may_exist(problem):
-            key = problem.path[-1]
-            is_so = before == after if problem.rule == _CONFLICT else key in before and before[key] == after[key]
-            lives = is_so and problem.severity == "error"
-            yield replace(problem, severity="warning", why=_IS_SO) if lives else problem
-    factor, key = planned["replication_factor"], "min.insync.replicas"
-    if isinstance(factor, int):
-        is_so = prior is not None and (prior["replication_factor"], before.get(key)) == (factor, after.get(key))
-        yield from min_insync_problems(
-            _named(planned),
-            after.get(key, ""),
-            factor,
-            instead="raise replication_factor",
-            severity="warning" if is_so else None,
-        )
-
-
-def _named(state: State) -> str:
-    return f"topic {state['name']}" if isinstance(state["name"], str) else "a topic"
-
-
-@lru_cache(_REMEMBERED)
-def _are_sound(entries: frozenset[tuple[str, str]]) -> bool:
-    return not check_topic_config(dict(entries))
-
-
-@lru_cache(_REMEMBERED)
-def _spelling(key: str, value: str) -> str:
-    """The text in which Kafka keeps a value; of a key that this version does not know, the text itself."""
-    return spelled(topic_definitions().get(key), value)
-
-
-def _canonical(entries: Mapping[str, str] | None) -> dict[str, str]:
-    return {key: _spelling(key, value) for key, value in _known(entries).items()}
-
-
 def _same_entries(one: Any, other: Any) -> bool:
     """Whether two configurations are the same to Kafka, however they are spelled."""
     if UNKNOWN in (one, other) or UNKNOWN in (other or {}).values():
         return False
     if one == other:
         return True
-    return bool(one) == bool(other) and _canonical(one) == _canonical(other) and (one is None) == (other is None)
+    return bool(one) == bool(other) and canonical(one) == canonical(other) and (one is None) == (other is None)
 
 
 def _moves_or_grows(prior: State, planned: State) -> bool:
@@ -672,7 +597,7 @@ def _state(
     """The topic as it is, in the user's own spelling wherever that means the same."""
     declared: Mapping[str, str] = state["config"] or {}
     entries = {
-        key: declared[key] if key in declared and _spelling(key, declared[key]) == _spelling(key, value) else value
+        key: declared[key] if key in declared and spelling(key, declared[key]) == spelling(key, value) else value
         for key, value in live.config.items()
         # Whoever moves replicas sets these, and removes them in the end.
         if key in declared or key not in _THROTTLES

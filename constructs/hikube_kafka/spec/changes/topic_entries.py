@@ -15,8 +15,9 @@ from hikube_kafka.spec.definitions.problems import TOPIC_CONFIG, may_exist, topi
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.topic_limits import min_insync_problems, name_problems
 
-IS_SO = "The topic is so already, so this is no reason to refuse the plan."
+_IS_SO = "The topic is so already, so this is no reason to refuse the plan."
 _REMEMBERED = 4096
+"""Entries of topics whose check and spelling are remembered: a thousand topics have a few configurations."""
 _CONFLICT = TOPIC_CONFIG["conflict"].id
 
 
@@ -41,7 +42,7 @@ def problems(prior: Mapping[str, Any] | None, planned: Mapping[str, Any]) -> Ite
             key = problem.path[-1]
             is_so = before == after if problem.rule == _CONFLICT else key in before and before[key] == after.get(key)
             lives = is_so and problem.severity == "error"
-            yield replace(problem, severity="warning", why=IS_SO) if lives else problem
+            yield replace(problem, severity="warning", why=_IS_SO) if lives else problem
     factor, key = planned.get("replication_factor"), "min.insync.replicas"
     if isinstance(factor, int):
         is_so = prior is not None and (prior["replication_factor"], before.get(key)) == (factor, after.get(key))
@@ -56,7 +57,7 @@ def problems(prior: Mapping[str, Any] | None, planned: Mapping[str, Any]) -> Ite
 
 def canonical(entries: Mapping[str, Any] | None) -> dict[str, str]:
     """The entries in the text in which Kafka keeps them; of a key that this version does not know, as they are."""
-    return {key: _spelling(key, str(value)) for key, value in (entries or {}).items() if value is not None}
+    return {key: spelling(key, str(value)) for key, value in (entries or {}).items() if value is not None}
 
 
 def _config_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -75,5 +76,6 @@ def _are_sound(entries: frozenset[tuple[str, str]]) -> bool:
 
 
 @lru_cache(_REMEMBERED)
-def _spelling(key: str, value: str) -> str:
+def spelling(key: str, value: str) -> str:
+    """The text in which Kafka keeps a value; of a key that this version does not know, the text itself."""
     return spelled(topic_definitions().get(key), value)
