@@ -111,31 +111,26 @@ def _restarts(each: ReleaseSeen) -> int:
 
 # --- one thing at several addresses ---
 
-_LOSS = "what belongs to it at those addresses, such as its release, would be deleted and created as well."
-_STOPPED = (
-    "its servers would be stopped, and with keep_data = false its data deleted, once the other address has taken them "
-    "over."
-)
-
 
 def _thing(type_: str, values: Mapping[str, Any]) -> Thing | None:
     """The real thing that the attributes stand for, as the provider names it; None while that is not known."""
     name, stateful_set = values.get("name"), values.get("stateful_set")
-    what, loss = "", _LOSS
+    thing = None
     match type_:
         case "hikube_kafka_topic" if isinstance(name, str):
-            what, loss = f"topic {name}", "its messages would be lost."
+            thing = Thing.topic(name)
         case "hikube_kafka_brokers":
-            what = "the number of brokers"
+            thing = Thing.brokers()
         case "hikube_volume_claims" if isinstance(stateful_set, str):
-            what = f"the claims of StatefulSet {stateful_set}"
+            thing = Thing.claims(stateful_set)
         case "hikube_zookeeper_members" if isinstance(stateful_set, str) and "applied" in values:
-            what = f"the voters of ZooKeeper {stateful_set} {values['applied']} its release"
+            thing = Thing.voters(stateful_set, values["applied"])
         case "hikube_local_ensemble" if isinstance(place := values.get("path") or values.get("directory"), str):
-            what, loss = f"the ensemble in {place}", _STOPPED
+            thing = Thing.ensemble(place)
         case "helm_release" if isinstance(name, str):
-            what, loss = f"release {values.get('namespace') or 'default'}/{name}", "its servers would be stopped."
-    return Thing(type_, what, loss=loss) if what else None
+            what = f"release {values.get('namespace') or 'default'}/{name}"
+            thing = Thing(type_, what, loss="its servers would be stopped.")
+    return thing
 
 
 def _steps(change: Change) -> Iterator[tuple[Thing, Step]]:

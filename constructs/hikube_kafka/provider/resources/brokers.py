@@ -171,12 +171,7 @@ def _not_moved(problem: KafkaRefused, topics: list[str]) -> Diagnostic:
 
 
 def _thing(_state: State) -> Thing:
-    """One provider block has one cluster."""
-    return Thing(
-        "hikube_kafka_brokers",
-        "the number of brokers",
-        loss="what belongs to it at those addresses, such as its release, would be deleted and created as well.",
-    )
+    return Thing.brokers()
 
 
 class _Seen(NamedTuple):

@@ -394,15 +394,7 @@ class LocalEnsembleResource(Resource):
 
 
 def _thing(state: State) -> Thing | None:
-    """The ensemble is its directory."""
-    if state["directory"] is UNKNOWN:
-        return None
-    return Thing(
-        "hikube_local_ensemble",
-        f"the ensemble in {_place(state)}",
-        loss="its servers would be stopped, and with keep_data = false its data deleted, once the other address has "
-        "taken them over.",
-    )
+    return None if state["directory"] is UNKNOWN else Thing.ensemble(_place(state))
 
 
 def _server_faults(server: Mapping[str, Any], kind: str, path: tuple[str | int, ...]) -> Iterator[Diagnostic]:

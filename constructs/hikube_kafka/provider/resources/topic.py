@@ -508,9 +508,7 @@ class TopicResource(Resource):
 
 
 def _thing(state: State) -> Thing | None:
-    if state["name"] is UNKNOWN:
-        return None
-    return Thing("hikube_kafka_topic", f"topic {state['name']}", loss="its messages would be lost.")
+    return None if state["name"] is UNKNOWN else Thing.topic(state["name"])
 
 
 def _warn_of_moves(cluster: KafkaCluster, name: str, moves: Mapping[int, Move], begun: Collection[int]) -> None:

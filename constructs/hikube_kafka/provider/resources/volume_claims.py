@@ -246,13 +246,7 @@ class VolumeClaimsResource(Resource):
 
 
 def _thing(state: State) -> Thing | None:
-    if state["stateful_set"] is UNKNOWN:
-        return None
-    return Thing(
-        "hikube_volume_claims",
-        f"the claims of StatefulSet {state['stateful_set']}",
-        loss="what belongs to it at those addresses, such as its release, would be deleted and created as well.",
-    )
+    return None if state["stateful_set"] is UNKNOWN else Thing.claims(state["stateful_set"])
 
 
 def _fault(size: str) -> str | None:

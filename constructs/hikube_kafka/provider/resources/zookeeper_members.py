@@ -257,11 +257,7 @@ class ZooKeeperMembersResource(Resource):
 def _thing(state: State) -> Thing | None:
     if UNKNOWN in (state["stateful_set"], state["applied"]):
         return None
-    return Thing(
-        "hikube_zookeeper_members",
-        f"the voters of ZooKeeper {state['stateful_set']} {state['applied']} its release",
-        loss="what belongs to it at those addresses, such as its release, would be deleted and created as well.",
-    )
+    return Thing.voters(state["stateful_set"], state["applied"])
 
 
 def _ids(state: State) -> frozenset[int]:

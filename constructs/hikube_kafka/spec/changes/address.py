@@ -59,6 +59,9 @@ class Step(Enum):
     """It is deleted, or replaced by something else."""
 
 
+_RECREATED = "what belongs to it at those addresses, such as its release, would be deleted and created as well."
+
+
 class Thing(NamedTuple):
     """A real thing that only one address should stand for."""
 
@@ -68,6 +71,37 @@ class Thing(NamedTuple):
     """The thing itself, as a user calls it, and different from all others: ``topic orders``."""
     loss: str
     """What is lost if it is deleted at one address while another stands for it: a sentence."""
+
+    @classmethod
+    def topic(cls, name: str) -> "Thing":
+        """A topic of the cluster."""
+        return cls("hikube_kafka_topic", f"topic {name}", loss="its messages would be lost.")
+
+    @classmethod
+    def brokers(cls) -> "Thing":
+        """The brokers: one provider block has one cluster."""
+        return cls("hikube_kafka_brokers", "the number of brokers", loss=_RECREATED)
+
+    @classmethod
+    def claims(cls, stateful_set: str) -> "Thing":
+        """The claims of a StatefulSet."""
+        return cls("hikube_volume_claims", f"the claims of StatefulSet {stateful_set}", loss=_RECREATED)
+
+    @classmethod
+    def voters(cls, stateful_set: str, applied: str) -> "Thing":
+        """The voters of an ensemble, as they are declared before or after its release."""
+        what = f"the voters of ZooKeeper {stateful_set} {applied} its release"
+        return cls("hikube_zookeeper_members", what, loss=_RECREATED)
+
+    @classmethod
+    def ensemble(cls, directory: str) -> "Thing":
+        """An ensemble on one machine: it is its directory."""
+        return cls(
+            "hikube_local_ensemble",
+            f"the ensemble in {directory}",
+            loss="its servers would be stopped, and with keep_data = false its data deleted, once the other address "
+            "has taken them over.",
+        )
 
 
 def problems(thing: Thing, step: Step, elsewhere: AbstractSet[Step]) -> Iterator[Problem]:
