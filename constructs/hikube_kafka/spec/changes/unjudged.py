@@ -16,7 +16,7 @@ KIND_UNKNOWN = Rule(
     severity="error",
     message="this version does not know resources of type {type}.",
     why="Nobody has looked at what the apply would do with it.",
-    remedy="Review with the hikube-kafka that belongs to the provider of this plan.",
+    remedy="Install the version of this package whose provider made the plan, and review again.",
     unjudged=True,
 )
 ACTION_UNKNOWN = Rule(
@@ -32,8 +32,8 @@ UNREADABLE = Rule(
     severity="error",
     message="it is not as the provider writes it: {what}.",
     why="Nobody can say what the apply would do with it.",
-    remedy="Make the plan anew. If it stays so, review it with the hikube-kafka that belongs to the provider of the "
-    "plan.",
+    remedy="Plan again. If it stays so, install the version of this package whose provider made the plan, and review "
+    "again.",
     unjudged=True,
 )
 DEFERRED = Rule(
