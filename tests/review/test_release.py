@@ -10,6 +10,7 @@ from hikube_kafka.review.differences import differences
 from hikube_kafka.review.hidden import Hidden, revealed
 from hikube_kafka.review.plan import Change, read_plan
 from hikube_kafka.review.release import Release, is_release, releases
+from hikube_kafka.review.seen import of_chart
 
 OURS = "./assets/chart-kafka/310d1181dff93f43"
 CLUSTER_OF_KAFKA = "replicas: 3\nclaimRetention: {whenDeleted: Retain}\n"
@@ -112,6 +113,8 @@ def test_a_literal_names_one_key_whatever_it_has_in_it() -> None:
         ({"set": ["a=b"]}, {}, "set[0] is not an object"),
         ({"set_list": [{"name": "a", "value": "x"}]}, {}, "its value is not a list"),
         ({"values": ["replica: 1"]}, {}, "no value replica: Helm refuses the release"),
+        ({"postrender": [{"binary_path": "./patch", "args": []}]}, {}, "What postrender makes of the manifests"),
+        ({}, {"postrender": True}, "What postrender makes of the manifests"),
     ],
 )
 def test_what_cannot_be_read_is_said(after: Mapping[str, Any], unknown: Mapping[str, Any], why: str) -> None:
@@ -239,3 +242,10 @@ def test_how_helm_works_is_no_setting_of_the_servers(changed: Mapping[str, Any])
     assert after is not None
     assert before.settings == after.settings
     assert [each.setting for each in differences(update, before=before, after=after)] == list(changed)
+
+
+@pytest.mark.parametrize("option", ["recreate_pods", "force_update", "replace"])
+def test_the_rules_are_told_the_options_of_helm(option: str) -> None:
+    told = of_chart(planned({option: True}))
+    assert told is not None
+    assert [key for key, value in told.items() if value is True] == [option]

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -55,6 +55,8 @@ class Release:
     """``recreate_pods``: all pods are deleted at once."""
     forces: bool = False
     """``force_update``: objects are deleted and created where they cannot be changed."""
+    replaces: bool = False
+    """``replace``: what a failed or uninstalled release of this name has left is taken over."""
     reuses_values: bool = False
     """``reuse_values``: what is no longer given stays as it was."""
 
@@ -76,7 +78,16 @@ def releases(change: Change) -> tuple[Release | None, Release | None]:
     if former and former.chart is None and chart and is_same and before is not None:
         former = _read(before, frozenset(), former=None, chart=chart)
     upgrade = former if change.action.value == "update" else None
-    return former, _read(after, change.unknown, former=upgrade, chart=chart, wo_before=(before or {}).get(_WO))
+    later = _read(after, change.unknown, former=upgrade, chart=chart, wo_before=(before or {}).get(_WO))
+    if chart and _is_rendered_anew(change):
+        later = replace(later, unreadable=(*later.unreadable, "What postrender makes of the manifests is in no plan."))
+    return former, later
+
+
+def _is_rendered_anew(change: Change) -> bool:
+    """Whether a program that Helm has not run so far changes the manifests."""
+    before, after = (revealed((each or {}).get("postrender")) or None for each in (change.before, change.after))
+    return change.is_unknown("postrender") or (after is not None and after != before)
 
 
 _WO = "set_wo_revision"
@@ -372,6 +383,7 @@ def _read(
         cleans_up=_yes(resource, "cleanup_on_fail"),
         recreates_pods=_yes(resource, "recreate_pods"),
         forces=_yes(resource, "force_update"),
+        replaces=_yes(resource, "replace"),
         reuses_values=reuses,
     )
 

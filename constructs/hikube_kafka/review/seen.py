@@ -162,6 +162,9 @@ def of_chart(release: Release | None) -> dict[str, Any] | None:
         "chart": release.chart,
         "version": release.version,
         "values": revealed(release.settings),
+        "recreate_pods": release.recreates_pods,
+        "force_update": release.forces,
+        "replace": release.replaces,
     }
 
 

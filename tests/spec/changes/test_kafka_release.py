@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.spec.changes import kafka_release, zookeeper_release
 from hikube_kafka.spec.changes.kafka_release import consequences
 from hikube_kafka.spec.problem import Problem
 from tests.support.releases import release
@@ -536,6 +537,24 @@ def test_a_new_release_is_told_what_is_wrong_in_itself() -> None:
         "min-insync-too-high": "error",
         "super-users-widened": "error",
     }
+
+
+@pytest.mark.parametrize("chart", ["kafka", "zookeeper"])
+@pytest.mark.parametrize("option", ["recreate_pods", "force_update"])
+def test_an_upgrade_that_takes_all_pods_at_once_blocks_whatever_else_changes(option: str, chart: str) -> None:
+    rules = kafka_release if chart == "kafka" else zookeeper_release
+    unsafe = release(chart) | {option: True}
+    told = [(each.rule, each.severity) for each in rules.consequences(unsafe, unsafe)]
+    assert told == [("release-helm-option-unsafe", "error")]
+    assert list(rules.consequences(unsafe, release(chart))) == []
+    created = [each.severity for each in rules.consequences(None, unsafe) if each.rule == "release-helm-option-unsafe"]
+    assert created == ["warning"]
+
+
+def test_what_a_failed_release_has_left_is_in_no_plan() -> None:
+    taken = release("kafka") | {"replace": True}
+    assert found(None, taken)["release-helm-option-unsafe"] == "error"
+    assert "release-helm-option-unsafe" not in found(taken, taken)
 
 
 def test_a_release_that_goes_or_comes_back_empty_blocks() -> None:

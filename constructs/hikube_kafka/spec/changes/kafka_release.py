@@ -52,8 +52,8 @@ def consequences(
     """What an apply does to brokers, messages and clients. Nothing where nothing changes.
 
     Args:
-        prior: The release as it is: ``name``, ``namespace``, ``chart``, ``version`` and the merged ``values``; None: it
-            is created.
+        prior: The release as it is: ``name``, ``namespace``, ``chart``, ``version``, the merged ``values`` and the
+            options of Helm that are on; None: it is created.
         planned: As it is to be; None: it is destroyed.
         replaced: The plan uninstalls it and installs it anew, whatever has changed.
 
@@ -65,6 +65,8 @@ def consequences(
         yield from release.gone(before, after, replaced=replaced)
     if after is None or after.chart != "kafka":
         return
+    # Helm upgrades whatever has changed of the release.
+    yield from release.ways(None if replaced else before, after)
     if prior == planned and not replaced:
         return
     yield from _number(before, after)

@@ -92,6 +92,13 @@ SPREAD_LOOSENED = Rule(
     why="A shared node takes both along when it fails or is drained. {consequence}",
     remedy='Keep "required", with a node for each of them.',
 )
+UNSAFE_WAY = Rule(
+    id="release-helm-option-unsafe",
+    severity="error",
+    message="{option} = true: Helm {does}.",
+    why="{consequence}",
+    remedy="Leave {option} out.",
+)
 POLICY_OFF = Rule(
     id="network-policy-off",
     severity="error",
@@ -163,6 +170,10 @@ class Release:
     def chart(self) -> str:
         """``kafka`` or ``zookeeper``."""
         return str(self._facts.get("chart") or "")
+
+    def option(self, name: str) -> bool:
+        """Whether an option of Helm is on: ``recreate_pods``."""
+        return self._facts.get(name) is True
 
     @property
     def where(self) -> str:
@@ -336,6 +347,40 @@ def _again(prior: Release, planned: Release | None, *, replaced: bool) -> str | 
     if (prior.name, prior.namespace) != (planned.name, planned.namespace):
         return f", and installed anew as {planned.name} in namespace {planned.namespace}, with empty claims"
     return ", and installed anew" if replaced else None
+
+
+def ways(prior: Release | None, planned: Release) -> Iterator[Problem]:
+    """Options of Helm by which servers go all at once, or by which nobody knows what changes."""
+    together = (
+        "No partition has a leader until they are back: nobody can produce or consume. Nothing waits for in-sync "
+        "replicas, so a broker that comes back first may lack what the others have."
+        if planned.chart == "kafka"
+        else "There is no quorum until most of them are back: brokers elect no leader, and create or change no topic."
+    )
+    for option, does, consequence in (
+        ("recreate_pods", "deletes all pods of the release at once, with each upgrade", together),
+        (
+            "force_update",
+            "replaces each object as a whole, and may delete and create again what cannot be changed",
+            f"A StatefulSet that is deleted takes all its {planned.servers} along. {together}",
+        ),
+        (
+            "replace",
+            "installs over what a failed or uninstalled release of the same name has left",
+            "What is there, and with which values, is in no plan: nobody can say what the apply changes of it.",
+        ),
+    ):
+        # Helm reads the last one when it installs, the others when it upgrades.
+        acts = prior is None if option == "replace" else prior is not None
+        if planned.option(option) and (acts or prior is None or not prior.option(option)):
+            yield UNSAFE_WAY(
+                planned.where,
+                path=(option,),
+                severity="error" if acts else "warning",
+                option=option,
+                does=does,
+                consequence=consequence,
+            )
 
 
 def claims(prior: Release | None, planned: Release) -> Iterator[Problem]:
