@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from hikube_kafka.page.markdown import legible, line
 from hikube_kafka.review import markdown
 from hikube_kafka.review.finding import Difference
-from hikube_kafka.review.markdown_text import legible, line
 from hikube_kafka.review.outcome import Review
 from tests.review.samples import BLOCKED, NASTY, NOTHING, PASSED, RESTARTS, REVIEWS, SHRUNK, UNREVIEWED, hostile, large
 

@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from hikube_kafka.page.markdown import line
 from hikube_kafka.review import terminal
 from hikube_kafka.review.finding import Difference
-from hikube_kafka.review.markdown_text import line
 from hikube_kafka.review.outcome import Review
 from tests.review.samples import BLOCKED, NASTY, RESTARTS, REVIEWS, SHRUNK, hostile, large
 

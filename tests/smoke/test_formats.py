@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -85,9 +86,18 @@ def test_markdown_is_a_table_whose_cells_stay_whole(report: Report) -> None:
     text = formats.markdown(report)
 
     assert "**2 of 4 checks failed**" in text
-    assert r"broker 0 is in rack a\|b<br>broker 1 is in \*none\*<br>→ Start it." in text
+    assert "broker 0 is in rack a&#124;b<br>broker 1 is in &#42;none&#42;<br>→ Start it." in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 4
+
+
+def test_markdown_mentions_nobody_and_stays_in_its_table(report: Report) -> None:
+    hostile = replace(report, place="@everyone", findings=(replace(WRONG, seen=("@team #12\n| a | b |", "<b>")),))
+    text = formats.markdown(hostile)
+
+    assert not re.search(r"[@#](?=\w)", re.sub("&#[0-9]+;", " ", text))
+    assert len([line for line in text.splitlines() if line.startswith("|")]) == 2 + 1
+    assert "<b>" not in text
 
 
 def test_a_command_stays_in_one_line_in_every_format(report: Report) -> None:
@@ -245,5 +255,5 @@ def test_notes_are_told_and_change_no_outcome(report: Report) -> None:
 
     assert noted.exit_code is ExitCode.ALL_WELL
     assert "note: one|thing" in shown(noted)
-    assert "broker 1<br>note: one\\|thing<br>note: and another" in formats.markdown(noted)
+    assert "broker 1<br>note: one&#124;thing<br>note: and another" in formats.markdown(noted)
     assert "one|thing\nand another" in "".join(ET.fromstring(formats.junit(noted)).itertext())  # noqa: S314 - our own text

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import groupby, takewhile
 from urllib.parse import quote
 
+from hikube_kafka.page.markdown import blocks, code, fence, line, prose, row
 from hikube_kafka.page.text import cut
 from hikube_kafka.review.finding import Finding, Verdict
-from hikube_kafka.review.markdown_text import blocks, code, fence, line, prose, row
 from hikube_kafka.review.outcome import Review, Total
 from hikube_kafka.review.picture import mermaid
 from hikube_kafka.spec.problem import Severity

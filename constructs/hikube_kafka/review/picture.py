@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hikube_kafka.page.markdown import line
 from hikube_kafka.page.text import cut
-from hikube_kafka.review.markdown_text import line
 from hikube_kafka.review.outcome import Part
 from hikube_kafka.review.plan import Action
 

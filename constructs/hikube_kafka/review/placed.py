@@ -9,6 +9,7 @@ from hashlib import sha256
 from hikube_kafka.page.text import cut, showable
 from hikube_kafka.review.finding import Finding, Location
 from hikube_kafka.review.outcome import Review
+from hikube_kafka.spec.changes.plan import UNREVIEWED
 
 MAIN = Location(file="main.py", line=1)
 """Where a finding is shown whose declaration nobody recorded, unless the caller knows better: the app."""
@@ -56,14 +57,15 @@ def placed(review: Review, fallback: Location = MAIN) -> Iterator[Placed]:
 
 
 def _unreviewed(review: Review) -> Finding:
+    problem = UNREVIEWED("the plan", problem=review.unreviewed)
     return Finding(
-        rule="plan-unreviewed",
-        severity="error",
+        rule=problem.rule,
+        severity=problem.severity,
         address="",
-        where="the plan",
-        message=f"could not review: {review.unreviewed}",
-        why="Nobody knows what its apply would do.",
-        remedy="Do not apply it. Plan and review again.",
+        where=problem.where,
+        message=problem.message,
+        why=problem.why,
+        remedy=problem.remedy,
     )
 
 

@@ -10,9 +10,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from hikube_kafka.page.markdown import legible, line
 from hikube_kafka.page.text import cut
 from hikube_kafka.review.finding import Finding, Verdict
-from hikube_kafka.review.markdown_text import legible, line
 from hikube_kafka.review.outcome import Review, Total
 from hikube_kafka.spec.problem import Severity
 

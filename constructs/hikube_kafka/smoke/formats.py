@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hikube_kafka.page.markdown import code, fence, prose, row
 from hikube_kafka.smoke.finding import Finding, Status
 from hikube_kafka.smoke.page import html
 from hikube_kafka.smoke.report import Report, joint_exit_code, joint_verdict
@@ -87,24 +88,24 @@ def markdown(*reports: Report) -> str:
 
 def _markdown(report: Report) -> str:
     lines = [
-        f"## Smoke tests: {_escaped(report.title)}",
+        f"## Smoke tests: {prose(report.title)}",
         "",
-        f"**{_escaped(report.verdict)}**",
+        f"**{prose(report.verdict)}**",
         "",
-        "| | check | seen |",
+        row("", "check", "seen"),
         "|---|---|---|",
     ]
     for finding in report.findings:
-        seen = "<br>".join(map(_escaped, _shown(finding)))
+        seen = "<br>".join(map(prose, _shown(finding)))
         if finding.status is Status.FAILED:
-            seen = f"expected: {_escaped(finding.expected)}<br>{seen}"
+            seen = f"expected: {prose(finding.expected)}<br>{seen}"
         if finding.remedy:
-            seen += f"<br>→ {_escaped(finding.remedy)}"
+            seen += f"<br>→ {prose(finding.remedy)}"
         if finding.settled_after:
             seen += f" (after {finding.settled_after:.1f} s)"
-        lines.append(f"| {_MARKS[finding.status]} | `{finding.check}` {_escaped(finding.title)} | {seen} |")
-    block = ["", "```sh", found, "```"] if (found := commands(report)) else []
-    return "\n".join([*lines, *block, "", *(f"{line}  " for line in figures(report))]) + "\n"
+        lines.append(row(_MARKS[finding.status], f"{code(finding.check)} {prose(finding.title)}", seen))
+    block = ["", fence(found, "sh")] if (found := commands(report)) else []
+    return "\n".join([*lines, *block, "", *(f"{prose(line)}  " for line in figures(report))]) + "\n"
 
 
 def as_json(*reports: Report) -> str:
@@ -221,10 +222,6 @@ def _first(lines: Sequence[str]) -> Iterator[str]:
 def _standstill(finding: Finding) -> Iterator[str]:
     if finding.unchanged_for is not None:
         yield f"no change in {finding.unchanged_for:.0f} s"
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", text)
 
 
 def _legal(text: str) -> str:

@@ -27,3 +27,12 @@ WARNED = Rule(
     remedy="Read what it says before the apply.",
     message_in_general="The provider warns, in its own words.",
 )
+UNREVIEWED = Rule(
+    id="plan-unreviewed",
+    severity="error",
+    message="could not review: {problem}",
+    why="Nobody knows what its apply would do.",
+    remedy="Do not apply it. Plan and review again.",
+    unjudged=True,
+    message_in_general="It could not be reviewed.",
+)
