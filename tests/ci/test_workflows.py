@@ -403,6 +403,29 @@ def test_two_applies_never_run_at_a_time_and_somebody_approves_them() -> None:
     assert GITLAB["apply"]["rules"] == [{"if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH", "when": "manual"}]
 
 
+def test_every_job_of_gitlab_has_its_kubeconfig_at_the_same_path_and_leaves_none(tmp_path: Path) -> None:
+    """A saved plan holds the path that the data source of the cluster found."""
+    environment = machine(tmp_path / "machine", HIKUBE)
+    (tmp_path / "given").write_text("content")
+    environment["KUBECONFIG_FILE"] = str(tmp_path / "given")
+    script = "\n".join([*GITLAB[".kafka"]["before_script"], 'echo "at $KUBECONFIG $(cat "$KUBECONFIG")"'])
+    script = script.replace(".venv/bin/hikube-kafka provider install", "")
+    command = ["bash", "-c", script]
+    said = [
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
+        for _ in range(2)
+    ]
+    (first, second) = (re.findall(r"^at (\S+) content$", each, re.MULTILINE) for each in said)
+    assert first == second != []
+    assert not Path(first[0]).exists()
+
+
+def test_both_jobs_of_github_have_their_kubeconfig_at_the_same_path() -> None:
+    written = [each["run"] for each in steps() if each.get("name") == "Kubeconfig"]
+    assert len(written) == 2
+    assert len(set(written)) == 1
+
+
 def test_every_script_is_valid_for_bash() -> None:
     bash = shutil.which("bash") or "bash"
     scripts = [step["run"] for step in steps() if "run" in step]
