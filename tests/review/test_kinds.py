@@ -239,6 +239,20 @@ def test_clusters_of_different_providers_are_kept_apart() -> None:
     assert ("topics-need-more-brokers", "error") in found(*changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ([], {"brokers-taken"}),
+        ([BROKERS], {"brokers-fewer"}),
+        ([of("hikube_kafka_brokers", None, {"brokers": 2, "drain": True})], {"brokers-taken"}),
+        ([of("hikube_kafka_brokers", {"brokers": 4}, {"brokers": 3})], {"brokers-taken", "brokers-fewer"}),
+    ],
+)
+def test_brokers_that_are_taken_away_are_told_once(changes: list[dict[str, Any]], rules: set[str]) -> None:
+    told = {rule for rule, _ in found(of("helm_release", ours(4), ours(2)), *changes)}
+    assert told & {"brokers-taken", "brokers-fewer"} == rules
+
+
 def test_topics_that_stay_while_their_ensemble_goes() -> None:
     kept = ENSEMBLE | {"keep_data": True}
     said = found(of("hikube_local_ensemble", kept, None), of(T, TOPIC, TOPIC))

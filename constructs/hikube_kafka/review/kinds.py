@@ -252,7 +252,7 @@ def _ensemble(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 
 # --- releases ---
 
 
-def _release(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 - every kind is asked alike
+def _release(change: Change, seen: Seen) -> Iterator[Problem]:
     before, after = releases(change)
     chart = next((each.chart for each in (before, after) if each is not None and each.chart is not None), None)
     if chart is None:
@@ -266,7 +266,9 @@ def _release(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 -
         for what in each.unreadable if each is not None else ():
             yield unjudged.VALUES(where, what=what)
     rules = kafka_release if chart == "kafka" else zookeeper_release
-    yield from rules.consequences(of_chart(before), of_chart(after), replaced=change.action is Action.REPLACE)
+    for problem in rules.consequences(of_chart(before), of_chart(after), replaced=change.action is Action.REPLACE):
+        if problem.rule != kafka_release.TAKEN.id or not seen.is_told_by_brokers(change):
+            yield problem
 
 
 def _foreign_release(change: Change, before: Release | None, after: Release | None) -> Iterator[Problem]:

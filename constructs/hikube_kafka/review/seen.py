@@ -236,6 +236,16 @@ class Seen:
             if (values := side(each, after=True))
         )
 
+    def is_told_by_brokers(self, release: Change) -> bool:
+        """Whether ``hikube_kafka_brokers`` tells of the brokers that this release takes away, and of their drain."""
+        for cluster in self.clusters.values():
+            after = next((replicas(each, after=True) for each in cluster.releases if each.change is release), None)
+            for change in cluster.changes["hikube_kafka_brokers"] if after is not None else ():
+                was, will = (side(change, after=each).get("brokers") for each in (False, True))
+                if will == after and isinstance(was, int) and was > after:
+                    return True
+        return False
+
     def _assign(self, seen: ReleaseSeen) -> None:
         """The cluster that a release carries: by what its provider says, by its claims, or because there is one."""
         name, namespace = seen.now.name, seen.now.namespace
