@@ -55,6 +55,11 @@ def test_lines_of_others_are_left_out() -> None:
     assert len(read("Warning: a wrapper", "", VERSION, line(), "+ exit 1")) == 1
 
 
+def test_a_line_that_is_nested_without_end_is_unreadable() -> None:
+    with pytest.raises(UnreadablePlanError, match="Line 2"):
+        read(VERSION, '{"a":' * 100_000)
+
+
 def test_values_of_the_code_beside_an_error_are_not_read() -> None:
     snippet = {"code": "password = var.password", "values": [{"traversal": "var.password", "statement": "is s3cret"}]}
     assert "s3cret" not in repr(read(line(snippet=snippet)))

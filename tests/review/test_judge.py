@@ -11,7 +11,7 @@ from hikube_kafka.review import judge, kinds
 from hikube_kafka.review.diagnostics import Diagnostic
 from hikube_kafka.review.finding import Finding, Location, Verdict
 from hikube_kafka.review.outcome import Review
-from hikube_kafka.review.plan import Change, Plan, read_plan
+from hikube_kafka.review.plan import Change, Plan, of_all_instances, read_plan
 from hikube_kafka.spec.policy import Policy
 from hikube_kafka.spec.problem import Problem, Rule
 from tests.review.test_plan import document, resource
@@ -74,7 +74,7 @@ def test_a_finding_has_the_words_of_its_rule_and_the_line_of_its_declaration(fou
     ],
 )
 def test_instances_are_declared_where_their_resource_is(address: str, declared: str) -> None:
-    assert judge._of_all_instances(address) == declared
+    assert of_all_instances(address) == declared
 
 
 def test_the_fingerprint_stays_with_the_change_and_with_nothing_else(found: list[Problem]) -> None:
@@ -168,7 +168,7 @@ def test_what_review_and_provider_both_find_is_found_once(found: list[Problem]) 
 @pytest.mark.usefixtures("found")
 def test_warnings_are_told_where_they_are_about_kafka() -> None:
     drained = refusal("Broker 3: it will be drained first [broker-drained]", severity="warning")
-    ours = refusal("Nobody answers", severity="warning", address="module.m.hikube_kafka_topic.a[0]")
+    ours = refusal("Nobody answers", severity="warning", address='module.m.hikube_kafka_topic.a["x.y"]')
     others = refusal("Deprecated", severity="warning", address="kubernetes_namespace.a")
     findings = review(plan(), drained, ours, others).findings
     assert [(each.rule, each.severity) for each in findings] == [

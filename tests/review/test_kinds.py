@@ -239,6 +239,33 @@ def test_clusters_of_different_providers_are_kept_apart() -> None:
     assert ("topics-need-more-brokers", "error") in found(*changes)
 
 
+def test_releases_of_one_name_in_two_clusters_are_two() -> None:
+    def plan(*keys: str) -> set[str]:
+        releases = [of("helm_release", ours(heap="1g"), ours(heap="2g"), name=name) for name in ("a", "b")]
+        resources = [
+            {"address": each["address"], "provider_config_key": key} for each, key in zip(releases, keys, strict=False)
+        ]
+        return {rule for rule, _ in found(*releases, configuration={"root_module": {"resources": resources}})}
+
+    assert "same-thing-in-state-twice" not in plan("helm.a", "helm.b")
+    assert "same-thing-in-state-twice" in plan("helm.a", "helm.a")
+    assert "same-thing-in-state-twice" in plan("helm.a")
+    assert "several-rolling-restarts" in plan("helm.a", "helm.b")
+
+
+def test_topics_that_need_the_brokers_of_a_release_are_told_at_the_release() -> None:
+    read = read_plan(
+        json.dumps(
+            {
+                "format_version": "1.2",
+                "resource_changes": [of("helm_release", ours(4), ours(2)), of(T, TOPIC, TOPIC)],
+            }
+        ).encode()
+    )
+    where = {each.rule: address for address, each in kinds.together(read, kinds.seen(read))}
+    assert where["topics-need-more-brokers"] == "helm_release.it"
+
+
 @pytest.mark.parametrize(
     ("changes", "rules"),
     [

@@ -61,7 +61,7 @@ def _messages(content: bytes) -> Iterator[Mapping[str, Any]]:
             continue  # what a wrapper, or a provider on its standard error, has written in between
         try:
             message = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnreadablePlanError(f"Line {number} is not JSON: it was cut short.") from None
         if isinstance(message, Mapping):
             yield message

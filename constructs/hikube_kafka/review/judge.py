@@ -1,7 +1,6 @@
 """The review itself: the rules asked about every change of a plan, and about all of them together."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -13,7 +12,7 @@ from hikube_kafka.review.differences import differences
 from hikube_kafka.review.finding import Difference, Finding, Location, fingerprint, in_order
 from hikube_kafka.review.hidden import revealed, scrubbed, texts
 from hikube_kafka.review.outcome import Review
-from hikube_kafka.review.plan import Action, Change, Plan
+from hikube_kafka.review.plan import Action, Change, Plan, of_all_instances
 from hikube_kafka.review.release import is_release, releases
 from hikube_kafka.review.totals import parts, totals
 from hikube_kafka.spec.changes import plan as whole
@@ -119,7 +118,7 @@ class _Judge:
             differences=tuple(
                 replace(each, before=scrub(each.before), after=scrub(each.after)) for each in _about(shown, problem)
             ),
-            declared=self._declared.get(_of_all_instances(address)),
+            declared=self._declared.get(of_all_instances(address)),
             fingerprint=fingerprint(problem.rule, address, before, after),
         )
 
@@ -136,8 +135,7 @@ class _Judge:
         for each in self._diagnostics:
             if each.rule and said & {(each.rule, each.address), (each.rule, each.where)}:
                 continue
-            ours = each.rule or each.address.rpartition(".")[0].rpartition(".")[2].startswith("hikube_")
-            if each.severity == "error" or ours:
+            if each.severity == "error" or each.rule or _is_ours(each.address):
                 yield self._refusal(each)
         if self._plan.errored and not any(each.severity == "error" for each in self._diagnostics):
             yield self.errored()
@@ -166,6 +164,11 @@ class _Judge:
         return (lambda text: scrubbed(text, secrets)) if secrets else (lambda text: text)
 
 
+def _is_ours(address: str) -> bool:
+    """Whether it is that of a resource of the provider: ``module.events.hikube_kafka_topic.this["a.b"]``."""
+    return of_all_instances(address).rpartition(".")[0].rpartition(".")[2].startswith("hikube_")
+
+
 def _sides(change: Change | None) -> tuple[object, object]:
     if change is None:
         return None, None
@@ -182,12 +185,3 @@ def _about(shown: Iterable[Difference], problem: Problem) -> Iterator[Difference
     named = "".join(f"[{part}]" if index else str(part) for index, part in enumerate(problem.path))
     about = [each for each in shown if named and each.setting == named]
     return iter(about or shown)
-
-
-def _of_all_instances(address: str) -> str:
-    """The address without the keys of ``count`` and ``for_each``: where it is declared, it is declared once."""
-    return _KEY.sub("", address)
-
-
-_KEY = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[[0-9]+\]')
-"""As Terraform writes it: a number, or a text in which a quote is escaped."""

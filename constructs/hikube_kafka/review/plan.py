@@ -1,6 +1,7 @@
 """A plan of Terraform or OpenTofu: ``terraform show -json``, format 1."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -107,6 +108,15 @@ class Plan:
     def managed(self, type_: str) -> Iterator[Change]:
         """The changes of the resources of one type."""
         return (each for each in self.changes if each.mode == "managed" and each.type == type_)
+
+
+def of_all_instances(address: str) -> str:
+    """The address without the keys of ``count`` and ``for_each``: where it is declared, it is declared once."""
+    return _KEY.sub("", address)
+
+
+_KEY = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[[0-9]+\]')
+"""As Terraform writes it: a number, or a text in which a quote is escaped."""
 
 
 def read_plan(content: bytes) -> Plan:

@@ -1,13 +1,13 @@
 """What a whole plan tells that rules about one of its resources need."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from hikube_kafka.review.hidden import revealed
-from hikube_kafka.review.plan import Action, Change, Plan
+from hikube_kafka.review.plan import Action, Change, Plan, of_all_instances
 from hikube_kafka.review.release import Release, releases
 from hikube_kafka.spec.changes import foreign
 from hikube_kafka.spec.changes import namespace as namespaces
@@ -190,11 +190,11 @@ class Seen:
         self._keys = dict(_provider_keys((plan.configuration.get("root_module") or {}), ""))
         managed = [change for change in plan.changes if change.mode == "managed" and not change.deposed]
         ours = [change for change in managed if change.type in OURS]
-        keys = {key for change in ours if (key := self._key(change)) is not None}
-        self._only = next(iter(keys)) if len(keys) == 1 else ""
+        self._only = self._only_key(ours)
         self.clusters: dict[str, Cluster] = {}
         for change in ours:
             self.cluster(change).changes[change.type].append(change)
+        self._only_of_releases = self._only_key(change for change in managed if change.type == "helm_release")
         self.releases: list[ReleaseSeen] = []
         for change in managed:
             if change.type == "helm_release":
@@ -211,7 +211,17 @@ class Seen:
         }
 
     def _key(self, change: Change) -> str | None:
-        return self._keys.get(_of_all_instances(change.address))
+        return self._keys.get(of_all_instances(change.address))
+
+    def _only_key(self, changes: Iterable[Change]) -> str:
+        """The one provider configuration that they have; empty, where they have none or several."""
+        keys = {key for change in changes if (key := self._key(change)) is not None}
+        return next(iter(keys)) if len(keys) == 1 else ""
+
+    def provider_of(self, release: Change) -> str:
+        """The configuration of the provider of a release: two of them may reach two clusters of Kubernetes."""
+        key = self._key(release)
+        return self._only_of_releases if key is None else key
 
     def cluster(self, change: Change) -> Cluster:
         """The cluster of a resource of ours: that of its provider; the only one, where the plan does not tell."""
@@ -240,9 +250,9 @@ class Seen:
         """Whether ``hikube_kafka_brokers`` tells of the brokers that this release takes away, and of their drain."""
         for cluster in self.clusters.values():
             after = next((replicas(each, after=True) for each in cluster.releases if each.change is release), None)
-            for change in cluster.changes["hikube_kafka_brokers"] if after is not None else ():
+            for change in cluster.changes["hikube_kafka_brokers"]:
                 was, will = (side(change, after=each).get("brokers") for each in (False, True))
-                if will == after and isinstance(was, int) and was > after:
+                if isinstance(was, int) and isinstance(will, int) and was > will == after:
                     return True
         return False
 
@@ -319,13 +329,3 @@ def _reach(configuration: Mapping[str, Any], key: str) -> Reach:
         return Reach(**found)
     except (KeyError, TypeError, AttributeError, IndexError):
         return Reach()
-
-
-def _of_all_instances(address: str) -> str:
-    """The address without the keys of ``count`` and ``for_each``."""
-    head, bracket, rest = address.partition("[")
-    if not bracket:
-        return address
-    # A key may hold anything, brackets and quotes among them: what follows the key begins with "]." or is its end.
-    end = rest.find('"]') + 2 if rest.startswith('"') else rest.find("]") + 1
-    return head + _of_all_instances(rest[end:])

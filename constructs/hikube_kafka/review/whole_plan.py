@@ -1,6 +1,6 @@
 """The rules over a whole plan."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,7 +23,12 @@ def together(plan: Plan, seen: Seen) -> Found:
             yield from _of_cluster(cluster, seen)
         except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as problem:
             yield "", unjudged.UNREADABLE(cluster.where, what=f"{type(problem).__name__} while it was judged")
-    restarting = {each.now.name: count for each in seen.releases if (count := _restarts(each))}
+    names = Counter(each.now.name for each in seen.releases)
+    restarting = {
+        each.now.name if names[each.now.name] == 1 else each.change.address: count
+        for each in seen.releases
+        if (count := _restarts(each))
+    }
     for found in rules.several_restarts(restarting):
         yield "", found
     yield from _twice(seen)
@@ -55,7 +60,7 @@ def _of_cluster(cluster: Cluster, seen: Seen) -> Found:
     before, after = cluster.brokers
     were, are = cluster.topics
     if before is not None and after is not None:
-        where = _address(cluster, "hikube_kafka_brokers", "hikube_local_ensemble")
+        where = _address_of_brokers(cluster)
         for found in rules.brokers_needed(cluster.where, before, after, are):
             yield where, found
         for found in rules.too_many_partitions(cluster.where, were, are, (before, after)):
@@ -94,8 +99,11 @@ def _namespace_of(change: Change) -> str:
     return namespace.metadata(side(change, after=False))[0]
 
 
-def _address(cluster: Cluster, *types: str) -> str:
-    return next((change.address for each in types for change in cluster.changes[each]), "")
+def _address_of_brokers(cluster: Cluster) -> str:
+    """Where their number is declared."""
+    declared = [*cluster.changes["hikube_kafka_brokers"], *cluster.changes["hikube_local_ensemble"]]
+    declared += [each.change for each in cluster.releases if each.now.chart == "kafka"]
+    return declared[0].address if declared else ""
 
 
 def _scaled(each: ReleaseSeen) -> bool:
@@ -159,7 +167,7 @@ def _twice(seen: Seen) -> Found:
                     steps[cluster.key, thing].append((change.address, step))
     for each in seen.releases:
         for thing, step in _steps(each.change):
-            steps[each.change.provider, thing].append((each.change.address, step))
+            steps[seen.provider_of(each.change), thing].append((each.change.address, step))
     for (_, thing), places in steps.items():
         if len({where for where, _ in places}) < 2:  # noqa: PLR2004 - at one address nothing is twice
             continue
