@@ -1,6 +1,7 @@
 """A policy is read whole: what cannot be obeyed as it is written is an error at its line, and nothing is guessed."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from hikube_kafka.spec.limits import VALUE_UNKNOWN
+from hikube_kafka.spec.limits import VALUE_UNKNOWN, matches
 from hikube_kafka.spec.mistakes import FIELD_UNKNOWN
 from hikube_kafka.spec.policy import Policy, PolicyError, schema
 from hikube_kafka.spec.rule_index import rules
@@ -110,6 +111,11 @@ def test_the_schema_refuses_what_the_reader_refuses(content: object) -> None:
             ],
         ),
         ("limits: {images: {digest: yes}}", ["1: limits.images.digest: 'yes' is not 'required'."]),
+        ("limits: {images: {}}", ["1: limits.images: it has neither allowed nor digest: declare one of them."]),
+        (
+            "limits: {partitions: {least: 3}}",
+            ["1: limits.partitions.max is missing.", "1: there is no limits.partitions.least: there is max."],
+        ),
     ],
 )
 def test_what_cannot_be_obeyed_is_an_error_at_its_line(text: str, expected: list[str]) -> None:
@@ -241,6 +247,16 @@ def test_a_waiver_holds_until_the_end_of_its_day_and_is_about_what_it_names() ->
         (*named[:2], "a release events"),
     ):
         assert policy.waiver(*other, today=last) is None
+
+
+@given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", max_size=12))
+def test_a_star_stands_for_anything(pattern: str, text: str) -> None:
+    expression = ".*".join(map(re.escape, pattern.split("*")))
+    assert matches(pattern, text) == bool(re.fullmatch(expression, text, re.DOTALL))
+
+
+def test_many_stars_do_not_take_for_ever() -> None:
+    assert not matches("*a" * 40 + "*b", "a" * 249)
 
 
 @given(st.text(alphabet=st.sampled_from(list("abc:-{}[]&*!|>'\"# \n\t,?%@`~0123.\u00e9\ufeff\x00"))))

@@ -256,7 +256,16 @@ def matches(pattern: str, text: str) -> bool:
     """
     if "*" not in pattern:
         return pattern == text
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+    first, *parts, last = pattern.split("*")
+    here, end = len(first), len(text) - len(last)
+    if here > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    # As a regular expression, many stars would take for ever on a text that does not match.
+    for part in parts:
+        if (found := text.find(part, here, end)) < 0:
+            return False
+        here = found + len(part)
+    return True
 
 
 def _regular(pattern: str) -> str:
@@ -318,6 +327,12 @@ class Images(Model):
     Left out: any image."""
     digest: Literal["required"] | None = None
     """`required`: every image is named by its digest. Left out: a tag alone is allowed too."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.allowed is None and self.digest is None:
+            raise ValueError("it has neither allowed nor digest: declare one of them")
+        return self
 
 
 class Limits(Model):

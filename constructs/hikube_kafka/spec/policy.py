@@ -264,8 +264,13 @@ def _of_errors(error: ValidationError, marked: MarkedYaml) -> Iterator[tuple[int
         kind, value, context = each["type"], each["input"], each.get("ctx", {})
         where = _spelled(path)
         if kind == "extra_forbidden":
-            near = nearest(str(path[-1]), _fields(path[:-1])).keys
-            told = f"did you mean {near[0]}?" if near else f"there are {', '.join(_fields(path[:-1]))}"
+            fields = _fields(path[:-1])
+            near = nearest(str(path[-1]), fields).keys
+            told = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"there {'is' if len(fields) == 1 else 'are'} {', '.join(fields)}"
+            )
             yield marked.line(path), f"there is no {where}: {told}"
             continue
         if kind == "missing":
