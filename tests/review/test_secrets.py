@@ -1,6 +1,7 @@
 """Nothing that is secret in a plan stands in any output."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,21 @@ def test_no_output_shows_a_secret(render: Any) -> None:
     content, secrets = planted()
     text = str(render(review(read_plan(content), title="plan", today=date(2026, 1, 1))))
     assert [each for each in secrets if each in text] == []
+
+
+def test_values_that_are_sensitive_as_a_whole_are_judged_and_not_shown() -> None:
+    content: dict[str, Any] = json.loads((PLANS / "release-plain-set-sensitive.json").read_text("utf-8"))
+    for row in content["resource_changes"]:
+        if row["type"] == "helm_release" and row["name"] == "brokers":
+            change = row["change"]
+            change["after"]["set"] = change["after"]["set_sensitive"] = None
+            hidden = {"log.retention.ms": "259200000", "message.max.bytes": "777777", "super.users": "User:guessed"}
+            change["after"]["values"] = [yaml.safe_dump({"image": {"tag": "3.7.1"}, "config": hidden})]
+            for side in ("before", "after"):
+                change[f"{side}_sensitive"] = {"values": True}
+    found = review(read_plan(json.dumps(content).encode()), title="plan", today=date(2026, 1, 1))
+    assert {"broker-retention-cut", "server-version-lowered", "broker-message-size"} <= {e.rule for e in found.findings}
+    text = markdown.render(found) + repr(found)
+    secrets = (r"\b3\.7", "259200000", r"\b3 d\b", "777777", "guessed")
+    assert [each for each in secrets if re.search(each, text)] == []
+    assert "log.retention.ms goes from (sensitive) to (sensitive)" in text

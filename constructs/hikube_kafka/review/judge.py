@@ -1,19 +1,21 @@
 """The review itself: the rules asked about every change of a plan, and about all of them together."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 from hikube_kafka.review import kinds
 from hikube_kafka.review import policy as policies
 from hikube_kafka.review.diagnostics import Diagnostic
 from hikube_kafka.review.differences import differences
 from hikube_kafka.review.finding import Difference, Finding, Location, fingerprint, in_order
-from hikube_kafka.review.hidden import revealed, scrubbed, texts
+from hikube_kafka.review.hidden import SHOWN_INSTEAD, revealed, scrubbed, texts
 from hikube_kafka.review.outcome import Review
 from hikube_kafka.review.plan import Action, Change, Plan, of_all_instances
-from hikube_kafka.review.release import is_release, releases
+from hikube_kafka.review.release import Release, is_release, releases
 from hikube_kafka.review.totals import parts, totals
 from hikube_kafka.spec.changes import plan as whole
 from hikube_kafka.spec.policy import Policy
@@ -78,6 +80,7 @@ class _Judge:
         for change in (*plan.changes, *plan.drift):
             self._changes.setdefault(change.address, change)
         self._shown: dict[str, tuple[Difference, ...]] = {}
+        self._read: dict[str, tuple[Release | None, Release | None]] = {}
         self.secrets = frozenset(each for each in plan.secrets if len(each) >= _SHORTEST_SECRET)
         """Texts that are shown nowhere."""
 
@@ -104,7 +107,7 @@ class _Judge:
         yield from self._refusals(found)
 
     def _finding(self, address: str, problem: Problem, change: Change | None) -> Finding:
-        scrub = self._scrubbing(change)
+        scrub = self._scrubbing(change, problem.path)
         shown = self._differences(change) if change is not None else ()
         before, after = (_canonical(each) for each in _sides(change))
         return Finding(
@@ -125,9 +128,14 @@ class _Judge:
     def _differences(self, change: Change) -> tuple[Difference, ...]:
         """What changes, read once for all that is found of it."""
         if change.address not in self._shown:
-            before, after = releases(change) if is_release(change) else (None, None)
+            before, after = self._releases(change)
             self._shown[change.address] = differences(change, before=before, after=after)
         return self._shown[change.address]
+
+    def _releases(self, change: Change) -> tuple[Release | None, Release | None]:
+        if change.address not in self._read:
+            self._read[change.address] = releases(change) if is_release(change) else (None, None)
+        return self._read[change.address]
 
     def _refusals(self, found: Sequence[Finding]) -> Iterator[Finding]:
         """What Terraform said: an error blocks, whoever said it; a warning counts if a rule of ours is behind it."""
@@ -157,11 +165,34 @@ class _Judge:
         finding = self._finding(each.address, problem, change)
         return replace(finding, fingerprint=fingerprint(problem.rule, each.address, each.summary, each.detail))
 
-    def _scrubbing(self, change: Change | None) -> Callable[[str], str]:
-        secrets = set(self.secrets)
-        if change is not None:
-            secrets |= {text for side in (change.before, change.after) for text in texts(side)}
-        return (lambda text: scrubbed(text, secrets)) if secrets else (lambda text: text)
+    def _scrubbing(self, change: Change | None, path: tuple[str | int, ...] = ()) -> Callable[[str], str]:
+        if change is None:
+            return lambda text: scrubbed(text, self.secrets)
+        sides = change.before, change.after
+        settings = [each.settings for each in self._releases(change) if each is not None]
+        secrets = self.secrets.union(*map(texts, sides))
+        # Of values that are hidden as a whole, what is too short to be a secret is in every second sentence.
+        secrets |= {text for text in texts(settings) if len(text) >= _SHORTEST_SECRET}
+        # Who it is, where it is not hidden, is in the address and in other plans.
+        secrets -= {each[key] for each in sides if each for key in _NAMES if isinstance(each.get(key), str)}
+        if any(map(partial(_is_hidden, path=path), settings)):
+            # A rule says a number in a unit of its own: 604800000 ms are 7 d.
+            return lambda text: _FIGURE.sub(SHOWN_INSTEAD, scrubbed(text, secrets))
+        return lambda text: scrubbed(text, secrets)
+
+
+_NAMES = ("name", "namespace")
+_FIGURE = re.compile(r"(?<![\w.-])[\w.-]*[0-9][\w.-]*(?<![.-])( (ms|s|min|h|d|bytes|[KMG]iB)\b)?")
+
+
+def _is_hidden(settings: Mapping[str, object], path: tuple[str | int, ...]) -> bool:
+    """Whether the setting, something below it or beside it is hidden: a rule says of an image or a claim all of it."""
+    value: object = settings
+    for key in path if path[:1] == ("config",) else path[:1]:
+        if not isinstance(value, Mapping):
+            break
+        value = value.get(key)
+    return bool(path) and any(True for _ in texts(value))
 
 
 def _is_ours(address: str) -> bool:
