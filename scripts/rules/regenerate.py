@@ -16,8 +16,10 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from hikube_kafka import spec
+from hikube_kafka.review import markdown
 from hikube_kafka.review.diagnostics import read_diagnostics
 from hikube_kafka.review.judge import review
+from hikube_kafka.review.outcome import Review
 from hikube_kafka.review.plan import read_plan
 from hikube_kafka.smoke import checks
 from hikube_kafka.smoke.finding import Check
@@ -27,6 +29,8 @@ from hikube_kafka.spec.problem import Rule
 DESTINATION = Path(__file__).parents[2] / "docs" / "rules.md"
 REVIEW = DESTINATION.with_name("review.md")
 _BEGIN, _END = "<!-- rules: written by scripts/rules/regenerate.py -->\n", "<!-- end of the rules -->\n"
+_COMMENTS = "<!-- comments: written by scripts/rules/regenerate.py -->\n"
+_SHOWN = ("topic-retention-cut", "release-plain-authentication-off", "memory-more")
 PLANS = Path(__file__).parents[2] / "tests" / "review" / "plans"
 
 _NOTE = "<!-- Written by scripts/rules/regenerate.py from the rules themselves: change them there. -->\n"
@@ -139,20 +143,34 @@ def _with_rules(page: str) -> str:
     table = "\n".join(["| id | | example | why | what to do |", "|---|---|---|---|---|", *rows])
     others = "\n".join(f'- <a id="{rule.id}"></a>[`{rule.id}`](rules.md#declarations)' for rule in declaration_rules())
     told = "What the provider refuses because the declaration itself breaks a rule is told under the id of that rule:"
+    after = _with_comments(after)
     return f"{before}{_BEGIN}\n{table}\n\n{told}\n\n{others}\n\n{_END}{after}"
+
+
+def _with_comments(page: str) -> str:
+    """The page with the comments of three golden plans, as a pull request has them."""
+    before, _, rest = page.partition(_COMMENTS)
+    comments = "\n".join(
+        f"````markdown\n{markdown.render(_reviewed(PLANS / f'{name}.json'))}\n````\n" for name in _SHOWN
+    )
+    return f"{before}{_COMMENTS}\n{comments}" if rest or page.endswith(_COMMENTS) else page
+
+
+def _reviewed(file: Path) -> Review:
+    said = file.with_suffix(".diagnostics.jsonl")
+    return review(
+        read_plan(file.read_bytes()),
+        title=file.stem,
+        today=date(2026, 1, 1),
+        diagnostics=read_diagnostics(said.read_bytes()) if said.exists() else (),
+    )
 
 
 def _examples() -> dict[str, str]:
     """By rule: what a review says of the first golden plan, by name, in which it is found."""
     found: dict[str, str] = {}
     for file in sorted(PLANS.glob("*.json")):
-        said = file.with_suffix(".diagnostics.jsonl")
-        outcome = review(
-            read_plan(file.read_bytes()),
-            title=file.stem,
-            today=date(2026, 1, 1),
-            diagnostics=read_diagnostics(said.read_bytes()) if said.exists() else (),
-        )
+        outcome = _reviewed(file)
         for each in outcome.findings:
             found.setdefault(each.rule, f"{each.where}: {each.message}")
     return found

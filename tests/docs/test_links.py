@@ -12,7 +12,7 @@ PAGES = sorted(
     if page.is_file()
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^(`{3,}).*?^\1$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"`((?:constructs|docs|scripts|stacks|tests|benchmarks)/[\w./-]+)`")
 
 
