@@ -43,7 +43,7 @@ topic-retention-bytes-set topic-retention-unknown topic-no-longer-compacted topi
 topic-compacted-and-deleted-from-compacted topic-min-insync-as-factor topic-min-insync-above-factor
 topic-factor-above-brokers topic-destroyed topic-unprotected-destroyed topic-exists topic-partitions-unknown
 platform-destroyed claims-shrink claims-other-class brokers-fewer zookeeper-three-to-one zookeeper-three-to-four
-image-minor-down image-major-up image-unreadable-version zookeeper-image-down
+image-minor-down image-patch-down image-major-up image-unreadable-version zookeeper-image-down
 claims-deleted-with-release claims-deleted-when-scaled external-plaintext release-removed release-renamed
 release-tainted topic-of-platform-deleted topic-of-platform-retention-cut broker-config-retention-cut
 broker-config-unclean release-plain-set-scales-in release-plain-authorizer-removed release-plain-everyone-allowed
