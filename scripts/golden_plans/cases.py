@@ -10,14 +10,21 @@ import yaml
 
 from hikube_kafka.spec import Resources, Storage, Topic
 from hikube_kafka.spec.kafka import Listener
-from hikube_kafka.spec.targets.kubernetes import ClaimRetention, ExternalAccess, Image
+from hikube_kafka.spec.targets.kubernetes import ClaimRetention, ExternalAccess, Image, Pods
 from scripts.golden_plans.configurations import DAY, Configuration, topics
 
 Edit = Callable[[Configuration], None]
 
-Start = Literal["nothing", "platform", "large", "topics", "release", "local"]
+Start = Literal["nothing", "platform", "large", "topics", "release", "guarded", "local"]
 """What the state has: nothing; a platform of three brokers and three ZooKeeper servers; the same with four and five;
-topics of HCL; releases of HCL; a platform on this machine."""
+topics of HCL; releases of HCL; the same with all that guards brokers; a platform on this machine."""
+
+LARGE: Mapping[str, Any] = {
+    "target": {"pods": Pods(anti_affinity="preferred")},
+    "zookeeper": {"servers": 5},
+    "kafka": {"brokers": 4},
+}
+"""The large platform; its pods may share a node, so that three nodes are enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,8 @@ class Case:
     """Run in broker 0 before the plan: what somebody does outside Terraform."""
     afterwards: tuple[str, ...] = ()
     """Run in broker 0 after it."""
+    keeps_stream: bool = True
+    """Whether what Terraform said is kept beside the plan."""
 
 
 # --- What is done to a configuration -------------------------------------------------------------------------------
@@ -225,6 +234,19 @@ TOPICS = [
     _topics("factor-three", topic("jobs", replication_factor=3)),
     _topics("message-size-raised", entry("payments", max__message__bytes=10_000_000)),
     _topics("message-size-cut", entry("payments", max__message__bytes=100_000)),
+    _topics("compaction-ends", entry("audit", cleanup__policy="delete")),
+    _topics("tombstones-sooner", entry("customers", delete__retention__ms=3_600_000)),
+    _topics("tombstones-later", entry("customers", delete__retention__ms=2 * DAY)),
+    _topics("timestamps-of-brokers", entry("payments", message__timestamp__type="LogAppendTime")),
+    _topics("format-older", entry("payments", message__downconversion__enable="false")),
+    _topics("copies-fewer", both(topic("audit", replication_factor=2), entry("audit", min__insync__replicas=1))),
+    _topics(
+        "forgotten-and-made",
+        both(
+            renamed("hikube_kafka_topic", "payments", "paid"),
+            block("removed", **{"from": "hikube_kafka_topic.payments", "lifecycle": {"destroy": False}}),
+        ),
+    ),
     _topics("segment-changed", entry("payments", segment__ms=DAY)),
     _topics("unclean-election", entry("payments", unclean__leader__election__enable="true")),
     _topics(
@@ -260,6 +282,14 @@ def _platform(
     name: str, edit: Edit | None = None, /, *arguments: str, start: Start = "platform", **declared: Any
 ) -> Case:
     return Case(name=name, start=start, edit=edit, arguments=arguments, declared=declared)
+
+
+def _large(name: str, edit: Edit | None = None, /, *arguments: str, **changed: Any) -> Case:
+    declared = {
+        key: {**LARGE.get(key, {}), **changed.get(key, {})} if key in LARGE else changed[key]
+        for key in {**LARGE, **changed}
+    }
+    return Case(name=f"large-{name}", start="large", edit=edit, arguments=arguments, declared=declared)
 
 
 _KAFKA, _ZOOKEEPER = "events_kafka", "events_zookeeper"
@@ -334,13 +364,23 @@ PLATFORM = [
     _platform("topic-of-platform-retention-cut", topics=_orders(config={"retention.ms": DAY})),
     _platform("topic-of-platform-partitions-more", topics=_orders(partitions=12)),
     _platform("platform-renamed-with-moved", id="streams", moved_from="events", name="events"),
-    Case(name="brokers-four-to-three", start="large", declared={"zookeeper": {"servers": 5}, "kafka": {"brokers": 3}}),
-    Case(name="brokers-four-to-three-drained", start="large",
-         declared={"zookeeper": {"servers": 5}, "kafka": {"brokers": 3}, "target": {"drain": True}}),
-    Case(name="zookeeper-five-to-three", start="large", declared={"zookeeper": {"servers": 3}, "kafka": {"brokers": 4}}),
-    Case(name="zookeeper-five-to-one", start="large", declared={"zookeeper": {"servers": 1}, "kafka": {"brokers": 4}}),
-    Case(name="zookeeper-five-to-four", start="large", declared={"zookeeper": {"servers": 5}, "kafka": {"brokers": 4}},
-         edit=values(_ZOOKEEPER, "replicas", value=4)),
+    _large("nothing"),
+    _large("policy-compacts", values(_KAFKA, "config", "log.cleanup.policy", value="compact")),
+    _large("brokers-two", both(
+        values(_KAFKA, "replicas", value=2), attribute("hikube_kafka_brokers", "events", brokers=2, drain=True))),
+    _large("log-claim-added", values(_ZOOKEEPER, "storage", "log", value={"size": "1Gi"})),
+    _large("claims-forgotten", both(
+        without("hikube_volume_claims.events_kafka"),
+        block("removed", **{"from": "hikube_volume_claims.events_kafka", "lifecycle": {"destroy": False}}))),
+    _large("claims-removed", without("hikube_volume_claims.events_kafka")),
+    _large("namespace-removed", without("kubernetes_namespace_v1.events")),
+    _large("topic-min-insync-raised", topics=_orders(config={"retention.ms": 7 * DAY, "min.insync.replicas": 2})),
+    _large("destroyed", None, "-destroy"),
+    _large("brokers-four-to-three", kafka={"brokers": 3}),
+    _large("brokers-four-to-three-drained", kafka={"brokers": 3}, target={"drain": True}),
+    _large("zookeeper-five-to-three", zookeeper={"servers": 3}),
+    _large("zookeeper-five-to-one", zookeeper={"servers": 1}),
+    _large("zookeeper-five-to-four", values(_ZOOKEEPER, "replicas", value=4)),
 ]  # fmt: skip
 
 # --- Releases, of HCL ----------------------------------------------------------------------------------------------
@@ -413,6 +453,105 @@ RELEASES = [
     _release("timeout-changed", attribute("helm_release", "brokers", timeout=600)),
 ]  # fmt: skip
 
+# --- Releases, of HCL, with all that guards them -----------------------------------------------------------------
+
+
+def _guarded(name: str, edit: Edit | None = None, *arguments: str, **how: Any) -> Case:
+    return Case(name=f"guarded-{name}", start="guarded", edit=edit, arguments=arguments, **how)
+
+
+def _broker(*path: str, value: Any) -> Edit:
+    return values("brokers", *path, value=value)
+
+
+def _config(key: str, value: str | None) -> Edit:
+    return _broker("config", key, value=value)
+
+
+def _server(*path: str, value: Any) -> Edit:
+    return values("coordinator", *path, value=value)
+
+
+_CLIENTS = [{"namespace": "payments", "labels": {"app": "billing"}}, {"namespace": "batch", "labels": {}}]
+
+GUARDED = [
+    _guarded("nothing"),
+    _guarded("version-with-protocol-kept", _broker("image", "tag", value="3.9.2")),
+    _guarded("version-and-protocol", both(_broker("image", "tag", value="3.9.2"), _config("inter.broker.protocol.version", None))),
+    _guarded("protocol-raised", _config("inter.broker.protocol.version", "3.8")),
+    _guarded("protocol-lowered", _config("inter.broker.protocol.version", "3.6")),
+    _guarded("policy-deletes", _config("log.cleanup.policy", "compact,delete")),
+    _guarded("zookeeper-acl-off", _config("zookeeper.set.acl", "false")),
+    _guarded("zookeeper-in-the-clear", _config("zookeeper.ssl.client.enable", "false")),
+    _guarded("client-certificates-asked-for", _config("ssl.client.auth", "requested")),
+    _guarded("sources-more", _broker("external", "sources", value=["203.0.113.0/24", "198.51.100.0/24"])),
+    _guarded("sources-all", _broker("external", "sources", value=[])),
+    _guarded("sources-fewer", _broker("external", "sources", value=["203.0.113.0/25"])),
+    _guarded("clients-more", _broker("networkPolicy", "clients", value=[*_CLIENTS, {"namespace": "", "labels": {}}])),
+    _guarded("clients-fewer", _broker("networkPolicy", "clients", value=_CLIENTS[:1])),
+    _guarded("clients-reordered", _broker("networkPolicy", "clients", value=_CLIENTS[::-1])),
+    _guarded("advertised-elsewhere", _config(
+        "advertised.listeners",
+        "CLIENT://<host>.example.com:9092,MUTUAL://<node>:<node-port>,FORWARD://127.0.0.1:<forward-port>")),
+    _guarded("authorizer-changed", _config("authorizer.class.name", "com.example.Authorizer")),
+    _guarded("inter-broker-elsewhere", both(
+        _config("listeners", "CLIENT://:9092,MUTUAL://:9095,INSIDE://:9096,FORWARD://127.0.0.1:<forward-port>"),
+        _config("listener.security.protocol.map", "CLIENT:SASL_SSL,MUTUAL:SSL,INSIDE:SASL_SSL,FORWARD:SASL_SSL"),
+        _config("inter.broker.listener.name", "INSIDE"))),
+    _guarded("inter-broker-there-already", _config("inter.broker.listener.name", "MUTUAL")),
+    _guarded("identity", _config("broker.id", "1<ordinal>")),
+    _guarded("logs-moved", _config("log.dirs", "/var/lib/kafka/data/other")),
+    _guarded("logs-one-more", _config("log.dirs", "/var/lib/kafka/data/log,/var/lib/kafka/data/other")),
+    _guarded("other-chroot", _config("zookeeper.connect", "zookeeper-0.zookeeper-headless:2181/other")),
+    _guarded("fewer-names-of-zookeeper", _config("zookeeper.connect", "zookeeper-0.zookeeper-headless:2181")),
+    _guarded("racks", _broker("rack", "names", value=["a", "b", "c"])),
+    _guarded("message-size", _config("message.max.bytes", "2097152")),
+    _guarded("offsets-cut", _config("offsets.retention.minutes", "1440")),
+    _guarded("offsets-longer", _config("offsets.retention.minutes", "20160")),
+    _guarded("min-insync-lowered", _config("min.insync.replicas", "1")),
+    _guarded("min-insync-as-factor", _config("min.insync.replicas", "3")),
+    _guarded("retention-longer", _config("log.retention.ms", "1209600000")),
+    _guarded("topics-by-clients", _config("auto.create.topics.enable", "true")),
+    _guarded("entry-unreadable", _config("min.insync.replicas", "many")),
+    _guarded("heap-in-options", _broker("jvmOptions", value=["-XX:+ExitOnOutOfMemoryError", "-Xmx2g"])),
+    _guarded("options-changed", _broker("jvmOptions", value=["-XX:+ExitOnOutOfMemoryError", "-XX:+UseZGC"])),
+    _guarded("memory-less", both(_broker("heap", value="512m"), _broker("resources", "memory", value="1Gi"))),
+    _guarded("nodes-shared", _broker("pods", "antiAffinity", value="preferred")),
+    _guarded("shutdown-gate-off", _broker("shutdownGateSeconds", value=0)),
+    _guarded("shutdown-gate-shorter", _broker("shutdownGateSeconds", value=60)),
+    _guarded("startup-shorter", _broker("startupSeconds", value=3600)),
+    _guarded("startup-longer", _broker("startupSeconds", value=172800)),
+    _guarded("pods-recreated", attribute("helm_release", "brokers", recreate_pods=True)),
+    _guarded("chart-later", attribute("helm_release", "brokers", chart="./charts/later/kafka")),
+    _guarded("declared-twice", lambda content: content["resource"]["helm_release"].update(
+        again=dict(content["resource"]["helm_release"]["brokers"]))),
+    _guarded("declared-beside", lambda content: content["resource"]["helm_release"].update(
+        again={**content["resource"]["helm_release"]["coordinator"], "name": "zookeeper-two"})),
+    _guarded("brokers-four", _broker("replicas", value=4)),
+    _guarded("brokers-two", _broker("replicas", value=2)),
+    _guarded("zookeeper-version-jump", _server("image", "tag", value="3.9.5")),
+    _guarded("zookeeper-version-step", _server("image", "tag", value="3.5.10")),
+    _guarded("zookeeper-log-claim-removed", both(_server("storage", "log", value=None), _server("config", "dataLogDir", value=None))),
+    _guarded("zookeeper-data-moved", _server("config", "dataDir", value="/data/other")),
+    _guarded("zookeeper-login-off", _server("config", "sessionRequireClientSASLAuth", value=None)),
+    _guarded("zookeeper-commands-more", _server("config", "4lw.commands.whitelist", value="conf,mntr,ruok,srvr,dump")),
+    _guarded("zookeeper-commands-fewer", _server("config", "4lw.commands.whitelist", value="mntr,ruok,srvr")),
+    _guarded("zookeeper-other-password", _server("membershipSecret", value="zookeeper-another")),
+    _guarded("zookeeper-five", _server("replicas", value=5)),
+    _guarded("zookeeper-ticks", _server("config", "tickTime", value="3000")),
+    _guarded("operator-changed", attribute("helm_release", "operator", values=["retention: 1d\n"])),
+    _guarded("operator-removed", without("helm_release.operator")),
+    _guarded("empty-namespace-removed", without("kubernetes_namespace_v1.empty")),
+    _guarded("password-removed", without("kubernetes_secret_v1.zookeeper-password")),
+    _guarded("dashboards-removed", without("kubernetes_secret_v1.dashboards")),
+    _guarded("namespace-prevents", both(
+        attribute("kubernetes_namespace_v1", "empty", lifecycle={"prevent_destroy": True},
+                  metadata={"name": "golden-guarded-other"}))),
+    _guarded("refused-unseen", both(
+        attribute("kubernetes_namespace_v1", "empty", lifecycle={"prevent_destroy": True},
+                  metadata={"name": "golden-guarded-other"})), keeps_stream=False),
+]  # fmt: skip
+
 # --- On this machine -------------------------------------------------------------------------------------------------
 
 LOCAL = [
@@ -435,4 +574,4 @@ LOCAL = [
     ),
 ]  # fmt: skip
 
-CASES = [*TOPICS, *PLATFORM, *RELEASES, *LOCAL]
+CASES = [*TOPICS, *PLATFORM, *RELEASES, *GUARDED, *LOCAL]

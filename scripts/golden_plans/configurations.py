@@ -19,6 +19,7 @@ DAY = 86_400_000
 
 NAMESPACE = "golden-events"
 PLAIN = "golden-plain"
+GUARDED = "golden-guarded"
 RESOURCES = Resources(cpu="200m", memory="1Gi")
 
 
@@ -105,6 +106,12 @@ def plain_topics(folder: Path, kubeconfig: str) -> Configuration:
                     "replication_factor": 3,
                     "config": {"cleanup.policy": "compact", "min.insync.replicas": "2"},
                 },
+                "audit": {
+                    "name": "audit",
+                    "partitions": 3,
+                    "replication_factor": 3,
+                    "config": {"cleanup.policy": "compact,delete", "min.insync.replicas": "2"},
+                },
                 "jobs": {
                     "name": "jobs",
                     "partitions": 3,
@@ -186,3 +193,69 @@ def plain_release(folder: Path, kubeconfig: str) -> Configuration:
             },
         },
     }
+
+
+def guarded_release(folder: Path, kubeconfig: str) -> Configuration:
+    """Like ``plain_release``, and every setting that keeps somebody out or something in is there to be taken away."""
+    content = plain_release(folder, kubeconfig)
+    _later_chart(folder)
+    place = {"nodeSelector": {"golden": "none"}}
+    brokers = {
+        "image": {"tag": "3.8.1"},
+        "pods": place,
+        "networkPolicy": {"clients": [{"namespace": "payments", "labels": {"app": "billing"}}, _BATCH]},
+        "listeners": [{"name": "client", "port": 9092}, {"name": "mutual", "port": 9095}],
+        "config": {
+            "listeners": "CLIENT://:9092,MUTUAL://:9095,FORWARD://127.0.0.1:<forward-port>",
+            "advertised.listeners": "CLIENT://<host>:9092,MUTUAL://<node>:<node-port>,"
+            "FORWARD://127.0.0.1:<forward-port>",
+            "listener.security.protocol.map": "CLIENT:SASL_SSL,MUTUAL:SSL,FORWARD:SASL_SSL",
+            "ssl.client.auth": "required",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "authorizer.class.name": "kafka.security.authorizer.AclAuthorizer",
+            "inter.broker.protocol.version": "3.7",
+            "log.cleanup.policy": "compact",
+            "zookeeper.set.acl": "true",
+            "zookeeper.ssl.client.enable": "true",
+        },
+        "external": {"type": "NodePort", "listener": "mutual", "sources": ["203.0.113.0/24"]},
+    }
+    coordinator = {
+        "image": {"tag": "3.4.14"},
+        "pods": place,
+        "storage": {"log": {"size": "5Gi"}},
+        "membershipSecret": "zookeeper-password",
+        "config": {"dataDir": "/data", "dataLogDir": "/datalog", "sessionRequireClientSASLAuth": "true"},
+    }
+    resources = content["resource"]
+    resources["kubernetes_namespace_v1"] = {
+        "plain": {"metadata": {"name": GUARDED}},
+        "empty": {"metadata": {"name": f"{GUARDED}-empty"}},
+    }
+    namespace = "${kubernetes_namespace_v1.plain.id}"
+    resources["kubernetes_secret_v1"] = {
+        name: {"metadata": {"name": name, "namespace": namespace}, "data": {"password": "planted-secret-9"}}
+        for name in ("zookeeper-password", "dashboards")
+    }
+    resources["helm_release"]["brokers"] |= {"values": [yaml.safe_dump(brokers, sort_keys=False)]}
+    resources["helm_release"]["brokers"].pop("set")
+    resources["helm_release"]["coordinator"] |= {"values": [yaml.safe_dump(coordinator, sort_keys=False)]}
+    resources["helm_release"]["operator"] = {
+        **resources["helm_release"].pop("other"), "name": "operator", "chart": "./charts/strimzi-kafka-operator",
+    }  # fmt: skip
+    return content
+
+
+_BATCH = {"namespace": "batch", "labels": {}}
+
+
+def _later_chart(folder: Path) -> None:
+    """A chart of another project about Kafka, and ours in a later version."""
+    charts = folder / "charts"
+    operator = charts / "strimzi-kafka-operator"
+    shutil.copytree(charts / "other", operator, dirs_exist_ok=True)
+    (operator / "Chart.yaml").write_text("apiVersion: v2\nname: strimzi-kafka-operator\nversion: 1.0.0\n", "utf-8")
+    later = charts / "later" / "kafka"
+    shutil.copytree(charts / "kafka", later, dirs_exist_ok=True)
+    described = yaml.safe_load((later / "Chart.yaml").read_text("utf-8"))
+    (later / "Chart.yaml").write_text(yaml.safe_dump({**described, "version": "99.0.0"}), "utf-8")

@@ -17,23 +17,28 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hikube_kafka.provider.install import install
 from scripts.golden_plans import configurations
-from scripts.golden_plans.cases import CASES, Case, Start
+from scripts.golden_plans.cases import CASES, LARGE, Case, Start
 from scripts.golden_plans.compact import compact, stream, written
 
 PLANS = Path(__file__).parents[2] / "tests" / "review" / "plans"
-_LARGE = {"zookeeper": {"servers": 5}, "kafka": {"brokers": 4}}
 _FOLDERS: Mapping[Start, str] = {
     "nothing": "platform",
     "platform": "platform",
     "large": "platform",
     "topics": "topics",
     "release": "release",
+    "guarded": "guarded",
     "local": "local",
+}
+_PLAIN: Mapping[Start, Callable[[Path, str], configurations.Configuration]] = {
+    "topics": configurations.plain_topics,
+    "release": configurations.plain_release,
+    "guarded": configurations.guarded_release,
 }
 
 
@@ -68,9 +73,8 @@ class Works:
         """Write the configuration of a case; give the folder that Terraform runs in."""
         folder = self.folder / _FOLDERS[case.start]
         folder.mkdir(exist_ok=True)
-        if case.start in {"topics", "release"}:
-            make = configurations.plain_topics if case.start == "topics" else configurations.plain_release
-            content, stack = make(folder, self.kubeconfig), folder
+        if case.start in _PLAIN:
+            content, stack = _PLAIN[case.start](folder, self.kubeconfig), folder
         elif case.start == "local":
             content, stack = configurations.local(folder, **case.declared), folder / "stacks" / "events"
         else:
@@ -105,7 +109,7 @@ class Works:
 
     def up(self, start: Start) -> None:
         """Apply what the cases of this start begin with."""
-        stack = self.configured(Case(name="", start=start, declared=_LARGE if start == "large" else {}))
+        stack = self.configured(Case(name="", start=start, declared=LARGE if start == "large" else {}))
         self.run(stack, "apply", "-auto-approve", "-input=false")
 
     def plan(self, case: Case, into: Path) -> None:
@@ -121,7 +125,7 @@ class Works:
         diagnostics = stream(said, self.private)
         kept = into / f"{case.name}.diagnostics.jsonl"
         kept.unlink(missing_ok=True)
-        if '"type": "diagnostic"' in diagnostics:
+        if case.keeps_stream and '"type": "diagnostic"' in diagnostics:
             kept.write_text(diagnostics, "utf-8")
         if not file.exists():
             sys.stdout.write(f"{case.name}: no plan\n{diagnostics}\n")
@@ -150,7 +154,7 @@ class Works:
             stack = self.configured(Case(name="", start="local"))
             self.run(stack, "state", "list", may_fail=True)
             self.run(stack, "destroy", "-auto-approve", "-target=hikube_local_ensemble.events", may_fail=True)
-        for namespace in (configurations.NAMESPACE, configurations.PLAIN):
+        for namespace in (configurations.NAMESPACE, configurations.PLAIN, configurations.GUARDED):
             subprocess.run(
                 ["kubectl", "delete", "namespace", namespace, "--ignore-not-found", "--wait=false"], check=True
             )
