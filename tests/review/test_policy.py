@@ -93,7 +93,7 @@ def test_an_unused_waiver_is_found_and_blocks_if_the_policy_says_so() -> None:
     assert (about.rule, about.severity) == ("policy-waiver-unused", "warning")
     assert (about.where, about.message) == (
         "waiver of fingerprint 00000000deadbeef",
-        "nothing is found that it is about.",
+        "it waives nothing: no finding of this plan matches it.",
     )
     ((about,), _) = held(f"{text}severities: [{{rule: policy-waiver-unused, severity: error}}]")
     assert about.severity == "error"

@@ -21,16 +21,17 @@ STORAGE_CLASS = Rule(
     severity="error",
     message="{template} is of {has}; the policy allows {allowed}.",
     why="The storage class decides where a volume is, how many copies it has, and what it survives. The organisation "
-    "has decided on some.",
+    "has chosen those that it trusts.",
     remedy=f"Declare {{instead}}. {_OR_WAIVED}",
-    message_in_general="its storage class is none of those that the policy allows.",
+    message_in_general="its storage class is not one of those that the policy allows.",
     remedy_in_general="Declare one of them, or add a waiver to the policy.",
 )
 STORAGE_SIZE = Rule(
     id="policy-storage-size",
     severity="error",
     message="{template} is {size}; the policy allows {bound}.",
-    why="A claim can grow and never shrink: what is too large stays so, and a disk that is full stops its server.",
+    why="A claim (PersistentVolumeClaim) can grow and never shrink: what is too large stays so. A full disk stops its "
+    "server.",
     remedy=f"Declare a size of {{bound}}. {_OR_WAIVED}",
     message_in_general="its size is outside of what the policy allows.",
     remedy_in_general="Declare a size within it, or add a waiver to the policy.",
@@ -76,8 +77,8 @@ TOPIC_NAME = Rule(
 IMAGE = Rule(
     id="policy-image",
     severity="error",
-    message="image {image} is none that the policy allows: {allowed}.",
-    why="Whoever writes an image runs code beside the messages. The organisation has decided from where images come.",
+    message="image {image} is not among those that the policy allows: {allowed}.",
+    why="Whoever builds an image runs code next to the messages. The organisation has decided where images come from.",
     remedy=f"Declare an image that matches one of them. {_OR_WAIVED}",
     remedy_in_general="Declare an image that matches one of them, or add a waiver to the policy.",
 )
@@ -85,8 +86,8 @@ IMAGE_DIGEST = Rule(
     id="policy-image-digest",
     severity="error",
     message="image {image} is named by its tag alone; the policy asks for a digest.",
-    why="A tag can be moved: a server that restarts may then run another content than the others, and than the one "
-    "that was reviewed.",
+    why="A tag can be moved: a server that restarts may then run something else than the others, and than what was "
+    "reviewed.",
     remedy=f"Declare its digest as well: sha256:... {_OR_WAIVED}",
     remedy_in_general="Declare its digest as well, or add a waiver to the policy.",
 )
@@ -95,8 +96,8 @@ VALUE_UNKNOWN = Rule(
     severity="error",
     message="{value} is known only after the apply, and the policy limits it.",
     why="Nobody can tell before the apply whether it is within the limit.",
-    remedy="Declare the value itself, or apply first what it comes from. Only a waiver of the finding's fingerprint "
-    "holds for it.",
+    remedy="Declare the value itself, or apply first what it comes from. Only a waiver that names "
+    "the finding's fingerprint covers it.",
     unjudged=True,
 )
 

@@ -21,7 +21,7 @@ WAIVER_EXPIRED = Rule(
     id="policy-waiver-expired",
     severity="error",
     message="it ended on {until}.",
-    why="{owner} asked for it: {reason} Nobody has decided since that it may stay so.",
+    why="{owner} asked for it: {reason} Nobody has decided to prolong it.",
     remedy="{found} Correct what it waived and remove it ({place}), or have {owner} decide on another date.",
     message_in_general="a waiver has ended. It is an error if something is found that it waived and that blocks; else "
     "a warning.",
@@ -30,7 +30,7 @@ WAIVER_EXPIRED = Rule(
 WAIVER_UNUSED = Rule(
     id="policy-waiver-unused",
     severity="warning",
-    message="nothing is found that it is about.",
+    message="it waives nothing: no finding of this plan matches it.",
     why="A waiver that outlives its reason waives the next finding of its kind, which nobody has looked at.",
     remedy="Remove it ({place}) if no other plan needs it, or correct what it names.",
     message_in_general="a waiver names what is not found.",

@@ -566,7 +566,7 @@ def test_a_release_that_goes_or_comes_back_empty_blocks() -> None:
     (kept,) = consequences(prior, None)
     (lost,) = consequences(release("kafka", {"claimRetention": {"whenDeleted": "Delete"}}), None)
     assert kept.message == "it is uninstalled: 3 brokers stop."
-    assert "stay (claimRetention.whenDeleted = Retain)" in kept.why
+    assert "stay: claimRetention.whenDeleted = Retain" in kept.why
     assert "their claims are deleted with it" in lost.message
     assert "every message: it is lost" in lost.why
 

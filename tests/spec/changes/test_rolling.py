@@ -23,7 +23,7 @@ def test_a_single_server_serves_nobody_meanwhile() -> None:
     before = release("zookeeper", {"replicas": 1})
     (problem,) = consequences(before, release("zookeeper", {"replicas": 1, "heap": "400m"}))
     assert problem.message.startswith("1 ZooKeeper server restarts")
-    assert "nobody is served until it is back" in problem.why
+    assert "no client is served until it is back" in problem.why
 
 
 @pytest.mark.parametrize(

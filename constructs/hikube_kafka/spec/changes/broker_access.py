@@ -16,7 +16,7 @@ from hikube_kafka.spec.security import Protocol
 EXTERNAL_OPEN = Rule(
     id="external-listener-open",
     severity="error",
-    message="external.type = {type} leads everyone outside the cluster to listener {listener}, which {lacks}.",
+    message="external.type = {type} exposes to everyone outside the cluster listener {listener}, which {lacks}.",
     why="{consequence}",
     remedy="Give that listener SASL_SSL, or SSL with ssl.client.auth = required; or keep external.type = None.",
 )
@@ -30,14 +30,14 @@ SOURCES_OPENED = Rule(
 EXTERNAL_LOST = Rule(
     id="external-access-changed",
     severity="error",
-    message="clients outside the cluster lose their way in: {what}.",
-    why="They meet the brokers where they met them before, and nobody answers there any more.",
+    message="clients outside the cluster lose their access: {what}.",
+    why="They still connect to the addresses that they know, where no broker answers any more.",
     remedy="Keep it until all clients outside have moved.",
 )
 GONE = Rule(
     id="listener-gone",
     severity="error",
-    message="port {port} of listener {listener} goes.",
+    message="port {port} of listener {listener} is removed.",
     why="Clients whose bootstrap.servers name that port, and network policies, services and dashboards that do, no "
     "longer reach the brokers.",
     remedy="Add the new listener beside it, move the clients, and remove this one in a later change.",
@@ -48,12 +48,12 @@ ADDRESS = Rule(
     message="listener {listener} is advertised as {after}, no longer as {before}.",
     why="Brokers tell clients to connect there. Clients that cannot resolve or reach it lose every broker, one after "
     "another, as the brokers restart.",
-    remedy="See that all clients reach {after}, and that its certificate names it where the listener uses TLS.",
+    remedy="Check that all clients reach {after}, and that its certificate names it where the listener uses TLS.",
 )
 PROTOCOL = Rule(
     id="listener-protocol-changed",
     severity="warning",
-    message="listener {listener} goes from {before} to {after}.",
+    message="listener {listener} changes from {before} to {after}.",
     why="{consequence}",
     remedy="Add a listener with {after} beside it, move the clients and the brokers there, and remove this one in a "
     "later change.",
@@ -61,14 +61,14 @@ PROTOCOL = Rule(
 LOWERED = Rule(
     id="listener-security-lowered",
     severity="error",
-    message="listener {listener} goes from {before} to {after}: {lost}.",
+    message="listener {listener} changes from {before} to {after}: {lost}.",
     why="{consequence}",
     remedy="Keep {before}.",
 )
 CLIENT_AUTH = Rule(
     id="client-authentication-lowered",
     severity="error",
-    message="listener {listener} asks less of clients: ssl.client.auth goes from {before} to {after}.",
+    message="listener {listener} asks less of clients: ssl.client.auth changes from {before} to {after}.",
     why="Clients without a certificate are let in from then on.",
     remedy="Keep ssl.client.auth = {before}.",
 )
@@ -76,22 +76,22 @@ MECHANISM_GONE = Rule(
     id="sasl-mechanism-gone",
     severity="error",
     message="{key} no longer has {mechanisms}.",
-    why="Clients that log in with it are refused, and so are brokers, if it is theirs.",
+    why="Clients that log in with it are refused, and so are brokers, if they use it.",
     remedy="Keep it until all clients log in with another one.",
 )
 AUTHORIZER_OFF = Rule(
     id="authorization-off",
     severity="error",
-    message="authorizer.class.name goes: nothing checks ACLs any more.",
+    message="authorizer.class.name is removed: ACLs are no longer checked.",
     why="Everyone who connects may read, write and delete every topic. The ACLs stay where they are, without effect.",
     remedy="Keep authorizer.class.name = {before}.",
 )
 AUTHORIZER_CHANGED = Rule(
     id="authorizer-changed",
     severity="warning",
-    message="authorizer.class.name goes from {before} to {after}.",
-    why="The other one may keep its ACLs elsewhere, and read them in another way: who may do what can change at once.",
-    remedy="See that it finds the ACLs, for the brokers first of all: without ClusterAction nothing is replicated.",
+    message="authorizer.class.name changes from {before} to {after}.",
+    why="The new authorizer may keep its ACLs elsewhere, or read them differently: who may do what can change at once.",
+    remedy="Check that it finds the ACLs, those of the brokers above all: without ClusterAction nothing is replicated.",
 )
 WITHOUT_ACL = Rule(
     id="everyone-without-acl",
@@ -103,7 +103,7 @@ WITHOUT_ACL = Rule(
 SUPER_USERS = Rule(
     id="super-users-widened",
     severity="warning",
-    message="super.users has {users} as well.",
+    message="super.users gains {users}.",
     why="A super user may do everything, whatever the ACLs say. {consequence}",
     remedy="Keep super.users to the brokers' own principals, and give ACLs to others.",
 )
@@ -112,20 +112,20 @@ ZOOKEEPER_ACL_OFF = Rule(
     severity="error",
     message="zookeeper.set.acl is switched off.",
     why="What brokers write to ZooKeeper from then on may be changed by everyone who reaches it: topics, ACLs and "
-    "passwords among it.",
+    "passwords.",
     remedy="Keep zookeeper.set.acl = true.",
 )
 ZOOKEEPER_TLS_OFF = Rule(
     id="zookeeper-connection-unencrypted",
     severity="error",
     message="zookeeper.ssl.client.enable is switched off.",
-    why="What brokers and ZooKeeper say to one another can be read and changed on the way.",
+    why="What brokers and ZooKeeper send one another can be read and changed on the way.",
     remedy="Keep zookeeper.ssl.client.enable = true.",
 )
 INTER_BROKER = Rule(
     id="inter-broker-listener-changed",
     severity="error",
-    message="brokers meet one another at listener {after}, no longer at {before}; so far they do not have it.",
+    message="brokers talk to one another on listener {after} instead of {before}, and so far they do not have it.",
     why="During the rolling restart brokers that have not restarted yet do not listen there: replicas fall out of "
     "sync, and the restart stops.",
     remedy="Add listener {after} first and apply; then change inter.broker.listener.name and apply again.",
@@ -391,14 +391,14 @@ def _ways_in(prior: Release, planned: Release, was: str, is_: str) -> Iterator[P
     if was not in _OUTSIDE:
         return
     if was != is_:
-        yield EXTERNAL_LOST(planned.where, path=("external", "type"), what=f"external.type goes from {was} to {is_}")
+        yield EXTERNAL_LOST(planned.where, path=("external", "type"), what=f"external.type changes from {was} to {is_}")
         return
     for field in ("listener", "nodePort"):
         path = ("external", field)
         before, after = prior.raw(*path), planned.raw(*path)
         if before != after and (field != "nodePort" or is_ == "NodePort"):
             yield EXTERNAL_LOST(
-                planned.where, path=path, what=f"external.{field} goes from {shown(before)} to {shown(after)}"
+                planned.where, path=path, what=f"external.{field} changes from {shown(before)} to {shown(after)}"
             )
 
 

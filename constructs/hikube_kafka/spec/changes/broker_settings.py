@@ -27,15 +27,15 @@ from hikube_kafka.spec.topic_limits import (
 RETENTION_CUT = Rule(
     id="broker-retention-cut",
     severity="error",
-    message="{key} goes from {before} to {after}, for every topic without a retention of its own.",
-    why="Brokers delete what is beyond it within minutes (log.retention.check.interval.ms), read or not: messages that "
-    "are there now are lost.",
+    message="{key} changes from {before} to {after}, for every topic without a retention of its own.",
+    why="Brokers delete messages beyond the new limit within minutes (log.retention.check.interval.ms), whether "
+    "consumers have read them or not.",
     remedy="Keep it, or give the topics that may lose messages a retention of their own.",
 )
 STARTS_DELETING = Rule(
     id="broker-starts-deleting",
     severity="error",
-    message="log.cleanup.policy goes from {before} to {after}, for every topic without a policy of its own.",
+    message="log.cleanup.policy changes from {before} to {after}, for every topic without a policy of its own.",
     why="Compaction keeps the last value of each key for good. From now on brokers delete what is beyond the "
     "retention, last values too: those that are older are lost within minutes.",
     remedy="Keep log.cleanup.policy = {before}, or set cleanup.policy of the topics that are to change.",
@@ -43,7 +43,7 @@ STARTS_DELETING = Rule(
 STARTS_COMPACTING = Rule(
     id="broker-starts-compacting",
     severity="warning",
-    message="log.cleanup.policy goes from {before} to {after}, for every topic without a policy of its own.",
+    message="log.cleanup.policy changes from {before} to {after}, for every topic without a policy of its own.",
     why="Of each key only the last value is kept: earlier ones are removed, read or not, and producers that send a "
     "message without a key are refused.",
     remedy="Keep log.cleanup.policy = {before}, or set cleanup.policy of the topics that are to change.",
@@ -51,7 +51,7 @@ STARTS_COMPACTING = Rule(
 OFFSETS_CUT = Rule(
     id="offsets-retention-cut",
     severity="warning",
-    message="offsets.retention.minutes goes from {before} to {after}.",
+    message="offsets.retention.minutes changes from {before} to {after}.",
     why="The committed offsets of a consumer group that has had no member for that long are deleted: when it comes "
     "back it begins where auto.offset.reset says, and reads messages twice or misses them.",
     remedy="Keep it above the longest time that a consumer group may be away.",
@@ -75,7 +75,7 @@ CREATED_BY_CLIENTS = Rule(
 MESSAGE_SIZE = Rule(
     id="broker-message-size",
     severity="warning",
-    message="message.max.bytes goes from {before} to {after}.",
+    message="message.max.bytes changes from {before} to {after}.",
     why="{consequence}",
     remedy="Set max.request.size of producers and max.partition.fetch.bytes of consumers to match, and "
     "replica.fetch.max.bytes of the brokers to {after} or more.",
@@ -83,7 +83,7 @@ MESSAGE_SIZE = Rule(
 MIN_INSYNC_LOWERED = Rule(
     id="min-insync-lowered",
     severity="warning",
-    message="{key} goes from {before} to {after}.",
+    message="{key} changes from {before} to {after}.",
     why="A write with acks=all is acknowledged once {after} in-sync replicas have it: if these fail, it is lost.",
     remedy="Keep {key} = {before}.",
 )
@@ -97,7 +97,7 @@ KRAFT_ONLY = Rule(
 JUMP = Rule(
     id="kafka-version-jump",
     severity="error",
-    message="Kafka goes from {before} to {after}, and speaks inter.broker.protocol.version {protocol} at once.",
+    message="Kafka is upgraded from {before} to {after}, and uses inter.broker.protocol.version {protocol} at once.",
     why="During the rolling restart brokers of both versions work together, and those of {before} do not know the "
     "protocol of {protocol}: requests between them fail, and replicas fall out of sync.",
     remedy="Set config[inter.broker.protocol.version] to {line} and apply; when all brokers run {after}, remove the "
@@ -106,21 +106,21 @@ JUMP = Rule(
 PROTOCOL_LOWERED = Rule(
     id="protocol-version-lowered",
     severity="error",
-    message="{key} goes back from {before} to {after}.",
-    why="Brokers have written in the newer form already, to disk and to ZooKeeper. Kafka does not support to go back.",
+    message="{key} is lowered from {before} to {after}.",
+    why="Brokers have written in the newer form already, to disk and to ZooKeeper. Kafka does not support going back.",
     remedy="Keep {before}.",
 )
 PROTOCOL_RAISED = Rule(
     id="protocol-version-raised",
     severity="warning",
-    message="{key} goes from {before} to {after}.",
+    message="{key} changes from {before} to {after}.",
     why="From then on brokers write in the newer form, and there is no way back to a version before {after}.",
-    remedy="See first that Kafka {after} runs as you expect on all brokers.",
+    remedy="Check first that Kafka {after} runs as you expect on all brokers.",
 )
 IDENTITY = Rule(
     id="broker-identity-changed",
     severity="error",
-    message="{key} goes from {before} to {after}: each broker would be another one.",
+    message="{key} changes from {before} to {after}: each broker would be another one.",
     why="The replicas on its claim belong to the broker it was. It does not start, or joins empty while its replicas "
     "are missed.",
     remedy="Keep {key} = {before}.",
@@ -136,9 +136,9 @@ LOGS_MOVED = Rule(
 OTHER_CLUSTER = Rule(
     id="broker-cluster-changed",
     severity="error",
-    message="zookeeper.connect leads elsewhere: {what}.",
-    why="Which topics there are, and who holds what of them, is in ZooKeeper. Brokers that find another cluster there "
-    "do not start; those that find none begin an empty one.",
+    message="zookeeper.connect points to another ensemble or path: {what}.",
+    why="Which topics there are, and which broker holds what of them, is in ZooKeeper. Brokers that find another "
+    "cluster there do not start; those that find none begin an empty one.",
     remedy="Keep zookeeper.connect = {before}.",
 )
 RACKS_CHANGED = Rule(
@@ -340,7 +340,7 @@ def _ensemble(prior: Release, planned: Release) -> Iterator[Problem]:
     was, is_ = (_connect(each, text or "") for each, text in ((prior, before), (planned, after)))
     what = ""
     if was[1] != is_[1]:
-        what = f"the chroot goes from {was[1] or '/'} to {is_[1] or '/'}"
+        what = f"the chroot changes from {was[1] or '/'} to {is_[1] or '/'}"
     elif not was[0] & is_[0]:
         what = f"none of the servers stays ({before} becomes {after})"
     if what:

@@ -8,12 +8,12 @@ from hikube_kafka.spec.problem import Problem, Rule, shortened
 TAKEN = Rule(
     id="brokers-fewer",
     severity="error",
-    message="{brokers} {are} taken away: {before} brokers become {after}.",
-    why="{how} Their share of the load goes to those that stay, and clients that know them alone lose their bootstrap "
+    message="{brokers} {are} removed: {before} brokers become {after}.",
+    why="{how} Their share of the load goes to those that stay, and clients that name no others lose their bootstrap "
     "servers.",
     remedy="Check that the brokers that stay have the disk, the memory and the network for it, and that clients name "
     "several bootstrap servers; then waive this finding for this change.",
-    message_in_general="brokers are taken away.",
+    message_in_general="brokers are removed.",
 )
 _DRAINED = "With drain = true the apply first copies their replicas to the brokers that stay, which takes time."
 _NOT_DRAINED = "Replicas that are on them when they go are lost: the apply is refused while they hold any."

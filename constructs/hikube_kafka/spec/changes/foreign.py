@@ -8,8 +8,8 @@ from hikube_kafka.spec.problem import Problem, Rule
 TOPIC_GOES = Rule(
     id="foreign-topic-goes",
     severity="error",
-    message="it is deleted{again}, with every message in it.",
-    why="Kafka has no way back. It is a topic of another provider, so nothing but this review asks.",
+    message="it is deleted with every message in it{again}.",
+    why="Kafka has no way back. Nothing but this review protects it: it is a topic of another provider.",
     remedy="Declare it again to keep it. If nobody needs its messages any more, waive this finding for this change.",
 )
 ACL_OPEN = Rule(
@@ -23,7 +23,7 @@ ACL_OPEN = Rule(
 CHART = Rule(
     id="release-not-reviewed",
     severity="warning",
-    message="its chart ({chart}) is none of this project's, and its values are not reviewed.",
+    message="its chart ({chart}) is not one of this project's, and its values are not reviewed.",
     why="What this change does to servers, messages and clients is not known here.",
     remedy="Review it by hand.",
 )
@@ -31,7 +31,7 @@ RELEASE_GOES = Rule(
     id="foreign-release-goes",
     severity="error",
     message="the release of {chart} is uninstalled{again}.",
-    why="Its servers are stopped, and clients reach none of them. The chart is none of this project's: whether its "
+    why="Its servers are stopped, and clients reach none of them. The chart is not one of this project's: whether its "
     "claims stay is not known here.",
     remedy="Keep the release. If it is to go, make sure that its claims stay or that nobody needs its messages, and "
     "waive this finding for this change.",
@@ -46,7 +46,7 @@ _READING = frozenset({"read"})
 def topic_goes(values: Mapping[str, Any], *, replaced: bool) -> Problem:
     """That a topic of another provider is deleted."""
     name = values.get("name") or values.get("topic_name") or "of an unknown name"
-    return TOPIC_GOES(f"topic {name}", again=" and created again, empty" if replaced else "")
+    return TOPIC_GOES(f"topic {name}", again=", and created again, empty" if replaced else "")
 
 
 def acl_problems(values: Mapping[str, Any]) -> Iterator[Problem]:

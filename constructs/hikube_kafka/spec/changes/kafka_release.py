@@ -14,11 +14,11 @@ from hikube_kafka.spec.targets.kubernetes_rules import SHUTDOWN_GATE, STARTUP
 TAKEN = Rule(
     id="brokers-taken",
     severity="error",
-    message="it goes from {before} to {after} brokers: {brokers}.",
-    why="Partitions lose the replicas that these brokers hold, and those that have no other replica are lost to clients"
-    "{claims}.",
-    remedy="Let the apply move their replicas first: Kafka(brokers={after}, drain=True), in HCL hikube_kafka_brokers "
-    "with drain = true. Waive this finding once they hold nothing.",
+    message="it is scaled in from {before} to {after}: {brokers} removed.",
+    why="Unless their replicas are moved first, partitions lose them, and those that have no other replica are lost to "
+    "clients{claims}.",
+    remedy="Have the apply move their replicas first: Kafka(brokers={after}, drain=True), in HCL hikube_kafka_brokers "
+    "with drain = true. With that in place, or once they hold nothing, waive this finding.",
 )
 HEAP_ABOVE_HALF = Rule(
     id="heap-above-half",
@@ -31,7 +31,7 @@ HEAP_ABOVE_HALF = Rule(
 GATE_OFF = Rule(
     id="shutdown-gate-off",
     severity="warning",
-    message="shutdownGateSeconds goes from {before} to 0.",
+    message="shutdownGateSeconds changes from {before} to 0.",
     why="A broker no longer waits, before it stops, for the other replicas of its partitions to be in sync: whatever "
     "takes two brokers one after the other, such as a drain of nodes, can leave partitions without a leader.",
     remedy="Keep shutdownGateSeconds = {before}.",
@@ -39,7 +39,7 @@ GATE_OFF = Rule(
 STARTUP_LOWERED = Rule(
     id="startup-seconds-lowered",
     severity="warning",
-    message="startupSeconds goes from {before} s to {after} s.",
+    message="startupSeconds changes from {before} s to {after} s.",
     why="A broker that takes longer to recover its log and get back in sync is killed and begins again, without end.",
     remedy="Keep it well above what the largest disk takes to recover.",
 )
@@ -99,7 +99,7 @@ def _number(prior: Release | None, planned: Release) -> Iterator[Problem]:
         path=("replicas",),
         before=before,
         after=after,
-        brokers=f"broker{'s' if len(going) > 1 else ''} {shortened(going)} go{'' if len(going) > 1 else 'es'}",
+        brokers=f"broker{'s' if len(going) > 1 else ''} {shortened(going)} {'are' if len(going) > 1 else 'is'}",
         claims=". Their claims are deleted (claimRetention.whenScaled = Delete), and with them the messages"
         if deleted
         else "; their claims stay",

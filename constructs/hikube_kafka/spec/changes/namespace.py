@@ -10,9 +10,9 @@ GOES = Rule(
     id="namespace-goes",
     severity="error",
     message="the namespace is deleted{again}, and {inside} in it.",
-    why="Kubernetes deletes everything in a namespace with it: servers, and claims with all messages, even those that "
-    "an uninstalled release has left there.",
-    remedy="Keep the namespace. To have Terraform let go of it, use a removed block with destroy = false, and apply "
+    why="Kubernetes deletes everything in a namespace with it: servers, and the claims (PersistentVolumeClaims) "
+    "with all messages, even those that an uninstalled release has left there.",
+    remedy="Keep the namespace. To have Terraform forget it, use a removed block with destroy = false, and apply "
     "that first.",
     message_in_general="a namespace is deleted or replaced, and a release, claims or topics are in it.",
 )
@@ -21,14 +21,14 @@ GOES_UNSEEN = Rule(
     severity="warning",
     message="the namespace is deleted{again}; this plan does not show what is in it.",
     why="Kubernetes deletes everything in a namespace with it: claims with messages too, if there are some.",
-    remedy="Look into it before the apply: kubectl -n {name} get statefulset,pvc",
+    remedy="Look into it before the apply:\n\n  kubectl -n {name} get statefulset,pvc",
     message_in_general="a namespace is deleted or replaced, and the plan does not show what is in it.",
 )
 LET_GO = Rule(
     id="namespace-forgotten",
     severity="notice",
-    message="Terraform lets go of the namespace; it stays, with everything in it.",
-    why="A destroy of this stack then leaves it, and the claims in it, alone.",
+    message="Terraform forgets the namespace; it stays, with everything in it.",
+    why="From now on a destroy of this stack leaves it alone, and the claims in it.",
     remedy="Nothing, if that is meant.",
 )
 OBJECT_GOES = Rule(
@@ -36,7 +36,7 @@ OBJECT_GOES = Rule(
     severity="error",
     message="it is deleted{again}, and it belongs to {owner}.",
     why="{loss}",
-    remedy="Keep it. To have Terraform let go of it, use a removed block with destroy = false.",
+    remedy="Keep it. To have Terraform forget it, use a removed block with destroy = false.",
     message_in_general="a claim, a StatefulSet or a Secret of a release is deleted or replaced beside it.",
 )
 MANIFEST = Rule(

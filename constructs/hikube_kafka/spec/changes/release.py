@@ -29,8 +29,8 @@ DESTROYED = Rule(
     severity="error",
     message="it is uninstalled{again}: {servers} stop{claims}.",
     why="{consequence}",
-    remedy="Leave the release declared under its name, in its namespace. To have Terraform forget it and nothing be "
-    "touched: terraform state rm ADDRESS, with the address of the release.",
+    remedy="Keep the release declared, under the same name and in the same namespace. To have Terraform forget it and "
+    "leave it running, use a removed block with destroy = false.",
     message_in_general="a release of brokers or ZooKeeper servers is uninstalled, for good or to be installed anew.",
 )
 CLAIMS_DELETED = Rule(
@@ -38,12 +38,13 @@ CLAIMS_DELETED = Rule(
     severity="error",
     message="claimRetention.{field} is set to Delete{before}.",
     why="{consequence}",
-    remedy='Keep "Retain". Claims that nobody needs any more can be deleted by hand: kubectl delete pvc CLAIM.',
+    remedy="Keep Retain. Claims (PersistentVolumeClaims) that nobody needs any more can be deleted by hand: kubectl "
+    "delete pvc CLAIM.",
 )
 VERSION_UNKNOWN = Rule(
     id="image-version-unknown",
     severity="error",
-    message="which version of {software} it runs cannot be told: the image goes from {before} to {after}.",
+    message="which version of {software} it runs cannot be told: the image changes from {before} to {after}.",
     why="Whether the servers can work together during the rolling restart, and read what the others have written, "
     "depends on their versions.",
     remedy="Give the image a tag that begins with the version, such as {example}.",
@@ -52,24 +53,25 @@ VERSION_UNKNOWN = Rule(
 VERSION_LOWERED = Rule(
     id="server-version-lowered",
     severity="error",
-    message="{software} goes back from {before} to {after}.",
+    message="{software} is downgraded from {before} to {after}.",
     why="{consequence}",
     remedy="Stay with {before}, or go forward to a version with the fix that you need.",
 )
 SOURCE_CHANGED = Rule(
     id="image-source-changed",
     severity="warning",
-    message="the image comes from another place: {before} becomes {after}.",
-    why="Whoever fills that place decides what the servers run. A node that cannot pull it starts no server, and the "
+    message="the image comes from another registry or repository: {before} becomes {after}.",
+    why="Whoever can push there decides what the servers run. A node that cannot pull it starts no server, and the "
     "rolling restart stops there.",
-    remedy="See that all nodes can pull it, and that it is the image that you mean: pin its digest.",
+    remedy="Check that all nodes can pull it, and that it is the image you mean: pin its digest.",
 )
 BY_TAG = Rule(
     id="image-by-tag",
     severity="warning",
     message="{image} is pulled by its tag.",
     why="A tag can be moved: servers that start on different days may run different images.",
-    remedy="Add the digest: image.digest = sha256:…, as docker buildx imagetools inspect {image} shows it.",
+    remedy="Pin the digest, image.digest = sha256:…, which this command shows:\n\n"
+    "  docker buildx imagetools inspect {image}",
 )
 HEAP_OPTION = Rule(
     id="heap-in-jvm-options",
@@ -81,14 +83,14 @@ HEAP_OPTION = Rule(
 RESOURCES_LOWERED = Rule(
     id="resources-lowered",
     severity="warning",
-    message="resources.{resource} goes from {before} to {after}.",
+    message="resources.{resource} is lowered from {before} to {after}.",
     why="{consequence}",
-    remedy="See that the servers used less than that at their peak.",
+    remedy="Check that the servers used less than that at their peak.",
 )
 SPREAD_LOOSENED = Rule(
     id="anti-affinity-loosened",
     severity="warning",
-    message="pods.antiAffinity goes from required to preferred: two {servers} may share a node.",
+    message="pods.antiAffinity changes from required to preferred: two {servers} may share a node.",
     why="A shared node takes both along when it fails or is drained. {consequence}",
     remedy='Keep "required", with a node for each of them.',
 )
@@ -102,7 +104,7 @@ UNSAFE_WAY = Rule(
 POLICY_OFF = Rule(
     id="network-policy-off",
     severity="error",
-    message="the network policy goes: every pod of the cluster may connect{open}.",
+    message="the network policy is removed: every pod of the cluster may connect{open}.",
     why="{consequence}",
     remedy="Keep networkPolicy.enabled = true, and list who may connect in networkPolicy.clients.",
 )
@@ -118,7 +120,7 @@ POLICY_NARROWED = Rule(
     severity="warning",
     message="the network policy no longer lets in {clients}.",
     why="New connections of these clients are dropped without an answer: they time out.",
-    remedy="See that none of them is needed any more.",
+    remedy="Check that none of them is needed any more.",
 )
 
 _EVERYONE = "all pods of all namespaces"
@@ -332,10 +334,10 @@ def gone(prior: Release, planned: Release | None, *, replaced: bool = False) -> 
     else:
         claims = ""
         consequence = (
-            "No client can produce or consume from then on. "
+            "No client can produce or consume any more. "
             if prior.chart == "kafka"
-            else "The brokers lose ZooKeeper: no leader is elected any more, and none of them starts. "
-        ) + f"The claims, which hold {content}, stay (claimRetention.whenDeleted = Retain)."
+            else "Brokers without ZooKeeper elect no leaders, and a broker that restarts stays away. "
+        ) + f"The claims (PersistentVolumeClaims), which hold {content}, stay: claimRetention.whenDeleted = Retain."
     yield DESTROYED(prior.where, again=again, servers=servers, claims=claims, consequence=consequence)
 
 
@@ -343,7 +345,7 @@ def _again(prior: Release, planned: Release | None, *, replaced: bool) -> str | 
     if planned is None:
         return ""
     if prior.chart != planned.chart:
-        return f", and another chart takes its place ({planned.chart})"
+        return f", and another chart takes its place{f' ({planned.chart})' if planned.chart else ''}"
     if (prior.name, prior.namespace) != (planned.name, planned.namespace):
         return f", and installed anew as {planned.name} in namespace {planned.namespace}, with empty claims"
     return ", and installed anew" if replaced else None

@@ -14,11 +14,11 @@ from hikube_kafka.spec.quantities import MeasureError, Quantity, whole
 RESTARTS = Rule(
     id="rolling-restart",
     severity="warning",
-    message="{servers} restart{one} one after another, in about {least} to {most}, because of {reasons}.",
-    why="{meanwhile} The estimate is {each} s for each of them, as measured where there was little to copy, up to the "
-    "{grace} s that each may take to stop as well{more}.",
-    remedy="Apply while everything is in sync and the load is low, and follow it: kubectl -n {namespace} rollout "
-    "status statefulset/{release}",
+    message="{servers} restart{one}, in about {least} to {most}, because of {reasons}.",
+    why="{meanwhile} The estimate: {each} s for each of them, as measured where there was little to copy, and at most "
+    "the {grace} s that each may take to stop on top of that{more}.",
+    remedy="Apply while everything is in sync and the load is low, and follow it:\n\n"
+    "  kubectl -n {namespace} rollout status statefulset/{release}",
     message_in_general="servers restart one after another, because of settings that are part of their pods.",
     remedy_in_general="Apply while everything is in sync and the load is low, and follow it with kubectl rollout "
     "status.",
@@ -26,11 +26,11 @@ RESTARTS = Rule(
 MAY_RESTART = Rule(
     id="rolling-restart-possible",
     severity="warning",
-    message="{servers} may restart one after another, in about {least} to {most}: the chart goes from version {before} "
-    "to {after}.",
+    message="{servers} may restart one after another, in about {least} to {most}: the chart changes from version "
+    "{before} to {after}.",
     why="What another version of the chart renders is not known here. A change of the pods restarts all of them.",
-    remedy="Apply while everything is in sync and the load is low, and follow it: kubectl -n {namespace} rollout "
-    "status statefulset/{release}",
+    remedy="Apply while everything is in sync and the load is low, and follow it:\n\n"
+    "  kubectl -n {namespace} rollout status statefulset/{release}",
     message_in_general="servers may restart, because the version of the chart changes.",
     remedy_in_general="Apply while everything is in sync and the load is low, and follow it with kubectl rollout "
     "status.",
@@ -115,7 +115,7 @@ def consequences(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | N
     takes = duration(planned, servers)
     facts: dict[str, Any] = {
         "servers": named(planned, servers),
-        "one": "s" if servers == 1 else "",
+        "one": "s" if servers == 1 else " one after another",
         "least": _in_words(takes.least),
         "most": _in_words(takes.most),
         "namespace": planned.get("namespace") or "default",
@@ -130,8 +130,8 @@ def consequences(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | N
     kafka = planned.get("chart") == "kafka"
     alone = whole(str(_at(planned, "replicas"))) == 1
     meanwhile = (
-        "The next broker stops once the one before is back in sync. What a broker leads is led by others meanwhile; a "
-        "topic with a single replica is away while its broker is."
+        "The next broker stops once the one before is back in sync. Meanwhile other brokers lead its partitions; a "
+        "topic with a single replica is unavailable while its broker is."
         if kafka
         else "The next server stops once the one before serves in the quorum. A restart of the leader is an election, "
         "during which brokers can change nothing: no topic, no leader, no in-sync replicas."
@@ -142,7 +142,7 @@ def consequences(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | N
         severity=None,
         **facts,
         reasons=shortened(reasons(prior, planned)),
-        meanwhile="There is no other: nobody is served until it is back." if alone else meanwhile,
+        meanwhile="It is the only one: no client is served until it is back." if alone else meanwhile,
         each=_seconds_of_one(planned),
         grace=_grace(planned),
         more="; one with much to copy, or a log to recover, takes longer" if kafka else "",

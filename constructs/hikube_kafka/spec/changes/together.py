@@ -13,14 +13,14 @@ BROKERS_NEEDED = Rule(
     why="Each copy of a partition stands on a broker of its own. The brokers that go cannot be drained, and until "
     "they are back their partitions have copies too few to survive a loss.",
     remedy="Keep {most} brokers; or first lower the replication factor of these topics, and apply that.",
-    message_in_general="brokers are taken away that the replication factor of a topic needs.",
+    message_in_general="brokers are removed that the replication factor of a topic needs.",
 )
 TOPICS_STAY = Rule(
     id="platform-goes-topics-stay",
     severity="error",
-    message="{what} go{es}, and {topics} on it stay{s} declared.",
-    why="Their messages are out of reach from then on, and every later plan fails to read them.",
-    remedy="Keep it. If the platform is to go, destroy its topics with it, or have Terraform let go of them with a "
+    message="{what} {is_} removed, and {topics} on it stay{s} declared.",
+    why="No client reaches their messages any more, and every later plan fails to read them.",
+    remedy="Keep it. If the platform is to go, destroy its topics with it, or have Terraform forget them with a "
     "removed block.",
     message_in_general="a release, the claims or the namespace of a platform go, and its topics stay declared.",
 )
@@ -127,7 +127,7 @@ def topics_stay(where: str, what: Sequence[str], topics: Sequence[str]) -> Itera
         yield TOPICS_STAY(
             where,
             what=" and ".join(what),
-            es="es" if len(what) == 1 else "",
+            is_="is" if len(what) == 1 else "are",
             topics=f"topic{'' if one else 's'} {shortened(sorted(topics))}",
             s="s" if one else "",
         )

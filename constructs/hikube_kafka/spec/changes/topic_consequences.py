@@ -17,7 +17,7 @@ from hikube_kafka.spec.topic_limits import INTERNAL, min_insync_problems
 DELETED = Rule(
     id="topic-deleted",
     severity="error",
-    message="it is deleted{instead}, with every message in its {partitions} partition{s}.",
+    message="it is deleted with every message in its {partitions} partition{s}{instead}.",
     why="Kafka has no way back: the messages are lost, and the offsets of its consumer groups with them. Clients that "
     "still use it fail with UNKNOWN_TOPIC_OR_PARTITION.",
     remedy="{keep} If nobody needs its messages any more, waive this finding for this change.",
@@ -28,22 +28,22 @@ DELETED = Rule(
 FORGOTTEN = Rule(
     id="topic-forgotten",
     severity="notice",
-    message="Terraform lets go of it; the topic and its messages stay in Kafka.",
+    message="Terraform forgets it; the topic and its messages stay in Kafka.",
     why="From now on no plan shows what changes in it, and no plan protects it.",
     remedy="Nothing, if that is meant. To manage it again, import it by its name.",
 )
 FORGOTTEN_AND_MADE = Rule(
     id="topic-forgotten-and-made",
     severity="error",
-    message="Terraform lets go of it, and creates {another}.",
-    why="What it lets go of stays in Kafka. A topic of the same name then makes the apply fail halfway; one of another "
+    message="Terraform forgets it, and creates {another}.",
+    why="What it forgets stays in Kafka. A topic of the same name then makes the apply fail halfway; one of another "
     "name starts empty.",
     remedy="To keep the topic and its messages, declare it as before.",
 )
 PROTECTION_REMOVED = Rule(
     id="topic-protection-removed",
     severity="error",
-    message="its deletion_protection is taken away.",
+    message="its deletion_protection is removed.",
     why="The next plan may delete or replace the topic, and all its messages with it.",
     remedy="Keep deletion_protection = true. If the topic is to go with the next change, waive this finding.",
 )
@@ -51,8 +51,8 @@ RETENTION_CUT = Rule(
     id="topic-retention-cut",
     severity="error",
     message="{key} is cut from {before} to {after}.",
-    why="Brokers delete what is beyond it within minutes, whether consumers have read it or not: messages that are "
-    "there now may be lost.",
+    why="Brokers delete messages beyond the new limit within minutes, whether consumers have read them or not: those "
+    "that are there now may be lost.",
     remedy="Keep {key} = {value}. If every consumer has read what it needs, waive this finding for this change.",
     message_in_general="retention.ms or retention.bytes is cut.",
     remedy_in_general="Keep the retention. If every consumer has read what it needs, waive this finding for this "
@@ -143,9 +143,8 @@ UNCLEAN = Rule(
     id="topic-unclean-election",
     severity="error",
     message="unclean.leader.election.enable becomes true.",
-    why="A replica that is not in sync may then become leader: messages that producers got an acknowledgement for are "
-    "lost.",
-    remedy="Leave it at false. Set it only while a partition is offline for good, and take it back at once.",
+    why="A replica that is not in sync may then become leader: messages that were acknowledged are lost.",
+    remedy="Leave it at false. Set it only while a partition is offline for good, and set it back at once.",
 )
 COPIES_FEWER = Rule(
     id="topic-copies-fewer",
@@ -283,7 +282,7 @@ def consequences(
 
 
 def forgotten(prior: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Iterator[Problem]:
-    """What it means that Terraform lets go of a topic without touching it.
+    """What it means that Terraform forgets a topic without touching it.
 
     Args:
         prior: As it is.
@@ -305,10 +304,10 @@ def _where(values: Mapping[str, Any]) -> str:
 def _deleted(prior: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Problem:
     instead, keep = "", "Declare it again to keep it."
     if planned is not None:
-        instead, keep = " and created again, empty", "Leave out -replace; if it is tainted, use terraform untaint."
+        instead, keep = ", and created again, empty", "Leave out -replace; if it is tainted, use terraform untaint."
         if planned.get("name") != prior["name"]:
             another = f"topic {planned['name']}" if "name" in planned else "a topic of a name known after the apply"
-            instead = f", and {another} created in its place, empty"
+            instead = f", and {another} is created in its place, empty"
             keep = f'Set name = "{prior["name"]}" again to keep it: Kafka cannot rename a topic.'
     count = prior["partitions"]
     return DELETED(

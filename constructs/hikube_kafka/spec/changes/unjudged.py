@@ -58,7 +58,7 @@ INVOKED = Rule(
     severity="error",
     message="the apply invokes this action, and the plan does not tell what it does.",
     why="An action may change anything, and nobody can see it in a plan.",
-    remedy="See to it that the action touches neither Kafka nor its storage, and then waive this finding.",
+    remedy="Make sure that the action touches neither Kafka nor its storage, and then waive this finding.",
     unjudged=True,
 )
 DEPOSED = Rule(
@@ -80,7 +80,7 @@ VALUES = Rule(
 RELEASE_FORGOTTEN = Rule(
     id="release-forgotten",
     severity="notice",
-    message="Terraform lets go of the release; its servers go on.",
-    why="From now on no apply changes or heals them.",
+    message="Terraform forgets the release; its servers keep running.",
+    why="From now on no apply changes or repairs them.",
     remedy="Nothing, if that is meant. To manage it again, import it.",
 )

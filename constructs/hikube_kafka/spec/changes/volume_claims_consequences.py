@@ -11,16 +11,16 @@ GROWTH_UNCHECKED = Rule(
     id="claims-growth-unchecked",
     severity="warning",
     message="{claims} grow{s} from {before} to {after}, and this plan does not show whether {class_} allows it.",
-    why="Where a storage class does not allow growth (allowVolumeExpansion), the apply ends with an error. A claim "
-    "that has grown cannot shrink again.",
-    remedy="See that it says true: kubectl get storageclass -o custom-columns=NAME:.metadata.name,"
-    "GROWS:.allowVolumeExpansion",
+    why="Where a storage class does not allow growth (allowVolumeExpansion), the apply ends with an error. A "
+    "claim (PersistentVolumeClaim) that has grown cannot shrink again.",
+    remedy="Check that GROWS is true for their class:\n\n"
+    "  kubectl get storageclass -o custom-columns=NAME:.metadata.name,GROWS:.allowVolumeExpansion",
     message_in_general="claims grow, and the plan does not show whether their storage class allows it.",
 )
 FORGOTTEN = Rule(
     id="claims-forgotten",
     severity="notice",
-    message="Terraform lets go of its claims; they and the messages in them stay.",
+    message="Terraform forgets its claims; they and the messages in them stay.",
     why="From now on no plan grows them, and no plan keeps their namespace from being deleted.",
     remedy="Nothing, if that is meant.",
 )

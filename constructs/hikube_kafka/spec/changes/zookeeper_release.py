@@ -21,33 +21,33 @@ from hikube_kafka.spec.rules.zookeeper import SINGLE
 TAKEN = Rule(
     id="zookeeper-servers-taken",
     severity="warning",
-    message="it goes from {before} to {after} servers, which survive the loss of {lost}.",
-    why="Those that go leave the membership first, one at a time; whoever connects by their names alone no longer "
-    "meets ZooKeeper.",
-    remedy="See that zookeeper.connect of every cluster names servers that stay.",
+    message="it is scaled in from {before} to {after} servers, which survive the loss of {lost}.",
+    why="Those that go leave the ensemble first, one at a time; clients that name no other server no longer reach "
+    "ZooKeeper.",
+    remedy="Check that zookeeper.connect of every cluster names servers that stay.",
 )
 TOO_FEW = Rule(
     id="zookeeper-too-few",
     severity="error",
-    message="it goes from {before} to {after} servers, and survives the loss of none.",
+    message="it is scaled in from {before} to {after}, and survives the loss of no server.",
     why="While a single server is away, there is no quorum: brokers elect no leader, and create or change no topic. "
-    "Its restarts in a rolling restart are such losses.",
+    "Each step of a rolling restart is such a loss.",
     remedy="Keep 3 servers or more.",
 )
 BELOW_MAJORITY = Rule(
     id="zookeeper-below-majority",
     severity="error",
-    message="it goes from {before} to {after} servers at once, fewer than the majority of {majority}.",
-    why="The last thing that was acknowledged may be on servers that go alone. Taken at once, they leave too few to "
-    "agree on a smaller membership, and nobody serves.",
+    message="it is scaled in from {before} to {after} servers at once, fewer than the majority of {majority}.",
+    why="The last acknowledged writes may be on no server but those that go. Removed at once, they leave too few to "
+    "agree on a smaller ensemble, and ZooKeeper stops serving.",
     remedy="Go to {majority_odd} first, apply, and go on when all that stay serve.",
 )
 DATA_MOVED = Rule(
     id="zookeeper-data-moved",
     severity="error",
-    message="{key} goes from {before} to {after}.",
-    why="The servers look for their data in a folder where it is not, and start empty or not at all: what brokers keep "
-    "in ZooKeeper, topics and ACLs, is gone for them.",
+    message="{key} changes from {before} to {after}.",
+    why="The servers look for their data in a directory where it is not, and start empty or not at all: what brokers "
+    "keep in ZooKeeper, topics and ACLs, is gone for them.",
     remedy="Keep {key} = {before}.",
 )
 VERSION_JUMP = Rule(
@@ -62,21 +62,21 @@ COMMANDS_OPEN = Rule(
     id="zookeeper-commands-open",
     severity="warning",
     message="4lw.commands.whitelist is opened to {commands}.",
-    why="Whoever reaches a server may ask it without logging in: for the configuration, the clients and their "
-    "sessions, and with dump and wchp for so much that it stalls.",
+    why="Whoever reaches a server may ask it, without logging in, for its configuration, its clients and their "
+    "sessions; dump and wchp can stall it.",
     remedy="List those that you need: conf,mntr,ruok,srvr.",
 )
 AUTHENTICATION_OFF = Rule(
     id="zookeeper-authentication-off",
     severity="error",
-    message="{key} goes from {before} to {after}.",
+    message="{key} changes from {before} to {after}.",
     why="{consequence}",
     remedy="Keep {key} = {before}.",
 )
 PASSWORD = Rule(
     id="zookeeper-membership-secret-changed",
     severity="warning",
-    message="membershipSecret goes from {before} to {after}.",
+    message="membershipSecret changes from {before} to {after}.",
     why="It is the password of ZooKeeper's user super, who changes who votes. Servers with the old one and with the "
     "new one refuse each other's changes until all of them have restarted.",
     remedy="Give the new Secret the same password, or change the number of servers in another apply.",
@@ -92,7 +92,7 @@ _GUARDS: Mapping[str, tuple[str, str]] = {
     "quorum.auth.enableSasl": ("true", "Whoever reaches the ports of the quorum may join it as a server."),
     "quorum.auth.learnerRequireSasl": ("true", "A server may follow one that has not proved who it is."),
     "quorum.auth.serverRequireSasl": ("true", "Whoever reaches the ports of the quorum may join it as a server."),
-    "sslQuorum": ("true", "What the servers say to one another can be read and changed on the way."),
+    "sslQuorum": ("true", "What the servers send one another can be read and changed on the way."),
     "ssl.quorum.hostnameVerification": ("true", "Any certificate of the same authority passes for a server's."),
     "ssl.hostnameVerification": ("true", "Any certificate of the same authority passes for a server's."),
 }
