@@ -124,6 +124,30 @@ def test_a_plan_that_was_not_finished_blocks_without_its_reason() -> None:
     assert only(warned).rule == "plan-errored"
 
 
+CONFIGURED = {
+    "resources": [
+        {"address": ADDRESS, "mode": "managed", "type": "hikube_kafka_topic", "name": "orders"},
+        {"mode": "managed", "type": "hikube_kafka_topic", "name": "each", "for_each_expression": {}},
+        {"mode": "managed", "type": "hikube_kafka_topic", "name": "some", "count_expression": {}},
+        {"mode": "data", "type": "hikube_kafka_quorum", "name": "this"},
+    ]
+}
+
+
+@pytest.mark.usefixtures("found")
+def test_a_plan_that_does_not_say_whether_it_errored_has_all_that_is_configured() -> None:
+    old: dict[str, Any] = {"configuration": {"root_module": CONFIGURED}}
+    assert review(plan(resource(["no-op"]), **old)).findings == ()
+    assert only(review(plan(**old))).rule == "plan-unfinished"
+    # As Terraform 1.5 writes a plan in which everything was refused.
+    refused = document(prior_state={"values": {"root_module": {"resources": [{}]}}}, planned_values={}, **old)
+    del refused["resource_changes"]
+    assert only(review(read_plan(json.dumps(refused).encode()))).rule == "plan-unfinished"
+    # Of some of its resources alone (-target), or whole: the messages tell.
+    assert review(plan(**old), refusal("Targeted", severity="warning")).findings == ()
+    assert review(plan(errored=False, **old)).findings == ()
+
+
 @pytest.mark.usefixtures("found")
 def test_a_refusal_stands_for_an_unfinished_plan_under_the_id_of_its_rule() -> None:
     told = refusal("Topic orders: it is protected [topic-protected]", address=ADDRESS)

@@ -147,6 +147,8 @@ class _Judge:
                 yield self._refusal(each)
         if self._plan.errored and not any(each.severity == "error" for each in self._diagnostics):
             yield self.errored()
+        if self._plan.may_be_errored and not self._diagnostics:
+            yield self._finding("", whole.UNFINISHED("the plan"), None)
 
     def errored(self) -> Finding:
         """That the plan is not a whole one."""

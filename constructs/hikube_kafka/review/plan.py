@@ -97,6 +97,8 @@ class Plan:
     invocations: tuple[str, ...] = ()
     """Actions that the apply invokes, by address."""
     errored: bool = False
+    may_be_errored: bool = False
+    """Whether it does not say if it errored, as before Terraform 1.6, and lacks something that is configured."""
     complete: bool = True
     """False: another plan must follow. Older versions do not say: then it is taken for complete."""
     terraform: str = ""
@@ -138,7 +140,8 @@ def read_plan(content: bytes) -> Plan:
         )
     if "resource_changes" not in parsed and "planned_values" not in parsed:
         raise UnreadablePlanError(f"it is a state and not a plan. {_WRITE}")
-    if "resource_changes" not in parsed and parsed.get("errored") is not True and _has_resources(parsed):
+    is_lost = "resource_changes" not in parsed and parsed.get("errored") is not True and _has_resources(parsed)
+    if is_lost and ("errored" in parsed or _has_all(parsed)):
         raise UnreadablePlanError(f"its resource_changes are missing. {_WRITE}")
     try:
         return _plan(parsed)
@@ -152,6 +155,17 @@ def _has_resources(content: Mapping[str, Any]) -> bool:
     """Whether there is something that a plan has to say something of: Terraform leaves out what is empty."""
     there = content.get("planned_values"), (content.get("prior_state") or {}).get("values")
     return any((each or {}).get("root_module") for each in there)
+
+
+def _has_all(content: Mapping[str, Any]) -> bool:
+    """Whether every resource of the root module is planned; what has count or for_each may have no instance."""
+    planned = {(each.get("type"), each.get("name")) for each in content.get("resource_changes") or ()}
+    module = (content.get("configuration") or {}).get("root_module") or {}
+    return all(
+        (each.get("type"), each.get("name")) in planned or "count_expression" in each or "for_each_expression" in each
+        for each in module.get("resources") or ()
+        if each.get("mode") == "managed"
+    )
 
 
 _WRITE = "Write it with: terraform show -json PLAN"
@@ -175,6 +189,7 @@ def _plan(content: Mapping[str, Any]) -> Plan:
         deferred=tuple(each["resource_change"]["address"] for each in content.get("deferred_changes") or ()),
         invocations=tuple(str(each.get("address", "")) for each in content.get("action_invocations") or ()),
         errored=content.get("errored") is True,
+        may_be_errored="errored" not in content and not _has_all(content),
         complete=content.get("complete") is not False,
         terraform=str(content.get("terraform_version") or ""),
         secrets=frozenset(_secrets(content)),

@@ -11,6 +11,15 @@ ERRORED = Rule(
     "terraform plan -json -out PLAN > MESSAGES, and then hikube-kafka review --diagnostics MESSAGES.",
     unjudged=True,
 )
+UNFINISHED = Rule(
+    id="plan-unfinished",
+    severity="error",
+    message="it does not say whether Terraform finished it, and lacks resources that are configured.",
+    why="Terraform before 1.6 does not mark a plan that was refused. What was refused is missing among its changes.",
+    remedy="Write what Terraform says beside the plan, and review both: terraform plan -json -out PLAN > MESSAGES, and "
+    "then hikube-kafka review --diagnostics MESSAGES.",
+    unjudged=True,
+)
 REFUSED = Rule(
     id="plan-refused",
     severity="error",
