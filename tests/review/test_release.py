@@ -13,6 +13,7 @@ from hikube_kafka.review.release import Release, is_release, releases
 from hikube_kafka.review.seen import of_chart
 
 OURS = "./assets/chart-kafka/310d1181dff93f43"
+NOTES = "Uninstalling keeps the claims, and with them the data."
 CLUSTER_OF_KAFKA = "replicas: 3\nclaimRetention: {whenDeleted: Retain}\n"
 
 
@@ -139,6 +140,12 @@ def test_a_setting_that_only_the_apply_tells_has_no_default_in_its_place() -> No
         ({"chart": "kafka", "repository": "https://charts.example.com", "version": "0.1.1"}, "kafka"),
         ({"chart": "oci://charts.example.com/kafka", "version": "0.1.0", "values": ["replicas: 3"]}, "kafka"),
         ({"chart": "./kafka-0.1.1.tgz", "version": "0.1.1"}, "kafka"),
+        ({"chart": "kafka", "repository": "oci://charts.example.com", "version": "0.2.0"}, "kafka"),
+        ({"chart": "../charts/zookeeper", "version": "~> 0.12", "values": ["replicas: 3"]}, "zookeeper"),
+        ({"chart": "kafka", "version": "0.3.0-rc.1", "metadata": {"chart": "kafka", "app_version": "3.9.4"}}, "kafka"),
+        ({"chart": "./acme-kafka", "version": "7.0.0", "values": [CLUSTER_OF_KAFKA]}, "kafka"),
+        ({"chart": "./acme-zk", "metadata": {"chart": "acme-zookeeper", "notes": NOTES}}, "zookeeper"),
+        ({"chart": "kafka", "repository": "https://charts.example.com/bitnami", "version": None}, None),
         ({"chart": "zookeeper", "version": "0.1.1", "values": ["membershipSecret: one"]}, "zookeeper"),
         # Others of the same name.
         ({"chart": "kafka", "repository": "https://charts.example.com", "version": "32.4.3"}, None),

@@ -123,8 +123,8 @@ _ASSET = re.compile(
 _PROMISE = "Uninstalling keeps the claims"
 """What the notes of both charts end with."""
 _APPLICATION = re.compile(r"3\.[0-9]+\.[0-9]+")
-_RELEASED = re.compile(r"v?0\.1\.[0-9]+")
-"""Versions that the charts have had."""
+_SOMEBODY_ELSES = re.compile(r"bitnami", re.IGNORECASE)
+"""In the address of a chart of the same name."""
 
 
 def _chart(resource: Mapping[str, Any]) -> Chart | None:
@@ -133,24 +133,39 @@ def _chart(resource: Mapping[str, Any]) -> Chart | None:
     named = revealed(resource.get("chart"))
     if (found := _ASSET.search(named if isinstance(named, str) else "")) is not None:
         return "kafka" if "kafka" in (found[1], found[2]) else "zookeeper"
-    name = metadata.get("chart") or _base_name(named)
-    if _PROMISE in str(metadata.get("notes") or "") and name in ("kafka", "zookeeper"):
-        return "kafka" if name == "kafka" else "zookeeper"
+    name = str(metadata.get("chart") or _base_name(named)).casefold()
+    # A copy of ours may have a name of its own: acme-kafka.
+    kind = next((each for each in ("zookeeper", "kafka") if each in name), "")
+    if _PROMISE in str(metadata.get("notes") or "") and kind:
+        return "kafka" if kind == "kafka" else "zookeeper"
     values = revealed(_Values(resource, frozenset()).given)
     for chart in ("kafka", "zookeeper"):
         # With any other value the chart's own schema refuses the release.
         if not values.keys() <= _properties(chart):
             continue
-        if values.keys() & _OURS_ALONE[chart] and (name == chart or _typical(chart, values)):
+        if values.keys() & _OURS_ALONE[chart] and (kind == chart or _typical(chart, values)):
             return chart
         application = metadata.get("app_version")
         if (
             name == chart
-            and _RELEASED.fullmatch(str(metadata.get("version") or resource.get("version") or "0.1.0"))
+            and not any(_SOMEBODY_ELSES.search(_word(resource, each)) for each in ("chart", "repository"))
+            and _is_released(chart, str(metadata.get("version") or _word(resource, "version")))
             and (application is None or _APPLICATION.fullmatch(str(application)))
         ):
             return chart
     return None
+
+
+@cache
+def _major(chart: Chart) -> int:
+    about = helm_values.read((files("hikube_kafka") / "charts" / chart / "Chart.yaml").read_text("utf-8"))
+    return int(str(about["version"]).partition(".")[0])
+
+
+def _is_released(chart: Chart, version: str) -> bool:
+    """Whether it may be a version of ours, or one to come: others of the same name are far ahead. ``~> 0.1`` too."""
+    first = re.search(r"[0-9]+", version)
+    return first is None or int(first[0]) <= _major(chart)
 
 
 def _typical(chart: Chart, values: Mapping[str, Any]) -> bool:
