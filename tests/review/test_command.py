@@ -50,6 +50,19 @@ def test_standard_input_is_a_plan() -> None:
     assert "standard input is one file" in refused.output
 
 
+def test_where_terraform_made_no_plan_its_refusal_is_told(stack: Path) -> None:
+    (stack / "plan.json").touch()
+    messages, report = stack / "messages.jsonl", stack / "review.md"
+    refusal = {"severity": "error", "summary": "Topic orders: 0 partitions [topic-partitions]", "detail": "secret"}
+    messages.write_text(json.dumps({"@level": "error", "type": "diagnostic", "diagnostic": refusal}))
+    done = run(stack / "plan.json", "--diagnostics", messages, "--report", report)
+    assert done.exit_code == 2
+    told = report.read_text().splitlines()[1]
+    assert "it is empty." in told
+    assert told.endswith("Terraform refused: Topic orders: 0 partitions &#91;topic-partitions&#93;.")
+    assert "secret" not in report.read_text() + done.output
+
+
 def test_what_cannot_be_read_is_named_and_reported(stack: Path) -> None:
     report = stack / "review.md"
     plan = write(stack / "plan.json")

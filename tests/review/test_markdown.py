@@ -180,6 +180,13 @@ def test_findings_are_told_before_and_after_with_their_place_and_a_waiver_to_cop
     assert "fence mermaid" in page.blocks
 
 
+@pytest.mark.parametrize("rule", ["plan-errored", "plan-refused", "policy-waiver-expired", "policy-waiver-unused"])
+def test_what_no_waiver_changes_has_none_to_copy(rule: str) -> None:
+    text = markdown.render(replace(BLOCKED, findings=(replace(SHRUNK, rule=rule),)))
+    assert "blocks" in text
+    assert "waivers:" not in text
+
+
 def test_commands_of_a_remedy_can_be_copied() -> None:
     code = parsed(markdown.render(BLOCKED)).code
     assert "terraform import hikube_kafka_topic.this payments.jobs\n" in code

@@ -162,7 +162,7 @@ def _without(*path: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "not JSON"),
+        (b"", "it is empty"),
         (b"\xff\xfe\x00", "not JSON"),
         (b"PK\x03\x04tfplan", "not JSON"),
         (b"Terraform will perform the following actions:", "not JSON"),

@@ -109,7 +109,20 @@ def _reviewed(
             policy=_read(policy, lambda content: Policy.parse(content, str(policy))) if policy else None,
         )
     except (UnreadablePlanError, DeclarationsError, PolicyError, _UnreadableFileError) as error:
-        return Review(title=title, findings=(), unreviewed=str(error))
+        return Review(title=title, findings=(), unreviewed=f"{error}{_refusals(diagnostics)}")
+
+
+def _refusals(diagnostics: Path | None) -> str:
+    """What Terraform refused, if it made no plan: only its headings, as no plan says which values are secrets."""
+    from hikube_kafka.review.diagnostics import read_diagnostics
+    from hikube_kafka.review.plan import UnreadablePlanError
+
+    try:
+        said = _read(diagnostics, read_diagnostics) if diagnostics and diagnostics != _STDIN else ()
+    except (UnreadablePlanError, _UnreadableFileError):
+        return ""
+    refused = dict.fromkeys(each.summary.rstrip(".") for each in said if each.severity == "error")
+    return f". Terraform refused: {'; '.join(refused)}." if refused else ""
 
 
 class _UnreadableFileError(Exception):

@@ -15,6 +15,8 @@ from hikube_kafka.page.text import cut
 from hikube_kafka.review.finding import Finding, Verdict
 from hikube_kafka.review.outcome import Review, Total
 from hikube_kafka.review.picture import mermaid
+from hikube_kafka.spec.changes.plan import ERRORED, REFUSED
+from hikube_kafka.spec.policy import WAIVER_EXPIRED, WAIVER_UNUSED
 from hikube_kafka.spec.problem import Severity
 
 MOST = 60_000
@@ -32,6 +34,8 @@ _ENOUGH = 40
 """Characters of a name in a list that is not complete."""
 _MARKS: dict[Severity, str] = {"error": "⛔ blocks", "warning": "⚠️ warns", "notice": "ℹ️ informs"}  # noqa: RUF001 - the sign for information
 _VERDICTS = {Verdict.PASSED: "✅", Verdict.BLOCKED: "⛔", Verdict.UNREVIEWED: "❔"}
+_NEVER_WAIVED = {ERRORED.id, REFUSED.id, WAIVER_EXPIRED.id, WAIVER_UNUSED.id}
+"""A waiver of these would change nothing."""
 _LIST_ELSEWHERE = "The complete list is in the output of the job, and in the report that `--report FILE.json` writes."
 
 
@@ -251,7 +255,7 @@ class _Text:
             if (more := len(finding.differences) - 60) > 0:
                 inner.append(row(f"… and {more} more", "", ""))
         inner += ["", self._source(finding)]
-        if finding.fingerprint and finding.severity != "notice":
+        if finding.fingerprint and finding.severity != "notice" and finding.rule not in _NEVER_WAIVED:
             waiver = f"waivers:\n  - fingerprint: {line(finding.fingerprint)}\n    owner: \n    reason: \n    until: "
             inner += ["", "To waive this change, and no other, add to the policy:", "", fence(waiver, "yaml")]
         yield from _folded(f"{sign} {about}: why, and what to do", inner)

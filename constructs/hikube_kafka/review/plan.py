@@ -127,6 +127,8 @@ def read_plan(content: bytes) -> Plan:
     Raises:
         UnreadablePlanError: It is no JSON, no plan, a state, or of a format that this version does not know.
     """
+    if not content.strip():
+        raise UnreadablePlanError(f"it is empty. {_WRITE}")
     try:
         parsed = json.loads(content, object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError) as problem:
