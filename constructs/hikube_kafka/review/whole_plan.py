@@ -7,7 +7,7 @@ from typing import Any
 from hikube_kafka.review.hidden import Hidden
 from hikube_kafka.review.plan import Action, Change, Plan
 from hikube_kafka.review.seen import GOING, Cluster, ReleaseSeen, Seen, of_chart, replicas, side
-from hikube_kafka.spec.changes import address, namespace, rolling, unjudged
+from hikube_kafka.spec.changes import address, namespace, rolling, topic_consequences, unjudged
 from hikube_kafka.spec.changes import together as rules
 from hikube_kafka.spec.changes.address import Step, Thing
 from hikube_kafka.spec.problem import Problem
@@ -65,6 +65,7 @@ def _of_cluster(cluster: Cluster, seen: Seen) -> Found:
             yield where, found
         for found in rules.too_many_partitions(cluster.where, were, are, (before, after)):
             yield "", found
+    yield from _followers(cluster)
     going = list(_going(cluster, seen))
     for found in rules.topics_stay(cluster.where, [what for _, what in going], [each.name for each in are]):
         yield going[0][0], found
@@ -74,6 +75,16 @@ def _of_cluster(cluster: Cluster, seen: Seen) -> Found:
             changing[str(each.now.chart)].append(each.now.name)
     for found in rules.both_restart(cluster.where, changing["zookeeper"], changing["kafka"]):
         yield "", found
+
+
+def _followers(cluster: Cluster) -> Found:
+    """Topics that the plan may leave as they are, and that the brokers' configuration changes."""
+    config = topic_consequences.Brokers(*cluster.config)
+    for change in cluster.changes["hikube_kafka_topic"]:
+        if change.action in {Action.NOTHING, Action.UPDATE}:
+            prior, planned = side(change, after=False), side(change, after=True)
+            for found in topic_consequences.brokers_leave_no_room(prior, planned, config):
+                yield change.address, found
 
 
 def _going(cluster: Cluster, seen: Seen) -> Iterator[tuple[str, str]]:

@@ -390,6 +390,14 @@ class _Entries:
         before, after = whole(self.before(key)), whole(self.after(key))
         return None if before is None or after is None or before == after else (before, after)
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether nothing is ever deleted by age or size afterwards, as far as all that decides is known."""
+        keys = ("retention.ms", "retention.bytes")
+        known = bool(self._brokers.after) or all(key in self._after for key in keys)
+        numbers = [whole(self.after(key)) for key in keys]
+        return known and all(number is not None and _limit(number) == _LONGEST for number in numbers)
+
     def follows(self, key: str, *, after: bool) -> str:
         """What is to be said of a value that is not the topic's own."""
         return "" if key in (self._after if after else self._before) else " by the brokers' default"
@@ -412,7 +420,7 @@ def _messages(entries: _Entries) -> Iterator[Problem]:
     key = "cleanup.policy"
     before, after = _policies(entries.before(key)), _policies(entries.after(key))
     facts: dict[str, Any] = {"before": ",".join(sorted(before)), "after": ",".join(sorted(after))}
-    started = entries.changed(key) and "delete" in after and "delete" not in before
+    started = entries.changed(key) and "delete" in after and "delete" not in before and not entries.keeps_all
     if started:
         yield STARTS_DELETING(
             entries.where,
@@ -534,6 +542,21 @@ def _no_room(planned: Mapping[str, Any], entries: Mapping[str, str], broker: Map
     # Kafka asks for no more in-sync replicas than a topic has, so one replica with a higher min ISR can be written.
     if factor is not None and factor > 1 and key not in entries and key in broker:
         yield from min_insync_problems(_where(planned), str(broker[key]), factor, instead="raise replication_factor")
+
+
+def brokers_leave_no_room(prior: Mapping[str, Any], planned: Mapping[str, Any], brokers: Brokers) -> Iterator[Problem]:
+    """A topic that follows the brokers' ``min.insync.replicas``, which changes to what does not fit it.
+
+    Args:
+        prior: The topic as it is.
+        planned: As it is to be; it may be the same.
+        brokers: Their configuration.
+    """
+    key = "min.insync.replicas"
+    if in_force(key, {}, brokers.before) != in_force(key, {}, brokers.after) and planned.get("name") == prior.get(
+        "name"
+    ):
+        yield from _no_room(planned, canonical(planned.get("config")), brokers.after)
 
 
 def _times(entries: _Entries) -> Iterator[Problem]:
