@@ -192,6 +192,12 @@ def test_what_is_no_plan_is_told_by_what_it_is_not(content: bytes, said: str) ->
         read_plan(content)
 
 
+@pytest.mark.parametrize("key", ["address", "mode", "type", "name", "provider_name", "deposed", "module_address"])
+def test_names_that_are_no_text_are_no_plan(key: str) -> None:
+    with pytest.raises(UnreadablePlanError, match="not a plan as Terraform writes it"):
+        read(resource(["update"], **{key: [1]}))
+
+
 @pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("value", ["text", 3, [], True])
 def test_attributes_that_are_none_are_no_plan(side: str, value: Any) -> None:

@@ -188,7 +188,7 @@ def _plan(content: Mapping[str, Any]) -> Plan:
     return Plan(
         changes=tuple(map(_change, content.get("resource_changes") or ())),
         drift=tuple(map(_change, content.get("resource_drift") or ())),
-        deferred=tuple(each["resource_change"]["address"] for each in content.get("deferred_changes") or ()),
+        deferred=tuple(_text(each["resource_change"]["address"]) for each in content.get("deferred_changes") or ()),
         invocations=tuple(str(each.get("address", "")) for each in content.get("action_invocations") or ()),
         errored=content.get("errored") is True,
         may_be_errored="errored" not in content and not _has_all(content),
@@ -207,23 +207,29 @@ def _change(content: Mapping[str, Any]) -> Change:
         _side(content["type"], change, side, required=action in needed) for side, needed in _NEEDED.items()
     )
     return Change(
-        address=content["address"],
-        mode=content.get("mode", "managed"),
-        type=content["type"],
-        name=content["name"],
-        provider=content.get("provider_name") or "",
+        address=_text(content["address"]),
+        mode=_text(content.get("mode", "managed")),
+        type=_text(content["type"]),
+        name=_text(content["name"]),
+        provider=_text(content.get("provider_name") or ""),
         action=action,
         actions=actions,
-        reason=content.get("action_reason") or "",
+        reason=_text(content.get("action_reason") or ""),
         before=before,
         after=after,
         unknown=frozenset(_unknown(change.get("after_unknown"))),
         replaces=tuple(tuple(path) for path in change.get("replace_paths") or ()),
-        previous_address=content.get("previous_address") or "",
+        previous_address=_text(content.get("previous_address") or ""),
         imported=str((change.get("importing") or {}).get("id") or ""),
-        deposed=content.get("deposed") or "",
-        module=content.get("module_address") or "",
+        deposed=_text(content.get("deposed") or ""),
+        module=_text(content.get("module_address") or ""),
     )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.60} is not a text")
+    return value
 
 
 _NO_SECRETS: Mapping[str, frozenset[str]] = {
