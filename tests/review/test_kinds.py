@@ -73,6 +73,8 @@ T = "hikube_kafka_topic"
 PROTECTED = topic(deletion_protection=True)
 BROKERS = of("hikube_kafka_brokers", {"brokers": 4, "drain": True}, {"brokers": 2, "drain": True})
 
+CREATED = {"image-by-tag": "warning", "listener-plaintext": "warning"}
+
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
@@ -85,6 +87,10 @@ BROKERS = of("hikube_kafka_brokers", {"brokers": 4, "drain": True}, {"brokers": 
         ([of(T, PROTECTED, None)], {"topic-protected": "error"}),
         ([of(T, PROTECTED, None, "forget")], {"topic-forgotten": "notice"}),
         ([of(T, PROTECTED, PROTECTED, "create", "forget")], {"topic-forgotten-and-made": "error"}),
+        ([of("helm_release", ours(), ours(), "forget", "create")], {"forgotten-and-made": "error"} | CREATED),
+        ([of("helm_release", BITNAMI, release("./grafana"), "forget", "create")], {"release-not-reviewed": "warning"}),
+        ([of("hikube_local_ensemble", ENSEMBLE, ENSEMBLE, "create", "forget")], {"forgotten-and-made": "error"}),
+        ([of("hikube_volume_claims", CLAIMS, CLAIMS, "create", "forget")], {"forgotten-and-made": "error"}),
         ([of(T, PROTECTED, PROTECTED, "delete", "create")], {"topic-protected": "error"}),
         ([of(T, TOPIC, TOPIC, "create", "delete")], {"topic-deleted": "error"}),
         ([of(T, TOPIC, topic(partitions=3))], {"topic-partitions-shrink": "error"}),
@@ -209,6 +215,16 @@ def test_what_was_changed_outside_and_is_set_back() -> None:
     gone = [of(T, TOPIC, None)]
     assert found(of(T, None, TOPIC), resource_drift=gone) == {("deleted-outside", "warning")}
     assert found(resource_drift=gone) == set()
+
+
+def test_a_release_that_was_deleted_outside_may_have_left_its_claims() -> None:
+    def why(type_: str, values: dict[str, Any]) -> str:
+        gone = {"format_version": "1.2", "resource_drift": [of(type_, values, None)]}
+        read = read_plan(json.dumps(gone | {"resource_changes": [of(type_, None, values)]}).encode())
+        return next(each.why for _, each in kinds.together(read, kinds.seen(read)) if each.rule == "deleted-outside")
+
+    assert "take up the claims" in why("helm_release", ours())
+    assert "gone already" in why(T, TOPIC)
 
 
 def test_claims_that_were_made_since_the_last_apply_are_no_drift() -> None:

@@ -1,6 +1,7 @@
 """Which rules are asked about which kind of resource."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hikube_kafka.review.plan import Action, Change, Plan
@@ -59,6 +60,9 @@ def found(change: Change, seen: Seen) -> Iterator[Problem]:
     if faults:
         yield unjudged.UNREADABLE(change.address, what="; ".join(faults))
         return
+    if change.action is Action.FORGET_AND_CREATE and change.type != "hikube_kafka_topic" and seen.carries(change):
+        yield unjudged.FORGOTTEN_AND_MADE(change.address)
+        change = replace(change, action=Action.CREATE, before=None)
     try:
         yield from rules(change, seen)
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, IndexError) as problem:
@@ -287,7 +291,7 @@ def _foreign_release(change: Change, before: Release | None, after: Release | No
 def _namespace(change: Change, seen: Seen) -> Iterator[Problem]:
     name, _, labels = namespace.metadata(side(change, after=False))
     inside = seen.inside(name)._replace(ours=labels.get("app.kubernetes.io/part-of") == "hikube-kafka")
-    if change.action is Action.FORGET:
+    if change.action in {Action.FORGET, Action.FORGET_AND_CREATE}:
         if inside:
             yield namespace.LET_GO(f"namespace {name}")
     elif change.action in GOING:

@@ -246,6 +246,10 @@ class Seen:
             if (values := side(each, after=True))
         )
 
+    def carries(self, change: Change) -> bool:
+        """Whether it is a resource of ours, or a release of one of our charts."""
+        return change.type in OURS or any(each.change is change for each in self.releases)
+
     def is_told_by_brokers(self, release: Change) -> bool:
         """Whether ``hikube_kafka_brokers`` tells of the brokers that this release takes away, and of their drain."""
         for cluster in self.clusters.values():

@@ -218,7 +218,7 @@ def _drift(plan: Plan, seen: Seen) -> Found:
         where = f"{kind} {side(each, after=False).get(key) or ''}".strip()
         if each.after is None:
             if each.type in _LOST and change.action is Action.CREATE:
-                yield each.address, rules.DELETED_OUTSIDE(where)
+                yield each.address, rules.deleted_outside(where, keeps_data=each.type == "helm_release")
         elif change.action in {Action.UPDATE, Action.REPLACE} and each.before is not None:
             found = list(_set_back(each, change, names_only=each.type == "helm_release"))
             for problem in rules.drift(where, found):

@@ -10,7 +10,7 @@ from hikube_kafka.spec.problem import Problem, Rule, shortened
 DATA_LOST = Rule(
     id="local-data-lost",
     severity="error",
-    message="it is deleted{again}, with all data in {directory}.",
+    message="it is deleted with all data in {directory}{again}.",
     why="keep_data is false: every topic and every message of it is lost.",
     remedy="Set keep_data = true and apply that first. If nobody needs the data any more, waive this finding.",
     message_in_general="it is deleted with its data.",
@@ -68,7 +68,7 @@ def consequences(
         if prior.get("keep_data") is False:
             yield DATA_LOST(
                 where,
-                again=" and created again, empty" if replaced else "",
+                again=", and created again, empty" if replaced else "",
                 directory=prior["path"],
             )
         elif planned is None:

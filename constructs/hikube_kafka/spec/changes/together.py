@@ -53,10 +53,24 @@ DRIFT = Rule(
 DELETED_OUTSIDE = Rule(
     id="deleted-outside",
     severity="warning",
-    message="it was deleted outside Terraform, and this apply creates it again, empty.",
-    why="What it held is gone already; this plan does not bring it back.",
+    message="it was deleted outside Terraform, and this apply creates it again.",
+    why="{held}",
     remedy="Find out who deleted it before you apply. If it is meant to be gone, take it out of the configuration.",
 )
+
+
+_HELD = "What it held is gone already: it is empty when it comes back."
+_HELD_BY_CLAIMS = "Its servers take up the claims of the earlier ones, if those are still there; else they begin empty."
+
+
+def deleted_outside(where: str, *, keeps_data: bool) -> Problem:
+    """That a thing was deleted outside, and is created again.
+
+    Args:
+        where: The thing.
+        keeps_data: Its data may have outlived it.
+    """
+    return DELETED_OUTSIDE(where, held=_HELD_BY_CLAIMS if keeps_data else _HELD)
 
 
 class Topic(NamedTuple):

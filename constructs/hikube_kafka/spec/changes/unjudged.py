@@ -68,6 +68,14 @@ DEPOSED = Rule(
     why="It may be the same real thing as the one that is there now: a topic, a release or a claim of the same name.",
     remedy="Compare the two with terraform show. If what goes is another real thing, waive this finding.",
 )
+FORGOTTEN_AND_MADE = Rule(
+    id="forgotten-and-made",
+    severity="error",
+    message="Terraform forgets it, and creates it anew.",
+    why="What it forgets stays where it is. If the new one has the same name, the apply fails halfway; if it has "
+    "another, it starts without the data of the one before.",
+    remedy="To keep what is there, declare it as before.",
+)
 VALUES = Rule(
     id="release-values-unreadable",
     severity="error",
