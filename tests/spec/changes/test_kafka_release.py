@@ -45,6 +45,7 @@ def protocols(client: str, **more: str) -> Values:
     return {"config": {"listener.security.protocol.map": f"CLIENT:{client},FORWARD:PLAINTEXT", **more}}
 
 
+ANOTHER = "CLIENT://:9092,OPEN://:9095,FORWARD://127.0.0.1:<forward-port>"
 PORTS = [{"name": "client", "port": 9092}, {"name": "outside", "port": 9094}]
 DOORS = "CLIENT://:9092,OUTSIDE://:9094,FORWARD://127.0.0.1:<forward-port>"
 
@@ -349,6 +350,13 @@ CASES: list[tuple[str, str, Values, Values, Values]] = [
         protocols("SASL_SSL"),
         protocols("SSL"),
         protocols("SSL", **{"ssl.client.auth": "required"}),
+    ),
+    (
+        "listener-without-authentication",
+        "error",
+        protocols("SASL_SSL"),
+        protocols("SASL_SSL,OPEN:SSL", listeners=ANOTHER),
+        protocols("SASL_SSL,OPEN:SSL", listeners=ANOTHER, **{"ssl.client.auth": "required"}),
     ),
     ("listener-protocol-changed", "error", protocols("SSL"), protocols("SASL_SSL"), protocols("ssl")),
     (

@@ -65,6 +65,13 @@ LOWERED = Rule(
     why="{consequence}",
     remedy="Keep {before}.",
 )
+WAY_AROUND = Rule(
+    id="listener-without-authentication",
+    severity="error",
+    message="listener {listener} is added, and asks nobody who they are; so far every listener does.",
+    why="Whoever reaches that port need not log in any more: they act as User:ANONYMOUS.",
+    remedy="Give it SASL_SSL, or SSL with ssl.client.auth = required, as the others have.",
+)
 CLIENT_AUTH = Rule(
     id="client-authentication-lowered",
     severity="error",
@@ -239,9 +246,12 @@ def consequences(prior: Release | None, planned: Release) -> Iterator[Problem]:
     for port, name in gone.items():
         yield GONE(planned.where, path=("listeners",), port=port, listener=name)
     between = _between_brokers(prior)
+    closed = bool(before) and not unprotected(prior)
     for each in after.values():
         if (former := _former(each, before)) is not None:
             yield from _compared(planned, former, each, between=between == former.name)
+        elif closed and not each.is_loopback and not each.authenticates:
+            yield WAY_AROUND(planned.where, path=("config", "listener.security.protocol.map"), listener=each.name)
     yield from _advertised(prior, planned, gone)
     wanted = _between_brokers(planned)
     if between != wanted and wanted and wanted not in before:
