@@ -116,9 +116,7 @@ def _compared(
             below = [value for each, value in old.items() if each[: len(key)] == key]
             one = one if one is not None else below[0] if len(below) == 1 else "…" if below else None
             yield key, Difference(setting=_name(key), before=_shown(key, one), after=UNKNOWN)
-        elif any(isinstance(new.get(key[:length]), _Later) for length in range(1, len(key))):
-            continue
-        elif revealed(one) != revealed(other):
+        elif revealed(one) != revealed(other) and not _is_below_later(key, new):
             shown = _pair(key, one, other)
             yield key, Difference(setting=_name(key), before=shown[0], after=shown[1])
 
@@ -126,6 +124,10 @@ def _compared(
 @dataclass(frozen=True)
 class _Later:
     """Only the apply will tell."""
+
+
+def _is_below_later(key: _Key, new: Mapping[_Key, Any]) -> bool:
+    return any(isinstance(new.get(key[:length]), _Later) for length in range(1, len(key)))
 
 
 def _leaves(value: Any, key: _Key = ()) -> Iterator[tuple[_Key, Any]]:
@@ -238,6 +240,8 @@ def _text(key: _Key, value: Any) -> str:
 
 def _line(text: str) -> str:
     """In one line, and without what a terminal would obey."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else " " for each in re.sub(r"\s*\n\s*", " ⏎ ", text.strip("\n")))
 
 

@@ -43,6 +43,10 @@ _REFERENCE = re.compile(r"""["']?\$[{(][^})]*[})]["']?|["']{2}""")
 """What only says where a secret is: ``${file:/etc/kafka/password:key}``."""
 
 
+_PLAIN = (str, int, float, type(None))
+"""What has nothing below it. Asked first: most of a plan is that, and ``isinstance`` of an abstract class is slow."""
+
+
 class Hidden:
     """A value that may be compared and judged, and is never shown."""
 
@@ -99,13 +103,15 @@ def concealed(value: Any, *, apart: frozenset[str] = frozenset()) -> Any:
         value: Of a resource, or below one.
         apart: Keys of it that are left as they are.
     """
+    if isinstance(value, _PLAIN):
+        return Hidden(value) if isinstance(value, str) and holds_secret(value) else value
     if isinstance(value, Mapping):
         content = ("data", "stringData", "binaryData") if value.get("kind") == "Secret" else ()
         value = {key: all_hidden(each) if key in content else each for key, each in value.items()}
         return {key: each if key in apart else _by_key(key, each, value) for key, each in value.items()}
     if isinstance(value, list):
         return [concealed(each) for each in value]
-    return Hidden(value) if isinstance(value, str) and holds_secret(value) else value
+    return value
 
 
 def _by_key(key: str, value: Any, among: Mapping[str, Any]) -> Any:
@@ -139,6 +145,8 @@ def marked(value: Any, sensitive: Any) -> Any:
     """
     if sensitive is True:
         return Hidden(value)
+    if isinstance(value, _PLAIN):
+        return value
     if isinstance(value, Mapping):
         marks = sensitive if isinstance(sensitive, Mapping) else {}
         return {key: marked(each, marks.get(key)) for key, each in value.items()}
@@ -150,26 +158,31 @@ def marked(value: Any, sensitive: Any) -> Any:
 
 def revealed(value: Any) -> Any:
     """The value with nothing hidden, for a rule."""
+    if isinstance(value, _PLAIN):
+        return value
     if isinstance(value, Hidden):
         return revealed(value.reveal())
     if isinstance(value, Mapping):
         return {key: revealed(each) for key, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [revealed(each) for each in value]
     return value
 
 
 def texts(value: Any, *, hidden: bool = False) -> Iterator[str]:
     """Every text below what is hidden, of which something must be said without showing it."""
-    if isinstance(value, Hidden):
+    if isinstance(value, _PLAIN):
+        if hidden and value is not None and not isinstance(value, bool):
+            yield str(value)
+    elif isinstance(value, Hidden):
         yield from texts(value.reveal(), hidden=True)
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from texts(each, hidden=hidden)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, Sequence):
         for each in value:
             yield from texts(each, hidden=hidden)
-    elif hidden and value is not None and not isinstance(value, bool):
+    elif hidden:
         yield str(value)
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -12,10 +12,10 @@ from hikube_kafka.review import policy as policies
 from hikube_kafka.review.diagnostics import Diagnostic
 from hikube_kafka.review.differences import differences
 from hikube_kafka.review.finding import Difference, Finding, Location, fingerprint, in_order
-from hikube_kafka.review.hidden import SHOWN_INSTEAD, revealed, scrubbed, texts
+from hikube_kafka.review.hidden import SHOWN_INSTEAD, scrubbed, texts
 from hikube_kafka.review.outcome import Review
 from hikube_kafka.review.plan import Action, Change, Plan, of_all_instances
-from hikube_kafka.review.release import Release, is_release, releases
+from hikube_kafka.review.release import is_release, releases
 from hikube_kafka.review.totals import parts, totals
 from hikube_kafka.spec.changes import plan as whole
 from hikube_kafka.spec.policy import Policy
@@ -62,6 +62,21 @@ def review(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What a finding needs of the change that it is about; as it is here: of none."""
+
+    shown: tuple[Difference, ...] = ()
+    settings: tuple[Mapping[str, object], ...] = ()
+    """Of a release, before and after, as far as it is there."""
+    secrets: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    """Who it is, where it is not hidden: in the address, and in other plans."""
+    before: str = "null"
+    """Canonical JSON, as is ``after``."""
+    after: str = "null"
+
+
 class _Judge:
     """Makes findings of problems."""
 
@@ -79,8 +94,7 @@ class _Judge:
         self._changes: dict[str, Change] = {}
         for change in (*plan.changes, *plan.drift):
             self._changes.setdefault(change.address, change)
-        self._shown: dict[str, tuple[Difference, ...]] = {}
-        self._read: dict[str, tuple[Release | None, Release | None]] = {}
+        self._read: dict[tuple[str, str], _Read] = {}
         self.secrets = frozenset(each for each in plan.secrets if len(each) >= _SHORTEST_SECRET)
         """Texts that are shown nowhere."""
 
@@ -107,9 +121,8 @@ class _Judge:
         yield from self._refusals(found)
 
     def _finding(self, address: str, problem: Problem, change: Change | None) -> Finding:
-        scrub = self._scrubbing(change, problem.path)
-        shown = self._differences(change) if change is not None else ()
-        before, after = (_canonical(each) for each in _sides(change))
+        read = self._of(change)
+        scrub = self._scrubbing(read, problem.path)
         return Finding(
             rule=problem.rule,
             severity=problem.severity,
@@ -119,23 +132,21 @@ class _Judge:
             why=scrub(problem.why),
             remedy=scrub(problem.remedy),
             differences=tuple(
-                replace(each, before=scrub(each.before), after=scrub(each.after)) for each in _about(shown, problem)
+                replace(each, before=scrub(each.before), after=scrub(each.after))
+                for each in _about(read.shown, problem)
             ),
             declared=self._declared.get(of_all_instances(address)),
-            fingerprint=fingerprint(problem.rule, address, before, after),
+            fingerprint=fingerprint(problem.rule, address, read.before, read.after),
         )
 
-    def _differences(self, change: Change) -> tuple[Difference, ...]:
-        """What changes, read once for all that is found of it."""
-        if change.address not in self._shown:
-            before, after = self._releases(change)
-            self._shown[change.address] = differences(change, before=before, after=after)
-        return self._shown[change.address]
-
-    def _releases(self, change: Change) -> tuple[Release | None, Release | None]:
-        if change.address not in self._read:
-            self._read[change.address] = releases(change) if is_release(change) else (None, None)
-        return self._read[change.address]
+    def _of(self, change: Change | None) -> _Read:
+        """What a finding shows of a change, read once for all that is found of it."""
+        if change is None:
+            return _Read()
+        key = change.address, change.deposed
+        if key not in self._read:
+            self._read[key] = _read(change)
+        return self._read[key]
 
     def _refusals(self, found: Sequence[Finding]) -> Iterator[Finding]:
         """What Terraform said: an error blocks, whoever said it; a warning counts if a rule of ours is behind it."""
@@ -167,20 +178,12 @@ class _Judge:
         finding = self._finding(each.address, problem, change)
         return replace(finding, fingerprint=fingerprint(problem.rule, each.address, each.summary, each.detail))
 
-    def _scrubbing(self, change: Change | None, path: tuple[str | int, ...] = ()) -> Callable[[str], str]:
-        if change is None:
-            return lambda text: scrubbed(text, self.secrets)
-        sides = change.before, change.after
-        settings = [each.settings for each in self._releases(change) if each is not None]
-        secrets = self.secrets.union(*map(texts, sides))
-        # Of values that are hidden as a whole, what is too short to be a secret is in every second sentence.
-        secrets |= {text for text in texts(settings) if len(text) >= _SHORTEST_SECRET}
-        # Who it is, where it is not hidden, is in the address and in other plans.
-        secrets -= {each[key] for each in sides if each for key in _NAMES if isinstance(each.get(key), str)}
-        if any(map(partial(_is_hidden, path=path), settings)):
+    def _scrubbing(self, read: _Read, path: tuple[str | int, ...]) -> Callable[[str], str]:
+        secrets = (self.secrets | read.secrets) - read.names
+        if any(map(partial(_is_hidden, path=path), read.settings)):
             # A rule says a number in a unit of its own: 604800000 ms are 7 d.
             return lambda text: _FIGURE.sub(SHOWN_INSTEAD, scrubbed(text, secrets))
-        return lambda text: scrubbed(text, secrets)
+        return (lambda text: scrubbed(text, secrets)) if secrets else (lambda text: text)
 
 
 _NAMES = ("name", "namespace")
@@ -202,14 +205,28 @@ def _is_ours(address: str) -> bool:
     return of_all_instances(address).rpartition(".")[0].rpartition(".")[2].startswith("hikube_")
 
 
-def _sides(change: Change | None) -> tuple[object, object]:
-    if change is None:
-        return None, None
-    return change.before, [change.after, sorted(map(list, change.unknown), key=repr)]
+def _read(change: Change) -> _Read:
+    before, after = releases(change) if is_release(change) else (None, None)
+    sides = change.before, change.after
+    settings = tuple(each.settings for each in (before, after) if each is not None)
+    prior, planned = _side(change.before, change.prior), _side(change.after, change.planned)
+    return _Read(
+        shown=differences(change, before=before, after=after),
+        settings=settings,
+        # Of values that are hidden as a whole, what is too short to be a secret is in every second sentence.
+        secrets=frozenset(texts(sides)).union(text for text in texts(settings) if len(text) >= _SHORTEST_SECRET),
+        names=frozenset(each[key] for each in sides if each for key in _NAMES if isinstance(each.get(key), str)),
+        before=_canonical(prior),
+        after=_canonical([planned, sorted(map(list, change.unknown), key=repr)]),
+    )
+
+
+def _side(there: object, revealed: object) -> object:
+    return None if there is None else revealed
 
 
 def _canonical(value: object) -> str:
-    return json.dumps(revealed(value), sort_keys=True, default=repr)
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
 def _about(shown: Iterable[Difference], problem: Problem) -> Iterator[Difference]:

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-from hikube_kafka.review.hidden import Hidden, concealed, is_secret, marked, texts
+from hikube_kafka.review.hidden import Hidden, concealed, is_secret, marked, revealed, texts
 
 Path = tuple[str | int, ...]
 """Of a value below an attribute: ``("values", 0)``."""
@@ -79,9 +80,24 @@ class Change:
     deposed: str = ""
     module: str = ""
 
+    @cached_property
+    def prior(self) -> Mapping[str, Any]:
+        """``before`` with nothing hidden, for a rule; empty where there is none."""
+        return _open(self.before)
+
+    @cached_property
+    def planned(self) -> Mapping[str, Any]:
+        """``after`` likewise."""
+        return _open(self.after)
+
     def is_unknown(self, *path: str | int) -> bool:
         """Whether this value, all above it or something below it is only known after the apply."""
         return any(each[: len(path)] == path[: len(each)] for each in self.unknown)
+
+
+def _open(side: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    values = revealed(side)
+    return values if isinstance(values, dict) else {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -176,10 +176,9 @@ def replicas(seen: ReleaseSeen, *, after: bool, chart: str = "kafka") -> int | N
     return whole(str(revealed(release.settings).get("replicas", "")))
 
 
-def side(change: Change, *, after: bool) -> dict[str, Any]:
+def side(change: Change, *, after: bool) -> Mapping[str, Any]:
     """The attributes before or after, with nothing hidden; none where there is no such side."""
-    values = revealed(change.after if after else change.before)
-    return values if isinstance(values, dict) else {}
+    return change.planned if after else change.prior
 
 
 class Seen:
