@@ -68,4 +68,4 @@ def test_values_that_are_sensitive_as_a_whole_are_judged_and_not_shown() -> None
     text = markdown.render(found) + repr(found)
     secrets = (r"\b3\.7", "259200000", r"\b3 d\b", "777777", "guessed")
     assert [each for each in secrets if re.search(each, text)] == []
-    assert "log.retention.ms goes from (sensitive) to (sensitive)" in text
+    assert "log.retention.ms changes from (sensitive) to (sensitive)" in text
