@@ -39,6 +39,15 @@ def test_every_rule_there_is_stands_in_the_list() -> None:
     assert {id_ for id_ in there if not id_.startswith("made-up")} == listed  # other tests have rules of their own
 
 
+def test_every_finding_has_a_place_in_the_table_of_reviews() -> None:
+    page = (ROOT / "docs" / "review.md").read_text("utf-8")
+    for rule in (*listing.declaration_rules(), *listing.change_rules()):
+        (row,) = (each for each in page.splitlines() if f'<a id="{rule.id}"></a>' in each)
+        cells = [each.strip() for each in re.split(r"(?<!\\)\|", row)[1:-1]]
+        assert cells[1] == rule.severity
+        assert all(cells[:4]), rule.id
+
+
 def calls(name: str) -> set[str]:
     """The files of the package that call a class by its name."""
     return {

@@ -134,15 +134,8 @@ def _with_rules(page: str) -> str:
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     examples = _examples()
-    rows = [
-        f'| <a id="{rule.id}"></a>`{rule.id}` | {rule.severity} | '
-        + " | ".join(map(_cell, (examples.get(rule.id) or entry.what, entry.why, entry.remedy)))
-        + " |"
-        for rule, entry in ((each, _of_rule(each)) for each in change_rules())
-    ]
-    table = "\n".join(["| id | | example | why | what to do |", "|---|---|---|---|---|", *rows])
-    others = "\n".join(f'- <a id="{rule.id}"></a>[`{rule.id}`](rules.md#declarations)' for rule in declaration_rules())
-    told = "What the provider refuses because the declaration itself breaks a rule is told under the id of that rule:"
+    table, others = (_linked(each, examples) for each in (change_rules(), declaration_rules()))
+    told = "A declaration that breaks a rule, or the policy, is told under the id of that rule, changed or not:"
     after = _with_comments(after)
     return f"{before}{_BEGIN}\n{table}\n\n{told}\n\n{others}\n\n{_END}{after}"
 
@@ -164,6 +157,17 @@ def _reviewed(file: Path) -> Review:
         today=date(2026, 1, 1),
         diagnostics=read_diagnostics(said.read_bytes()) if said.exists() else (),
     )
+
+
+def _linked(rules: Iterable[Rule], examples: Mapping[str, str]) -> str:
+    """A row for each rule, with an anchor to which its findings link."""
+    rows = [
+        f'| <a id="{rule.id}"></a>`{rule.id}` | {rule.severity} | '
+        + " | ".join(map(_cell, (examples.get(rule.id) or entry.what, entry.why, entry.remedy)))
+        + " |"
+        for rule, entry in ((each, _of_rule(each)) for each in rules)
+    ]
+    return "\n".join(["| id | | example | why | what to do |", "|---|---|---|---|---|", *rows])
 
 
 def _examples() -> dict[str, str]:

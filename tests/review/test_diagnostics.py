@@ -39,6 +39,8 @@ def test_the_rule_of_the_provider_is_known_by_its_id() -> None:
     assert refusal.rule == "topic-partitions-shrink"
     assert refusal.where == "topic orders"
     assert refusal.message == "it cannot shrink from 6 to 3 partitions."
+    (waiting,) = read(line(summary="StatefulSet events-kafka: 4 pods need a node each [rollout-too-few-nodes]"))
+    assert waiting.where == "StatefulSet events-kafka"
     (other,) = read(line(summary="Provider configuration not present"))
     assert (other.rule, other.where, other.message) == ("", "", "Provider configuration not present.")
 

@@ -170,7 +170,7 @@ def test_findings_are_told_before_and_after_with_their_place_and_a_waiver_to_cop
     assert page.rows[1] == [
         "⛔ blocks",
         "hikube_kafka_topic.events_orders",
-        "Topic orders: it cannot shrink from 12 to 6 partitions.\npartitions: 12 → 6",
+        "Topic orders: it cannot shrink from 12 to 6 partitions.",
     ]
     assert page.rows[3][:2] == ["⚠️ warns", "the whole plan"]
     assert page.rows[4][2].endswith("config[num.io.threads]: (none) → 16")
@@ -313,3 +313,10 @@ def test_the_settings_of_what_is_deleted_as_a_whole_are_folded() -> None:
     rows = parsed(markdown.render(replace(BLOCKED, findings=(replace(SHRUNK, differences=gone),)))).rows
     assert rows[1][2] == "Topic orders: it cannot shrink from 12 to 6 partitions."
     assert ["partitions", "1", ""] in rows
+
+
+def test_an_address_stays_as_it_is_written_and_what_the_message_tells_is_not_repeated() -> None:
+    address = "hikube_kafka_topic.payments"
+    assert replace(SHRUNK, where=address, address=address).told.startswith(f"{address}: ")
+    assert SHRUNK.untold == ()
+    assert replace(SHRUNK, message="it cannot shrink from 12 to 60 partitions.").untold == SHRUNK.differences

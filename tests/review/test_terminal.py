@@ -24,7 +24,7 @@ def test_findings_are_shown_with_settings_why_and_what_to_do_and_the_verdict_las
         " ✘   topic-partitions-shrink",
         "Topic orders: it cannot shrink from 12 to 6 partitions.",
         "hikube_kafka_topic.events_orders  stacks/events.py:42",
-        "partitions: 12 → 6",
+        "from 12 to 6 partitions",
         "config[num.io.threads]: (none) → 16",
         "Kafka cannot remove partitions.",
         "→ Set partitions = 12.",

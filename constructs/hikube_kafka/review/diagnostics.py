@@ -33,7 +33,11 @@ class Diagnostic:
     def where(self) -> str:
         """What it is about, as the provider calls it; empty: it names no rule."""
         found = _OF_A_RULE.match(self.summary)
-        return found["what"][:1].lower() + found["what"][1:] if found else ""
+        if not found:
+            return ""
+        what = found["what"]
+        is_a_word = not any(each.isupper() for each in what.partition(" ")[0][1:])  # no StatefulSet, no ZooKeeper
+        return f"{what[:1].lower()}{what[1:]}" if is_a_word else what
 
     @property
     def message(self) -> str:

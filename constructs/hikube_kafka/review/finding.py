@@ -1,12 +1,16 @@
 """What a review finds."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
 from hikube_kafka.spec.problem import Severity
+
+_ADDRESS = re.compile(r"[a-z0-9_]+\.")
+"""How the address of a resource begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,24 @@ class Finding:
     """Of rule, address, before and after: the same change found again has the same one."""
     waived: str = ""
     """By whom, why and until when; empty: it is not waived."""
+
+    @property
+    def told(self) -> str:
+        """What the plan does to what: a sentence. An address stays as it is written."""
+        where = self.where.strip(" ")
+        if self.where != self.address or not _ADDRESS.match(where):
+            where = f"{where[:1].upper()}{where[1:]}"
+        return f"{where}: {self.message}" if where else self.message
+
+    @property
+    def untold(self) -> tuple[Difference, ...]:
+        """The differences without those that the message tells."""
+        return tuple(
+            each
+            for each in self.differences
+            if not (each.before and each.after)
+            or not re.search(rf"from {re.escape(each.before)} to {re.escape(each.after)}(?!\w)", self.message)
+        )
 
     @property
     def page(self) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from hikube_kafka.page.markdown import blocks, code, fence, line, prose, row
 from hikube_kafka.page.text import cut
-from hikube_kafka.review.finding import Finding, Verdict
+from hikube_kafka.review.finding import Difference, Finding, Verdict
 from hikube_kafka.review.outcome import Review, Total
 from hikube_kafka.review.picture import mermaid
 from hikube_kafka.spec.changes.plan import ERRORED, REFUSED
@@ -216,8 +216,8 @@ class _Text:
         for each in findings:
             told = [prose(cut(self._told(each), self._detail.longest))]
             seen = 0 if _is_whole(each) else self._detail.differences
-            told += [self._difference(*change) for change in self._differences(each, seen)]
-            if (more := len(each.differences) - seen) > 0 and seen:
+            told += [self._difference(*change) for change in self._differences(each.untold[:seen])]
+            if (more := len(each.untold) - seen) > 0 and seen:
                 told.append(f"… and {more} more")
             yield row(_MARKS[each.severity], self._where(each), "<br>".join(told))
 
@@ -225,12 +225,11 @@ class _Text:
         return code(_clipped(finding.address, self._detail.longest)) or "the whole plan"
 
     def _told(self, finding: Finding) -> str:
-        where = line(finding.where)
-        return f"{where[:1].upper()}{where[1:]}: {finding.message}" if where else finding.message
+        return line(finding.told)
 
-    def _differences(self, finding: Finding, most: int) -> Iterator[tuple[str, str, str]]:
+    def _differences(self, some: Iterable[Difference]) -> Iterator[tuple[str, str, str]]:
         longest = min(200, self._detail.longest)
-        for each in finding.differences[:most]:
+        for each in some:
             yield _clipped(each.setting, longest), _clipped(each.before, longest), _clipped(each.after, longest)
 
     def _difference(self, setting: str, before: str, after: str) -> str:
@@ -251,14 +250,14 @@ class _Text:
         inner = [*self._explained(finding)]
         if len(finding.differences) > self._detail.differences or _is_whole(finding):
             inner += ["", row("setting", "before", "after"), "|---|---|---|"]
-            inner += [row(*map(code, each)) for each in self._differences(finding, 60)]
+            inner += [row(*map(code, each)) for each in self._differences(finding.differences[:60])]
             if (more := len(finding.differences) - 60) > 0:
                 inner.append(row(f"… and {more} more", "", ""))
         inner += ["", self._source(finding)]
         if finding.fingerprint and finding.severity != "notice" and finding.rule not in _NEVER_WAIVED:
             waiver = f"waivers:\n  - fingerprint: {line(finding.fingerprint)}\n    owner: \n    reason: \n    until: "
             inner += ["", "To waive this change, and no other, add to the policy:", "", fence(waiver, "yaml")]
-        yield from _folded(f"{sign} {about}: why, and what to do", inner)
+        yield from _folded(f"{sign} {about} ({prose(cut(finding.rule, 100))}): why, and what to do", inner)
 
     def _by_rule(self) -> Iterator[str]:
         inner = []

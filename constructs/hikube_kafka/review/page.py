@@ -104,7 +104,6 @@ def _sections(review: Review, docs: str) -> Iterator[Section]:
 
 
 def _entry(finding: Finding, docs: str, *, folded: bool) -> Entry:
-    where = f"{finding.where[:1].upper()}{finding.where[1:]}"
     link = f"{docs.rstrip('/')}/{finding.page.removeprefix('docs/')}" if docs else ""
     facts = [Fact(name="Rule", lines=(finding.rule,), code=True, link=link)]
     if finding.waived:
@@ -117,7 +116,7 @@ def _entry(finding: Finding, docs: str, *, folded: bool) -> Entry:
         facts.append(Fact(name="Fingerprint", lines=(finding.fingerprint,), code=True))
     return Entry(
         mark=_MARKS[finding.severity],
-        title=f"{where}: {finding.message}" if where else finding.message,
+        title=finding.told,
         changes=tuple(Change(what=each.setting, before=each.before, after=each.after) for each in finding.differences),
         body=finding.why,
         facts=tuple(facts),

@@ -30,8 +30,7 @@ class Placed:
     def text(self) -> str:
         """All of it, in plain lines: what the plan does, what changes, why it matters, what to do."""
         each = self.finding
-        where = f"{each.where[:1].upper()}{each.where[1:]}: " if each.where else ""
-        lines = [f"{where}{each.message}", *map(str, each.differences), each.why, each.remedy]
+        lines = [each.told, *map(str, each.differences), each.why, each.remedy]
         return cut(showable("\n".join(line.strip() for line in lines if line.strip())), _MOST)
 
 

@@ -253,7 +253,7 @@ class _Values:
             name = revealed(entry.get("name"))
             if self._is_unknown(attribute, index, "name") or not isinstance(name, str):
                 self.unknown.add(())
-                self.unreadable.append(f"The name of {attribute}[{index}] is only known after the apply.")
+                self.unreadable.append(f"the name of {attribute}[{index}] is only known after the apply.")
                 continue
             if any(path[:2] == (attribute, index) for path in self.unknown_paths):
                 self._tell_later(attribute, name)
@@ -265,7 +265,7 @@ class _Values:
                 self.unreadable.append(f"Helm refuses the setting {name} of {attribute}: {problem}.")
 
     def _tell_later(self, attribute: str, name: str) -> None:
-        self.unreadable.append(f"The setting {name} of {attribute} is only known after the apply.")
+        self.unreadable.append(f"the setting {name} of {attribute} is only known after the apply.")
         there: dict[str, Any] = {}
         try:
             helm_values.put(there, name, "", text=True)
@@ -361,7 +361,7 @@ def _read(
     if revision and revision != (revealed(wo_before) or 0):
         # An upgrade with the same revision leaves the values of set_wo out.
         unknown.add(())
-        unreadable.append("The values of set_wo are in no plan.")
+        unreadable.append("the values of set_wo are in no plan.")
     deployed = None if revision else _deployed(resource)
     if deployed is not None:
         given, unreadable, unknown = _uncloaked(deployed, given), [], set()
@@ -380,7 +380,7 @@ def _read(
     for path in unknown:
         settings = _without(settings, path) if path else settings
     if chart and (extra := sorted(settings.keys() - _properties(chart))):
-        unreadable.append(f"The chart {chart} has no value {', '.join(extra)}: Helm refuses the release.")
+        unreadable.append(f"the chart {chart} has no value {', '.join(extra)}: Helm refuses the release.")
     return Release(
         name=_word(resource, "name"),
         namespace=_word(resource, "namespace") or "default",

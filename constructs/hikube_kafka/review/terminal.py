@@ -90,18 +90,16 @@ class _Lines:
 
 
 def _told(finding: Finding) -> RenderableType:
-    where = line(finding.where)
-    about = f"{where[:1].upper()}{where[1:]}: " if where else ""
-    told = Text(f"{about}{_lines(finding.message)}", style="bold" if finding.severity == "error" else "")
+    told = Text(_lines(finding.told), style="bold" if finding.severity == "error" else "")
     rest = Text()
     if finding.address:
         rest.append(f"\n{line(finding.address)}", style="dim")
         if finding.declared:
             rest.append(f"  {line(str(finding.declared))}", style="dim")
-    for each in finding.differences[:_LINES]:
+    for each in finding.untold[:_LINES]:
         setting, before, after = (cut(line(text), 200) for text in (each.setting, each.before, each.after))
         rest.append(f"\n  {setting}: {before or '(none)'} → {after or '(none)'}")
-    if (more := len(finding.differences) - _LINES) > 0:
+    if (more := len(finding.untold) - _LINES) > 0:
         rest.append(f"\n  … and {more} more")
     if why := _lines(finding.why):
         rest.append(f"\n{why}")
