@@ -255,6 +255,23 @@ def test_clusters_of_different_providers_are_kept_apart() -> None:
     assert ("topics-need-more-brokers", "error") in found(*changes)
 
 
+@pytest.mark.parametrize(
+    ("namespace", "rule"),
+    [
+        ({"references": ["var.namespace"]}, "namespace-goes"),
+        ({"constant_value": "events"}, "namespace-goes"),
+        ({"constant_value": "other"}, "namespace-goes-unseen"),
+    ],
+)
+def test_a_namespace_that_may_be_that_of_the_topics_is_not_let_go(namespace: dict[str, Any], rule: str) -> None:
+    configuration = {
+        "provider_config": {"hikube": {"expressions": {"kubernetes": [{"namespace": namespace}]}}},
+        "root_module": {"resources": [{"address": f"{T}.it", "provider_config_key": "hikube"}]},
+    }
+    said = found(of("kubernetes_namespace", NAMESPACE, None), of(T, TOPIC, TOPIC), configuration=configuration)
+    assert rule in {each for each, _ in said}
+
+
 def test_releases_of_one_name_in_two_clusters_are_two() -> None:
     def plan(*keys: str) -> set[str]:
         releases = [of("helm_release", ours(heap="1g"), ours(heap="2g"), name=name) for name in ("a", "b")]

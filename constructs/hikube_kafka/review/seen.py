@@ -35,6 +35,8 @@ class Reach:
     namespace: str = ""
     release: str = ""
     zookeeper_release: str = ""
+    is_elsewhere: bool = False
+    """Whether its namespace comes from elsewhere, such as a variable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,6 +291,8 @@ class Seen:
         sets, topics = [], 0
         for cluster in self.clusters.values():
             there = any(each.now.namespace == name for each in cluster.releases) or cluster.reach.namespace == name
+            # Where the plan does not tell, a namespace that goes may be the one.
+            there |= cluster.reach.is_elsewhere and not cluster.releases
             for change in cluster.changes["hikube_volume_claims"]:
                 before = side(change, after=False)
                 if before and (there or before.get("created_namespace") == name) and before.get("claims"):
@@ -325,10 +329,11 @@ def _reach(configuration: Mapping[str, Any], key: str) -> Reach:
         block = block[0] if isinstance(block, list) else block
         block = block.get("constant_value", block)
         found = {}
+        come_from = (block.get("namespace") or {}).get("references")
         for name in ("namespace", "release", "zookeeper_release"):
             value = block.get(name)
             value = value.get("constant_value") if isinstance(value, Mapping) else value
             found[name] = value if isinstance(value, str) else ""
-        return Reach(**found)
+        return Reach(**found, is_elsewhere=bool(come_from))
     except (KeyError, TypeError, AttributeError, IndexError):
         return Reach()
