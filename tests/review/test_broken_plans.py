@@ -74,3 +74,27 @@ def test_what_cannot_be_read_does_not_pass(spoil: Callable[[bytes], bytes]) -> N
 def test_the_encodings_of_windows_are_read(encode: str) -> None:
     text = (PLANS / "topic-nothing.json").read_text("utf-8")
     assert verdict(text.encode(encode)) is verdict(text.encode())
+
+
+KEPT = (None, True)
+"""With these for deletion_protection nothing is taken away."""
+
+
+@pytest.mark.parametrize("name", ["topic-deleted", "topic-unprotected"])
+def test_no_damage_to_a_change_that_blocks_lets_it_pass(name: str) -> None:
+    text = (PLANS / f"{name}.json").read_text("utf-8")
+
+    def changing(content: Any) -> Any:
+        return next(each for each in content["resource_changes"] if each["change"]["actions"] != ["no-op"])
+
+    for index in range(len(list(places(changing(json.loads(text)))))):
+        for damage in ("delete", None, True, 7, [], {}):
+            content = json.loads(text)
+            row = changing(content)
+            holder, key = list(places(row))[index]
+            if damage == "delete":
+                del holder[key]
+            else:
+                holder[key] = damage
+            harmless = key == "deletion_protection" and damage in KEPT
+            assert harmless or verdict(json.dumps(content).encode()) is not Verdict.PASSED, (key, damage)

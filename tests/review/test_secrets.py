@@ -3,14 +3,18 @@
 import json
 import re
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
-from hikube_kafka.review import annotations, code_quality, markdown, page, sarif
+from hikube_kafka.review import annotations, as_json, code_quality, markdown, page, sarif, terminal
+from hikube_kafka.review.diagnostics import read_diagnostics
 from hikube_kafka.review.judge import review
+from hikube_kafka.review.outcome import Review
 from hikube_kafka.review.plan import read_plan
 
 PLANS = Path(__file__).parent / "plans"
@@ -44,12 +48,53 @@ def planted() -> tuple[bytes, list[str]]:
     return json.dumps(content).encode(), [*secrets, "planted-jaas-secret-7"]
 
 
+def planted_elsewhere(content: bytes) -> tuple[bytes, bytes, list[str]]:
+    """The plan with secrets in its state and its configuration, what Terraform said of it, and the secrets."""
+    plan: dict[str, Any] = json.loads(content)
+    secrets = [f"planted-{place}-9d4" for place in ("state", "provider", "snippet", "detail")]
+    plan["prior_state"] = {"values": {"root_module": {"resources": [{"values": {"password": secrets[0]}}]}}}
+    plan["configuration"]["provider_config"] = {
+        "helm": {"name": "helm", "expressions": {"kubernetes": [{"token": {"constant_value": secrets[1]}}]}}
+    }
+    plan["configuration"]["root_module"]["variables"]["told"] = {"sensitive": True}
+    plan["variables"]["told"] = {"value": secrets[3]}
+    diagnostic = {
+        "severity": "error",
+        "summary": f"Nobody answers to {secrets[3]}",
+        "detail": f"The password {secrets[3]} was refused.",
+        "address": "hikube_kafka_topic.orders",
+        "snippet": {"code": f'  password = "{secrets[2]}"', "values": [{"traversal": "x", "statement": secrets[2]}]},
+    }
+    line = {"@level": "error", "@message": "Error", "type": "diagnostic", "diagnostic": diagnostic}
+    return json.dumps(plan).encode(), json.dumps(line).encode(), secrets
+
+
+def on_terminal(outcome: Review) -> str:
+    console = Console(width=10_000, record=True, file=StringIO())
+    console.print(terminal.render(outcome))
+    return console.export_text()
+
+
 @pytest.mark.parametrize(
-    "render", [markdown.render, page.render, sarif.render, code_quality.render, annotations.render, repr]
+    "render",
+    [
+        markdown.render,
+        page.render,
+        sarif.render,
+        code_quality.render,
+        annotations.render,
+        as_json.render,
+        on_terminal,
+        repr,
+    ],
 )
 def test_no_output_shows_a_secret(render: Any) -> None:
     content, secrets = planted()
-    text = str(render(review(read_plan(content), title="plan", today=date(2026, 1, 1))))
+    content, said, more = planted_elsewhere(content)
+    secrets += more
+    outcome = review(read_plan(content), title="plan", today=date(2026, 1, 1), diagnostics=read_diagnostics(said))
+    text = str(render(outcome))
+    assert "plan-refused" in text or "Nobody answers to" in text
     assert [each for each in secrets if each in text] == []
 
 

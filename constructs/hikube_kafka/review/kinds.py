@@ -122,7 +122,8 @@ def _shape_faults(change: Change) -> Iterator[str]:
             wanted = kinds if isinstance(kinds, tuple) else (kinds,)
             if name not in read:
                 # Before the apply everything is known; afterwards what is missing is said to be unknown.
-                if type(None) not in wanted and not (after and change.is_unknown(name)):
+                gone = after and name in (change.before or {})
+                if (type(None) not in wanted or gone) and not (after and change.is_unknown(name)):
                     yield f"{name} is missing {'after' if after else 'before'} the apply"
             elif not isinstance(read[name], wanted) or (isinstance(read[name], bool) and bool not in wanted):
                 yield f"{name} is of another kind {'after' if after else 'before'} the apply"

@@ -216,6 +216,13 @@ def _plan(content: Mapping[str, Any]) -> Plan:
 
 
 def _change(content: Mapping[str, Any]) -> Change:
+    for key in ("address", "type", "name"):
+        if not isinstance(content[key], str):
+            raise TypeError(f"the {key} of a resource is not a text")
+    if content.get("mode", "managed") not in ("managed", "data"):
+        raise ValueError("the mode of a resource is neither managed nor data")
+    if not isinstance(content.get("provider_name") or "", str):
+        raise TypeError("the provider_name of a resource is not a text")
     change = content["change"]
     actions = tuple(map(str, change["actions"]))
     action = _ACTIONS.get(actions, Action.OTHER)
