@@ -76,6 +76,7 @@ def test_the_encodings_of_windows_are_read(encode: str) -> None:
     assert verdict(text.encode(encode)) is verdict(text.encode())
 
 
+DAMAGE: list[Any] = ["delete", None, True, 7, [], {}]
 KEPT = (None, True)
 """With these for deletion_protection nothing is taken away."""
 
@@ -88,7 +89,7 @@ def test_no_damage_to_a_change_that_blocks_lets_it_pass(name: str) -> None:
         return next(each for each in content["resource_changes"] if each["change"]["actions"] != ["no-op"])
 
     for index in range(len(list(places(changing(json.loads(text)))))):
-        for damage in ("delete", None, True, 7, [], {}):
+        for damage in DAMAGE:
             content = json.loads(text)
             row = changing(content)
             holder, key = list(places(row))[index]
