@@ -7,8 +7,11 @@ it.
 
 import json
 import os
+import re
 from datetime import date
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,3 +115,121 @@ def test_every_version_of_terraform_and_opentofu_is_judged_alike(case: str) -> N
 def test_a_plan_is_kept_without_anything_of_the_machine_that_made_it(name: str) -> None:
     content = json.loads((PLANS / f"{name}.json").read_text("utf-8"))
     assert not {"prior_state", "timestamp"} & content.keys()
+
+
+NEIGHBOURS = dict(
+    line.split()
+    for line in (Path(__file__).parent / "neighbours.txt").read_text("utf-8").splitlines()
+    if line and not line.startswith("#")
+)
+"""By rule: a plan that changes something of the same kind, and just does not break it."""
+
+UNMADE = {
+    rule: reason
+    for reason, rules in {
+        "Said by the apply alone, of pods that do not come up.": """
+            rollout-claim-lost rollout-claim-pending rollout-container rollout-crash rollout-image rollout-
+            limits rollout-memory rollout-mount rollout-no-membership rollout-node rollout-not-ready rollout-
+            other-ensemble rollout-pod-invalid rollout-pod-refused rollout-pod-security rollout-quota rollout-
+            terminating rollout-unschedulable
+        """,
+        "The provider says it of a cluster that somebody has changed by hand, or is changing, while it plans.": """
+            rollout-scaled-up rollout-changed-by-hand release-locked broker-is-given-replicas topic-replicas-
+            moving topic-partitions-grown-elsewhere claim-grown-elsewhere claim-storage-class-differs deleted-
+            outside zookeeper-quorum-at-risk
+        """,
+        "Needs claims whose storage class does not let them grow when the plan begins.": """
+            claim-cannot-grow
+        """,
+        "The provider says it where the namespace goes and the claims are declared no more.": """
+            claims-namespace-goes claims-kept
+        """,
+        "Needs one thing imported at two addresses of a state.": """
+            same-thing-in-state-twice same-thing-deleted-at-one-address
+        """,
+        "Needs a provider of somebody else for Kafka, or the resource definitions of another operator.": """
+            foreign-topic-goes acl-open-to-all kafka-manifest-goes kafka-manifest-not-reviewed
+        """,
+        (
+            "No released Terraform with our provider writes it: an action, a deferral or a kind that this version"
+            " does not know, or what does not follow the schema."
+        ): """
+            plan-action-unknown plan-deferred plan-invokes-action plan-kind-unknown plan-unreadable
+        """,
+        "Needs an apply with create_before_destroy that stopped halfway.": """
+            plan-deposed
+        """,
+        "Every warning that our provider gives has a rule of its own.": """
+            plan-warning
+        """,
+        "Needs brokers with a plugin for remote storage.": """
+            topic-remote-storage-off topic-local-retention-cut
+        """,
+        "Needs another ensemble on this machine than the one that the local plans begin with.": """
+            local-data-lost local-data-no-longer-kept local-ensemble-addresses-change local-ensemble-exists
+            local-ensemble-held-elsewhere local-ensemble-port-twice local-ensemble-ports-of-clients local-
+            ensemble-renamed local-ensemble-replaced local-ensemble-starts-empty local-ensemble-stopped local-
+            ensemble-tainted
+        """,
+        (
+            "Where the provider reaches the brokers, it refuses such a plan itself: topic-copies-above-staying-brokers."
+        ): """
+            topics-need-more-brokers
+        """,
+    }.items()
+    for rule in rules.split()
+}
+"""Rules without a plan, and why."""
+
+
+def table() -> list[str]:
+    """The rules that a review can emit of itself: the table of docs/review.md, which is generated from them."""
+    page = Path(__file__).parents[2] / "docs" / "review.md"
+    return re.findall(r'^\| <a id="([^"]+)"></a>', page.read_text("utf-8"), re.MULTILINE)
+
+
+@cache
+def told_of() -> dict[str, dict[str, set[str]]]:
+    """By plan, and by rule: the types of resource that it is found at."""
+    found: dict[str, dict[str, set[str]]] = {}
+    plan = ""
+    for line in EXPECTED.read_text("utf-8").splitlines():
+        if line.startswith("  "):
+            _, rule, address = line.split(maxsplit=2)
+            found[plan].setdefault(rule, set()).add(address.split(".")[0])
+        else:
+            plan = line.partition(":")[0]
+            found[plan] = {}
+    return found
+
+
+def triggered() -> dict[str, set[str]]:
+    """By rule: the types of resource that some plan breaks it with."""
+    types: dict[str, set[str]] = {}
+    for found in told_of().values():
+        for rule, of in found.items():
+            types.setdefault(rule, set()).update(of)
+    return types
+
+
+def test_every_rule_has_a_plan_that_breaks_it_or_it_is_said_why_not() -> None:
+    assert table()
+    assert sorted(UNMADE) == sorted(set(table()) - triggered().keys())
+
+
+def test_every_rule_that_a_plan_breaks_has_one_that_just_does_not() -> None:
+    assert sorted(NEIGHBOURS) == sorted(triggered())
+
+
+@pytest.mark.parametrize("rule", sorted(NEIGHBOURS))
+def test_what_just_does_not_break_a_rule_is_not_told_of_it(rule: str) -> None:
+    name = NEIGHBOURS[rule]
+    content = json.loads((PLANS / f"{name}.json").read_text("utf-8"))
+    changed = {each["type"] for each in content["resource_changes"] if _changes(each)}
+    assert changed & triggered()[rule] or triggered()[rule] == {"-"}, changed
+    assert rule not in told_of()[name]
+
+
+def _changes(change: dict[str, Any]) -> bool:
+    """Whether the plan touches it, if only by its address."""
+    return change["change"]["actions"] not in (["no-op"], ["read"]) or "previous_address" in change
