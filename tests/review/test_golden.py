@@ -141,8 +141,8 @@ UNMADE = {
         "Needs claims whose storage class does not let them grow when the plan begins.": """
             claim-cannot-grow
         """,
-        "The provider says it where the namespace goes and the claims are declared no more.": """
-            claims-namespace-goes claims-kept
+        "Needs a namespace and its claims that are taken out of a configuration together.": """
+            claims-kept
         """,
         "Needs one thing imported at two addresses of a state.": """
             same-thing-in-state-twice same-thing-deleted-at-one-address
@@ -170,6 +170,18 @@ UNMADE = {
             local-ensemble-held-elsewhere local-ensemble-port-twice local-ensemble-ports-of-clients local-
             ensemble-renamed local-ensemble-replaced local-ensemble-starts-empty local-ensemble-stopped local-
             ensemble-tainted
+        """,
+        "Told where the chart of a release changes and the plan does not tell what is in it.": """
+            rolling-restart-possible
+        """,
+        "Needs a file that is no plan, or only a part of one: broken plans are tests of their own.": """
+            plan-unreviewed plan-unfinished
+        """,
+        (
+            "Where the provider reaches the brokers, it refuses to create what was let go of in the same plan: "
+            "topic-exists."
+        ): """
+            topic-forgotten-and-made forgotten-and-made
         """,
         (
             "Where the provider reaches the brokers, it refuses such a plan itself: topic-copies-above-staying-brokers."
