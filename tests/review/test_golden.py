@@ -195,9 +195,10 @@ UNMADE = {
 
 
 def table() -> list[str]:
-    """The rules that a review can emit of itself: the table of docs/review.md, which is generated from them."""
-    page = Path(__file__).parents[2] / "docs" / "review.md"
-    return re.findall(r'^\| <a id="([^"]+)"></a>', page.read_text("utf-8"), re.MULTILINE)
+    """The rules that are about changes, from the page that is generated of all: those that a review asks itself."""
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+    changes = page.partition("## Changes")[2].partition("## Checks")[0]
+    return re.findall(r"^\| `([^`]+)` \|", changes, re.MULTILINE)
 
 
 @cache
