@@ -99,3 +99,11 @@ def test_no_damage_to_a_change_that_blocks_lets_it_pass(name: str) -> None:
                 holder[key] = damage
             harmless = key == "deletion_protection" and damage in KEPT
             assert harmless or verdict(json.dumps(content).encode()) is not Verdict.PASSED, (key, damage)
+
+
+@pytest.mark.parametrize("damage", [True, 7, [], {}])
+def test_entries_that_are_no_texts_are_not_taken_for_none(damage: Any) -> None:
+    content = json.loads((PLANS / "topic-retention-cut.json").read_text("utf-8"))
+    (row,) = (each for each in content["resource_changes"] if each["change"]["actions"] != ["no-op"])
+    row["change"]["before"]["config"]["retention.ms"] = damage
+    assert verdict(json.dumps(content).encode()) is not Verdict.PASSED

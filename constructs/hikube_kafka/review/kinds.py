@@ -118,6 +118,9 @@ def _shape_faults(change: Change) -> Iterator[str]:
             yield "its attributes are not an object"
             continue
         read = side(change, after=after)
+        entries = read.get("config") if "config" in shape else None
+        if isinstance(entries, dict) and not all(isinstance(each, str | None) for each in entries.values()):
+            yield f"config has what is no text {'after' if after else 'before'} the apply"
         for name, kinds in shape.items():
             wanted = kinds if isinstance(kinds, tuple) else (kinds,)
             if name not in read:
