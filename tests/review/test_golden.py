@@ -184,6 +184,12 @@ UNMADE = {
             topic-forgotten-and-made forgotten-and-made
         """,
         (
+            "Newer than the plans: held by the tests of broker access until a plan adds such a listener to a "
+            "cluster that asks clients to log in."
+        ): """
+            listener-without-authentication
+        """,
+        (
             "Where the provider reaches the brokers, it refuses such a plan itself: topic-copies-above-staying-brokers."
         ): """
             topics-need-more-brokers
