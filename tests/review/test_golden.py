@@ -128,15 +128,15 @@ UNMADE = {
     rule: reason
     for reason, rules in {
         "Said by the apply alone, of pods that do not come up.": """
-            rollout-claim-lost rollout-claim-pending rollout-container rollout-crash rollout-image rollout-
-            limits rollout-memory rollout-mount rollout-no-membership rollout-node rollout-not-ready rollout-
-            other-ensemble rollout-pod-invalid rollout-pod-refused rollout-pod-security rollout-quota rollout-
-            terminating rollout-unschedulable
+            rollout-claim-lost rollout-claim-pending rollout-container rollout-crash rollout-image
+            rollout-limits rollout-memory rollout-mount rollout-no-membership rollout-node rollout-not-ready
+            rollout-other-ensemble rollout-pod-invalid rollout-pod-refused rollout-pod-security rollout-quota
+            rollout-terminating rollout-unschedulable
         """,
         "The provider says it of a cluster that somebody has changed by hand, or is changing, while it plans.": """
-            rollout-scaled-up rollout-changed-by-hand release-locked broker-is-given-replicas topic-replicas-
-            moving topic-partitions-grown-elsewhere claim-grown-elsewhere claim-storage-class-differs deleted-
-            outside zookeeper-quorum-at-risk
+            rollout-scaled-up rollout-changed-by-hand release-locked broker-is-given-replicas
+            topic-replicas-moving topic-partitions-grown-elsewhere claim-grown-elsewhere
+            claim-storage-class-differs deleted-outside zookeeper-quorum-at-risk
         """,
         "Needs claims whose storage class does not let them grow when the plan begins.": """
             claim-cannot-grow
@@ -167,9 +167,9 @@ UNMADE = {
         """,
         "Needs another ensemble on this machine than the one that the local plans begin with.": """
             local-data-lost local-data-no-longer-kept local-ensemble-addresses-change local-ensemble-exists
-            local-ensemble-held-elsewhere local-ensemble-port-twice local-ensemble-ports-of-clients local-
-            ensemble-renamed local-ensemble-replaced local-ensemble-starts-empty local-ensemble-stopped local-
-            ensemble-tainted
+            local-ensemble-held-elsewhere local-ensemble-port-twice local-ensemble-ports-of-clients
+            local-ensemble-renamed local-ensemble-replaced local-ensemble-starts-empty local-ensemble-stopped
+            local-ensemble-tainted
         """,
         "Told where the chart of a release changes and the plan does not tell what is in it.": """
             rolling-restart-possible
