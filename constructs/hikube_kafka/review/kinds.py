@@ -273,6 +273,8 @@ def _release(change: Change, seen: Seen) -> Iterator[Problem]:
     for each in (before if change.action is Action.UPDATE else None, after):
         for what in each.unreadable if each is not None else ():
             yield unjudged.VALUES(where, what=what)
+    if after is not None and any(each is not None and () in each.unknown for each in (before, after)):
+        return  # any of its values may be another: what they would be compared with is a guess
     rules = kafka_release if chart == "kafka" else zookeeper_release
     for problem in rules.consequences(of_chart(before), of_chart(after), replaced=change.action is Action.REPLACE):
         if problem.rule != kafka_release.TAKEN.id or not seen.is_told_by_brokers(change):
