@@ -198,7 +198,7 @@ def test_an_entry_that_decides_has_to_be_known(key: str, is_found: bool) -> None
 
 
 def test_what_another_plan_has_to_tell_is_told() -> None:
-    assert found(complete=False) == {("plan-incomplete", "error")}
+    assert found(complete=False) == {("plan-incomplete", "warning")}
     assert found(complete=False, errored=True) == set()
     deferred = [{"reason": "provider_config_unknown", "resource_change": of(T, None, TOPIC)}]
     assert found(deferred_changes=deferred) == {("plan-deferred", "error")}

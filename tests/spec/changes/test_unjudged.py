@@ -10,7 +10,7 @@ SEVERITIES = {
     "plan-action-unknown": "error",
     "plan-unreadable": "error",
     "plan-deferred": "error",
-    "plan-incomplete": "error",
+    "plan-incomplete": "warning",
     "plan-invokes-action": "error",
     "plan-deposed": "error",
     "release-values-unreadable": "error",

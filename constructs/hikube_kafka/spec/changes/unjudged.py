@@ -46,12 +46,10 @@ DEFERRED = Rule(
 )
 INCOMPLETE = Rule(
     id="plan-incomplete",
-    severity="error",
+    severity="warning",
     message="another plan has to follow it.",
-    why="It does not show all that is to change: what is missing has not been judged.",
-    remedy="Plan without -target and -exclude. Where something had to be left for later, apply this plan, and review "
-    "the next one too.",
-    unjudged=True,
+    why="It does not show all that is to change (-target, -exclude): what is missing has not been judged.",
+    remedy="Review the plan that follows, too.",
 )
 INVOKED = Rule(
     id="plan-invokes-action",
