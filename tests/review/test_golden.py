@@ -162,6 +162,9 @@ UNMADE = {
         "Every warning that our provider gives has a rule of its own.": """
             plan-warning
         """,
+        "Needs a release that begins with a listener, or a SASL mechanism, more than the plain ones have.": """
+            listener-gone sasl-mechanism-gone
+        """,
         "Needs brokers with a plugin for remote storage.": """
             topic-remote-storage-off topic-local-retention-cut
         """,
