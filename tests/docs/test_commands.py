@@ -22,7 +22,7 @@ PAGES = [
 
 def unknown(text: str) -> Iterator[str]:
     """The words after ``hikube-kafka``, in code of one line, that are no command and no option."""
-    for shown in re.findall(r"hikube-kafka((?: [^\s`|#]+)+)", text):
+    for shown in re.findall(r"hikube-kafka((?: [^\s`|#]+)+)", re.sub(r"<!--.*?-->", "", text)):
         command: Any = get_command(app)
         for word in (each.rstrip(".,:;)") for each in shown.split()):
             if hasattr(command, "commands") and not word.startswith("-"):

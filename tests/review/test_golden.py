@@ -174,9 +174,6 @@ UNMADE = {
             local-ensemble-renamed local-ensemble-replaced local-ensemble-starts-empty local-ensemble-stopped
             local-ensemble-tainted
         """,
-        "Told where the chart of a release changes and the plan does not tell what is in it.": """
-            rolling-restart-possible
-        """,
         "Needs a file that is no plan, or only a part of one: broken plans are tests of their own.": """
             plan-unreviewed plan-unfinished
         """,

@@ -163,6 +163,7 @@ def of_chart(release: Release | None) -> dict[str, Any] | None:
         "namespace": release.namespace,
         "chart": release.chart,
         "version": release.version,
+        "source": release.chart_named,
         "values": revealed(release.settings),
         "recreate_pods": release.recreates_pods,
         "force_update": release.forces,

@@ -49,7 +49,10 @@ def test_another_version_of_the_chart_may_restart_them() -> None:
     (problem,) = consequences(release("zookeeper"), release("zookeeper", version="0.2.0"))
     assert problem.rule == "rolling-restart-possible"
     assert "3 ZooKeeper servers may restart" in problem.message
-    assert "from version 0.1.1 to 0.2.0" in problem.message
+    assert "from version 0.1.1 to version 0.2.0" in problem.message
+    moved = {**release("zookeeper"), "source": "./charts/later/zookeeper"}
+    (problem,) = consequences({**release("zookeeper"), "source": "./charts/zookeeper"}, moved)
+    assert "from ./charts/zookeeper to ./charts/later/zookeeper" in problem.message
     # That they do is told once.
     changed = release("zookeeper", {"heap": "256m"}, version="0.2.0")
     assert [each.rule for each in consequences(release("zookeeper"), changed)] == ["rolling-restart"]

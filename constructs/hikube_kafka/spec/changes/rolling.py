@@ -26,12 +26,12 @@ RESTARTS = Rule(
 MAY_RESTART = Rule(
     id="rolling-restart-possible",
     severity="warning",
-    message="{servers} may restart one after another, in about {least} to {most}: the chart changes from version "
+    message="{servers} may restart one after another, in about {least} to {most}: the chart changes from "
     "{before} to {after}.",
     why="What another version of the chart renders is not known here. A change of the pods restarts all of them.",
     remedy="Apply while everything is in sync and the load is low, and follow it:\n\n"
     "  kubectl -n {namespace} rollout status statefulset/{release}",
-    message_in_general="servers may restart, because the version of the chart changes.",
+    message_in_general="servers may restart, because the chart changes.",
     remedy_in_general="Apply while everything is in sync and the load is low, and follow it with kubectl rollout "
     "status.",
 )
@@ -67,10 +67,14 @@ def restarts(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | None)
 
 
 def may_restart(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | None) -> int:
-    """How many servers another version of the chart may restart; 0 where it does not change, or they restart anyway."""
+    """How many servers another version of the chart may restart; 0 where it does not change, or they restart anyway.
+
+    A chart from another place, ``source``, may be another one under the same version.
+    """
     if prior is None or planned is None or reasons(prior, planned):
         return 0
-    return _staying(prior, planned) if prior.get("version") != planned.get("version") else 0
+    differs = any(prior.get(each) != planned.get(each) for each in ("version", "source"))
+    return _staying(prior, planned) if differs else 0
 
 
 def reasons(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -123,9 +127,11 @@ def consequences(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | N
     }
     where = f"release {planned.get('name') or ''}".strip()
     if not certain:
-        yield MAY_RESTART(
-            where, path=("version",), severity=None, before=prior.get("version"), after=planned.get("version"), **facts
+        is_version = prior.get("version") != planned.get("version")
+        before, after = (
+            f"version {each.get('version')}" if is_version else each.get("source") for each in (prior, planned)
         )
+        yield MAY_RESTART(where, path=("version",), severity=None, before=before, after=after, **facts)
         return
     kafka = planned.get("chart") == "kafka"
     alone = whole(str(_at(planned, "replicas"))) == 1
