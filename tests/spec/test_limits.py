@@ -95,14 +95,14 @@ def test_nothing_is_limited_that_is_not_named() -> None:
             "images: {allowed: ['mirror.example.com/*', 'apache/kafka:3.9.2']}",
             image(digest=DIGEST),
             image(registry="mirror.example.com.evil.example"),
-            ("image mirror.example.com.evil.example/apache/kafka:3.9.2 is none that the policy allows: "
+            ("image mirror.example.com.evil.example/apache/kafka:3.9.2 is not among those that the policy allows: "
             "mirror.example.com/* or apache/kafka:3.9.2."),
         ),
         (
             f"images: {{allowed: ['*@{DIGEST}']}}",
             image(digest=DIGEST),
             image(),
-            f"image apache/kafka:3.9.2 is none that the policy allows: *@{DIGEST}.",
+            f"image apache/kafka:3.9.2 is not among those that the policy allows: *@{DIGEST}.",
         ),
         (
             "images: {digest: required}",

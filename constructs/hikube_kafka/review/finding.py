@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
+from hikube_kafka.page.markdown import line
 from hikube_kafka.spec.problem import Severity
 
 _ADDRESS = re.compile(r"[a-z0-9_]+\.")
@@ -68,7 +69,7 @@ class Finding:
     @property
     def told(self) -> str:
         """What the plan does to what: a sentence. An address stays as it is written."""
-        where = self.where.strip(" ")
+        where = line(self.where)
         if self.where != self.address or not _ADDRESS.match(where):
             where = f"{where[:1].upper()}{where[1:]}"
         return f"{where}: {self.message}" if where else self.message
