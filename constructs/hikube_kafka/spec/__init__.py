@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hikube_kafka.spec.connect import ConnectCluster, Connector, ConnectorState, Offsets, Plugin
     from hikube_kafka.spec.contract import Contract
     from hikube_kafka.spec.kafka import Kafka, Listener
     from hikube_kafka.spec.platform import Platform
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hikube_kafka.spec.zookeeper import ZooKeeper
 
 _MODULES = {
+    "connect": ("ConnectCluster", "Connector", "ConnectorState", "Offsets", "Plugin"),
     "contract": ("Contract",),
     "kafka": ("Kafka", "Listener"),
     "targets.kubernetes": (
@@ -59,6 +61,9 @@ __all__ = [
     "ClaimRetention",
     "ClientPods",
     "ClientSecurity",
+    "ConnectCluster",
+    "Connector",
+    "ConnectorState",
     "Contract",
     "DeclarationError",
     "Duration",
@@ -69,7 +74,9 @@ __all__ = [
     "Listener",
     "LocalLayout",
     "Mechanism",
+    "Offsets",
     "Platform",
+    "Plugin",
     "Pods",
     "Preset",
     "Problem",

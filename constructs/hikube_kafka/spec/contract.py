@@ -147,6 +147,47 @@ class KubernetesExpected(Model):
     kafka: ServersExpected = ServersExpected()
 
 
+class PluginExpected(Model):
+    """A class that every worker must have loaded."""
+
+    class_name: str
+    """In full: ``io.debezium.connector.postgresql.PostgresConnector``."""
+    version: str
+    """As it tells it itself."""
+
+
+class ConnectorExpected(Model):
+    """One connector that must be there."""
+
+    name: str
+    class_name: str
+    state: Literal["running", "paused", "stopped"] = "running"
+    """What it and each of its tasks must be."""
+    tasks_max: int
+    dead_letters: str | None = None
+    """Of a sink: topic of the records that it could not deliver."""
+    dead_letters_allowed: int = 0
+    """Records that may be in it."""
+    most_lag: int | None = None
+    """Of a sink: records by which its group ``connect-<name>`` may lag behind; None means that nothing is promised."""
+
+
+class ConnectExpected(Model):
+    """One cluster of Kafka Connect that must serve."""
+
+    name: str
+    group_id: str
+    workers: int
+    urls: tuple[str, ...] = ()
+    """Where the REST interface of each worker is met, with a reach by address."""
+    pods: str | None = None
+    """Name of the workers' StatefulSet, with a reach by port-forward: worker ``i`` is pod ``<pods>-<i>``."""
+    port: int = 8083
+    """Port of the REST interface inside the pod, on 127.0.0.1."""
+    plugins: tuple[PluginExpected, ...] = ()
+    connectors: tuple[ConnectorExpected, ...] = ()
+
+
 class Contract(Model):
     """Everything that must be true after the apply."""
 
@@ -162,6 +203,8 @@ class Contract(Model):
     topics: tuple[TopicExpected, ...] = ()
     kubernetes: KubernetesExpected | None = None
     """None: nothing is promised. A reader that does not know this field refuses a contract that has it."""
+    connect: tuple[ConnectExpected, ...] | None = None
+    """None: there is none. A reader that does not know this field refuses a contract that has it."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""A server as a process: what the local ensemble runs.
+"""A server as a process: what the local ensemble, and a Connect cluster beside it, run.
 
 Plain dataclasses: the provider builds them from Terraform's values at every start, and validates by other means.
 """
@@ -10,7 +10,7 @@ from typing import Literal
 
 from hikube_kafka.spec.frozen import FrozenDict
 
-Kind = Literal["zookeeper", "broker"]
+Kind = Literal["zookeeper", "broker", "worker"]
 
 _HOST = r"(?P<host>\[[^\]\s]*\]|[^:/\s\[\]]*)"
 LISTENER = re.compile(rf"(?P<name>[^:/\s]+)://{_HOST}:(?P<port>[0-9]{{1,5}})")
@@ -23,7 +23,7 @@ HIGHEST_PORT = 65535
 
 @dataclass(frozen=True, kw_only=True)
 class ServerProcess:
-    """One ZooKeeper server or one broker, complete.
+    """One ZooKeeper server, one broker or one Connect worker, complete.
 
     Paths in ``properties`` are relative to the process's own folder, so that the same declaration is the same plan on
     every machine.
@@ -31,9 +31,9 @@ class ServerProcess:
 
     kind: Kind
     id: int
-    """``myid`` of a ZooKeeper server, from 1; ``broker.id`` of a broker, from 0."""
+    """``myid`` of a ZooKeeper server, from 1; ``broker.id`` of a broker, from 0; number of a worker, from 0."""
     properties: Mapping[str, str]
-    """The complete ``zoo.cfg`` or ``server.properties``."""
+    """The complete ``zoo.cfg``, ``server.properties`` or ``connect-distributed.properties``."""
     heap: str
     """``-Xms`` and ``-Xmx``, as Java writes it: ``512m``."""
 
@@ -62,7 +62,7 @@ class ServerProcess:
     @property
     def written_bindings(self) -> list[tuple[str, int]]:
         """Host and port as they are written, with numbers that are no ports."""
-        if self.kind == "broker":
+        if self.kind != "zookeeper":
             found = (LISTENER.fullmatch(each.strip()) for each in self.properties.get("listeners", "").split(","))
             return [(each["host"].strip("[]"), int(each["port"])) for each in found if each]
         client, own = self.properties.get("clientPort", ""), MEMBER.match(self.properties.get(f"server.{self.id}", ""))
@@ -89,3 +89,30 @@ class EnsembleDeclaration:
     def servers(self) -> tuple[ServerProcess, ...]:
         """All of them, in the order in which they start: ZooKeeper first."""
         return (*self.zookeeper, *self.brokers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginSource:
+    """A plugin to install before a worker starts: one of the two sources, and what its file must be."""
+
+    name: str
+    """Name of its folder in ``plugin.path``."""
+    maven: str | None = None
+    """``group:artifact:version[:extension[:classifier]]``."""
+    archive: str | None = None
+    """URL, or path, of a ``.tar.gz``, ``.zip`` or ``.jar``."""
+    checksum: str | None = None
+    """``sha256:`` or ``sha512:`` and hexadecimal digits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectDeclaration:
+    """Workers that form one Connect cluster on this machine."""
+
+    name: str
+    directory: str
+    """Folder that holds one folder per worker: configuration and log. ``~`` is the user's home."""
+    workers: tuple[ServerProcess, ...]
+    plugins: tuple[PluginSource, ...] = ()
+    kafka_home: str | None = None
+    """As for :class:`EnsembleDeclaration`."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import model_validator
 
+from hikube_kafka.spec.connect import ConnectCluster
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.model import Declared
 from hikube_kafka.spec.topic import Topic
@@ -20,7 +21,7 @@ Coordinator = ZooKeeper
 class Platform(Declared):
     """What is declared. It may still break a rule: see :func:`hikube_kafka.spec.rules.check`."""
 
-    separable: ClassVar = frozenset({"topics"})
+    separable: ClassVar = frozenset({"topics", "connect"})
 
     name: str
     """Name of the platform: a DNS label of at most 40 characters."""
@@ -28,6 +29,8 @@ class Platform(Declared):
     """Declared by its kind: ``Platform(name="events", zookeeper=ZooKeeper(servers=5))``."""
     kafka: Kafka = Kafka()
     topics: tuple[Topic, ...] = ()
+    connect: tuple[ConnectCluster, ...] = ()
+    """Clusters of Kafka Connect, each with its connectors."""
 
     if TYPE_CHECKING:
 
@@ -39,6 +42,7 @@ class Platform(Declared):
             zookeeper: ZooKeeper = ...,
             kafka: Kafka = ...,
             topics: Iterable[Topic] = ...,
+            connect: Iterable[ConnectCluster] = ...,
         ) -> None: ...
 
     @model_validator(mode="before")

@@ -1,0 +1,142 @@
+"""What a Connect cluster runs with: its group, its topics, the complete configuration of workers and connectors."""
+
+from collections.abc import Iterator
+
+from hikube_kafka.spec.connect import ConnectCluster, Connector
+from hikube_kafka.spec.definitions import spelled
+from hikube_kafka.spec.platform import Platform
+from hikube_kafka.spec.topic import ConfigValue, Topic
+
+_JSON = "org.apache.kafka.connect.json.JsonConverter"
+_PROVIDERS = {
+    "dir": "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+    "file": "org.apache.kafka.common.config.provider.FileConfigProvider",
+    "env": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+}
+
+
+def group_id(platform: Platform, cluster: ConnectCluster) -> str:
+    """The workers' ``group.id``, and the first part of their internal topics' names."""
+    return f"{platform.name}-connect-{cluster.name}"
+
+
+def internal_topics(platform: Platform, cluster: ConnectCluster) -> tuple[Topic, ...]:
+    """Where the workers keep connectors, offsets and states: topics of the platform like all others.
+
+    Numbers of partitions: Connect's own defaults; of the configurations there must be one, for their order.
+    """
+    group = group_id(platform, cluster)
+    return tuple(
+        Topic(f"{group}.{kind}", partitions=partitions, config={"cleanup.policy": "compact"})
+        for kind, partitions in (("configs", 1), ("offsets", 25), ("status", 5))
+    )
+
+
+def is_sink(connector: Connector) -> bool:
+    """Whether it reads topics: Connect asks every sink for one of the two, and no source has them."""
+    return bool({"topics", "topics.regex"} & connector.config.keys())
+
+
+def dead_letter_topic(connector: Connector) -> str | None:
+    """Name of the topic for what a sink cannot deliver; None for a source, and where there is to be none."""
+    if not is_sink(connector) or connector.dead_letters is False:
+        return None
+    return connector.dead_letters or f"{connector.name}.dead-letters"
+
+
+def all_topics(platform: Platform) -> tuple[Topic, ...]:
+    """The topics that are declared, and those that Connect clusters need and nobody has declared."""
+    declared = {topic.name for topic in platform.topics}
+    needed = {topic.name: topic for cluster in platform.connect for topic in _needed(platform, cluster)}
+    return (*platform.topics, *(topic for name, topic in needed.items() if name not in declared))
+
+
+def _needed(platform: Platform, cluster: ConnectCluster) -> Iterator[Topic]:
+    yield from internal_topics(platform, cluster)
+    for connector in cluster.connectors:
+        if name := dead_letter_topic(connector):
+            yield Topic(name, partitions=1, config={"retention.ms": 1_209_600_000})
+
+
+def text(value: ConfigValue) -> str:
+    """A configuration value as Connect reads it."""
+    return spelled(None, value)
+
+
+def worker_properties(
+    platform: Platform,
+    cluster: ConnectCluster,
+    *,
+    bootstrap_servers: str,
+    listeners: str,
+    advertised: tuple[str, int],
+    plugin_path: str,
+    secrets: str,
+) -> dict[str, str]:
+    """The complete ``connect-distributed.properties`` of one worker, or of all with what differs left to fill in.
+
+    Args:
+        platform: the declaration.
+        cluster: the cluster, one of the platform's.
+        bootstrap_servers: the brokers.
+        listeners: where the REST interface listens: ``http://127.0.0.1:8083``.
+        advertised: host and port at which the other workers meet this one.
+        plugin_path: folder of the plugins' folders.
+        secrets: folder below which connectors may refer to files.
+    """
+    own = {
+        "bootstrap.servers": bootstrap_servers,
+        "listeners": listeners,
+        "rest.advertised.host.name": advertised[0],
+        "rest.advertised.port": str(advertised[1]),
+        "plugin.path": plugin_path,
+    }
+    declared = {key: text(value) for key, value in cluster.config.items()}
+    return dict(sorted((computed_settings(platform, cluster, secrets=secrets) | declared | own).items()))
+
+
+def computed_settings(platform: Platform, cluster: ConnectCluster, *, secrets: str) -> dict[str, str]:
+    """Worker entries that are the same on every worker, and that a declared one may replace."""
+    group, replicas = group_id(platform, cluster), str(platform.default_replication_factor)
+    return {
+        "group.id": group,
+        **{
+            key: value
+            for kind, what in (("config", "configs"), ("offset", "offsets"), ("status", "status"))
+            for key, value in (
+                (f"{kind}.storage.topic", f"{group}.{what}"),
+                (f"{kind}.storage.replication.factor", replicas),
+            )
+        },
+        "key.converter": _JSON,
+        "key.converter.schemas.enable": "false",
+        "value.converter": _JSON,
+        "value.converter.schemas.enable": "false",
+        # A crash repeats what was delivered since the last flush: 10 s, in place of Kafka's 60 s.
+        "offset.flush.interval.ms": "10000",
+        # A worker that restarts within this time gets its own tasks back, and nobody else's move; those of one that is
+        # gone for good wait as long. Kafka's own is 5 minutes.
+        "scheduled.rebalance.max.delay.ms": "60000",
+        # A sink must not see what a producer has aborted.
+        "consumer.isolation.level": "read_committed",
+        "config.providers": ",".join(sorted(_PROVIDERS)),
+        **{f"config.providers.{name}.class": provider for name, provider in _PROVIDERS.items()},
+        **{f"config.providers.{name}.param.allowed.paths": secrets for name in ("dir", "file")},
+        # Of the environment, only what is named for connectors: not what the process itself was given.
+        "config.providers.env.param.allowlist.pattern": "^CONNECT_.*",
+    }
+
+
+def connector_config(platform: Platform, connector: Connector) -> dict[str, str]:
+    """The complete configuration of a connector, as ``PUT /connectors/<name>/config`` takes it."""
+    computed = {"connector.class": connector.connector_class, "tasks.max": str(connector.tasks_max)}
+    if topic := dead_letter_topic(connector):
+        computed |= {
+            "errors.tolerance": "all",
+            "errors.deadletterqueue.topic.name": topic,
+            "errors.deadletterqueue.topic.replication.factor": str(platform.default_replication_factor),
+            # Why it could not be delivered, in the record's headers.
+            "errors.deadletterqueue.context.headers.enable": "true",
+            "errors.log.enable": "true",
+        }
+    return dict(sorted((computed | {key: text(value) for key, value in connector.config.items()}).items()))

@@ -1,0 +1,1 @@
+"""The use cases, running: each chain with its real parts on this machine. See ``docs/usecases/``."""

@@ -1,0 +1,60 @@
+"""What every use case has in common: it is brought up, runs, checks itself, and leaves nothing running."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+"""The project's folder."""
+WORK = ROOT / ".build" / "usecases"
+"""Folder of all that the chains write."""
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a run has shown."""
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    """Measured values by name, with the unit at the end: ``latency_p99_ms``."""
+    checks: list[tuple[str, bool, str]] = field(default_factory=list)
+    """What must hold: in words, whether it does, and the numbers that show it."""
+
+    def check(self, what: str, *, holds: bool, seen: str) -> None:
+        """Record that something holds, or does not."""
+        self.checks.append((what, holds, seen))
+
+    @property
+    def failed(self) -> list[str]:
+        """What does not hold."""
+        return [f"{what}: {seen}" for what, holds, seen in self.checks if not holds]
+
+
+class Chain(ABC):
+    """A use case with its real parts.
+
+    Args:
+        folder: where its parts keep configuration, data and logs.
+    """
+
+    name: str
+    """As ``make usecase NAME=`` has it, and as its stack is called in ``main.py``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @abstractmethod
+    def up(self, stack: ExitStack) -> None:
+        """Start the parts and deploy the platform; what must be ended is put on the stack."""
+
+    @abstractmethod
+    def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+        """Send what the use case is about through the chain, count at the destination, measure.
+
+        Args:
+            outcome: takes the figures and the checks.
+            short: as the tests run it: tens of seconds. Otherwise minutes, as a person watches it.
+            options: of the chain's own: ``duration=600``.
+        """

@@ -1,0 +1,1 @@
+"""The systems around Kafka, each as a process of this machine."""
