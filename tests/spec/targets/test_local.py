@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.spec import rules
+from hikube_kafka.spec.connect import ConnectCluster
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.targets.local import LocalLayout, check
@@ -105,3 +106,58 @@ def test_a_folder_that_is_none_is_refused(place: str) -> None:
 @pytest.mark.parametrize("place", [None, "data", "../data", "~/my data", "/größe/a b"])
 def test_a_folder_is_taken(place: str | None) -> None:
     assert list(check(platform(), LocalLayout(), directory=place, kafka_home=place)) == []
+
+
+def connected(*clusters: ConnectCluster) -> Platform:
+    return Platform(name="events", kafka=Kafka(brokers=2), connect=clusters)
+
+
+def test_workers_meet_the_brokers_and_each_other_on_this_machine() -> None:
+    changes, search = ConnectCluster("changes", workers=2), ConnectCluster("search", workers=1)
+    both, layout = connected(changes, search), LocalLayout()
+    first, second = layout.connect_processes(both, changes)
+    assert (first.name, second.name, second.ports, second.heap) == ("worker-0", "worker-1", (28084,), "1024m")
+    assert (
+        dict(second.properties).items()
+        >= {
+            "group.id": "events-connect-changes",
+            "bootstrap.servers": "127.0.0.1:29092,127.0.0.1:29093",
+            "listeners": "http://127.0.0.1:28084",
+            "rest.advertised.host.name": "127.0.0.1",
+            "rest.advertised.port": "28084",
+            "plugin.path": "plugins",
+            "config.providers.dir.param.allowed.paths": "../secrets",
+        }.items()
+    )
+    assert layout.connect_urls(both, changes) == ("http://127.0.0.1:28083", "http://127.0.0.1:28084")
+    assert layout.connect_urls(both, search) == ("http://127.0.0.1:28103",)
+    assert [worker.ports for worker in layout.connect_processes(both, search)] == [(28103,)]
+
+
+def test_the_tasks_of_a_worker_that_restarts_here_wait_no_longer_than_it_takes() -> None:
+    delay = "scheduled.rebalance.max.delay.ms"
+    for config, expected in (({}, "10000"), ({delay: 300_000}, "300000")):
+        cluster = ConnectCluster("changes", config=config)
+        workers = LocalLayout().connect_processes(connected(cluster), cluster)
+        assert {worker.properties[delay] for worker in workers} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("layout", "workers", "rule", "part"),
+    [
+        ({}, (20, 20), None, ""),
+        ({}, (21, 1), "local-connect-workers", "Connect cluster a: 21 workers, and a Connect cluster on this machine"),
+        ({"connect_port": 29092}, (1,), "local-port-twice", "broker-0 and worker-0 of Connect cluster a"),
+        ({"connect_port": 29072}, (1, 2), "local-port-twice", "broker-0 and worker-0 of Connect cluster b"),
+        ({"connect_port": 65515}, (3, 1), None, ""),
+        ({"connect_port": 65515}, (3, 2), "local-port-range", "the ports of 5 workers would be 65515 to 65536"),
+        ({"connect_port": 0}, (1,), "local-port-range", "the ports of 1 workers would be 0 to 0"),
+    ],
+)
+def test_workers_have_ports_of_their_own(
+    layout: dict[str, int], workers: tuple[int, ...], rule: str | None, part: str
+) -> None:
+    clusters = [ConnectCluster(name, workers=count) for name, count in zip("ab", workers, strict=False)]
+    problems = [each for each in check(connected(*clusters), LocalLayout(**layout)) if each.severity == "error"]
+    assert {each.rule for each in problems} == ({rule} if rule else set())
+    assert all(part in str(each) for each in problems[:1])

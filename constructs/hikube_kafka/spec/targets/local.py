@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from hikube_kafka.spec import rules
+from hikube_kafka.spec.connect import ConnectCluster
+from hikube_kafka.spec.connect_worker import worker_properties
 from hikube_kafka.spec.contract import Contract, ReachByAddress
 from hikube_kafka.spec.definitions.zookeeper import further_ports
 from hikube_kafka.spec.ensemble import ServerProcess
@@ -31,7 +33,7 @@ PORT_TWICE = Rule(
     severity="error",
     message="port {port} is given to {servers}.",
     why="Of two servers with one port the second does not start.",
-    remedy="Move broker_port, zookeeper_port, peer_port and election_port further apart.",
+    remedy="Move broker_port, zookeeper_port, peer_port, election_port and connect_port further apart.",
 )
 PORT_RANGE = Rule(
     id="local-port-range",
@@ -39,6 +41,14 @@ PORT_RANGE = Rule(
     message="the ports of {servers} would be {first} to {last}, and there are 1 to 65535.",
     why="A server cannot listen on another port.",
     remedy="Move {field}, or declare fewer servers.",
+)
+CONNECT_WORKERS = Rule(
+    id="local-connect-workers",
+    severity="error",
+    message="{workers} workers, and a Connect cluster on this machine has {most} at most.",
+    why="Each Connect cluster of a platform has {most} ports, from connect_port on.",
+    remedy="Declare fewer workers for the local target: one runs as many tasks as its heap and the processors allow.",
+    message_in_general="more workers than a Connect cluster on this machine has ports.",
 )
 ZOOKEEPER_PORT = Rule(
     id="local-zookeeper-port",
@@ -93,6 +103,8 @@ class LocalLayout(Declared):
     """Port on which the first server meets its followers."""
     election_port: Whole = 23888
     """Port on which the first server votes."""
+    connect_port: Whole = 28083
+    """Port of the first Connect worker's REST interface; the next worker has the next, the next cluster 20 more."""
 
     def zookeeper_addresses(self, platform: Platform) -> dict[int, ZooKeeperAddress]:
         """Where each ZooKeeper server is met, by its id."""
@@ -147,6 +159,40 @@ class LocalLayout(Declared):
             )
             for broker in range(platform.kafka.brokers)
         )
+
+    def connect_processes(self, platform: Platform, cluster: ConnectCluster) -> tuple[ServerProcess, ...]:
+        """The workers of one of the platform's Connect clusters, complete."""
+        client = platform.kafka.listeners[0].name
+        bootstrap = ",".join(
+            self.broker_addresses(platform, broker)[client].advertised for broker in range(platform.kafka.brokers)
+        )
+        quick = {} if _REBALANCE_DELAY in cluster.config else {_REBALANCE_DELAY: _DELAY_HERE}
+        return tuple(
+            ServerProcess(
+                kind="worker",
+                id=worker,
+                properties=worker_properties(
+                    platform,
+                    cluster,
+                    bootstrap_servers=bootstrap,
+                    listeners=f"http://{_LOOPBACK}:{port}",
+                    advertised=(_LOOPBACK, port),
+                    plugin_path="plugins",
+                    secrets="../secrets",
+                )
+                | quick,
+                heap=cluster.effective_heap.java,
+            )
+            for worker, port in enumerate(self._connect_ports(platform, cluster))
+        )
+
+    def connect_urls(self, platform: Platform, cluster: ConnectCluster) -> tuple[str, ...]:
+        """Where the REST interface of each worker of one of the platform's Connect clusters is met."""
+        return tuple(f"http://{_LOOPBACK}:{port}" for port in self._connect_ports(platform, cluster))
+
+    def _connect_ports(self, platform: Platform, cluster: ConnectCluster) -> range:
+        first = self.connect_port + _CLUSTERS_APART * platform.connect.index(cluster)
+        return range(first, first + cluster.workers)
 
     def contract(self, platform: Platform) -> Contract:
         """What must be true of the local cluster after the apply."""
@@ -221,18 +267,28 @@ def ensemble_problems(
 
 
 def _ports_fit(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
-    outside = list(_ports_are_ports(platform, layout))
+    outside = [*_workers_fit(platform), *_ports_are_ports(platform, layout)]
     yield from outside or _ports_are_apart(platform, layout)
+
+
+def _workers_fit(platform: Platform) -> Iterator[Problem]:
+    for cluster in platform.connect:
+        if cluster.workers > _CLUSTERS_APART:
+            yield CONNECT_WORKERS(f"Connect cluster {cluster.name}", workers=cluster.workers, most=_CLUSTERS_APART)
 
 
 def _ports_are_ports(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
     servers, brokers = platform.zookeeper.servers, platform.kafka.brokers
     further = _APART * (len(platform.kafka.listeners) - 1)
+    workers = sum(cluster.workers for cluster in platform.connect)
+    last_cluster = platform.connect[-1].workers if platform.connect else 0
+    further_clusters = _CLUSTERS_APART * (len(platform.connect) - 1) + last_cluster - workers
     for field, count, offset, what in (
         ("broker_port", brokers, further, "brokers"),
         ("zookeeper_port", servers, 0, "ZooKeeper servers"),
         ("peer_port", servers if servers > 1 else 0, 0, "ZooKeeper servers"),
         ("election_port", servers if servers > 1 else 0, 0, "ZooKeeper servers"),
+        ("connect_port", workers, further_clusters, "workers"),
     ):
         first = getattr(layout, field)
         last = first + offset + count - 1
@@ -241,11 +297,7 @@ def _ports_are_ports(platform: Platform, layout: LocalLayout) -> Iterator[Proble
 
 
 def _zookeepers_own_ports_are_free(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
-    taken = {
-        port: server.name
-        for server in (*layout.zookeeper_processes(platform), *layout.broker_processes(platform))
-        for port in server.ports
-    }
+    taken = {port: name for name, server in _processes(platform, layout) for port in server.ports}
     for key, port in further_ports(zookeeper_settings(platform.zookeeper)).items():
         # The administration server may fail, and ZooKeeper starts without it.
         if key == "admin.serverPort":
@@ -265,12 +317,21 @@ def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:
 
 def _ports_are_apart(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
     wanted: defaultdict[int, list[str]] = defaultdict(list)
-    for server in (*layout.zookeeper_processes(platform), *layout.broker_processes(platform)):
+    for name, server in _processes(platform, layout):
         for port in server.ports:
-            wanted[port].append(server.name)
+            wanted[port].append(name)
     for port, servers in sorted(wanted.items()):
         if len(servers) > 1:
             yield PORT_TWICE("layout", port=port, servers=" and ".join(servers))
+
+
+def _processes(platform: Platform, layout: LocalLayout) -> Iterator[tuple[str, ServerProcess]]:
+    """Every process with the name by which a problem speaks of it."""
+    for server in (*layout.zookeeper_processes(platform), *layout.broker_processes(platform)):
+        yield server.name, server
+    for cluster in platform.connect:
+        for worker in layout.connect_processes(platform, cluster):
+            yield f"{worker.name} of Connect cluster {cluster.name}", worker
 
 
 def apart_from(taken: AbstractSet[int], zookeeper: Sequence[ServerProcess], brokers: Sequence[ServerProcess]) -> str:
@@ -298,4 +359,9 @@ def apart_from(taken: AbstractSet[int], zookeeper: Sequence[ServerProcess], brok
 _SHIFT = 1_000
 _APART = 100
 """Ports between the first listener of a broker and the next one."""
+_CLUSTERS_APART = 20
+"""Ports between the first worker of a Connect cluster and that of the next one."""
+_REBALANCE_DELAY = "scheduled.rebalance.max.delay.ms"
+_DELAY_HERE = "10000"
+"""A worker on this machine is back within 10 s; until then the tasks of one that restarts wait."""
 _PORTS = 65_536
