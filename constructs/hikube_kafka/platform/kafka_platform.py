@@ -14,29 +14,32 @@ from hikube_kafka.platform.cdk import (
     implements,
     require_family,
 )
+from hikube_kafka.platform.kafka_connect import KafkaConnect, declare_topics
 from hikube_kafka.platform.provider import HikubeResource
 from hikube_kafka.platform.release import HelmRelease
 from hikube_kafka.platform.target import Delivery, Nowhere, Target
 from hikube_kafka.platform.topic import KafkaTopic
 from hikube_kafka.spec import sizing
+from hikube_kafka.spec.connect import ConnectCluster
+from hikube_kafka.spec.connect_worker import all_topics
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.frozen import FrozenDict
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.model import Declared, FieldError
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import DeclarationError, Problem
-from hikube_kafka.spec.properties import topic_config
 from hikube_kafka.spec.rules.platform import CONTRACT_OVERRIDE, MOVED_WITHOUT_NAME
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
 
 class KafkaPlatform(Construct):
-    """ZooKeeper servers, brokers and topics, delivered to a target, with the contract as an output.
+    """ZooKeeper servers, brokers, topics and Connect clusters, delivered to a target, with the contract as an output.
 
     A declaration with mistakes, or one that breaks rules, adds nothing to the stack, and every synth fails: it reports
     all problems of the app at once. Warnings and notices stop nothing. The outputs are ``<id>_bootstrap_servers``,
-    ``<id>_zookeeper_servers`` and ``<id>_contract``; a topic is ``hikube_kafka_topic.<id>_<name>``.
+    ``<id>_zookeeper_servers`` and ``<id>_contract``; a topic is ``hikube_kafka_topic.<id>_<name>``, a connector
+    ``hikube_kafka_connector.<id>_connect_<cluster>_<name>``.
 
     Args:
         scope: the stack, or a construct in it.
@@ -45,6 +48,8 @@ class KafkaPlatform(Construct):
         zookeeper: the ZooKeeper servers. None means those of the workload, or the defaults.
         kafka: the brokers. None means those of the workload, or the defaults.
         topics: the topics.
+        connect: the clusters of Kafka Connect. Their topics are made with the others, then the workers start, then the
+            connectors.
         workload: the expected load, in place of numbers: see :func:`hikube_kafka.spec.sizing.size`.
         name: name of the platform. None means the id.
         moved_from: its former id, or with a ``/`` its former path within the stack. What Terraform has under the
@@ -55,7 +60,7 @@ class KafkaPlatform(Construct):
 
     """
 
-    @checked("zookeeper", "kafka", "topics", "name", instead={"target": Nowhere})
+    @checked("zookeeper", "kafka", "topics", "connect", "name", instead={"target": Nowhere})
     def __init__(
         self,
         scope: Construct,
@@ -65,6 +70,7 @@ class KafkaPlatform(Construct):
         zookeeper: ZooKeeper | None = None,
         kafka: Kafka | None = None,
         topics: Iterable[Topic] = (),
+        connect: Iterable[ConnectCluster] = (),
         workload: sizing.Workload | None = None,
         name: str | None = None,
         moved_from: str | None = None,
@@ -80,6 +86,7 @@ class KafkaPlatform(Construct):
             kafka=kafka if kafka is not None else (sized.kafka if sized else Kafka()),
             # An iterator is read once.
             topics=tuple(topics) if isinstance(topics, Iterator) else topics,
+            connect=tuple(connect) if isinstance(connect, Iterator) else connect,
         )
         problems += [*self.declaration.problems("KafkaPlatform"), *_found(target, self.declaration)]
         if moved_from is not None and name is None:
@@ -99,34 +106,34 @@ class KafkaPlatform(Construct):
         # The ids of a target's parts begin so.
         declarations.remember(self, kafka=brokers, brokers=brokers, zookeeper=servers, members=servers)
         self._delivery = target.deliver(self, self.declaration)
-        self._topics = self._declare_topics(self._delivery)
+        self._topics = declare_topics(
+            self,
+            self.declaration,
+            all_topics(self.declaration),
+            provider=self._delivery.provider,
+            depends_on=self._delivery.servers,
+        )
+        self._connect = self._declare_connect(target)
         self._declare_outputs(self._delivery)
         if moved_from is not None:
             self._declare_moves(moved_from)
 
-    def _declare_topics(self, delivery: Delivery) -> dict[str, KafkaTopic]:
-        scope = Construct(self, "topics")
-        topics = {
-            topic.name: terraform.named(
-                KafkaTopic(
-                    scope,
-                    topic.name,
-                    name=topic.name,
-                    partitions=topic.partitions,
-                    replication_factor=self.declaration.replication_factor(topic),
-                    config=terraform.literal(topic_config(self.declaration, topic)),
-                    deletion_protection=topic.deletion_protection,
-                    provider=delivery.provider,
-                    depends_on=delivery.servers,
-                ),
-                terraform.name(self, topic.name),
+    def _declare_connect(self, target: Target) -> dict[str, KafkaConnect]:
+        if not self.declaration.connect:
+            return {}
+        scope = Construct(self, "connect")
+        return {
+            cluster.name: KafkaConnect(
+                scope,
+                cluster.name,
+                target=target,
+                platform=self.declaration,
+                cluster=cluster,
+                beside=self._delivery,
+                depends_on=[*self._delivery.servers, *self._topics.values()],
             )
-            for topic in self.declaration.topics
+            for cluster in self.declaration.connect
         }
-        for topic in self.declaration.topics:
-            if topic.declared_at:
-                declarations.remember(topics[topic.name], topic.declared_at)
-        return topics
 
     def _declare_outputs(self, delivery: Delivery) -> None:
         contract = delivery.contract
@@ -179,6 +186,17 @@ class KafkaPlatform(Construct):
         """
         self._require_valid()
         return FrozenDict(self._topics, of="topic")
+
+    @property
+    def connect(self) -> Mapping[str, KafkaConnect]:
+        """The Connect clusters' constructs, by name: ``platform.connect["changes"]``.
+
+        Raises:
+            DeclarationError: the declaration breaks rules.
+            KeyError: of a cluster that is not declared; it names the nearest that is.
+        """
+        self._require_valid()
+        return FrozenDict(self._connect, of="Connect cluster")
 
     def _require_valid(self) -> None:
         if self._errors:

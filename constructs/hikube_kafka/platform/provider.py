@@ -48,6 +48,10 @@ class ThroughKubernetes(Declared):
     """Name of the ZooKeeper servers' StatefulSet; needed by the quorum's data source."""
     zookeeper_chroot: str | None = None
     """Kafka's chroot in ZooKeeper, if it has one."""
+    connect_release: str | None = None
+    """Name of the StatefulSet of a Connect cluster's workers; needed by connectors."""
+    connect_port: Annotated[int | None, WrapValidator(_or_reference)] = None
+    """Port of a worker's REST interface in its pod. None means 8083."""
 
 
 class HikubeProvider(TerraformProvider):
@@ -67,6 +71,7 @@ class HikubeProvider(TerraformProvider):
         client_certificate: the client's own certificate chain, in PEM.
         client_key: the client's own key, in PEM: a reference to a sensitive variable, never the text itself.
         kubernetes: in place of addresses.
+        connect_url: URLs of the workers of a Connect cluster, separated by commas: ``http://127.0.0.1:8083``.
 
     Attributes:
         kubernetes: as it was given.
@@ -89,6 +94,7 @@ class HikubeProvider(TerraformProvider):
         client_certificate: str | None = None,
         client_key: str | None = None,
         kubernetes: ThroughKubernetes | None = None,
+        connect_url: str | None = None,
     ) -> None:
         require_family(scope)
         super().__init__(
@@ -102,6 +108,7 @@ class HikubeProvider(TerraformProvider):
         self._alias = alias
         self.kubernetes = kubernetes
         self._bootstrap_servers = bootstrap_servers
+        self._connect_url = connect_url
         self._attributes = {
             "bootstrap_servers": bootstrap_servers,
             "zookeeper_servers": zookeeper_servers,
@@ -113,6 +120,7 @@ class HikubeProvider(TerraformProvider):
             "client_certificate": client_certificate,
             "client_key": client_key,
             "kubernetes": kubernetes.model_dump() if kubernetes else None,
+            "connect_url": connect_url,
         }
         of_kubernetes = kubernetes.problems(f"{type(self).__name__}.kubernetes") if kubernetes else []
         if found := [*mistaken(self), *of_kubernetes]:
@@ -146,6 +154,20 @@ class HikubeProvider(TerraformProvider):
         if "${" in addresses:
             return frozenset({(TerraformStack.of(self).node.path, terraform.resolved(addresses, self))})
         return frozenset(address.strip().replace("localhost", "127.0.0.1") for address in addresses.split(","))
+
+    @cached_property
+    def connect_clusters(self) -> frozenset[Hashable]:
+        """What tells the Connect cluster apart from others, as for :attr:`clusters`; empty where there is none."""
+        if self.kubernetes is not None and self.kubernetes.connect_release is not None:
+            reach = self.kubernetes
+            cluster = apart.cluster(apart.settings(reach.kubeconfig, reach.context), self)
+            return frozenset({(cluster, reach.namespace, reach.connect_release)})
+        urls = self._connect_url or ""
+        if "${" in urls:
+            return frozenset({(TerraformStack.of(self).node.path, terraform.resolved(urls, self))})
+        # http://localhost:8083/ and http://127.0.0.1:8083 are one worker.
+        each = (url.strip().rstrip("/").lower().replace("//localhost:", "//127.0.0.1:") for url in urls.split(","))
+        return frozenset(url for url in each if url)
 
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes

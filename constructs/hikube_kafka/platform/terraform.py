@@ -77,9 +77,13 @@ def literal(value: Any) -> Any:
         return {key: literal(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [literal(inner) for inner in value]
-    if isinstance(value, str) and not Token.is_unresolved(value):
-        return value.replace("${", "$${").replace("%{", "%%{")
+    if isinstance(value, str):
+        return _OWN_MARK.sub(r"\1\1{", value)
     return value
+
+
+_OWN_MARK = re.compile(r"([$%])\{(?!TfToken\[)")
+"""What begins a template of Terraform's, but for a reference of the CDK's, which may stand beside it in one text."""
 
 
 def resolved(value: Any, scope: IConstruct) -> Any:

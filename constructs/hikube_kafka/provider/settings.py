@@ -61,6 +61,13 @@ SCHEMA = Schema(
             sensitive=True,
             description="The client's own key, in PEM, not encrypted; goes with `client_certificate`. Never logged.",
         ),
+        "connect_url": Attribute(
+            STRING,
+            optional=True,
+            description="URLs of one or more workers of a Connect cluster, separated by commas: "
+            "`http://127.0.0.1:8083`. Needed by `hikube_kafka_connector`, unless there is a `kubernetes` block with "
+            "`connect_release`.",
+        ),
     },
     blocks={
         "kubernetes": Block(
@@ -99,6 +106,17 @@ SCHEMA = Schema(
                 ),
                 "zookeeper_chroot": Attribute(
                     STRING, optional=True, description="Kafka's chroot in ZooKeeper, if it has one: `/events`."
+                ),
+                "connect_release": Attribute(
+                    STRING,
+                    optional=True,
+                    description="Name of the StatefulSet of a Connect cluster's workers. Needed by "
+                    "`hikube_kafka_connector`.",
+                ),
+                "connect_port": Attribute(
+                    NUMBER,
+                    optional=True,
+                    description="Port of a worker's REST interface in its pod. Default: 8083.",
                 ),
             },
         )

@@ -28,6 +28,21 @@ TOPIC = Rule(
     remedy="Keep one of the two, or give them different names.",
 )
 
+CONNECTOR = Rule(
+    id="app-connector-twice",
+    severity="error",
+    message="{other} has {things} as well.",
+    why="A Connect cluster has one connector of a name, and each apply would write over the other's configuration.",
+    remedy="Keep one of the two, or give them different names.",
+)
+CONNECT_GROUP = Rule(
+    id="app-connect-group-twice",
+    severity="error",
+    message="{other} is {things} as well.",
+    why="Workers of one group.id are one Connect cluster: each would run the connectors of the other.",
+    remedy="Give one of the two Connect clusters another name.",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
