@@ -1,5 +1,7 @@
 # make demo      a whole platform on this machine: set up, deployed, proven
 # make down      destroys it again, messages included
+# make usecase NAME=analytics  a use case with its real parts: brought up, run, checked, ended; or event-bus,
+#                telemetry, work-queue. SHORT=1 is the short form, OPTIONS='--option key=value' the use case's own
 # make test      what is checked before a change is merged, in a few minutes
 # make test-all  the same, with the journeys and the packaging
 # make cluster   a Kubernetes cluster of three nodes with kind, for make test-cluster; needs Docker and kind
@@ -30,10 +32,10 @@ export DISABLE_VERSION_CHECK := 1
 export CI := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup check demo down test test-all test-cluster cluster wheel generate lock prerequisites provider jars
+.PHONY: help setup check demo down usecase test test-all test-cluster cluster wheel generate lock prerequisites provider jars
 
 help:
-	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@sed -n -e 's/^# \(make .*\)/\1/p' -e 's/^#    \(  .*\)/    \1/p' Makefile
 
 prerequisites:
 	@CHECKPOINT_DISABLE=1 scripts/prerequisites '$(PYTHON)'
@@ -82,6 +84,11 @@ down: $(LOCAL)
 		[ $$code -ne 1 ] || ! { grep -qs hikube_local_ensemble local.tfstate || grep -q '"pid": [0-9]' <<<"$$seen"; } \
 		|| $(STAGE) 'Start what was stopped' $(CDKTF) deploy local --auto-approve
 	@$(STAGE) 'Destroy' $(CDKTF) destroy local --auto-approve
+
+# Further programs come from Maven and Debian's packages into .build; what cannot be had is named.
+usecase: prerequisites .build/python .build/node jars
+	@[ -n '$(NAME)' ] || { echo 'Which one? make usecase NAME=event-bus, analytics, telemetry or work-queue'; exit 2; }
+	@$(STAGE) 'Use case $(NAME)' .venv/bin/python -m usecases '$(NAME)' $(if $(SHORT),--short) $(OPTIONS)
 
 check: setup
 	@$(STAGE) 'ruff' .venv/bin/ruff check

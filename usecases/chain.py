@@ -1,11 +1,13 @@
 """What every use case has in common: it is brought up, runs, checks itself, and leaves nothing running."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from usecases.process import Process
 
 ROOT = Path(__file__).parents[1]
 """The project's folder."""
@@ -36,18 +38,38 @@ class Chain(ABC):
     """A use case with its real parts.
 
     Args:
-        folder: where its parts keep configuration, data and logs.
+        folder: where its parts keep configuration, data and logs. It is empty when the chain comes up, and deleted
+            after a run that passed.
+        short: the form that tests run.
+        options: of the chain's own, by name.
     """
 
     name: str
     """As ``make usecase NAME=`` has it, and as its stack is called in ``main.py``."""
+    takes: Mapping[str, str] = {}
+    """The options that it takes, with what each is for: ``{"duration": "seconds; 600"}``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, short: bool = False, options: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.short = short
+        """Whether it is to be the form that tests run: a small platform, tens of seconds."""
+        self.options = options or {}
+        self.parts: list[Process] = []
+        """What was started: whatever of it ends by itself is a failed check."""
+        self.live: dict[str, Any] = {}
+        """What a person who watches sees at this moment, by name: the chain changes it as it likes."""
+        self.tell: Callable[[str], None] = print
+        """Takes a line on what happens: ``"broker 1 is killed"``."""
+
+    def watch(self, part: Process, stack: ExitStack) -> Process:
+        """Have a part stopped with the chain, and its own end reported; it may run already, or be started later."""
+        self.parts.append(part)
+        stack.callback(part.stop)
+        return part
 
     @abstractmethod
     def up(self, stack: ExitStack) -> None:
-        """Start the parts and deploy the platform; what must be ended is put on the stack."""
+        """Start the parts and deploy the platform; the stack ends what is put on it, the last first."""
 
     @abstractmethod
     def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:

@@ -1,0 +1,197 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from usecases import __main__ as command
+from usecases.chain import ROOT, Chain, Outcome
+from usecases.process import PartFailedError, Process, end_leftovers, until
+from usecases.running import CHAINS, UnknownUseCaseError, run
+
+
+class Sleeper(Chain):
+    name = "sleeper"
+    takes: Mapping[str, str] = {"fails": "up, run or check"}
+    part: Process
+    seen: int
+
+    def up(self, stack: ExitStack) -> None:
+        self.part = Process("sleep", ["sh", "-c", "echo I sleep; sleep 600"], folder=self.folder)
+        self.watch(self.part, stack).start(lambda: self.part.log_end() == "I sleep")
+        Sleeper.seen = self.part.pid
+        if self.options.get("fails") == "up":
+            raise PartFailedError("the second part is not there")
+
+    def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+        if options.get("fails") == "run":
+            raise PartFailedError("nothing arrived")
+        outcome.check("rows arrive", holds=options.get("fails") != "check", seen="0 of 1")
+        outcome.figures["rows_per_s"] = 1.0
+
+
+class DiesAtOnce(Sleeper):
+    def up(self, stack: ExitStack) -> None:
+        self.watch(Process("dies", ["sh", "-c", "echo no such port; exit 3"], folder=self.folder), stack).start(
+            lambda: False
+        )
+
+
+class EndsWhileItRuns(Sleeper):
+    def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+        os.killpg(self.part.pid, signal.SIGTERM)
+        until(lambda: not self.part.is_running, 10, "its end")
+        if options:
+            raise PartFailedError("nothing arrived")
+
+
+@pytest.mark.parametrize(
+    ("fails", "failed"), [("nothing", "[]"), ("check", "['rows arrive: 0 of 1']"), ("up", "second"), ("run", "nothing")]
+)
+def test_whatever_fails_nothing_is_left_running(tmp_path: Path, fails: str, failed: str) -> None:
+    try:
+        seen = str(run(Sleeper, tmp_path / "chain", options={"fails": fails}).failed)
+    except PartFailedError as error:
+        seen = str(error)
+    assert failed in seen
+    assert not psutil.pid_exists(Sleeper.seen)
+
+
+def test_a_run_that_passed_leaves_no_folder_and_one_that_failed_leaves_its_logs(tmp_path: Path) -> None:
+    run(Sleeper, tmp_path / "passed")
+    run(Sleeper, tmp_path / "failed", options={"fails": "check"})
+    assert not (tmp_path / "passed").exists()
+    assert (tmp_path / "failed" / "sleep.log").read_text() == "I sleep\n"
+
+
+def test_a_part_that_does_not_come_up_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with pytest.raises(PartFailedError, match="dies has ended with code 3; its log ends:\nno such port"):
+        run(DiesAtOnce, tmp_path / "chain")
+
+
+def test_a_part_that_ends_by_itself_is_a_failed_check_with_the_end_of_its_log(tmp_path: Path) -> None:
+    outcome = run(EndsWhileItRuns, tmp_path / "chain")
+    assert outcome.failed == [
+        "every part ran until it was ended: sleep has ended with code -15; its log ends:\nI sleep"
+    ]
+
+
+def test_what_failed_because_a_part_ended_says_so(tmp_path: Path) -> None:
+    with pytest.raises(PartFailedError, match="nothing arrived\nsleep has ended with code -15; its log ends:\nI sleep"):
+        run(EndsWhileItRuns, tmp_path / "chain", options={"fails": "run"})
+
+
+def test_a_part_that_the_chain_itself_has_killed_is_no_finding(tmp_path: Path) -> None:
+    class Kills(Sleeper):
+        def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+            self.part.kill()
+
+    assert run(Kills, tmp_path / "chain").failed == []
+
+
+def test_an_option_that_the_use_case_does_not_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownUseCaseError, match=r"sleeper has no option dration; it has: fails \(up, run or check\)"):
+        run(Sleeper, tmp_path / "chain", options={"dration": "600"})
+
+
+def test_one_use_case_does_not_run_twice_at_once(tmp_path: Path) -> None:
+    class RunsAnother(Sleeper):
+        def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+            run(Sleeper, self.folder)
+
+    with pytest.raises(PartFailedError, match="sleeper is running already"):
+        run(RunsAnother, tmp_path / "chain")
+
+
+def test_what_a_killed_run_has_left_is_ended_and_another_process_with_its_number_is_not(tmp_path: Path) -> None:
+    left = Process("left", ["sleep", "600"], folder=tmp_path).start()
+    other = Process("other", ["sleep", "600"], folder=tmp_path).start()
+    (tmp_path / "other.pid").write_text(f"{other.pid} 1000.0")
+    try:
+        assert end_leftovers(tmp_path) == ["left"]
+        until(lambda: not left.is_running, 10, "its end")
+        assert other.is_running
+    finally:
+        left.kill()
+        other.kill()
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PartFailedError, match=r"broker could not be started: .*no-such-program"):
+        Process("broker", ["no-such-program"], folder=tmp_path).start()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["analytic"], 2, "there is no use case 'analytic': choose one of analytics, event-bus, telemetry, work-queue"),
+        (["analytics", "--option", "settings"], 2, "--option settings: write KEY=VALUE"),
+    ],
+)
+def test_a_command_that_is_misused_ends_with_2(arguments: list[str], code: int, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "usecases", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, " ".join(done.stdout.split())) == (code, said)
+
+
+_PROGRAM = """
+    import sys
+    sys.path[:0] = [{root!r}, {tests!r}]
+    from pathlib import Path
+    import test_running
+    from usecases import __main__ as command, running
+    test_running.Sleeper.takes = {{"fails": "", "waits": ""}}
+    running.WORK = Path({work!r})
+    running.CHAINS = {{"sleeper": "test_running:{kind}"}}
+    sys.argv = ["usecases", "sleeper", *{arguments!r}]
+    command.typer.run(command.main)
+"""
+
+
+class Waits(Sleeper):
+    def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+        (self.folder / "runs").touch()
+        time.sleep(600)
+
+
+def _program(work: Path, *arguments: str, kind: str = "Sleeper") -> list[str]:
+    text = _PROGRAM.format(
+        root=str(ROOT), tests=str(Path(__file__).parent), work=str(work), kind=kind, arguments=list(arguments)
+    )
+    return [sys.executable, "-c", textwrap.dedent(text)]
+
+
+@pytest.mark.parametrize(("fails", "code"), [("nothing", 0), ("check", 1), ("up", 2)])
+def test_the_exit_code_says_how_it_ended(tmp_path: Path, fails: str, code: int) -> None:
+    done = subprocess.run(_program(tmp_path, "--option", f"fails={fails}"), capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_what_it_had_started(tmp_path: Path, number: signal.Signals) -> None:
+    with subprocess.Popen(_program(tmp_path, kind="Waits"), stdout=subprocess.PIPE, text=True) as running:
+        until((tmp_path / "sleeper" / "runs").exists, 60, "the run")
+        part = int((tmp_path / "sleeper" / "sleep.pid").read_text().split()[0])
+        running.send_signal(number)
+        said, _ = running.communicate(timeout=60)
+    assert (running.returncode, said.split("\n")[0]) == (130, "Interrupted; all that was started has been ended.")
+    assert not psutil.pid_exists(part)
+
+
+def test_figures_are_written_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    subprocess.run(_program(tmp_path, "--figures", str(file)), check=True, capture_output=True)
+    assert '"rows_per_s": 1.0' in file.read_text()
+
+
+def test_every_use_case_has_a_name_of_its_own() -> None:
+    assert command.main.__doc__
+    assert len(set(CHAINS.values())) == len(CHAINS)

@@ -1,0 +1,128 @@
+"""Deploys a stack of ``main.py`` on this machine as ``make demo`` does: cdktf, Terraform, the provider of this tree."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from hikube_kafka.provider.install import install
+from usecases.chain import ROOT
+from usecases.process import PartFailedError
+
+SMALL = "USE_CASE_SIZE"
+"""Variable that ``main.py`` looks at: ``small`` means one broker, one ZooKeeper server and one worker."""
+_CDKTF = ROOT / "node_modules" / ".bin" / "cdktf"
+_HIKUBE = Path(sys.executable).with_name("hikube-kafka")
+_SHOWN_LINES = 40
+_LONGEST_SECONDS = 900
+_INTERRUPTED_SECONDS = 60
+
+
+class Deployment:
+    """One stack, with its state, outputs and log in a folder of its own.
+
+    Args:
+        stack: name of the stack in ``main.py``.
+        folder: existing folder.
+        small: one server of each kind, as short runs have it.
+    """
+
+    def __init__(self, stack: str, folder: Path, *, small: bool = False) -> None:
+        self.stack = stack
+        self.folder = folder
+        self.log = folder / "deployment.log"
+        self.outputs_file = folder / "outputs.json"
+        self._state = folder / f"{stack}.tfstate"
+        settings = folder / "terraform.rc"
+        plugins = folder / "plugins"
+        install(plugins)
+        # Providers from this tree alone: nothing is written to the user's home, and no registry is asked.
+        settings.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{plugins}"\n  }}\n}}\n')
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+        self._environment = {
+            **kept,
+            "TF_CLI_CONFIG_FILE": str(settings),
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+            "DISABLE_VERSION_CHECK": "1",
+            "CI": "1",
+            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+            SMALL: "small" if small else "full",
+        }
+
+    def up(self, stack: ExitStack) -> Mapping[str, Any]:
+        """Deploy it; it is destroyed, messages included, when the stack ends.
+
+        What a run that was killed has left is destroyed first.
+
+        Returns:
+            The outputs of the stack by name.
+
+        Raises:
+            PartFailedError: cdktf or Terraform failed; the text has the end of what they said.
+        """
+        if self._state.exists():
+            # A topic is deleted by brokers, which may be gone with their run: deployed once more, all can be deleted.
+            self._cdktf("deploy", "--auto-approve")
+            self.destroy()
+        stack.callback(self.destroy)
+        self._cdktf("deploy", "--auto-approve", "--outputs-file", str(self.outputs_file))
+        outputs: Mapping[str, Any] = json.loads(self.outputs_file.read_text("utf-8"))[self.stack]
+        return outputs
+
+    def destroy(self) -> None:
+        """Destroy it.
+
+        Raises:
+            PartFailedError: as :meth:`up`.
+        """
+        if self._state.exists():
+            self._cdktf("destroy", "--auto-approve")
+            for file in self.folder.glob(f"{self.stack}.tfstate*"):
+                file.unlink()
+
+    def smoke(self, *arguments: str) -> tuple[bool, str]:
+        """Hold the platform to its contract: whether it keeps it; and the verdict, or else the whole report."""
+        done = self._run([_HIKUBE, "smoke", "--outputs", self.outputs_file, *arguments])
+        lines = done.stdout.strip().splitlines() or [f"exit code {done.returncode}"]
+        return done.returncode == 0, "\n".join(lines if done.returncode else lines[-1:])
+
+    def _cdktf(self, verb: str, *options: str) -> None:
+        if not _CDKTF.exists():
+            raise PartFailedError(f"the cdktf command is not in {_CDKTF.parent}: run make setup")
+        app = f"{sys.executable} {ROOT / 'main.py'}"
+        done = self._run([_CDKTF, verb, self.stack, "--app", app, "--output", self.folder / "cdktf.out", *options])
+        if done.returncode:
+            said = "\n".join(done.stdout.strip().splitlines()[-_SHOWN_LINES:])
+            raise PartFailedError(f"cdktf {verb} {self.stack} ended with code {done.returncode}:\n{said}")
+
+    def _run(self, command: list[str | Path]) -> subprocess.CompletedProcess[str]:
+        """Run it to its end. On an interruption Terraform ends in its own order first, so that its state is whole."""
+        with subprocess.Popen(
+            [str(each) for each in command],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as running:
+            try:
+                said, _ = running.communicate(timeout=_LONGEST_SECONDS)
+            except BaseException:
+                with suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    running.communicate(timeout=_INTERRUPTED_SECONDS)
+                with suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGKILL)
+                raise
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(said)
+        return subprocess.CompletedProcess(running.args, running.returncode, said)
