@@ -10,7 +10,7 @@ from stacks.local import LocalPlatform
 app = App()
 # `make down` is to leave nothing behind. A platform that matters keeps its topics: leave `disposable` out.
 LocalPlatform(app, "local", disposable=True)
-# The use cases: make usecase NAME=analytics deploys one with the systems around it. `small` has one server of each kind.
+# The use cases: `make usecase NAME=analytics` deploys one with its other systems. Small: one server of each kind.
 small = os.environ.get("USE_CASE_SIZE") == "small"
 AnalyticsPlatform(app, "analytics", small=small)
 if environment := chosen_environment(app):

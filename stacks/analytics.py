@@ -2,8 +2,7 @@
 
 from hikube_kafka.platform import KafkaPlatform, LocalTarget
 from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack
-from hikube_kafka.spec import Kafka, Resources, Topic, ZooKeeper
-from hikube_kafka.spec.targets.local import LocalLayout
+from hikube_kafka.spec import Kafka, LocalLayout, Resources, Topic, ZooKeeper
 
 
 class AnalyticsPlatform(TerraformStack):
