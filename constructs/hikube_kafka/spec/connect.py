@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
+from hikube_kafka.spec.mistakes import shown
 from hikube_kafka.spec.model import Declared, Form, Frozen, Several, Texts, Whole
 from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import Heap, HeapRule, Resources
@@ -38,11 +39,32 @@ class Plugin(Declared):
     """Version that its classes report once a worker has loaded them: ``3.1.3.Final``."""
     classes: Several = ()
     """Classes of connectors that it brings, in full. The contract promises that a worker has loaded them."""
-    maven: str | None = None
+    maven: Annotated[
+        str | None,
+        Form(
+            pattern=r"^[A-Za-z0-9._-]+(:[A-Za-z0-9._-]+){2,4}$",
+            what="a valid Maven coordinate",
+            instead="write group:artifact:version, and the extension and the classifier if it has them",
+        ),
+    ] = None
     """Coordinates ``group:artifact:version[:extension[:classifier]]``; a ``jar`` comes with what it depends on."""
-    archive: str | None = None
-    """URL of a ``.tar.gz``, ``.zip`` or ``.jar``."""
-    checksum: str | None = None
+    archive: Annotated[
+        str | None,
+        Form(
+            pattern=r"^[^\s]+\.(tar\.gz|tgz|zip|jar)$",
+            what="a valid location of an archive",
+            instead="use a URL that ends with .tar.gz, .tgz, .zip or .jar",
+        ),
+    ] = None
+    """URL of a ``.tar.gz``, ``.tgz``, ``.zip`` or ``.jar``."""
+    checksum: Annotated[
+        str | None,
+        Form(
+            pattern=r"^(sha256:[0-9a-fA-F]{64}|sha512:[0-9a-fA-F]{128})$",
+            what="a valid checksum",
+            instead="write sha256: and 64 hexadecimal digits, or sha512: and 128",
+        ),
+    ] = None
     """``sha256:`` or ``sha512:`` and the digest in hexadecimal digits, of the archive or of Maven's file."""
     image: str | None = None
     """Reference of a container image that holds the plugin."""
@@ -101,10 +123,32 @@ class Offsets(Declared):
 
     on_change: Literal["keep", "reset", "set"] = "keep"
     """Done once, when it is declared anew or the connector is created where offsets of its name are left."""
-    to: tuple[Frozen[str, Any], ...] = ()
-    """With ``set``: the offsets, as ``PUT /connectors/<name>/offsets`` takes them."""
+    to: tuple[Frozen[str, Frozen[str, Any] | None], ...] = ()
+    """With ``set``: the offsets, as ``PUT /connectors/<name>/offsets`` takes them: each has a ``partition`` and an
+    ``offset``."""
     on_destroy: Literal["keep", "reset"] = "keep"
     """``reset`` has a later connector of the same name begin anew."""
+
+    @field_validator("to")
+    @classmethod
+    def _are_for_set(
+        cls, to: tuple[Mapping[str, Mapping[str, Any] | None], ...], info: ValidationInfo
+    ) -> tuple[Mapping[str, Mapping[str, Any] | None], ...]:
+        on_change = info.data.get("on_change", "set" if to else "keep")
+        if on_change == "set" and not to:
+            raise ValueError('on_change = "set" needs offsets: declare them with to=[...]')
+        if to and on_change != "set":
+            raise ValueError(f'it is not used with on_change = "{on_change}": declare on_change="set", or no to')
+        for index, each in enumerate(to):
+            if each.keys() != {"partition", "offset"} or each["partition"] is None:
+                raise ValueError(f'to[{index}] is not an offset: write {{"partition": {{...}}, "offset": {{...}}}}')
+        return to
+
+
+def _a_name_or_false(value: object) -> object:
+    if value is None or value is False or isinstance(value, str):
+        return value
+    raise ValueError(f"{shown(value)} names no topic: declare its name, False, or leave it out for the default")
 
 
 class Connector(Declared):
@@ -113,9 +157,23 @@ class Connector(Declared):
     separable: ClassVar = frozenset({"config"})
     is_located: ClassVar = True
 
-    name: str = Field(min_length=1)
+    name: Annotated[
+        str,
+        Form(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$",
+            what="a valid name of a connector",
+            instead="use up to 200 letters, digits, '.', '_' and '-', with a letter or a digit first",
+        ),
+    ]
     """Connect's name of it. A sink's consumer group is ``connect-<name>``."""
-    connector_class: str = Field(min_length=1)
+    connector_class: Annotated[
+        str,
+        Form(
+            pattern=r"^[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)+$",
+            what="a Java class in full",
+            instead="write its package too, such as io.debezium.connector.postgresql.PostgresConnector",
+        ),
+    ]
     """Class in full; Connect's ``connector.class``."""
     tasks_max: Annotated[Whole, Field(ge=1)] = 1
     """Connect's ``tasks.max``: a connector may start fewer."""
@@ -124,7 +182,7 @@ class Connector(Declared):
     ``${dir:/secrets/database:password}``, and never as itself."""
     state: ConnectorState = ConnectorState.RUNNING
     offsets: Offsets = Offsets()
-    dead_letters: str | Literal[False] | None = None
+    dead_letters: Annotated[str | Literal[False] | None, BeforeValidator(_a_name_or_false)] = None
     """Of a sink: topic of the records that it cannot deliver. None means ``<name>.dead-letters``; False means that the
     first such record ends the task."""
     dead_letters_allowed: Annotated[Whole, Field(ge=0)] = 0
@@ -188,6 +246,8 @@ class ConnectCluster(Declared):
     connectors: tuple[Connector, ...] = ()
     config: Frozen[str, ConfigValue] = Field(default_factory=dict)
     """Worker entries by Kafka's own keys. They win over what is computed, and the plan's notices say so."""
+    deletion_protection: bool = True
+    """Of the topics that the cluster needs and nobody has declared: the internal ones and those of dead letters."""
     secrets: Several = ()
     """Names of Secrets that connectors refer to: each is mounted as ``/secrets/<name>``, a file a key."""
 
@@ -203,6 +263,7 @@ class ConnectCluster(Declared):
             plugins: Iterable[Plugin] = ...,
             connectors: Iterable[Connector] = ...,
             config: Mapping[str, ConfigValue] = ...,
+            deletion_protection: bool = ...,
             secrets: Sequence[str] = ...,
         ) -> None: ...
     else:

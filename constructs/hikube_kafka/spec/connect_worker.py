@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from hikube_kafka.spec.connect import ConnectCluster, Connector
-from hikube_kafka.spec.definitions import spelled
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.topic import ConfigValue, Topic
+from hikube_kafka.spec.properties import Override, cluster_settings, replaced, text
+from hikube_kafka.spec.quantities import whole
+from hikube_kafka.spec.topic import MESSAGE_BYTES, Topic
 
 _JSON = "org.apache.kafka.connect.json.JsonConverter"
 _PROVIDERS = {
@@ -13,6 +14,25 @@ _PROVIDERS = {
     "file": "org.apache.kafka.common.config.provider.FileConfigProvider",
     "env": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
 }
+
+
+_OVERRIDE_POLICY = "connector.client.config.override.policy"
+OWNED: dict[str, str] = {
+    "bootstrap.servers": "the brokers of the platform",
+    "group.id": "the name of the Connect cluster",
+    "listeners": "the target",
+    "plugin.path": "plugins=",
+    "rest.advertised.host.name": "the target",
+    "rest.advertised.listener": "the target",
+    "rest.advertised.port": "the target",
+    **{
+        f"{kind}.storage.{what}": f"the topic whose name ends with .{topic}, which can be declared like any other"
+        for kind, topic in (("config", "configs"), ("offset", "offsets"), ("status", "status"))
+        for what in ("topic", "replication.factor", "partitions")
+        if (kind, what) != ("config", "partitions")  # there is no such key
+    },
+}
+"""Worker entries that cannot be declared, each with what decides it: others rely on what was computed."""
 
 
 def group_id(platform: Platform, cluster: ConnectCluster) -> str:
@@ -27,21 +47,32 @@ def internal_topics(platform: Platform, cluster: ConnectCluster) -> tuple[Topic,
     """
     group = group_id(platform, cluster)
     return tuple(
-        Topic(f"{group}.{kind}", partitions=partitions, config={"cleanup.policy": "compact"})
+        Topic(
+            f"{group}.{kind}",
+            partitions=partitions,
+            config={"cleanup.policy": "compact"},
+            deletion_protection=cluster.deletion_protection,
+        )
         for kind, partitions in (("configs", 1), ("offsets", 25), ("status", 5))
     )
 
 
 def is_sink(connector: Connector) -> bool:
-    """Whether it reads topics: Connect asks every sink for one of the two, and no source has them."""
-    return bool({"topics", "topics.regex"} & connector.config.keys())
+    """Whether it reads topics: Connect asks every sink for one of two keys, and few sources have one of them."""
+    return bool({"topics", "topics.regex"} & connector.config.keys()) and not _is_source(connector.connector_class)
+
+
+def _is_source(connector_class: str) -> bool:
+    """Whether a class says so: those of MirrorMaker and of Camel have ``topics`` too."""
+    name = connector_class.rpartition(".")[2]
+    return connector_class.startswith("org.apache.kafka.connect.mirror.") or ("Source" in name and "Sink" not in name)
 
 
 def dead_letter_topic(connector: Connector) -> str | None:
     """Name of the topic for what a sink cannot deliver; None for a source, and where there is to be none."""
     if not is_sink(connector) or connector.dead_letters is False:
         return None
-    return connector.dead_letters or f"{connector.name}.dead-letters"
+    return f"{connector.name}.dead-letters" if connector.dead_letters is None else connector.dead_letters
 
 
 def all_topics(platform: Platform) -> tuple[Topic, ...]:
@@ -55,12 +86,21 @@ def _needed(platform: Platform, cluster: ConnectCluster) -> Iterator[Topic]:
     yield from internal_topics(platform, cluster)
     for connector in cluster.connectors:
         if name := dead_letter_topic(connector):
-            yield Topic(name, partitions=1, config={"retention.ms": 1_209_600_000})
+            yield _dead_letters(platform, cluster, connector, name)
 
 
-def text(value: ConfigValue) -> str:
-    """A configuration value as Connect reads it."""
-    return spelled(None, value)
+def _dead_letters(platform: Platform, cluster: ConnectCluster, connector: Connector, name: str) -> Topic:
+    """The topic; its messages may be as large as the largest that the connector may meet, and their headers."""
+    largest = max(_largest_message(platform, each) for each in (None, *platform.topics))
+    of = Topic(connector.name, partitions=1, config={"max.message.bytes": largest})
+    return Topic.dead_letters(of=of, name=name, deletion_protection=cluster.deletion_protection)
+
+
+def _largest_message(platform: Platform, topic: Topic | None) -> int:
+    """The most bytes of a message that the topic takes; None is a topic that follows the brokers."""
+    brokers = whole(cluster_settings(platform).get("message.max.bytes", "")) or MESSAGE_BYTES
+    own = topic.config.get("max.message.bytes") if topic is not None else None
+    return whole(str(own)) or brokers
 
 
 def worker_properties(
@@ -92,7 +132,24 @@ def worker_properties(
         "plugin.path": plugin_path,
     }
     declared = {key: text(value) for key, value in cluster.config.items()}
-    return dict(sorted((computed_settings(platform, cluster, secrets=secrets) | declared | own).items()))
+    computed = computed_settings(platform, cluster, secrets=secrets)
+    for side in ("key", "value"):
+        if declared.get(f"{side}.converter", _JSON) != _JSON:
+            del computed[f"{side}.converter.schemas.enable"]  # an entry of that converter
+    return dict(sorted((computed | declared | own).items()))
+
+
+def overrides(platform: Platform) -> list[Override]:
+    """Every entry of the user's that replaced a computed one of the workers, or of a connector."""
+    found: list[Override] = []
+    for cluster in platform.connect:
+        computed = computed_settings(platform, cluster, secrets="")
+        owned = {key: value for key, value in cluster.config.items() if key not in OWNED}
+        found += replaced(f"Connect cluster {cluster.name}", owned, computed)
+        for connector in cluster.connectors:
+            theirs = _computed_config(platform, connector)
+            found += replaced(f"connector {connector.name}", connector.config, theirs)
+    return found
 
 
 def computed_settings(platform: Platform, cluster: ConnectCluster, *, secrets: str) -> dict[str, str]:
@@ -129,14 +186,24 @@ def computed_settings(platform: Platform, cluster: ConnectCluster, *, secrets: s
 
 def connector_config(platform: Platform, connector: Connector) -> dict[str, str]:
     """The complete configuration of a connector, as ``PUT /connectors/<name>/config`` takes it."""
+    declared = {key: text(value) for key, value in connector.config.items()}
+    return dict(sorted((_computed_config(platform, connector) | declared).items()))
+
+
+def _computed_config(platform: Platform, connector: Connector) -> dict[str, str]:
     computed = {"connector.class": connector.connector_class, "tasks.max": str(connector.tasks_max)}
-    if topic := dead_letter_topic(connector):
-        computed |= {
-            "errors.tolerance": "all",
-            "errors.deadletterqueue.topic.name": topic,
-            "errors.deadletterqueue.topic.replication.factor": str(platform.default_replication_factor),
-            # Why it could not be delivered, in the record's headers.
-            "errors.deadletterqueue.context.headers.enable": "true",
-            "errors.log.enable": "true",
-        }
-    return dict(sorted((computed | {key: text(value) for key, value in connector.config.items()}).items()))
+    if not (topic := dead_letter_topic(connector)):
+        return computed
+    computed |= {
+        "errors.tolerance": "all",
+        "errors.deadletterqueue.topic.name": topic,
+        "errors.deadletterqueue.topic.replication.factor": str(platform.default_replication_factor),
+        # Why it could not be delivered, in the record's headers.
+        "errors.deadletterqueue.context.headers.enable": "true",
+        "errors.log.enable": "true",
+    }
+    if all(each.config.get(_OVERRIDE_POLICY, "All") == "All" for each in platform.connect):
+        # The producer of dead letters by itself refuses what is above 1 MiB, its headers counted.
+        of = next((each for each in all_topics(platform) if each.name == topic), None)
+        computed["producer.override.max.request.size"] = str(_largest_message(platform, of))
+    return computed

@@ -102,8 +102,8 @@ class Form:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return handler(schema) | {"pattern": self.pattern}
 
-    def _of_this_form(self, text: str) -> str:
-        if not re.fullmatch(self.pattern, text):
+    def _of_this_form(self, text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(self.pattern, text):
             raise ValueError(f"{text!r} is not {self.what}: {self.instead}")
         return text
 
