@@ -32,6 +32,11 @@ SASL = {
         {"bootstrap_servers": UNKNOWN, "security_protocol": UNKNOWN, "password": UNKNOWN},
         {**SASL, "ca_certificate": PEM, "client_certificate": PEM, "client_key": PEM},
         {"kubernetes": KUBERNETES},
+        {"connect_url": "http://127.0.0.1:8083, https://[::1]:8443/connect/,http://worker"},
+        {"connect_url": UNKNOWN},
+        {"connect_url": "http://worker:8083", "kubernetes": KUBERNETES},
+        {"kubernetes": {**KUBERNETES, "connect_release": "demo-connect", "connect_port": 8443}},
+        {"kubernetes": {**KUBERNETES, "connect_release": UNKNOWN, "connect_port": UNKNOWN}},
     ],
 )
 def test_a_sound_block_is_taken(values: dict[str, Any]) -> None:
@@ -58,6 +63,24 @@ def test_a_sound_block_is_taken(values: dict[str, Any]) -> None:
         ({"security_protocol": "SSL", "ca_certificate": "/etc/ca.pem"}, "ca_certificate", "is not PEM"),
         ({"kubernetes": KUBERNETES, "bootstrap_servers": "a:1"}, "bootstrap_servers", "exclude each other"),
         ({"kubernetes": {**KUBERNETES, "forward_port": 70000}}, "kubernetes", "forward_port is not a port"),
+        ({"connect_url": "worker:8083"}, "connect_url", "'worker:8083' is not a URL of a worker"),
+        ({"connect_url": "http://worker:0"}, "connect_url", "is not a URL of a worker"),
+        ({"connect_url": "http://worker:70000"}, "connect_url", "is not a URL of a worker"),
+        ({"connect_url": "http://a:8083,"}, "connect_url", "'' is not a URL of a worker"),
+        ({"connect_url": "ftp://worker"}, "connect_url", "is not a URL of a worker"),
+        ({"connect_url": "http://worker?x=1"}, "connect_url", "is not a URL of a worker"),
+        ({"connect_url": "http://me:alice-secret@worker:8083"}, "connect_url", "holds a user and a password"),
+        (
+            {"connect_url": "http://worker", "kubernetes": {**KUBERNETES, "connect_release": "demo-connect"}},
+            "connect_url",
+            "exclude each other",
+        ),
+        ({"kubernetes": {**KUBERNETES, "connect_port": 8083}}, "kubernetes", "connect_port would have no effect"),
+        (
+            {"kubernetes": {**KUBERNETES, "connect_release": "demo-connect", "connect_port": 0}},
+            "kubernetes",
+            "connect_port is not a port",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_where_it_stands(values: dict[str, Any], path: str, said: str) -> None:
@@ -82,6 +105,24 @@ def test_unknown_settings_are_named() -> None:
     assert Settings.of(block(kubernetes=UNKNOWN)).unknown == ("kubernetes",)
     inside = Settings.of(block(kubernetes={**KUBERNETES, "release": UNKNOWN}))
     assert (inside.unknown, inside.kubernetes) == (("kubernetes.release",), None)
+
+
+def test_what_only_connect_needs_keeps_nobody_from_asking_kafka() -> None:
+    told = Settings.of(block(bootstrap_servers="a:1", connect_url=UNKNOWN))
+    assert (told.unknown, told.connect_unknown, told.connect_urls) == ((), ("connect_url",), ())
+    inside = Settings.of(block(kubernetes={**KUBERNETES, "connect_release": UNKNOWN, "connect_port": 1}))
+    assert (inside.unknown, inside.connect_unknown) == ((), ("kubernetes.connect_release",))
+    assert inside.kubernetes is not None
+    assert inside.kubernetes.connect_release is None
+    without = Settings.of(block(bootstrap_servers=UNKNOWN, connect_url="http://a:1"))
+    assert (without.unknown, without.connect_unknown) == (("bootstrap_servers",), ())
+
+
+def test_urls_of_workers_are_taken_one_by_one() -> None:
+    assert Settings.of(block(connect_url="http://a:1/, http://b:2/connect/")).connect_urls == (
+        "http://a:1",
+        "http://b:2/connect",
+    )
 
 
 def test_security_becomes_the_credentials_of_a_client() -> None:

@@ -41,7 +41,8 @@ class LivingEnsemble(NamedTuple):
     bootstrap: str
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return probe.connect_ex(("127.0.0.1", port)) != 0
@@ -52,7 +53,7 @@ def free_layout() -> LocalLayout:
     for _ in _blocks:
         offset = SERVERS * _blocks[next(_next) % len(_blocks)]
         bases = (*_BASES.values(), _SECOND_LISTENERS)
-        if all(_is_free(base + offset + server) for base in bases for server in range(SERVERS)):
+        if all(is_free(base + offset + server) for base in bases for server in range(SERVERS)):
             return LocalLayout(**{name: base + offset for name, base in _BASES.items()})
     pytest.fail("no block of free ports: does another test run leave servers behind?")
 

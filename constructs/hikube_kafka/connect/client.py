@@ -113,6 +113,10 @@ class ConnectClient:
             for name, each in answer.items()
         }
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all connectors, of those without a status too."""
+        return tuple(map(str, self._json("GET", "/connectors", list)))
+
     def connector(self, name: str) -> ConnectorSeen:
         """One connector with its tasks.
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswered, Unclear, Unreachable
 from hikube_kafka.kubernetes.errors import ApiServerError, KubernetesError
@@ -12,6 +12,9 @@ from hikube_kafka.provider.refusals import Refusals
 from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.topics import KafkaCluster
 from hikube_kafka.waiting import Stopped
+
+if TYPE_CHECKING:
+    from hikube_kafka.provider.workers import Workers
 
 Found = TypeVar("Found")
 
@@ -28,11 +31,12 @@ class Session:
         self.addresses = Addresses()
         self.refusals = Refusals(self.stopped)
         self._cluster: KafkaCluster | None = None
+        self._workers: Workers | None = None
         self._coming: dict[str, int] = {}
         self._awaited = 0
         self._brokers: int | None = None
         self._lock = threading.Lock()
-        self._warned = False
+        self._warned: set[str] = set()
         self._silent: dict[str, KubernetesError] = {}
 
     def configure(self, settings: Settings) -> None:
@@ -60,6 +64,30 @@ class Session:
                 self._cluster = KafkaCluster(self.settings, self.stopped)
             return self._cluster
 
+    def workers(self) -> "Workers | None":
+        """The Connect cluster; None while settings are unknown, which is normal in the plan of a first apply.
+
+        Raises:
+            Refusal: The settings say nothing about where it is.
+        """
+        from hikube_kafka.provider.workers import Workers
+
+        if self.settings.connect_unknown:
+            return None
+        with self._lock:
+            if self._workers is None:
+                reach = self.settings.kubernetes
+                if not self.settings.connect_urls and (reach is None or reach.connect_release is None):
+                    raise Refusal(
+                        Diagnostic(
+                            "The provider does not know where the Connect workers are",
+                            "Neither connect_url nor connect_release in a kubernetes block is set. Set one of them in "
+                            'the provider block: provider "hikube" { connect_url = "http://connect-0:8083" }.',
+                        )
+                    )
+                self._workers = Workers(self.settings, self.stopped)
+            return self._workers
+
     def require(self, found: Found | None, problem: str) -> Found:
         """What :meth:`cluster` or :meth:`kubernetes` answered, where an apply cannot do without it.
 
@@ -71,7 +99,7 @@ class Session:
             Refusal: It is None: the settings are still unknown.
         """
         if found is None:
-            unknown = ", ".join(self.settings.unknown)
+            unknown = ", ".join(dict.fromkeys((*self.settings.unknown, *self.settings.connect_unknown)))
             detail = f"Settings of the provider are still unknown during the apply: {unknown}."
             raise Refusal(Diagnostic(problem, f"{detail} Set them to values that are known before the apply."))
         return found
@@ -154,11 +182,14 @@ class Session:
             self._silent.clear()
             if self._cluster is not None:
                 self._cluster.forget_all()
+            if self._workers is not None:
+                self._workers.forget_all()
 
-    def first_warning(self) -> bool:
-        """Whether nobody has warned yet that nothing could be read: a thousand topics say it once."""
+    def first_warning(self, of: str = "topics") -> bool:
+        """Whether nobody has warned yet that these could not be read: a thousand topics say it once."""
         with self._lock:
-            first, self._warned = not self._warned, True
+            first = of not in self._warned
+            self._warned.add(of)
             return first
 
 

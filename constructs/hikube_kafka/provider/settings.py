@@ -14,10 +14,13 @@ from hikube_kafka.plugin.values import UNKNOWN
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
+CONNECT_PORT = 8083
+"""Connect's own default."""
+
 SCHEMA = Schema(
     description=(
-        "Topics, brokers, members, claims, quorum and local ensembles of Kafka with ZooKeeper. Every setting may come "
-        "from a resource that does not exist yet: what needs the cluster then waits for the apply."
+        "Topics, connectors, brokers, members, claims, quorum and local ensembles of Kafka with ZooKeeper. Every "
+        "setting may come from a resource that does not exist yet: what needs the cluster then waits for the apply."
     ),
     attributes={
         "bootstrap_servers": Attribute(
@@ -31,6 +34,13 @@ SCHEMA = Schema(
             optional=True,
             description="`host:port` of the ZooKeeper servers, separated by commas, with Kafka's chroot at the end if "
             "it has one. Needed by `hikube_kafka_quorum` to check ZooKeeper.",
+        ),
+        "connect_url": Attribute(
+            STRING,
+            optional=True,
+            description="URL of one or more workers of a Connect cluster, separated by commas: "
+            "`http://connect-0:8083`. The first that answers is asked. Needed by `hikube_kafka_connector`, unless the "
+            "`kubernetes` block has `connect_release`.",
         ),
         "security_protocol": Attribute(
             STRING,
@@ -60,13 +70,6 @@ SCHEMA = Schema(
             optional=True,
             sensitive=True,
             description="The client's own key, in PEM, not encrypted; goes with `client_certificate`. Never logged.",
-        ),
-        "connect_url": Attribute(
-            STRING,
-            optional=True,
-            description="URLs of one or more workers of a Connect cluster, separated by commas: "
-            "`http://127.0.0.1:8083`. Needed by `hikube_kafka_connector`, unless there is a `kubernetes` block with "
-            "`connect_release`.",
         ),
     },
     blocks={
@@ -111,12 +114,12 @@ SCHEMA = Schema(
                     STRING,
                     optional=True,
                     description="Name of the StatefulSet of a Connect cluster's workers. Needed by "
-                    "`hikube_kafka_connector`.",
+                    "`hikube_kafka_connector`, unless there is a `connect_url`.",
                 ),
                 "connect_port": Attribute(
                     NUMBER,
                     optional=True,
-                    description="Port of a worker's REST interface in its pod. Default: 8083.",
+                    description=f"Port of the workers' REST interface in their pods. Default: {CONNECT_PORT}.",
                 ),
             },
         )
@@ -124,7 +127,9 @@ SCHEMA = Schema(
 )
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s,:/\[\]]+):([0-9]{1,5})")
+_URL = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[^\s,:/?#@\[\]]+)(?::([0-9]{1,5}))?(?:/[^\s,?#@]*)?")
 _HIGHEST_PORT = 65535
+_OF_CONNECT = frozenset({"connect_url", "kubernetes.connect_release", "kubernetes.connect_port"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +143,8 @@ class KubernetesReach:
     forward_port: int | None = None
     zookeeper_release: str | None = None
     zookeeper_chroot: str | None = None
+    connect_release: str | None = None
+    connect_port: int | None = None
 
     def command(self, tool: Literal["kubectl", "helm"] = "kubectl") -> str:
         """How a user calls the tool for this cluster, context and namespace."""
@@ -150,10 +157,13 @@ class Settings:
 
     bootstrap_servers: str | None = None
     zookeeper_servers: str | None = None
+    connect_urls: tuple[str, ...] = ()
     security: Credentials = PLAINTEXT
     kubernetes: KubernetesReach | None = None
     unknown: tuple[str, ...] = ()
     """Settings that only the apply will tell: no cluster can be asked until then."""
+    connect_unknown: tuple[str, ...] = ()
+    """Those without which Connect's workers cannot be asked: Kafka itself can be, without a URL of theirs."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
@@ -165,10 +175,14 @@ class Settings:
         unknown += [f"kubernetes.{name}" for name, value in inside.items() if value is UNKNOWN]
         if block is UNKNOWN:
             unknown.append("kubernetes")
+        connect_unknown = [name for name in unknown if name.startswith(("connect_url", "kubernetes"))]
+        unknown = [name for name in unknown if name not in _OF_CONNECT]
+        inside = {name: None if value is UNKNOWN else value for name, value in inside.items()}
         known = {name: None if value is UNKNOWN else value for name, value in values.items()}
         return cls(
             bootstrap_servers=known["bootstrap_servers"],
             zookeeper_servers=known["zookeeper_servers"],
+            connect_urls=tuple(url.strip().rstrip("/") for url in (known["connect_url"] or "").split(",") if url),
             security=Credentials(
                 protocol=known["security_protocol"] or "PLAINTEXT",
                 mechanism=known["sasl_mechanism"],
@@ -180,12 +194,14 @@ class Settings:
             ),
             kubernetes=KubernetesReach(**inside) if inside and not unknown else None,
             unknown=tuple(unknown),
+            connect_unknown=tuple(connect_unknown),
         )
 
 
 def faults(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
     """What is wrong with a provider block in itself; what is unknown is passed over."""
     yield from _addresses(config)
+    yield from _urls(config["connect_url"])
     if config["kubernetes"] is not None:
         for name in ("bootstrap_servers", "zookeeper_servers"):
             if config[name] is not None:
@@ -194,16 +210,59 @@ def faults(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
                     "With a kubernetes block the addresses are those of the port-forwards. Remove one of the two.",
                     path=(name,),
                 )
-        yield from _forward_port(config["kubernetes"])
+        yield from _ports(config["kubernetes"])
+        yield from _connect(config)
     yield from _authentication(config)
     yield from _certificates(config)
 
 
-def _forward_port(block: Any) -> Iterator[Diagnostic]:
-    port = None if block is UNKNOWN else block.get("forward_port")
-    if port is None or port is UNKNOWN or (isinstance(port, int) and 0 < port <= _HIGHEST_PORT):
+def _ports(block: Any) -> Iterator[Diagnostic]:
+    for name in ("forward_port", "connect_port"):
+        port = None if block is UNKNOWN else block.get(name)
+        if port is None or port is UNKNOWN or (isinstance(port, int) and 0 < port <= _HIGHEST_PORT):
+            continue
+        yield Diagnostic(f"{name} is not a port", f"It is {port}.", path=("kubernetes", name))
+
+
+def _connect(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    block = config["kubernetes"]
+    if block is UNKNOWN:
         return
-    yield Diagnostic("forward_port is not a port", f"It is {port}.", path=("kubernetes", "forward_port"))
+    release = block.get("connect_release")
+    if release is not None and config["connect_url"] is not None:
+        yield Diagnostic(
+            "connect_url and kubernetes.connect_release exclude each other",
+            "With connect_release the workers are met through a port-forward. Remove one of the two.",
+            path=("connect_url",),
+        )
+    if release is None and block.get("connect_port") is not None:
+        yield Diagnostic(
+            "connect_port would have no effect",
+            "It is the port of the pods of connect_release, which is not set. Set that, or remove it.",
+            path=("kubernetes", "connect_port"),
+        )
+
+
+def _urls(value: Any) -> Iterator[Diagnostic]:
+    if not isinstance(value, str):
+        return
+    for each in value.split(","):
+        match = _URL.fullmatch(each.strip())
+        if "@" in each:
+            # It is not shown: what stands before the sign is a secret.
+            yield Diagnostic(
+                "connect_url holds a user and a password",
+                "The workers' REST interface asks for none, and a provider block is no place for a secret. Write "
+                "each URL as http://host:port.",
+                path=("connect_url",),
+            )
+        elif match is None or not 0 < int(match[2] or 1) <= _HIGHEST_PORT:
+            yield Diagnostic(
+                f"{each.strip()!r} is not a URL of a worker",
+                f"connect_url = {value!r} must name each worker as http://host:port or https://host:port, separated "
+                "by commas.",
+                path=("connect_url",),
+            )
 
 
 def _addresses(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
