@@ -4,6 +4,7 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, ParamSpec, Union, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
@@ -187,5 +188,7 @@ def _checkable(annotation: Any) -> Any:
     if isinstance(annotation, type) and origin is None:
         if issubclass(annotation, Declared | Measure):
             return annotation
-        return Any if getattr(annotation, "_is_protocol", False) else _INSTANCE_OF[annotation]
+        # Of a dataclass pydantic would check the fields as well, which may be protocols.
+        is_left = getattr(annotation, "_is_protocol", False) or is_dataclass(annotation)
+        return Any if is_left else _INSTANCE_OF[annotation]
     return Any

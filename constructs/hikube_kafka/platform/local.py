@@ -1,14 +1,19 @@
 """The embedded default: real ZooKeeper servers and brokers as processes of this machine."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.alias import alias_blocks
 from hikube_kafka.platform.arguments import checked, mistaken
-from hikube_kafka.platform.cdk import Construct
+from hikube_kafka.platform.cdk import Construct, ITerraformDependable
+from hikube_kafka.platform.local_connect import LocalConnect
 from hikube_kafka.platform.local_ensemble import LocalEnsemble
 from hikube_kafka.platform.provider import HikubeProvider
-from hikube_kafka.platform.target import Delivery, Target
+from hikube_kafka.platform.target import ConnectDelivery, Delivery, Target
+from hikube_kafka.spec.connect import ConnectCluster
+from hikube_kafka.spec.connect_worker import group_id
+from hikube_kafka.spec.ensemble import PluginSource
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
 from hikube_kafka.spec.targets import local
@@ -74,6 +79,56 @@ class LocalTarget(Target):
     def withdraw(self, scope: Construct, platform: Platform) -> None:
         """Add the provider alone."""
         self._provider(scope, platform)
+
+    def deliver_connect(
+        self,
+        scope: Construct,
+        platform: Platform,
+        cluster: ConnectCluster,
+        *,
+        beside: Delivery | None,
+        bootstrap_servers: str | None = None,
+        depends_on: Sequence[ITerraformDependable] = (),
+    ) -> ConnectDelivery:
+        """Add the workers as processes of this machine, and the block with their URLs."""
+        provider = self._connect_provider(scope, platform, cluster)
+        workers = self.layout.connect_processes(platform, cluster)
+        if bootstrap_servers is not None:
+            workers = tuple(
+                replace(each, properties={**each.properties, "bootstrap.servers": bootstrap_servers})
+                for each in workers
+            )
+        ready = LocalConnect(
+            scope,
+            "workers",
+            name=group_id(platform, cluster),
+            # Beside the folder of the servers, which is theirs alone.
+            directory=self.directory and f"{self.directory.rstrip('/')}-connect-{cluster.name}",
+            workers=workers,
+            plugins=[
+                PluginSource(
+                    name=each.name,
+                    maven=each.maven,
+                    archive=None if each.maven else each.archive,
+                    checksum=each.checksum,
+                )
+                for each in cluster.plugins
+            ],
+            kafka_home=self.kafka_home,
+            provider=beside.provider if beside else provider,
+            depends_on=depends_on,
+        )
+        return ConnectDelivery(provider=provider, ready=[terraform.named(ready, terraform.name(scope))])
+
+    def withdraw_connect(self, scope: Construct, platform: Platform, cluster: ConnectCluster) -> None:
+        """Add the block with the workers' URLs alone."""
+        self._connect_provider(scope, platform, cluster)
+
+    def _connect_provider(self, scope: Construct, platform: Platform, cluster: ConnectCluster) -> HikubeProvider:
+        # Known values, as for the topics: a plan then has Connect validate each connector.
+        provider = HikubeProvider(scope, "provider", connect_url=",".join(self.layout.connect_urls(platform, cluster)))
+        alias_blocks(scope, group_id(platform, cluster), self.directory, provider)
+        return provider
 
     def _provider(self, scope: Construct, platform: Platform) -> HikubeProvider:
         contract = self.layout.contract(platform)

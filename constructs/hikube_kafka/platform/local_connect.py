@@ -13,6 +13,8 @@ from hikube_kafka.spec.ensemble import PluginSource, ServerProcess
 from hikube_kafka.spec.rules.apart import Taken
 from hikube_kafka.spec.targets.local import APP_DIRECTORY_TWICE, APP_PORTS_TWICE
 
+_SHIFT = 1_000
+
 
 class LocalConnect(HikubeResource):
     """Real workers as processes of this machine, which outlive Terraform and stop when it destroys them.
@@ -76,14 +78,15 @@ class LocalConnect(HikubeResource):
     def occupies(self, parts: Parts) -> Iterator[Taken]:
         """Ports of this machine, and a folder on it."""
         part = parts.part(self)
-        for port in sorted({port for each in self._workers for port in each.ports}):
+        ports = sorted({port for each in self._workers for port in each.ports})
+        for port in ports:
             yield Taken(
                 by=part,
                 part=part,
                 thing=str(port),
                 rule=APP_PORTS_TWICE,
                 keys=frozenset({port}),
-                facts={"layout": "connect_port=..."},
+                facts={"layout": f"connect_port={ports[0] + _SHIFT}"},
             )
         directory = self.declared["directory"] or f"~/.local/share/hikube-kafka/{self.declared['name']}"
         if "${" not in directory:

@@ -164,12 +164,15 @@ class ConnectorExpected(Model):
     state: Literal["running", "paused", "stopped"] = "running"
     """What it and each of its tasks must be."""
     tasks_max: int
+    """Tasks that it may have at most."""
+    group: str | None = None
+    """Of a sink: its consumer group; None means ``connect-<name>``."""
     dead_letters: str | None = None
     """Of a sink: topic of the records that it could not deliver."""
     dead_letters_allowed: int = 0
     """Records that may be in it."""
     most_lag: int | None = None
-    """Of a sink: records by which its group ``connect-<name>`` may lag behind; None means that nothing is promised."""
+    """Of a sink: records by which its group may lag behind; None means that nothing is promised."""
 
 
 class ConnectExpected(Model):

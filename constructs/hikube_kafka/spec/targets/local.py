@@ -205,6 +205,10 @@ class LocalLayout(Declared):
             brokers=[
                 self.broker_addresses(platform, broker)[first].advertised for broker in range(platform.kafka.brokers)
             ],
+            workers={
+                cluster.name: assembly.WorkersMet(urls=self.connect_urls(platform, cluster))
+                for cluster in platform.connect
+            },
         )
 
 
