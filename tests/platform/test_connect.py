@@ -18,8 +18,9 @@ from hikube_kafka.platform import (
     LocalTarget,
     Target,
     ThroughKubernetes,
+    cdk,
 )
-from hikube_kafka.platform.cdk import Construct, TerraformStack, TerraformVariable, Testing
+from hikube_kafka.platform.cdk import Construct, TerraformStack, TerraformVariable
 from hikube_kafka.spec import ConnectCluster, Connector, Kafka, LocalLayout, Offsets, Plugin, Topic
 from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.platform import Platform
@@ -160,7 +161,7 @@ def test_a_cluster_alone_works_for_a_kafka_that_exists(stack: TerraformStack, sy
 
 def test_the_blocks_of_a_former_platform_stay(stack: TerraformStack, synthesized: Synthesize) -> None:
     target = LocalTarget()
-    other = TerraformStack(Testing.app(), "other")
+    other = TerraformStack(cdk.Testing.app(), "other")
     KafkaPlatform(other, "events", target=target, topics=[LINES], connect=[FILES])
     FormerPlatform(stack, "events", target=target, connect=[FILES])
     content = synthesized(stack)
