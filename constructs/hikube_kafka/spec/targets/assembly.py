@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hikube_kafka.spec.connect import ConnectCluster, Connector
-from hikube_kafka.spec.connect_worker import all_topics, dead_letter_topic, group_id, is_sink, text
+from hikube_kafka.spec.connect_worker import all_topics, dead_letter_topic, group_id, is_sink
 from hikube_kafka.spec.contract import (
     BrokerExpected,
     ConnectExpected,
@@ -20,7 +20,7 @@ from hikube_kafka.spec.contract import (
     ZooKeeperServerExpected,
 )
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.properties import cluster_settings, topic_config
+from hikube_kafka.spec.properties import cluster_settings, text, topic_config
 from hikube_kafka.spec.security import ClientSecurity
 from hikube_kafka.spec.versions import KAFKA_VERSION
 from hikube_kafka.spec.zoo_cfg import ZooKeeperAddress
