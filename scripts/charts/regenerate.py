@@ -1,7 +1,7 @@
 # ruff: noqa: INP001  # a script, run by its path
 """Writes each chart's values.yaml and values.schema.json from the models in ``hikube_kafka.spec.chart_values``.
 
-The templates that both charts share come from ``shared.tpl``: a chart that is installed alone cannot import them.
+The templates that the charts share come from ``shared.tpl``: a chart that is installed alone cannot import them.
 
 Usage: python scripts/charts/regenerate.py
 """
@@ -16,11 +16,16 @@ from pydantic import BaseModel
 
 from hikube_kafka.spec.chart_values import (
     FORMS,
+    ConnectValues,
     KafkaValues,
     ZooKeeperValues,
+    connect_values,
     kafka_values,
     zookeeper_values,
 )
+from hikube_kafka.spec.connect import WORKER_HEAP, ConnectCluster
+from hikube_kafka.spec.connect_worker import group_id
+from hikube_kafka.spec.frozen import FrozenDict
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.resources import BROKER_HEAP, ZOOKEEPER_HEAP
 from hikube_kafka.spec.targets.kubernetes import SMOKE_LABELS, KubernetesLayout
@@ -30,41 +35,50 @@ CHARTS = Path(__file__).parents[2] / "constructs/hikube_kafka/charts"
 SHARED = Path(__file__).with_name("shared.tpl")
 WIDTH = 120
 
+_HEAPS = {"zookeeper": ZOOKEEPER_HEAP, "kafka": BROKER_HEAP, "connect": WORKER_HEAP}
+
 _PREAMBLE = """\
-# Values of the chart {chart}: three {servers}, as they are for production.
+# Values of the chart {chart}: {servers}, as they are for production.
 # Written by scripts/charts/regenerate.py from the models that also make values.schema.json: change it there.
 """
 
 
-def defaults() -> tuple[ZooKeeperValues, KafkaValues]:
-    """What is computed for a platform of three and three, in releases called ``zookeeper`` and ``kafka``."""
+def defaults() -> tuple[ZooKeeperValues, KafkaValues, ConnectValues]:
+    """What is computed for a platform of three and three, in releases called ``zookeeper`` and ``kafka``, with workers
+    of the group ``connect``."""
     platform = Platform(name="kafka")
+    cluster = ConnectCluster("connect")
     layout = KubernetesLayout(namespace="default", release_prefix="")
     # Names without their namespace: a chart's own defaults hold in every one.
     connect = ",".join(f"zookeeper-{each}.zookeeper-headless:2181" for each in range(platform.zookeeper.servers))
     nobody: dict[str, Any] = {"labels": {}}
+    workers = connect_values(platform, layout, cluster, bootstrap_servers="kafka:9092")
+    config = {key: value.replace(group_id(platform, cluster), cluster.name) for key, value in workers.config.items()}
     return (
         zookeeper_values(platform, layout).model_copy(update=nobody),
         kafka_values(platform, layout, connect=connect).model_copy(update=nobody),
+        workers.model_copy(update=nobody | {"config": FrozenDict(config)}),
     )
 
 
 def generated() -> dict[Path, str]:
     """The text of every generated file, by its path within the charts."""
-    zookeeper, kafka = defaults()
+    zookeeper, kafka, connect = defaults()
     return {
-        **{Path(chart, "templates/_shared.tpl"): shared_templates(chart) for chart in ("zookeeper", "kafka")},
-        Path("zookeeper/values.yaml"): values_yaml(zookeeper, "zookeeper", "ZooKeeper servers"),
+        **{Path(chart, "templates/_shared.tpl"): shared_templates(chart) for chart in _HEAPS},
+        Path("zookeeper/values.yaml"): values_yaml(zookeeper, "zookeeper", "three ZooKeeper servers"),
         Path("zookeeper/values.schema.json"): schema_json(zookeeper),
-        Path("kafka/values.yaml"): values_yaml(kafka, "kafka", "brokers"),
+        Path("kafka/values.yaml"): values_yaml(kafka, "kafka", "three brokers"),
         Path("kafka/values.schema.json"): schema_json(kafka),
+        Path("connect/values.yaml"): values_yaml(connect, "connect", "two Connect workers"),
+        Path("connect/values.schema.json"): schema_json(connect),
     }
 
 
 def shared_templates(chart: str) -> str:
-    """The templates that both charts have, under the chart's own name: they are global where charts are combined."""
+    """The templates that all charts have, under the chart's own name: they are global where charts are combined."""
     about = "{{- /* Written by scripts/charts/regenerate.py from scripts/charts/shared.tpl: change it there. */}}\n"
-    heap = ZOOKEEPER_HEAP if chart == "zookeeper" else BROKER_HEAP
+    heap = _HEAPS[chart]
     ((label, value),) = SMOKE_LABELS.items()
     text = SHARED.read_text("utf-8")
     for mark, filled in (

@@ -1,4 +1,4 @@
-"""The values of the charts ``zookeeper`` and ``kafka``: every effective number of a release, explicit.
+"""The values of the charts ``zookeeper``, ``kafka`` and ``connect``: every effective number of a release, explicit.
 
 The charts' ``values.schema.json`` is generated from these models, and their ``values.yaml`` holds what is computed for
 a platform of three and three: see ``scripts/charts/regenerate.py``.
@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from hikube_kafka.spec.connect import ConnectCluster, Plugin
+from hikube_kafka.spec.connect_worker import worker_properties
 from hikube_kafka.spec.model import ChartModel, Frozen
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import server_properties
@@ -16,6 +18,8 @@ from hikube_kafka.spec.quantities import Quantity
 from hikube_kafka.spec.resources import Resources
 from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.targets.kubernetes import (
+    CONNECT_GROUP_PORT,
+    CONNECT_PORT,
     ClaimRetention,
     ExternalAccess,
     Image,
@@ -80,8 +84,39 @@ class Rack(ChartModel):
     without a cluster."""
 
 
-class _ReleaseValues(ChartModel):
-    """What both charts have in common."""
+class ConnectPlugin(ChartModel):
+    """What a folder of ``plugin.path`` is filled with: from one of ``image``, ``volume`` and ``archive``."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    """Name of the folder."""
+    image: str = ""
+    """Reference of an image that has it, and the programs sh, cp, mkdir and rm."""
+    image_path: str = "/plugins"
+    """Folder in the image whose content is the plugin, or a single file."""
+    volume: str = ""
+    """Claim that holds it, mounted read-only by every worker."""
+    archive: str = ""
+    """URL of a .tar.gz, a .zip or a .jar, fetched at every start of a pod."""
+    checksum: str = ""
+    """sha256: or sha512: and the digest of the archive in hexadecimal digits."""
+
+
+class GroupPolicy(ChartModel):
+    """Who may connect over the pods' network: the workers themselves. A port-forward arrives inside the pod."""
+
+    enabled: bool = True
+    """Whether there is a policy. Without one, every pod of the cluster may read and change connectors where there are
+    several workers."""
+
+
+class _Values(ChartModel):
+    def to_chart(self) -> dict[str, Any]:
+        """The values as the chart reads them: plain data, in camelCase, in the order of the model."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class _ReleaseValues(_Values):
+    """What the charts of servers have in common."""
 
     replicas: int = Field(ge=1)
     image: Image
@@ -99,10 +134,6 @@ class _ReleaseValues(ChartModel):
     network_policy: NetworkPolicy = NetworkPolicy()
     labels: Frozen[str, str] = Field(default_factory=dict)
     """Labels of every object, besides the chart's own."""
-
-    def to_chart(self) -> dict[str, Any]:
-        """The values as the chart reads them: plain data, in camelCase, in the order of the model."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class ZooKeeperValues(_ReleaseValues):
@@ -138,6 +169,36 @@ class KafkaValues(_ReleaseValues):
     """Seconds that a broker waits, before it stops, for the other replicas of its partitions to be in sync."""
     termination_grace_seconds: int = Field(default=300, ge=1)
     """Seconds for all of a broker's stop: the gate, handing over its leaderships, closing its log."""
+
+
+class ConnectValues(_Values):
+    """Values of the chart ``connect``."""
+
+    replicas: int = Field(ge=1)
+    image: Image
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of the Secrets that open the registry."""
+    heap: str = Field(pattern=_JAVA_SIZE)
+    """-Xms and -Xmx, as Java writes it."""
+    jvm_options: tuple[str, ...] = ()
+    """Further options of the JVM."""
+    resources: Resources
+    """Requested and limited alike."""
+    config: Frozen[str, str]
+    """connect-distributed.properties of every worker. What differs from pod to pod is filled in where it starts:
+    <ordinal> and <host>."""
+    plugins: tuple[ConnectPlugin, ...] = ()
+    """Connectors, converters and transforms to install."""
+    secrets: tuple[str, ...] = ()
+    """Secrets that connectors refer to: each is mounted as /secrets/NAME, a file a key."""
+    pods: Pods = Pods()
+    network_policy: GroupPolicy = GroupPolicy()
+    labels: Frozen[str, str] = Field(default_factory=dict)
+    """Labels of every object, besides the chart's own."""
+    startup_seconds: int = Field(default=600, ge=60)
+    """Seconds for a worker to load its plugins and join its group; after them its container is started anew."""
+    termination_grace_seconds: int = Field(default=120, ge=1)
+    """Seconds for a worker to stop: its tasks deliver what they hold, and their offsets are committed."""
 
 
 _LAYOUT = {
@@ -210,10 +271,21 @@ _ANNOTATIONS_OF_EACH = _keys(
 _CONFIG = _keys(r'^["$-9;<>-\[\]-~][!-9;<>-\[\]-~]*$', r"^[\x00-~]*$")
 # The servers' scripts split them at spaces: one text may hold several options, and no option a space.
 _JVM_OPTIONS = {"items": {"type": "string", "pattern": r"^-\S+( -\S+)*$"}}
+_NAMES = {"items": {"type": "string", "pattern": f"^{SUBDOMAIN}$", "maxLength": LONGEST_DOMAIN}}
 FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("Claim", "storageClass"): {"pattern": f"^({SUBDOMAIN})?$", "maxLength": LONGEST_DOMAIN},
     ("ClientPods", "namespace"): {"pattern": r"^(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"},
     ("ClientPods", "labels"): _LABELS,
+    ("ConnectPlugin", "archive"): {"pattern": r"^([a-z][a-z0-9+.-]*://\S+)?$"},
+    ("ConnectPlugin", "checksum"): {"pattern": "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})?$"},
+    ("ConnectPlugin", "image"): {"pattern": r"^\S*$"},
+    ("ConnectPlugin", "imagePath"): {"pattern": "^/"},
+    ("ConnectPlugin", "volume"): {"pattern": f"^({SUBDOMAIN})?$", "maxLength": LONGEST_DOMAIN},
+    ("ConnectValues", "config"): _CONFIG,
+    ("ConnectValues", "imagePullSecrets"): _NAMES,
+    ("ConnectValues", "jvmOptions"): _JVM_OPTIONS,
+    ("ConnectValues", "labels"): _LABELS,
+    ("ConnectValues", "secrets"): _NAMES,
     ("ExternalAccess", "annotations"): _ANNOTATIONS_OF_EACH,
     ("ExternalAccess", "sources"): {"items": {"type": "string", "pattern": _NETWORK}},
     ("Image", "registry"): {"pattern": f"^({_HOST})?$"},
@@ -221,9 +293,7 @@ FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     # It is a label too, which takes less than a registry.
     ("Image", "tag"): {"pattern": f"^{LABEL}$"},
     ("KafkaValues", "config"): _CONFIG,
-    ("KafkaValues", "imagePullSecrets"): {
-        "items": {"type": "string", "pattern": f"^{SUBDOMAIN}$", "maxLength": LONGEST_DOMAIN}
-    },
+    ("KafkaValues", "imagePullSecrets"): _NAMES,
     ("KafkaValues", "jvmOptions"): _JVM_OPTIONS,
     ("KafkaValues", "labels"): _LABELS,
     ("ListenerPort", "name"): {"pattern": r"^[a-z]([a-z0-9]|-[a-z0-9])*$", "maxLength": 15},
@@ -235,9 +305,7 @@ FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("Toleration", "key"): {"pattern": f"^$|{_LABEL_KEY}"},
     ("Toleration", "value"): {"pattern": _LABEL_VALUE},
     ("ZooKeeperValues", "config"): _CONFIG,
-    ("ZooKeeperValues", "imagePullSecrets"): {
-        "items": {"type": "string", "pattern": f"^{SUBDOMAIN}$", "maxLength": LONGEST_DOMAIN}
-    },
+    ("ZooKeeperValues", "imagePullSecrets"): _NAMES,
     ("ZooKeeperValues", "jvmOptions"): _JVM_OPTIONS,
     ("ZooKeeperValues", "labels"): _LABELS,
     ("ZooKeeperValues", "membershipSecret"): {"pattern": f"^({SUBDOMAIN})?$", "maxLength": LONGEST_DOMAIN},
@@ -352,6 +420,70 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
         shutdown_gate_seconds=int(layout.kafka_shutdown_gate.seconds),
         termination_grace_seconds=int(layout.kafka_termination_grace.seconds),
     )
+
+
+CONNECT_PLUGINS = "/plugins"
+"""Where a worker finds its plugins' folders."""
+CONNECT_SECRETS = "/secrets"
+"""Folder below which connectors may refer to files."""
+
+
+def connect_values(
+    platform: Platform, layout: KubernetesLayout, cluster: ConnectCluster, *, bootstrap_servers: str | None = None
+) -> ConnectValues:
+    """The values of the release of a Connect cluster.
+
+    Args:
+        platform: the declaration.
+        layout: where it goes.
+        cluster: the cluster, one of the platform's.
+        bootstrap_servers: the brokers. None means the service of the platform's own release: the same address however
+            many there are.
+    """
+    return ConnectValues(
+        replicas=cluster.workers,
+        image=layout.connect_image or layout.kafka_image,
+        image_pull_secrets=layout.image_pull_secrets,
+        heap=cluster.effective_heap.java,
+        jvm_options=(
+            _OUT_OF_MEMORY,
+            _SHORT_LIVED_ADDRESSES,
+            "-Dsun.net.inetaddr.negative.ttl=1",
+            *layout.connect_jvm_options,
+        ),
+        resources=cluster.resources,
+        config=worker_properties(
+            platform,
+            cluster,
+            bootstrap_servers=bootstrap_servers or layout.bootstrap_service(platform),
+            listeners=_rest_listeners(cluster),
+            advertised=("<host>", CONNECT_GROUP_PORT) if cluster.workers > 1 else ("127.0.0.1", CONNECT_PORT),
+            plugin_path=CONNECT_PLUGINS,
+            secrets=CONNECT_SECRETS,
+        ),
+        plugins=tuple(_plugin(each) for each in cluster.plugins),
+        secrets=cluster.secrets,
+        pods=layout.pods_of("connect"),
+        network_policy=GroupPolicy(enabled=layout.network_policy),
+        labels=_labels(platform, layout),
+        startup_seconds=int(layout.connect_startup.seconds),
+        termination_grace_seconds=int(layout.connect_termination_grace.seconds),
+    )
+
+
+def _rest_listeners(cluster: ConnectCluster) -> str:
+    # A port-forward leads to 127.0.0.1. A single worker needs no other, and nobody reaches it over the network.
+    own = f"http://127.0.0.1:{CONNECT_PORT}"
+    return f"{own},http://:{CONNECT_GROUP_PORT}" if cluster.workers > 1 else own
+
+
+def _plugin(plugin: Plugin) -> ConnectPlugin:
+    """With the first source of those that it names: an image is there without a network, a claim without copying."""
+    if plugin.image:
+        return ConnectPlugin(name=plugin.name, image=plugin.image, image_path=plugin.image_path)
+    if plugin.volume:
+        return ConnectPlugin(name=plugin.name, volume=plugin.volume)
+    return ConnectPlugin(name=plugin.name, archive=plugin.archive or "", checksum=plugin.checksum or "")
 
 
 def _labels(platform: Platform, layout: KubernetesLayout) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Required, TypedDict, Unpac
 
 from pydantic import AfterValidator, Field
 
+from hikube_kafka.spec.connect import ConnectCluster
 from hikube_kafka.spec.contract import (
     ClaimExpected,
     Contract,
@@ -50,6 +51,11 @@ SMOKE_LABELS: Mapping[str, str] = {"hikube.kafka/smoke": "true"}
 ZOOKEEPER_CLIENT_PORT = 2181
 ZOOKEEPER_PEER_PORT = 2888
 ZOOKEEPER_ELECTION_PORT = 3888
+
+CONNECT_PORT = 8083
+"""Port of a worker's REST interface on 127.0.0.1 of its pod, for port-forwards: Connect's own default."""
+CONNECT_GROUP_PORT = 8084
+"""Port of the same on the pod's address, for the other workers of the group alone."""
 
 
 class Image(Declared, ChartModel):
@@ -231,17 +237,22 @@ class LayoutFields(TypedDict, total=False):
     release_prefix: str | None
     kafka_image: Image
     zookeeper_image: Image
+    connect_image: Image | None
     image_pull_secrets: Texts
     claims: ClaimRetention
     pods: Pods
     kafka_pods: Pods | None
     zookeeper_pods: Pods | None
+    connect_pods: Pods | None
     kafka_jvm_options: Texts
     zookeeper_jvm_options: Texts
+    connect_jvm_options: Texts
     kafka_startup: Duration | str
     kafka_shutdown_gate: Duration | str
     kafka_termination_grace: Duration | str
     zookeeper_termination_grace: Duration | str
+    connect_startup: Duration | str
+    connect_termination_grace: Duration | str
     zookeeper_membership_secret: str
     kafka_clients: Sequence[ClientPods]
     zookeeper_clients: Sequence[ClientPods]
@@ -273,6 +284,8 @@ class KubernetesLayout(Declared):
     """Release of an ensemble in the same namespace that the platform shares. None means that it has its own."""
     kafka_image: Image = Image(repository="apache/kafka", tag=KAFKA_VERSION)
     zookeeper_image: Image = Image(repository="zookeeper", tag=ZOOKEEPER_VERSION)
+    connect_image: Image | None = None
+    """Image of Connect's workers. None means that of the brokers, which has Connect too."""
     image_pull_secrets: Several = ()
     """Names of the Secrets that open the registry."""
     claims: ClaimRetention = ClaimRetention()
@@ -282,10 +295,14 @@ class KubernetesLayout(Declared):
     """Where the brokers run. None means as ``pods`` says."""
     zookeeper_pods: Pods | None = None
     """Where the ZooKeeper servers run. None means as ``pods`` says."""
+    connect_pods: Pods | None = None
+    """Where Connect's workers run. None means as ``pods`` says."""
     kafka_jvm_options: JvmOptions = ()
     """Options of the brokers' JVM after those that are computed: the last of two that contradict each other wins."""
     zookeeper_jvm_options: JvmOptions = ()
     """Options of the ZooKeeper servers' JVM after those that are computed."""
+    connect_jvm_options: JvmOptions = ()
+    """Options of the workers' JVM after those that are computed."""
     kafka_startup: Seconds = Duration("1d")
     """How long a broker may take to recover its log and get back into sync; after that its container is started anew.
     At least a minute."""
@@ -295,6 +312,11 @@ class KubernetesLayout(Declared):
     """How long a broker may take to stop in all: the gate, handing over its leaderships, closing its log."""
     zookeeper_termination_grace: Annotated[Seconds, AfterValidator(_not_zero)] = Duration("1m")
     """How long a ZooKeeper server may take to stop: at least a second."""
+    connect_startup: Seconds = Duration("10m")
+    """How long a worker may take to load its plugins and join its group; after that its container is started anew. At
+    least a minute."""
+    connect_termination_grace: Annotated[Seconds, AfterValidator(_not_zero)] = Duration("2m")
+    """How long a worker may take to stop: its tasks deliver what they hold, and commit their offsets."""
     zookeeper_membership_secret: str = ""
     """Secret with one key, ``password``: that of ZooKeeper's user ``super``, who alone may change who votes. Empty
     means that the release makes one, ``<release>-membership``, and keeps it. Decided before the first apply."""
@@ -328,13 +350,23 @@ class KubernetesLayout(Declared):
         """Name of the brokers' release, their StatefulSet and their client service."""
         return f"{self._prefix(platform)}kafka"
 
+    def connect_release(self, platform: Platform, cluster: ConnectCluster) -> str:
+        """Name of the workers' release, and of their StatefulSet."""
+        return f"{self._prefix(platform)}connect-{cluster.name}"
+
+    def bootstrap_service(self, platform: Platform) -> str:
+        """``host:port`` of the brokers' client service: whichever of them is ready answers."""
+        # Without the cluster's own domain, as a pod's name.
+        return f"{self.kafka_release(platform)}.{self.namespace}.svc:{platform.kafka.listeners[0].port}"
+
     def membership_secret(self, platform: Platform) -> str:
         """Name of the Secret with the password of the user who may change ZooKeeper's membership."""
         return self.zookeeper_membership_secret or f"{self.zookeeper_release(platform)}-membership"
 
-    def pods_of(self, servers: Literal["kafka", "zookeeper"]) -> Pods:
+    def pods_of(self, servers: Literal["kafka", "zookeeper", "connect"]) -> Pods:
         """Where the servers of that kind run."""
-        return (self.kafka_pods if servers == "kafka" else self.zookeeper_pods) or self.pods
+        own = {"kafka": self.kafka_pods, "zookeeper": self.zookeeper_pods, "connect": self.connect_pods}
+        return own[servers] or self.pods
 
     def _prefix(self, platform: Platform) -> str:
         return f"{platform.name}-" if self.release_prefix is None else self.release_prefix
