@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hikube_kafka
-from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
+from hikube_kafka.spec.chart_values import connect_values, kafka_values, zookeeper_values
+from hikube_kafka.spec.connect import ConnectCluster, Plugin
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.storage import Storage
@@ -42,16 +43,48 @@ PLATFORMS = st.builds(
         ),
         config=st.just({}) | st.just({"log.retention.hours": 24, "min.insync.replicas": 1}),
     ),
+    connect=st.builds(
+        ConnectCluster,
+        st.just("changes"),
+        workers=st.integers(1, 3),
+        plugins=st.sampled_from(
+            [
+                (),
+                (Plugin("a", version="1", image="own/plugins:1", maven="org.example:a:1"),),
+                (Plugin("a", version="1", volume="installed"),),
+                (
+                    Plugin(
+                        "a",
+                        version="1",
+                        archive="https://plugins.example.com/a-1.tar.gz",
+                        checksum=f"sha512:{128 * 'a'}",
+                    ),
+                ),
+            ]
+        ),
+        secrets=st.sampled_from([(), ("database", "search")]),
+        config=st.just({}) | st.just({"offset.flush.interval.ms": 5000}),
+    ).map(lambda cluster: (cluster,)),
+)
+OF_THE_GROUP = (
+    "bootstrap.servers",
+    "config.storage.topic",
+    "group.id",
+    "offset.storage.topic",
+    "status.storage.topic",
 )
 
 
 def values_of(chart: str, platform: Platform) -> dict[str, Any]:
     layout = KubernetesLayout(namespace="shop")
+    if chart == "connect":
+        (cluster,) = platform.connect
+        return connect_values(platform, layout, cluster).to_chart()
     compute = zookeeper_values if chart == "zookeeper" else kafka_values
     return compute(platform, layout).to_chart()
 
 
-@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+@pytest.mark.parametrize("chart", ["zookeeper", "kafka", "connect"])
 @pytest.mark.parametrize("file", ["values.yaml", "values.schema.json", "templates/_shared.tpl"])
 def test_a_generated_file_is_what_the_models_say(chart: str, file: str) -> None:
     generated = runpy.run_path(str(ROOT / "scripts/charts/regenerate.py"))["generated"]()
@@ -60,19 +93,21 @@ def test_a_generated_file_is_what_the_models_say(chart: str, file: str) -> None:
     )
 
 
-@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+@pytest.mark.parametrize("chart", ["zookeeper", "kafka", "connect"])
 def test_the_charts_own_values_are_those_of_a_platform_of_three_and_three(chart: str) -> None:
     own = yaml.safe_load((CHARTS / chart / "values.yaml").read_text("utf-8"))
-    computed = values_of(chart, Platform(name="events"))
+    computed = values_of(chart, Platform(name="events", connect=(ConnectCluster("connect"),)))
     assert own.keys() == computed.keys()
     # The names of the releases, and the platform's own label, are no defaults.
     computed["labels"] = {}
     if chart == "kafka":
         computed["config"]["zookeeper.connect"] = own["config"]["zookeeper.connect"]
+    if chart == "connect":
+        computed["config"] |= {key: own["config"][key] for key in OF_THE_GROUP}
     assert own == computed
 
 
-@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+@pytest.mark.parametrize("chart", ["zookeeper", "kafka", "connect"])
 @given(platform=PLATFORMS)
 def test_the_values_of_any_declaration_fit_the_schema_and_name_every_entry(chart: str, platform: Platform) -> None:
     """Helm merges maps: an entry that a release does not name would come from the chart's own values."""
@@ -84,13 +119,15 @@ def test_the_values_of_any_declaration_fit_the_schema_and_name_every_entry(chart
 
 
 def test_the_charts_have_one_version_of_the_packages_line_and_name_those_of_their_servers() -> None:
-    """One, for a repository of charts is declared with one version for both."""
+    """One, for a repository of charts is declared with one version for all."""
     abouts = {
-        chart: yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text("utf-8")) for chart in ("zookeeper", "kafka")
+        chart: yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text("utf-8"))
+        for chart in ("zookeeper", "kafka", "connect")
     }
     assert {chart: about["appVersion"] for chart, about in abouts.items()} == {
         "zookeeper": ZOOKEEPER_VERSION,
         "kafka": KAFKA_VERSION,
+        "connect": KAFKA_VERSION,
     }
     (version,) = {about["version"] for about in abouts.values()}
     assert version.rpartition(".")[0] == hikube_kafka.__version__.rpartition(".")[0]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from hikube_kafka.spec.chart_values import kafka_values, zookeeper_values
+from hikube_kafka.spec.chart_values import connect_values, kafka_values, zookeeper_values
+from hikube_kafka.spec.connect import ConnectCluster, Plugin
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.resources import Resources
@@ -28,6 +29,30 @@ DECLARED = {
         KubernetesLayout(namespace="shop"),
     ),
     "three_and_three": (Platform(name="events"), KubernetesLayout(namespace="shop")),
+    "connect_with_plugins_of_each_source": (
+        Platform(
+            name="events",
+            connect=(
+                ConnectCluster(
+                    "changes",
+                    plugins=(
+                        Plugin("postgres", version="3.1.3.Final", image="mirror.example.com/debezium:3.1.3"),
+                        Plugin("search", version="1.0.0", volume="plugin-search"),
+                        Plugin(
+                            "files",
+                            version="3.9.2",
+                            archive="https://plugins.example.com/files-3.9.2.tar.gz",
+                            checksum="sha256:" + 8 * "01234567",
+                        ),
+                    ),
+                    secrets=("database",),
+                    config={"offset.flush.interval.ms": 5000},
+                ),
+                ConnectCluster("one", workers=1),
+            ),
+        ),
+        KubernetesLayout(namespace="shop", labels={"team": "billing"}),
+    ),
     "five_and_six_met_from_outside": (
         Platform(
             name="events",
@@ -75,7 +100,7 @@ def reviewed(manifest: Manifest) -> Manifest:
         kept = {
             name: text
             for name, text in manifest["data"].items()
-            if name.endswith((".cfg", "server.properties", "servers"))
+            if name.endswith((".cfg", "server.properties", "servers", "connect-distributed.properties"))
         }
         manifest["data"] = kept | dict.fromkeys(manifest["data"].keys() - kept.keys(), "...")
     if manifest["kind"] == "Job":
@@ -105,19 +130,20 @@ _Readable.add_representer(str, _text)
 @pytest.mark.parametrize("declared", DECLARED)
 def test_a_declaration_renders_into_what_was_reviewed(declared: str, render: Render) -> None:
     platform, layout = DECLARED[declared]
+    releases = [
+        ("connect", connect_values(platform, layout, cluster).to_chart(), layout.connect_release(platform, cluster))
+        for cluster in platform.connect
+    ] or [
+        # Without a cluster the Secret must be named; with one the chart makes it, under this name.
+        (
+            "zookeeper",
+            zookeeper_values(platform, layout).to_chart() | {"membershipSecret": layout.membership_secret(platform)},
+            layout.zookeeper_release(platform),
+        ),
+        ("kafka", kafka_values(platform, layout).to_chart(), layout.kafka_release(platform)),
+    ]
     manifests = [
-        reviewed(manifest)
-        for chart, values, release in (
-            # Without a cluster the Secret must be named; with one the chart makes it, under this name.
-            (
-                "zookeeper",
-                zookeeper_values(platform, layout).to_chart()
-                | {"membershipSecret": layout.membership_secret(platform)},
-                layout.zookeeper_release(platform),
-            ),
-            ("kafka", kafka_values(platform, layout).to_chart(), layout.kafka_release(platform)),
-        )
-        for manifest in render(chart, values, release)
+        reviewed(manifest) for chart, values, release in releases for manifest in render(chart, values, release)
     ]
     seen = yaml.dump_all(manifests, Dumper=_Readable, sort_keys=True, width=120)
     file = Path(__file__).parent / "golden" / f"{declared}.yaml"

@@ -10,7 +10,7 @@ import pytest
 
 from hikube_kafka.spec.changes.rolling import reasons, restarts
 from hikube_kafka.spec.quantities import Quantity
-from tests.charts.test_values import CASES, GONE, at
+from tests.charts.test_values import GONE, OF_SERVERS, at
 from tests.support.kubernetes import Helm, rendered
 from tests.support.releases import release
 
@@ -32,7 +32,7 @@ class Case(NamedTuple):
 
 OF_EVERY_VALUE = [
     Case(chart, path, value, others)
-    for chart, cases in CASES.items()
+    for chart, cases in OF_SERVERS.items()
     for path, (value, _, others) in {**cases, **{path: (gone[0], "", {}) for path, gone in GONE.items()}}.items()
 ]
 NEIGHBOURS = [

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from hikube_kafka.spec.chart_values import KafkaValues, ZooKeeperValues
+from hikube_kafka.spec.chart_values import ConnectValues, KafkaValues, ZooKeeperValues
 from tests.support.kubernetes import Render, Template
 
 DOORS = {
@@ -94,10 +94,26 @@ KAFKA: dict[str, Case] = SHARED | {
     "startupSeconds": (600, "failureThreshold: 300", {}),
     "shutdownGateSeconds": (17, 'shutdown, "17"', {}),
 }
+PLUGINS = [
+    {"name": "image", "image": "mirror.example.com/plugins:1", "imagePath": "/opt/plugin"},
+    {"name": "volume", "volume": "installed"},
+    {"name": "archive", "archive": "https://plugins.example.com/a.tar.gz?at=$(x)", "checksum": "sha256:" + 64 * "a"},
+]
+CONNECT: dict[str, Case] = {
+    path: case
+    for path, case in SHARED.items()
+    if path != "networkPolicy.clients" and path.split(".")[0] not in {"claimRetention", "storage"}
+} | {
+    "config": ({"offset.flush.interval.ms": "5000"}, "offset.flush.interval.ms=5000", {}),
+    "plugins": (PLUGINS, '- name: plugin-image\n          image: "mirror.example.com/plugins:1"', {}),
+    "secrets": (["database"], "mountPath: /secrets/database, readOnly: true", {}),
+    "startupSeconds": (900, "failureThreshold: 450", {}),
+}
 GONE: dict[str, Case] = {"networkPolicy.enabled": (False, "kind: NetworkPolicy", {})}
 # The host is in the configuration that spec computes, as part of advertised.listeners; zones need a cluster.
-ELSEWHERE = {"kafka": {"external.host", "rack.fromZone"}, "zookeeper": set[str]()}
-CASES = {"zookeeper": ZOOKEEPER, "kafka": KAFKA}
+ELSEWHERE = {"kafka": {"external.host", "rack.fromZone"}, "zookeeper": set[str](), "connect": set[str]()}
+OF_SERVERS = {"zookeeper": ZOOKEEPER, "kafka": KAFKA}
+CASES = {**OF_SERVERS, "connect": CONNECT}
 
 
 def paths(model: type[BaseModel]) -> Iterator[str]:
@@ -117,7 +133,9 @@ def at(path: str, value: Any, others: dict[str, Any]) -> dict[str, Any]:
     return others | {first: at(rest, value, others.get(first, {})) if rest else value}
 
 
-@pytest.mark.parametrize(("chart", "model"), [("zookeeper", ZooKeeperValues), ("kafka", KafkaValues)])
+@pytest.mark.parametrize(
+    ("chart", "model"), [("zookeeper", ZooKeeperValues), ("kafka", KafkaValues), ("connect", ConnectValues)]
+)
 def test_no_value_is_without_its_test(chart: str, model: type[BaseModel]) -> None:
     assert set(paths(model)) == CASES[chart].keys() | GONE.keys() | ELSEWHERE[chart]
 
@@ -132,7 +150,7 @@ def test_a_value_moves_what_is_rendered(chart: str, path: str, template: Templat
     assert list(yaml.safe_load_all(after.stdout))
 
 
-@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+@pytest.mark.parametrize("chart", list(CASES))
 def test_a_network_policy_can_be_left_out(chart: str, template: Template) -> None:
     ((path, (value, gone, _)),) = GONE.items()
     assert gone in template(chart, {}).stdout
@@ -160,7 +178,7 @@ def test_without_a_cluster_the_zones_of_its_nodes_are_not_taken_for_none(templat
     assert "rack.fromZone: the zones of the nodes are not known" in refused.stderr
 
 
-@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+@pytest.mark.parametrize("chart", list(CASES))
 def test_what_is_rendered_without_a_cluster_is_the_same_each_time(chart: str, template: Template) -> None:
     first, second = template(chart, {}), template(chart, {})
     assert (first.returncode, first.stdout) == (0, second.stdout)
@@ -186,6 +204,11 @@ def test_text_survives_the_way_into_a_properties_file(template: Template) -> Non
 @pytest.mark.parametrize(
     ("chart", "values", "path"),
     [
+        ("connect", {"plugins": [{"name": "A"}]}, "/plugins/0/name"),
+        ("connect", {"plugins": [{"name": "a", "archive": "here.zip"}]}, "/plugins/0/archive"),
+        ("connect", {"plugins": [{"name": "a", "checksum": "md5:0"}]}, "/plugins/0/checksum"),
+        ("connect", {"secrets": ["My_Secret"]}, "/secrets/0"),
+        ("connect", {"networkPolicy": {"clients": []}}, "/networkPolicy"),
         ("kafka", {"replicas": 0}, "/replicas"),
         ("kafka", {"replicas": "3"}, "/replicas"),
         ("kafka", {"heap": "1Gi"}, "/heap"),
@@ -380,6 +403,37 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
             "external.nodePort: 65534 leaves no port for the last of 3 brokers",
         ),
     ),
+    "workers who do not find one another, and what they are to install": (
+        "connect",
+        {
+            "config": {
+                "group.id": None,
+                "listeners": "http://:8083",
+                "rest.advertised.host.name": "127.0.0.1",
+                "plugin.path": "/usr/share/java",
+            },
+            "plugins": [
+                {"name": "a"},
+                {"name": "a", "image": "a:1", "volume": "a"},
+                {"name": "b", "archive": "https://plugins.example.com/b.zip"},
+            ],
+            "secrets": ["a", "a"],
+            "heap": "2g",
+        },
+        (
+            "config.group.id: it is missing",
+            "config.listeners: http://127.0.0.1:8083 is not among them",
+            "config.listeners: http://:8084 is not among them",
+            "config.rest.advertised: 127.0.0.1:8084 does not lead from one worker to another",
+            'config.plugin.path: "/usr/share/java" is not where',
+            "plugins: two have the name a",
+            "plugins: a has no source",
+            "plugins: a has image and volume",
+            "plugins: b has an archive without a checksum",
+            "secrets: a is given twice",
+            "heap: 2g does not fit into resources.memory 2Gi",
+        ),
+    ),
     "a listener of which nobody is told": (
         "kafka",
         {
@@ -439,7 +493,7 @@ def test_a_name_is_a_text_whatever_yaml_takes_it_for(name: str, render: Render) 
 
 
 @pytest.mark.parametrize("name", ["a.b", "0a", 53 * "a"])
-@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+@pytest.mark.parametrize("chart", list(CASES))
 def test_a_release_that_no_service_can_be_called_after_is_refused(chart: str, name: str, template: Template) -> None:
     refused = template(chart, {}, name)
     assert refused.returncode != 0
@@ -473,6 +527,6 @@ def test_networks_of_either_family_may_connect(render: Render) -> None:
     assert policy["spec"]["ingress"][-1]["from"] == [{"ipBlock": {"cidr": each}} for each in networks]
 
 
-@pytest.mark.parametrize("chart", ["zookeeper", "kafka"])
+@pytest.mark.parametrize("chart", list(CASES))
 def test_a_containing_chart_may_hand_down_its_globals(chart: str, template: Template) -> None:
     assert template(chart, {"global": {"own": 1}}).returncode == 0
