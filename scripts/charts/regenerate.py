@@ -44,8 +44,10 @@ _PREAMBLE = """\
 
 
 def defaults() -> tuple[ZooKeeperValues, KafkaValues, ConnectValues]:
-    """What is computed for a platform of three and three, in releases called ``zookeeper`` and ``kafka``, with workers
-    of the group ``connect``."""
+    """What is computed for a platform of three and three, and for workers of a group ``connect`` beside it.
+
+    The releases are called ``zookeeper``, ``kafka`` and ``connect``.
+    """
     platform = Platform(name="kafka")
     cluster = ConnectCluster("connect")
     layout = KubernetesLayout(namespace="default", release_prefix="")
