@@ -11,6 +11,7 @@ The public names, all synchronous:
 
 from hikube_kafka.ensemble.conduct import Patience
 from hikube_kafka.ensemble.configuration import read_declaration
+from hikube_kafka.ensemble.directory import resolved
 from hikube_kafka.ensemble.errors import (
     ApplyInterruptedError,
     BrokerHoldsReplicasError,
@@ -26,7 +27,7 @@ from hikube_kafka.ensemble.errors import (
     StaleRegistrationError,
     StartFailedError,
 )
-from hikube_kafka.ensemble.lifecycle import apply, destroy, holds_ensemble, resolved, stop
+from hikube_kafka.ensemble.lifecycle import apply, destroy, holds_ensemble, stop
 from hikube_kafka.ensemble.logs import logs
 from hikube_kafka.ensemble.observation import (
     EnsembleObservation,

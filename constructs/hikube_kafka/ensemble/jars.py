@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hikube_kafka.ensemble.conduct import Conduct
@@ -18,14 +18,19 @@ from hikube_kafka.spec.versions import KAFKA_VERSION
 _POM = Path(__file__).with_name("pom.xml")
 _MANIFEST = "complete.json"
 _NEEDED = ("kafka_2.13-*.jar", "kafka-clients-*.jar", "zookeeper-[0-9]*.jar", "slf4j-api-*.jar", "scala-library-*.jar")
+_NEEDED_BY_WORKERS = ("connect-runtime-*.jar", "connect-json-*.jar", "kafka-clients-*.jar", "slf4j-api-*.jar")
 _FETCH_SECONDS = 1800
 _SHOWN_LINES = 15
 
 
+def cache_root() -> Path:
+    """Where everything that was fetched stays: ``${XDG_CACHE_HOME:-~/.cache}/hikube-kafka``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hikube-kafka"
+
+
 def cache_folder() -> Path:
-    """Where fetched jars stay: ``${XDG_CACHE_HOME:-~/.cache}/hikube-kafka/kafka-<version>``."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "hikube-kafka" / f"kafka-{KAFKA_VERSION}"
+    """Where fetched jars stay: ``kafka-<version>`` in the cache."""
+    return cache_root() / f"kafka-{KAFKA_VERSION}"
 
 
 def named_folder(kafka_home: str | None) -> Path | None:
@@ -36,18 +41,25 @@ def named_folder(kafka_home: str | None) -> Path | None:
     return Path(folder).expanduser() if folder else None
 
 
-def problems(kafka_home: str | None) -> list[str]:
-    """What keeps the jars from being there or being fetched; empty when nothing does."""
+def problems(kafka_home: str | None, *, of_workers: bool = False) -> list[str]:
+    """What keeps the jars from being there or being fetched; empty when nothing does.
+
+    Args:
+        kafka_home: an unpacked distribution; None means the default.
+        of_workers: whether Connect workers are to run from them, and not ZooKeeper servers and brokers.
+    """
     folder = named_folder(kafka_home)
     if folder is not None:
-        missing = [pattern for pattern in _NEEDED if not any(folder.glob(pattern))]
+        needed = _NEEDED_BY_WORKERS if of_workers else _NEEDED
+        missing = [pattern for pattern in needed if not any(folder.glob(pattern))]
         origin = f"kafka_home = {kafka_home!r}" if kafka_home is not None else "HIKUBE_KAFKA_JARS"
-        problem = (
-            f"{origin}: {folder} has no {' and no '.join(missing)}: name a Kafka 3.x for Scala 2.13, which runs with "
-            "ZooKeeper (4.0 and later do not)."
+        wanted = (
+            "name an unpacked Kafka 3.x, whose libs folder has them."
+            if of_workers
+            else "name a Kafka 3.x for Scala 2.13, which runs with ZooKeeper (4.0 and later do not)."
         )
-        return [problem] if missing else []
-    if _is_complete(cache_folder()) or shutil.which("mvn"):
+        return [f"{origin}: {folder} has no {' and no '.join(missing)}: {wanted}"] if missing else []
+    if is_complete(cache_folder()) or shutil.which("mvn"):
         return []
     problem = (
         f"Maven (mvn, 3.6 or later) is not on the PATH; it fetches Kafka {KAFKA_VERSION} once. Install it, or unpack a "
@@ -67,19 +79,45 @@ def provide(kafka_home: str | None, conduct: Conduct) -> Path:
     if folder is not None:
         return folder
     cache = cache_folder()
-    if _is_complete(cache):
-        return cache
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    path = cache.parent / f".{cache.name}.lock"
+    provide_once(cache, f"Kafka {KAFKA_VERSION}", lambda fetched: _fetch(cache, fetched, conduct), conduct)
+    return cache
+
+
+def provide_once(folder: Path, what: str, fetch: Callable[[Path], None], conduct: Conduct) -> None:
+    """Have a folder of the cache: made as a whole, by one process at a time, and made again if files of it are gone.
+
+    Args:
+        folder: the folder.
+        what: what is in it, for an error.
+        fetch: fills an empty folder with it; what it leaves is moved into the folder's place.
+        conduct: how the wait for another process behaves.
+
+    Raises:
+        JarsError: another process has been at it for too long, or ``fetch`` says so.
+        Stopped: the caller wants to stop.
+    """
+    if is_complete(folder):
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / f".{folder.name}.lock"
     with path.open("w") as lock:
         if not conduct.until(lambda: _try_lock(lock.fileno()), _FETCH_SECONDS):
             raise JarsError(
-                f"Another process has been fetching Kafka {KAFKA_VERSION} for more than {_FETCH_SECONDS} s and holds "
-                f"{path}: end it, and apply again."
+                f"Another process has been fetching {what} for more than {_FETCH_SECONDS} s and holds {path}: end it, "
+                "and apply again."
             )
-        if not _is_complete(cache):  # somebody else may have fetched them while this call waited
-            _fetch(cache, conduct)
-    return cache
+        if is_complete(folder):  # somebody else may have fetched it while this call waited
+            return
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+            fetched = Path(temporary) / "fetched"
+            fetched.mkdir()
+            fetch(fetched)
+            files = sorted(each for each in fetched.rglob("*") if each.is_file())
+            sizes = {str(each.relative_to(fetched)): each.stat().st_size for each in files}
+            (fetched / _MANIFEST).write_text(json.dumps(sizes, indent=1), "utf-8")
+            if folder.exists():  # incomplete: somebody removed files from it
+                folder.rename(Path(temporary) / "incomplete")
+            fetched.rename(folder)
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -90,8 +128,8 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _is_complete(folder: Path) -> bool:
-    """Whether every jar that was fetched is still there at its size."""
+def is_complete(folder: Path) -> bool:
+    """Whether every file that was fetched is still there at its size."""
     try:
         sizes: dict[str, int] = json.loads((folder / _MANIFEST).read_text("utf-8"))
         return bool(sizes) and all((folder / name).stat().st_size == size for name, size in sizes.items())
@@ -99,30 +137,41 @@ def _is_complete(folder: Path) -> bool:
         return False
 
 
-def _fetch(cache: Path, conduct: Conduct) -> None:
+def _fetch(cache: Path, fetched: Path, conduct: Conduct) -> None:
     conduct.progress(f"fetching Kafka {KAFKA_VERSION} and ZooKeeper through Maven (about 60 MB, once)")
-    with tempfile.TemporaryDirectory(dir=cache.parent, prefix=f".{cache.name}.") as temporary:
-        fetched = Path(temporary) / "jars"
-        fetched.mkdir()
-        _run_maven(fetched, conduct)
-        jars = sorted(fetched.glob("*.jar"))
-        broken = [jar.name for jar in jars if not zipfile.is_zipfile(jar)]
-        missing = [pattern for pattern in _NEEDED if not any(fetched.glob(pattern))]
-        if broken or missing:
-            raise JarsError(
-                f"Maven ended well, but of Kafka {KAFKA_VERSION} these are broken: {broken}, and these are missing: "
-                f"{missing}. Empty Maven's own repository of org.apache.kafka, and apply again."
-            )
-        sizes = {jar.name: jar.stat().st_size for jar in jars}
-        (fetched / _MANIFEST).write_text(json.dumps(sizes, indent=1), "utf-8")
-        if cache.exists():  # incomplete: somebody removed jars from it
-            cache.rename(Path(temporary) / "incomplete")
-        fetched.rename(cache)
+    run_maven(
+        ["--strict-checksums", "-f", str(_POM), "dependency:copy-dependencies"],
+        fetched,
+        conduct,
+        what=f"Kafka {KAFKA_VERSION}",
+        without="unpack a Kafka distribution and name it as kafka_home",
+    )
+    jars = sorted(fetched.glob("*.jar"))
+    broken = [jar.name for jar in jars if not zipfile.is_zipfile(jar)]
+    missing = [pattern for pattern in _NEEDED if not any(fetched.glob(pattern))]
+    if broken or missing:
+        raise JarsError(
+            f"Maven ended well, but of Kafka {KAFKA_VERSION} these are broken: {broken}, and these are missing: "
+            f"{missing}. Empty Maven's own repository of org.apache.kafka, and apply again."
+        )
     conduct.progress(f"fetched {len(jars)} jars into {cache}")
 
 
-def _run_maven(target: Path, conduct: Conduct) -> None:
-    command = ["mvn", "-B", "--strict-checksums", "-f", str(_POM), "dependency:copy-dependencies"]
+def run_maven(arguments: Sequence[str], target: Path, conduct: Conduct, *, what: str, without: str) -> None:
+    """Have Maven copy files into a folder.
+
+    Args:
+        arguments: what it is to do; ``-DoutputDirectory`` is added.
+        target: the folder.
+        conduct: how the wait for it behaves.
+        what: what it fetches, for an error.
+        without: what helps where the network is not there, for an error.
+
+    Raises:
+        JarsError: Maven failed, or was not done in time.
+        Stopped: the caller wants to stop.
+    """
+    command = ["mvn", "-B", *arguments]
     output = target.parent / "maven.log"
     with output.open("wb") as log:
         maven = subprocess.Popen(  # in a session of its own, so that a Ctrl-C at Terraform ends it in our order
@@ -145,8 +194,8 @@ def _run_maven(target: Path, conduct: Conduct) -> None:
         shown = "\n".join(f"    {line}" for line in lines[:_SHOWN_LINES])
         outcome = f"ended with code {maven.returncode}" if ended else f"was not done after {_FETCH_SECONDS} s"
         raise JarsError(
-            f"Maven {outcome} while it fetched Kafka {KAFKA_VERSION} ({' '.join(command)}). Is the network there? "
-            f"Without it, unpack a Kafka distribution and name it as kafka_home. Maven said:\n{shown}"
+            f"Maven {outcome} while it fetched {what} ({' '.join(command)}). Is the network there? Without it, "
+            f"{without}. Maven said:\n{shown}"
         )
 
 

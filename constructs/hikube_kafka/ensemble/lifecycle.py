@@ -4,12 +4,9 @@ What runs is always learned from the processes and their folders, never remember
 steps leaves nothing that the next call does not find.
 """
 
-import fcntl
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,11 +21,11 @@ from hikube_kafka.ensemble.configuration import (
     write_server,
     written_properties,
 )
+from hikube_kafka.ensemble.directory import changing, resolved
 from hikube_kafka.ensemble.errors import (
     ApplyInterruptedError,
     BrokerHoldsReplicasError,
     CreationStoppedError,
-    DirectoryBusyError,
     NotInSyncError,
     PreflightError,
     StaleRegistrationError,
@@ -46,7 +43,6 @@ from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from hikube_kafka.spec.problem import shortened
 from hikube_kafka.waiting import Stopped, never
 
-_LOCK_FILE = ".lock"
 _STEADY_LOOKS = 3
 """How many looks in a row must agree: metadata may be a moment old."""
 _SESSION_GRACE_SECONDS = 30
@@ -93,7 +89,7 @@ def apply(
     """
     directory = resolved(declaration.directory)
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    with _changing(directory, declaration.name, conduct):
+    with changing(directory, declaration.name, conduct):
         holding = Holding(directory, owner, creating=creating)
         try:
             _Application(declaration, directory, conduct, holding).run()
@@ -138,11 +134,11 @@ def stop(
     if not _is_there(directory):
         return []
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    with _changing(directory, directory.name, conduct):
+    with changing(directory, directory.name, conduct):
         if owner is not None:
             refuse_foreign(directory, owner)
         running = running_servers(directory)
-        _stop_in_order(running, conduct)
+        stop_in_order(running, conduct)
         release(directory)
         return sorted(running)
 
@@ -178,7 +174,7 @@ def destroy(
     if not _is_there(directory):
         return
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    with _changing(directory, directory.name, conduct):
+    with changing(directory, directory.name, conduct):
         if owner is not None:
             refuse_foreign(directory, owner)
         running = running_servers(directory)
@@ -203,63 +199,9 @@ def holds_ensemble(directory: Path) -> bool:
     return (directory / DECLARATION_FILE).exists() or bool(running_servers(directory))
 
 
-def resolved(directory: str | Path) -> Path:
-    """The absolute path, by which the processes are marked."""
-    return Path(directory).expanduser().resolve()
-
-
-@contextmanager
-def _changing(directory: Path, name: str, conduct: Conduct) -> Iterator[None]:
-    """Hold the directory alone; made if it is not there, and taken away again if it ends up without an ensemble."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PreflightError(name, [f"{directory} cannot be made: {error.strerror}."]) from error
-    if not os.access(directory, os.W_OK | os.X_OK):
-        problem = f"{directory} is not writable for this user: name another directory, or change its owner."
-        raise PreflightError(name, [problem])
-    lock: int | None = None
-    try:
-        lock = _lock(directory, conduct)
-        yield
-    except Stopped:
-        raise ApplyInterruptedError(sorted(running_servers(directory))) from None
-    finally:
-        if lock is not None:
-            if [each.name for each in directory.iterdir()] == [_LOCK_FILE]:
-                (directory / _LOCK_FILE).unlink()
-                directory.rmdir()
-            os.close(lock)
-
-
-def _lock(directory: Path, conduct: Conduct) -> int:
-    """A descriptor that holds the lock; the system lets go of it with the process, however that ends."""
-    path = directory / _LOCK_FILE
-    held: list[int] = []
-
-    def taken() -> bool:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino == path.stat().st_ino:  # else its holder removed the file meanwhile
-                held.append(descriptor)
-        except (BlockingIOError, FileNotFoundError):
-            pass
-        finally:
-            if not held:
-                os.close(descriptor)
-        return bool(held)
-
-    if not conduct.until(taken, conduct.patience.lock):
-        raise DirectoryBusyError(directory, path.read_text("ascii"), conduct.patience.lock)
-    os.truncate(held[0], 0)
-    os.write(held[0], str(os.getpid()).encode())
-    return held[0]
-
-
-def _stop_in_order(servers: Mapping[str, RunningServer], conduct: Conduct) -> None:
-    """Brokers first: without ZooKeeper they could not end in order."""
-    for kind, label in (("broker", "brokers"), ("zookeeper", "ZooKeeper servers")):
+def stop_in_order(servers: Mapping[str, RunningServer], conduct: Conduct) -> None:
+    """Workers and then brokers first: without what they use they could not end in order."""
+    for kind, label in (("worker", "workers"), ("broker", "brokers"), ("zookeeper", "ZooKeeper servers")):
         chosen = [server for name, server in sorted(servers.items()) if name.startswith(f"{kind}-")]
         if chosen:
             conduct.progress(f"stopping the {label}: {', '.join(server.name for server in chosen)}")
@@ -347,7 +289,7 @@ class _Application:
         if self.running and any(self._moved(server) for server in self.declaration.zookeeper):
             # Servers of the old and of the new addresses do not find each other: no order of restarts would help.
             self.conduct.progress("the addresses of ZooKeeper change: the whole ensemble stops and starts again")
-            _stop_in_order(self.running, self.conduct)
+            stop_in_order(self.running, self.conduct)
             self.running = {}
         dead = [server for server in self.declaration.zookeeper if not self._runs(server.name)]
         if dead:
@@ -612,7 +554,7 @@ class _Application:
         if self.holding.creating:
             in_vain = set(self.running)
         chosen = {name: server for name, server in self.running.items() if name in in_vain and self._runs(name)}
-        _stop_in_order(chosen, self.conduct)
+        stop_in_order(chosen, self.conduct)
         return sorted(chosen)
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.configuration import read_declaration
+from hikube_kafka.ensemble.directory import resolved
 from hikube_kafka.ensemble.errors import EnsembleError
 from hikube_kafka.ensemble.jars import provide
 from hikube_kafka.ensemble.java import java_command, java_problems
-from hikube_kafka.ensemble.lifecycle import resolved
 from hikube_kafka.ensemble.living import plaintext_listener
 
 TOOLS = {
