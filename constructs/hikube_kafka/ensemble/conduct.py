@@ -20,6 +20,10 @@ class Patience:
     """From the start of brokers until each is registered; a recovery of logs after a crash comes before that."""
     in_sync: float = 600
     """Until a broker is in the in-sync replicas of every partition that it holds."""
+    joined: float = 180
+    """From the start of Connect workers until each answers and is a member of its group."""
+    balanced: float = 180
+    """Until no task waits for a worker, once those that left have been waited for as long as is declared."""
     standstill: float = 60
     """Until a wait for a broker to get in sync, in which nothing changes, says so; it goes on."""
     stop: float = 60

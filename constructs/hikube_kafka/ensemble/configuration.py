@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
-from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
+from hikube_kafka.spec.ensemble import ConnectDeclaration, EnsembleDeclaration, Kind, PluginSource, ServerProcess
 from hikube_kafka.spec.versions import KAFKA_VERSION
 
 DECLARATION_FILE = "ensemble.json"
+CONNECT_FILE = "connect.json"
+"""What stands beside the workers of a Connect cluster, in place of the file of an ensemble."""
 SERVER_LOG = "server.log"
 CONSOLE_LOG = "console.log"
 """Standard output and error of the process: what Java itself has to say, such as a heap that it cannot get."""
@@ -27,6 +31,17 @@ log4j.appender.file.layout.ConversionPattern=[%d] %p %m (%c)%n
 log4j.logger.org.apache.kafka.common.config.AbstractConfig=WARN
 log4j.logger.org.apache.zookeeper.ZooKeeper=WARN
 """
+_CONNECTORS_LOG4J = (
+    # Which connector, and which task, a line is about.
+    _LOG4J.replace("%p %m", "%p %X{connector.context}%m") + "log4j.logger.org.reflections=ERROR\n"
+)
+_FILES: Mapping[Kind, str] = {
+    "zookeeper": "zoo.cfg",
+    "broker": "server.properties",
+    "worker": "connect-distributed.properties",
+}
+_PATHS = re.compile(r"plugin\.path|config\.providers\..+\.param\.allowed\.paths")
+"""Entries of a worker that Connect takes as absolute paths alone, separated by commas."""
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
 
 
@@ -56,18 +71,22 @@ def _escape(char: str) -> str:
 
 def configuration_file(server: ServerProcess) -> str:
     """Name of the file that the server reads."""
-    return "zoo.cfg" if server.kind == "zookeeper" else "server.properties"
+    return _FILES[server.kind]
 
 
-def digest(declaration: EnsembleDeclaration, server: ServerProcess) -> str:
+def digest(declaration: EnsembleDeclaration | ConnectDeclaration, server: ServerProcess) -> str:
     """16 hexadecimal digits over everything that takes a restart to change."""
     distribution = declaration.kafka_home or KAFKA_VERSION
-    facts = [sorted(server.properties.items()), server.heap, distribution]
+    facts: list[Any] = [sorted(server.properties.items()), server.heap, distribution]
+    if isinstance(declaration, ConnectDeclaration):
+        facts += sorted(str(astuple(plugin)) for plugin in declaration.plugins)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def data_folders(folder: Path, server: ServerProcess) -> tuple[Path, ...]:
     """Where the server keeps its data; both a dataDir and each of log.dirs may be relative to its folder."""
+    if server.kind == "worker":
+        return ()
     if server.kind == "zookeeper":
         return (folder / server.properties["dataDir"],)
     listed = server.properties.get("log.dirs") or server.properties.get("log.dir", "/tmp/kafka-logs")  # noqa: S108 - Kafka's own default
@@ -80,14 +99,40 @@ def write_server(folder: Path, server: ServerProcess) -> None:
         data.mkdir(parents=True, exist_ok=True)
     if server.kind == "zookeeper":
         write(data_folders(folder, server)[0] / "myid", f"{server.id}\n")
-    write(folder / "log4j.properties", _LOG4J)
-    write(folder / configuration_file(server), render_properties(server.properties))
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in _own_paths(folder, server):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write(folder / "log4j.properties", _CONNECTORS_LOG4J if server.kind == "worker" else _LOG4J)
+    write(folder / configuration_file(server), _configuration(folder, server))
+
+
+def _own_paths(folder: Path, server: ServerProcess) -> list[Path]:
+    """Folders that a worker's entries name relative to its own: Connect wants them to be there."""
+    if server.kind != "worker":
+        return []
+    listed = [
+        each.strip() for key, value in server.properties.items() if _PATHS.fullmatch(key) for each in value.split(",")
+    ]
+    return [folder / each for each in dict.fromkeys(listed) if each and not Path(each).is_absolute()]
+
+
+def _configuration(folder: Path, server: ServerProcess) -> str:
+    """The text of the file that the server reads."""
+    if server.kind != "worker":
+        return render_properties(server.properties)
+
+    def absolute(paths: str) -> str:
+        return ",".join(os.path.normpath(folder / each.strip()) for each in paths.split(",") if each.strip())
+
+    return render_properties(
+        {key: absolute(value) if _PATHS.fullmatch(key) else value for key, value in server.properties.items()}
+    )
 
 
 def is_written(folder: Path, server: ServerProcess) -> bool:
     """Whether the file on disk is the declared one."""
     try:
-        return (folder / configuration_file(server)).read_text("latin-1") == render_properties(server.properties)
+        return (folder / configuration_file(server)).read_text("latin-1") == _configuration(folder, server)
     except FileNotFoundError:
         return False
 
@@ -97,7 +142,7 @@ def written_properties(folder: Path) -> dict[str, str]:
 
     Reads what ``render_properties`` wrote, for the entries that hold names, addresses and numbers: no escapes.
     """
-    for name in ("zoo.cfg", "server.properties"):
+    for name in _FILES.values():
         try:
             text = (folder / name).read_text("latin-1")
         except FileNotFoundError:
@@ -122,6 +167,26 @@ def read_declaration(directory: Path) -> EnsembleDeclaration | None:
         directory=str(directory),
         zookeeper=tuple(ServerProcess(**each) for each in raw["zookeeper"]),
         brokers=tuple(ServerProcess(**each) for each in raw["brokers"]),
+        kafka_home=raw["kafka_home"],
+    )
+
+
+def write_connect(directory: Path, declaration: ConnectDeclaration) -> None:
+    """Leave beside the workers what was declared, so that looking and stopping need nothing else."""
+    write(directory / CONNECT_FILE, json.dumps({"version": 1, **asdict(declaration)}, indent=2) + "\n")
+
+
+def read_connect(directory: Path) -> ConnectDeclaration | None:
+    """What was declared last in this directory; None when there is no Connect cluster."""
+    try:
+        raw: dict[str, Any] = json.loads((directory / CONNECT_FILE).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return ConnectDeclaration(
+        name=raw["name"],
+        directory=str(directory),
+        workers=tuple(ServerProcess(**each) for each in raw["workers"]),
+        plugins=tuple(PluginSource(**each) for each in raw["plugins"]),
         kafka_home=raw["kafka_home"],
     )
 

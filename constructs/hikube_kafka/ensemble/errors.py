@@ -11,25 +11,37 @@ class EnsembleError(Exception):
 
 
 class PreflightError(EnsembleError):
-    """The ensemble cannot start as declared; nothing was started.
+    """The ensemble, or the Connect cluster, cannot start as declared; nothing was started.
 
     Attributes:
         problems: one sentence each, with what to do.
     """
 
-    def __init__(self, name: str, problems: Sequence[str]) -> None:
+    def __init__(self, name: str, problems: Sequence[str], *, what: str = "ensemble") -> None:
         self.name = name
         self.problems = tuple(problems)
         listed = "\n".join(f"- {problem}" for problem in self.problems)
-        super().__init__(f"The ensemble {name!r} cannot start as declared; nothing was started:\n{listed}")
+        super().__init__(f"The {what} {name!r} cannot start as declared; nothing was started:\n{listed}")
 
 
 class JarsError(EnsembleError):
     """The jars could not be fetched or are not those of a Kafka that runs with ZooKeeper."""
 
 
+class PluginError(EnsembleError):
+    """A plugin of Connect workers could not be had as it is declared.
+
+    Attributes:
+        plugin: its name.
+    """
+
+    def __init__(self, plugin: str, problem: str) -> None:
+        self.plugin = plugin
+        super().__init__(f"Plugin {plugin}: {problem}")
+
+
 class DirectoryBusyError(EnsembleError):
-    """Another process is changing the same ensemble.
+    """Another process is changing the same servers.
 
     Attributes:
         holder: its process id.
@@ -41,7 +53,7 @@ class DirectoryBusyError(EnsembleError):
         self.holder = holder
         self.seconds = seconds
         super().__init__(
-            f"Another process (pid {holder or 'unknown'}) is changing the ensemble in {directory}, and was not done "
+            f"Another process (pid {holder or 'unknown'}) is changing the servers in {directory}, and was not done "
             f"within {seconds:g} s: wait until it is done, or end it, and apply again."
         )
 
@@ -115,6 +127,21 @@ class NotInSyncError(EnsembleError):
         """What was waited for in vain: one sentence."""
         missing = shortened(self.missing, most=10)
         return f"{self.doing} {self.server}: not in sync after {self.seconds:.0f} s: {missing}."
+
+
+class NotBalancedError(EnsembleError):
+    """Workers run, but their group did not come to rest; they are left running.
+
+    Attributes:
+        missing: what it waits for, a sentence each.
+    """
+
+    def __init__(self, doing: str, seconds: float, missing: Sequence[str]) -> None:
+        self.missing = tuple(missing)
+        super().__init__(
+            f"{doing}: the workers' group is not balanced after {seconds:.0f} s: {shortened(self.missing, most=5)}. "
+            "They are left running, and no worker after that was changed. Check their logs, and apply again."
+        )
 
 
 class StaleRegistrationError(EnsembleError):

@@ -32,7 +32,9 @@ from hikube_kafka.ensemble.processes import RunningServer, running_directories, 
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind
 from hikube_kafka.spec.problem import shortened
 
-State = Literal["running", "stopped", "not answering", "configuration differs", "not in sync", "not declared"]
+State = Literal[
+    "running", "stopped", "not answering", "configuration differs", "not in sync", "not joined", "not declared"
+]
 
 _CONNECT_SECONDS = 3
 
@@ -98,10 +100,10 @@ def observe(declaration: EnsembleDeclaration) -> EnsembleObservation:
             state, detail = _broker_state(server.id, picture)
         if state == "not in sync" and (silence := _silence(directory, running[server.name])):
             state, detail = "not answering", silence
-        servers.append(_seen(directory, server.name, state, detail, running.get(server.name)))
+        servers.append(seen(directory, server.name, state, detail, running.get(server.name)))
     undeclared = sorted(running.keys() - {server.name for server in declaration.servers})
     servers += [
-        _seen(directory, name, "not declared", "runs, but is not declared", running[name]) for name in undeclared
+        seen(directory, name, "not declared", "runs, but is not declared", running[name]) for name in undeclared
     ]
     return EnsembleObservation(
         name=declaration.name,
@@ -201,8 +203,17 @@ def _cluster_id(declaration: EnsembleDeclaration, directory: Path) -> str | None
     return None
 
 
-def _seen(directory: Path, name: str, state: State, detail: str, running: RunningServer | None) -> ServerObservation:
-    kind: Kind = "broker" if _is_broker(name) else "zookeeper"
+def seen(directory: Path, name: str, state: State, detail: str, running: RunningServer | None) -> ServerObservation:
+    """One server in a state; what has ended meanwhile is stopped.
+
+    Args:
+        directory: of the ensemble or of the Connect cluster.
+        name: its name.
+        state: as it was found.
+        detail: why.
+        running: its process; None: there is none.
+    """
+    kind: Kind = "broker" if _is_broker(name) else "worker" if name.startswith("worker-") else "zookeeper"
     memory: int | None = None
     uptime: float | None = None
     if running is not None:

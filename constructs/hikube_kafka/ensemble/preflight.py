@@ -7,17 +7,24 @@ from pathlib import Path
 
 import psutil
 
-from hikube_kafka.ensemble import jars
-from hikube_kafka.ensemble.configuration import data_folders, meta_properties, read_declaration, written_properties
+from hikube_kafka.ensemble import jars, plugins
+from hikube_kafka.ensemble.configuration import (
+    data_folders,
+    meta_properties,
+    read_connect,
+    read_declaration,
+    written_properties,
+)
 from hikube_kafka.ensemble.errors import QuorumChangeError
 from hikube_kafka.ensemble.java import heap_bytes, java_problems
 from hikube_kafka.ensemble.living import plaintext_listener
 from hikube_kafka.ensemble.ports import given_to_clients, holder, obstacle
-from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind, ServerProcess
+from hikube_kafka.spec.ensemble import ConnectDeclaration, EnsembleDeclaration, Kind, ServerProcess
 
-OVERHEAD_BYTES: Mapping[Kind, int] = {"zookeeper": 100 * 1024**2, "broker": 250 * 1024**2}
+OVERHEAD_BYTES: Mapping[Kind, int] = {"zookeeper": 100 * 1024**2, "broker": 250 * 1024**2, "worker": 250 * 1024**2}
 """What a process takes beside its heap: classes, threads, direct buffers. A cautious assumption of this project."""
 
+_KINDS: Mapping[str, Kind] = {kind: kind for kind in OVERHEAD_BYTES}
 _MIB = 1024**2
 
 
@@ -43,8 +50,44 @@ def problems(
     found += _foreign_data(declaration, directory)
     if starting or changing:
         found += java_problems() + jars.problems(declaration.kafka_home)
-        found += _ports(declaration, (*starting, *changing), frozenset(own_ports)) + _memory(starting)
+        found += _ports(declaration.servers, (*starting, *changing), frozenset(own_ports)) + _memory(starting)
     return found
+
+
+def worker_problems(
+    declaration: ConnectDeclaration,
+    directory: Path,
+    *,
+    starting: Iterable[ServerProcess],
+    changing: Iterable[ServerProcess],
+    own_ports: Iterable[int],
+) -> list[str]:
+    """Every problem of the workers of a Connect cluster, as :func:`problems` tells those of an ensemble."""
+    starting, changing = tuple(starting), tuple(changing)
+    found = _another_cluster(declaration, directory)
+    if starting or changing:
+        found += start_problems(declaration)
+        found += _ports(declaration.workers, (*starting, *changing), frozenset(own_ports)) + _memory(starting)
+    return found
+
+
+def start_problems(declaration: ConnectDeclaration) -> list[str]:
+    """What keeps a worker from being started at all: Java, jars, plugins."""
+    found = java_problems() + jars.problems(declaration.kafka_home, of_workers=True)
+    return found + plugins.problems(declaration.plugins)
+
+
+def _another_cluster(declaration: ConnectDeclaration, directory: Path) -> list[str]:
+    if read_declaration(directory) is not None:
+        return [f"{directory} holds an ensemble of ZooKeeper servers and brokers: name another directory."]
+    before = read_connect(directory)
+    if before is None or before.name == declaration.name:
+        return []
+    problem = (
+        f"{directory} holds the Connect cluster {before.name!r}, not {declaration.name!r}: name another directory, or "
+        "destroy the other one first."
+    )
+    return [problem]
 
 
 def refuse_quorum_change(declaration: EnsembleDeclaration, directory: Path) -> None:
@@ -77,6 +120,8 @@ def _gates(declaration: EnsembleDeclaration) -> list[str]:
 
 
 def _another_ensemble(declaration: EnsembleDeclaration, directory: Path) -> list[str]:
+    if read_connect(directory) is not None:
+        return [f"{directory} holds the workers of a Connect cluster: name another directory."]
     before = read_declaration(directory)
     if before is None or before.name == declaration.name:
         return []
@@ -127,11 +172,11 @@ def _text(path: Path) -> str:
 
 
 def _ports(
-    declaration: EnsembleDeclaration, needing: tuple[ServerProcess, ...], own_ports: frozenset[int]
+    declared: Iterable[ServerProcess], needing: tuple[ServerProcess, ...], own_ports: frozenset[int]
 ) -> list[str]:
     found = []
     wanted: dict[int, list[str]] = defaultdict(list)
-    for server in declaration.servers:
+    for server in declared:
         for port in server.ports:
             wanted[port].append(server.name)
     for port, names in sorted(wanted.items()):
@@ -185,7 +230,7 @@ def held_ports(directory: Path, names: Iterable[str]) -> frozenset[int]:
     for name in names:
         kind, _, number = name.rpartition("-")
         written = written_properties(directory / name)
-        if written and kind in ("zookeeper", "broker"):
-            server_kind: Kind = "zookeeper" if kind == "zookeeper" else "broker"
+        server_kind = _KINDS.get(kind)
+        if written and server_kind:
             ports.update(ServerProcess(kind=server_kind, id=int(number), properties=written, heap="0").ports)
     return frozenset(ports)

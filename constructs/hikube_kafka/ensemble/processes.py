@@ -18,7 +18,18 @@ from hikube_kafka.spec.ensemble import ServerProcess
 _MARK = "-Dhikube.ensemble="
 _DIGEST = "-Dhikube.configuration="
 
-_MAIN = {"zookeeper": "org.apache.zookeeper.server.quorum.QuorumPeerMain", "broker": "kafka.Kafka"}
+_MAIN = {
+    "zookeeper": "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+    "broker": "kafka.Kafka",
+    "worker": "org.apache.kafka.connect.cli.ConnectDistributed",
+}
+# Source: KAFKA_JVM_PERFORMANCE_OPTS of Kafka's own start script, which starts workers too.
+_KAFKA_FLAGS = (
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)
 _FLAGS = {
     "zookeeper": (
         # A server that comes back waits this long at most, in milliseconds, before it votes again: without it a
@@ -29,13 +40,8 @@ _FLAGS = {
         "-Dzookeeper.jmx.log4j.disable=true",
         "-XX:+UseSerialGC",  # heaps of a few hundred megabytes: fewer threads, quicker start
     ),
-    # Source: KAFKA_JVM_PERFORMANCE_OPTS of Kafka's own start script.
-    "broker": (
-        "-XX:+UseG1GC",
-        "-XX:MaxGCPauseMillis=20",
-        "-XX:InitiatingHeapOccupancyPercent=35",
-        "-XX:+ExplicitGCInvokesConcurrent",
-    ),
+    "broker": _KAFKA_FLAGS,
+    "worker": _KAFKA_FLAGS,
 }
 
 
@@ -93,7 +99,8 @@ def described(process: psutil.Process) -> str:
     """``java (pid 17)``; of a server ``java (pid 17, broker-0 of the ensemble in /home/me/data)``."""
     mark = next((word for word in process.cmdline() if word.startswith(_MARK)), "")
     home, _, name = mark.removeprefix(_MARK).rpartition("/")
-    return f"{process.name()} (pid {process.pid}{f', {name} of the ensemble in {home}' if mark else ''})"
+    holder = "Connect cluster" if name.startswith("worker-") else "ensemble"
+    return f"{process.name()} (pid {process.pid}{f', {name} of the {holder} in {home}' if mark else ''})"
 
 
 def command_line(directory: Path, server: ServerProcess, *, java: str, jars: Path, digest: str) -> list[str]:
