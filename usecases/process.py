@@ -93,6 +93,11 @@ class Process:
         """Whether it was started and has ended, and nobody here has stopped or killed it."""
         return self._process is not None and not self.is_running and not self._ended_by_us
 
+    @property
+    def exit_code(self) -> int | None:
+        """Of the process that has ended; None: it runs, or was never started."""
+        return None if self._process is None else self._process.poll()
+
     def start(self, ready: Callable[[], object] | None = None, seconds: float = 60.0) -> Self:
         """Start it, and wait until it is ready.
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from hikube_kafka import __version__
+from hikube_kafka.bridge.command import bridge
 from hikube_kafka.comment.command import comment
 from hikube_kafka.exit_code import ExitCode
 from hikube_kafka.review.command import review
@@ -38,6 +39,7 @@ provider = typer.Typer(help="The Terraform provider.", no_args_is_help=True)
 app.command()(review)
 app.command()(smoke)
 app.command()(comment)
+app.add_typer(bridge, name="bridge")
 app.add_typer(local, name="local")
 app.add_typer(provider, name="provider")
 
