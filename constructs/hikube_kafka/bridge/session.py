@@ -3,6 +3,7 @@
 import logging
 import os
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,9 @@ _UNSUPPORTED_VERSION = 0x84
 _LASTING = frozenset({_UNSUPPORTED_VERSION, 0x85, 0x86, 0x87, 0x8A, 0x8C})
 """Refusals that the next attempt meets again: version, client id, password, permission, ban, log-in method."""
 _TAKEN_OVER = 0x8E
+_SHORT_SECONDS = 5.0
+_SHORT_IN_A_ROW = 3
+"""So many connections in a row that ended so soon look like two clients of one id, who end each other's."""
 
 
 class MqttError(Exception):
@@ -186,6 +190,8 @@ class Session:
         self.broker = broker
         self.terms = terms
         self.subscribed = False
+        self._connected_at = 0.0
+        self._short = 0
         self._take, self._lost, self._begun, self._fail = take, lost, begun, fail
         self._client: Client = Client(
             CallbackAPIVersion.VERSION2, client_id=terms.client_id, protocol=MQTTv5, manual_ack=True
@@ -234,6 +240,7 @@ class Session:
         kept = getattr(properties, "SessionExpiryInterval", self.terms.expiry_seconds)
         if kept < self.terms.expiry_seconds:
             tell("mqtt_session_shortened", level=logging.WARNING, asked_s=self.terms.expiry_seconds, granted_s=kept)
+        self._connected_at = time.monotonic()
         tell("mqtt_connected", address=self.broker.address, session_present=flags.session_present)
         self._begun(flags.session_present)
         retained = (
@@ -248,6 +255,7 @@ class Session:
         self, _client: "Client", _data: Any, flags: "DisconnectFlags", code: "ReasonCode", _properties: Any
     ) -> None:
         self.subscribed = False
+        self._short = self._short + 1 if time.monotonic() - self._connected_at < _SHORT_SECONDS else 0
         self._lost()
         told = logging.INFO if code.value == 0 else logging.WARNING
         tell("mqtt_disconnected", level=told, address=self.broker.address, reason=str(code))
@@ -255,6 +263,13 @@ class Session:
             self._fail(
                 f"another client of {self.broker.address} has taken over the client id {self.terms.client_id}: each "
                 "bridge needs one of its own."
+            )
+        elif self._short >= _SHORT_IN_A_ROW:  # an MQTT broker need not say so: Mosquitto 2.0.11 does not
+            tell(
+                "mqtt_connections_short",
+                level=logging.WARNING,
+                in_a_row=self._short,
+                hint=f"does another client use the client id {self.terms.client_id}?",
             )
 
     def _on_subscribe(
