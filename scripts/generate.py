@@ -42,7 +42,7 @@ def _review() -> Files:
 
 def _definitions() -> Files:
     jars = provide(None, Conduct(progress=print, cancelled=lambda: False, patience=Patience()))
-    return {definitions.DESTINATION: definitions.definitions(jars)}
+    return definitions.definitions(jars)
 
 
 def _protocol() -> Files:

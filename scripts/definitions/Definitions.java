@@ -1,4 +1,5 @@
 import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,11 +16,25 @@ import java.util.jar.JarFile;
 import kafka.security.authorizer.AclAuthorizer;
 import kafka.server.DynamicBrokerConfig$;
 import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.metrics.JmxReporter;
 import org.apache.kafka.common.utils.AppInfoParser;
+import org.apache.kafka.connect.runtime.ConnectorConfig;
+import org.apache.kafka.connect.runtime.SinkConnectorConfig;
+import org.apache.kafka.connect.runtime.SourceConnectorConfig;
+import org.apache.kafka.connect.runtime.TopicCreationConfig;
+import org.apache.kafka.connect.runtime.distributed.Crypto;
+import org.apache.kafka.connect.runtime.distributed.DistributedConfig;
+import org.apache.kafka.connect.storage.Converter;
+import org.apache.kafka.connect.storage.HeaderConverter;
+import org.apache.kafka.connect.transforms.Transformation;
+import org.apache.kafka.connect.transforms.predicates.Predicate;
+import org.apache.kafka.connect.transforms.util.NonEmptyListValidator;
 import org.apache.kafka.raft.QuorumConfig;
 import org.apache.kafka.server.common.MetadataVersion;
 import org.apache.kafka.server.common.MetadataVersionValidator;
@@ -33,7 +48,7 @@ import org.apache.kafka.storage.internals.log.ThrottledReplicaListValidator;
 /**
  * Prints Kafka's own configuration definitions as JSON, one key per line.
  *
- * <p>Run as {@code java -cp '<folder of Kafka's jars>/*' Definitions.java}. Everything is read from the classes of the
+ * <p>Run as {@code java -cp '<folder of Kafka's jars>/*' Definitions.java [connect]}. Everything is read from the classes of the
  * broker itself; what cannot be read stops the run, so that a new kind of rule in a later Kafka is never dropped
  * silently. No documentation text is taken over.
  */
@@ -41,8 +56,21 @@ public final class Definitions {
     /** A validator that keeps its bounds to itself is asked about every integer up to this size, and the extremes. */
     private static final int ASKED = 1000;
 
+    /** Validators of Connect whose demands are not a property of the text alone, or are left to Connect. */
+    private static final Set<String> WITHOUT_RULE = Set.of(
+        "ListenersValidator", "AdminListenersValidator", "ResponseHttpHeadersValidator", "ConcreteSubClassValidator",
+        "InstantiableClassValidator", "RegexValidator", "org.apache.kafka.connect.runtime.ConnectorConfig$1",
+        "org.apache.kafka.connect.transforms.Cast$1", "org.apache.kafka.connect.transforms.ReplaceField$1");
+    private static final Set<String> KEYS_WITHOUT_RULE = Set.of(
+        "inter.worker.key.generation.algorithm", "inter.worker.signature.algorithm",
+        "inter.worker.verification.algorithms", "topic.creation.groups");
+
     public static void main(String[] arguments) throws ReflectiveOperationException, java.io.IOException {
         Set<String> deprecated = deprecatedKeys();
+        if (arguments.length > 0 && arguments[0].equals("connect")) {
+            System.out.println(connect(deprecated));
+            return;
+        }
         StringBuilder out = new StringBuilder("{\n");
         out.append("\"kafka\": ").append(json(AppInfoParser.getVersion())).append(",\n");
         out.append("\"topic\": {\n").append(lines(topicDefinitions(deprecated))).append("},\n");
@@ -51,6 +79,63 @@ public final class Definitions {
         out.append("\"plugin_prefixes\": ").append(json(pluginPrefixes())).append(",\n");
         out.append("\"metadata_versions\": ").append(json(metadataVersions())).append("\n}");
         System.out.println(out);
+    }
+
+    private static String connect(Set<String> deprecated) throws ReflectiveOperationException, java.io.IOException {
+        Map<String, String> scopes = new LinkedHashMap<>();
+        scopes.put("worker", lines(connectDefinitions(workerConfig(), deprecated)));
+        scopes.put("producer", lines(connectDefinitions(ProducerConfig.configDef(), deprecated)));
+        scopes.put("consumer", lines(connectDefinitions(ConsumerConfig.configDef(), deprecated)));
+        scopes.put("admin", lines(connectDefinitions(AdminClientConfig.configDef(), deprecated)));
+        scopes.put("connector", lines(connectDefinitions(ConnectorConfig.configDef(), deprecated)));
+        scopes.put("sink", lines(connectDefinitions(SinkConnectorConfig.configDef(), deprecated)));
+        scopes.put("source", lines(connectDefinitions(SourceConnectorConfig.configDef(), deprecated)));
+        scopes.put("topic_creation", lines(connectDefinitions(TopicCreationConfig.defaultGroupConfigDef(), deprecated)));
+        for (Class<?> kind : List.of(Converter.class, HeaderConverter.class, Transformation.class, Predicate.class)) {
+            List<String> described = new ArrayList<>();
+            for (Class<?> each : plugins(kind)) {
+                Object plugin = each.getConstructor().newInstance();
+                ConfigDef config = (ConfigDef) each.getMethod("config").invoke(plugin);
+                described.add(json(each.getName()) + ": {\n" + lines(connectDefinitions(config, deprecated)) + "}");
+            }
+            scopes.put(kind.getSimpleName().toLowerCase(Locale.ROOT), String.join(",\n", described) + "\n");
+        }
+        List<String> parts = new ArrayList<>(List.of("\"kafka\": " + json(AppInfoParser.getVersion())));
+        scopes.forEach((scope, lines) -> parts.add(json(scope) + ": {\n" + lines + "}"));
+        return "{\n" + String.join(",\n", parts) + "\n}";
+    }
+
+    private static ConfigDef workerConfig() throws ReflectiveOperationException {
+        Method config = DistributedConfig.class.getDeclaredMethod("config", Crypto.class);
+        config.setAccessible(true);
+        return (ConfigDef) config.invoke(null, Crypto.SYSTEM);
+    }
+
+    private static Map<String, Map<String, Object>> connectDefinitions(ConfigDef config, Set<String> deprecated)
+            throws ReflectiveOperationException {
+        Map<String, Map<String, Object>> definitions = new TreeMap<>();
+        for (ConfigDef.ConfigKey key : config.configKeys().values()) definitions.put(key.name, definition(key, deprecated));
+        return definitions;
+    }
+
+    /** Classes of Kafka's own jars that Connect would load as plugins of the kind. */
+    private static List<Class<?>> plugins(Class<?> kind) throws ReflectiveOperationException, java.io.IOException {
+        Map<String, Class<?>> found = new TreeMap<>();
+        for (String path : System.getProperty("java.class.path").split(java.io.File.pathSeparator)) {
+            if (!Path.of(path).getFileName().toString().matches("connect-(api|json|runtime|transforms)-.*\\.jar")) continue;
+            try (JarFile jar = new JarFile(path)) {
+                for (var entry : (Iterable<java.util.jar.JarEntry>) jar.stream()::iterator) {
+                    if (!entry.getName().matches("org/apache/kafka/connect/(converters|json|storage|transforms)/.*\\.class")) continue;
+                    Class<?> each = Class.forName(
+                        entry.getName().replace('/', '.').replace(".class", ""), false, Definitions.class.getClassLoader());
+                    int modifiers = each.getModifiers();
+                    if (kind.isAssignableFrom(each) && !Modifier.isAbstract(modifiers) && Modifier.isPublic(modifiers)) {
+                        found.put(each.getName(), each);
+                    }
+                }
+            }
+        }
+        return List.copyOf(found.values());
     }
 
     private static Map<String, Map<String, Object>> topicDefinitions(Set<String> deprecated)
@@ -104,8 +189,14 @@ public final class Definitions {
     /** What the validator of a key demands, read from its fields. */
     private static void putRule(Map<String, Object> definition, ConfigDef.ConfigKey key)
             throws ReflectiveOperationException {
-        ConfigDef.Validator validator = key.validator;
-        if (validator instanceof ConfigDef.Range) {
+        putRule(definition, key, key.validator);
+    }
+
+    private static void putRule(Map<String, Object> definition, ConfigDef.ConfigKey key, ConfigDef.Validator validator)
+            throws ReflectiveOperationException {
+        if (validator instanceof ConfigDef.CompositeValidator) {
+            for (Object each : (Collection<?>) field(validator, "validators")) putRule(definition, key, (ConfigDef.Validator) each);
+        } else if (validator instanceof ConfigDef.Range) {
             putBound(definition, "minimum", (Number) field(validator, "min"));
             putBound(definition, "maximum", (Number) field(validator, "max"));
         } else if (validator instanceof ConfigDef.ValidString) {
@@ -119,7 +210,8 @@ public final class Definitions {
             definition.put("form", "metadata-version");
         } else if (validator instanceof ThrottledReplicaListValidator) {
             definition.put("form", "throttled-replicas");
-        } else if (validator instanceof ConfigDef.NonEmptyString) {
+        } else if (validator instanceof ConfigDef.NonEmptyString || validator instanceof NonEmptyListValidator
+                || validator instanceof ConfigDef.NonEmptyStringWithoutControlChars) {
             definition.put("form", "non-empty");
         } else if (validator instanceof ConfigDef.NonNullValidator
                 || validator instanceof QuorumConfig.ControllerQuorumVotersValidator
@@ -127,7 +219,16 @@ public final class Definitions {
             // A declared value is never null, and the keys of KRaft are refused whole.
         } else if (key.type == ConfigDef.Type.INT) {
             putAskedBounds(definition, key);
-        } else {
+        } else if (validator.toString().startsWith("Positive number not larger than the number of brokers")) {
+            definition.put("minimum", 1);
+            definition.put("also", List.of(-1));
+        } else if (validator.toString().equals("[0,...]")) {
+            definition.put("minimum", 0);
+        } else if (validator.toString().matches("\\[[a-z]+(, [a-z]+)*]")) {
+            definition.put("allowed", List.of(validator.toString().replaceAll("[\\[\\]]", "").split(", ")));
+        } else if (!WITHOUT_RULE.contains(validator.getClass().getSimpleName().isEmpty()
+                ? validator.getClass().getName() : validator.getClass().getSimpleName())
+                && !KEYS_WITHOUT_RULE.contains(key.name)) {
             throw new IllegalStateException("no rule known for the validator " + validator.getClass() + " of " + key.name);
         }
     }

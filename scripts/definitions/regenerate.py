@@ -11,21 +11,31 @@ from pathlib import Path
 
 PROGRAM = Path(__file__).with_name("Definitions.java")
 DESTINATION = Path(__file__).parents[2] / "constructs/hikube_kafka/spec/definitions/kafka-3.9.json"
+CONNECT_DESTINATION = DESTINATION.with_name("connect-3.9.json")
 
 
-def definitions(jars: Path) -> str:
-    """The definitions as JSON, one key per line; raises CalledProcessError when Java refuses."""
-    command = ["java", "-cp", f"{jars}/*", str(PROGRAM)]
+def definitions(jars: Path) -> dict[Path, str]:
+    """The text of each file: JSON, one key per line.
+
+    Raises:
+        subprocess.CalledProcessError: Java refuses.
+    """
+    return {DESTINATION: _printed(jars), CONNECT_DESTINATION: _printed(jars, "connect")}
+
+
+def _printed(jars: Path, *arguments: str) -> str:
+    command = ["java", "-cp", f"{jars}/*", str(PROGRAM), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def main(arguments: list[str]) -> str | None:
-    """Regenerates the file; returns what is wrong, if anything is."""
+    """Regenerates the files; returns what is wrong, if anything is."""
     folder = arguments[0] if arguments else os.environ.get("HIKUBE_KAFKA_JARS")
     if not folder or not any(Path(folder).glob("kafka-clients-3.9.*.jar")):
         return "Name a folder with the jars of Kafka 3.9, as the argument or in HIKUBE_KAFKA_JARS."
     try:
-        DESTINATION.write_text(definitions(Path(folder)))
+        for destination, text in definitions(Path(folder)).items():
+            destination.write_text(text)
     except subprocess.CalledProcessError as failure:
         return f"Java could not read the definitions:\n{failure.stderr}"
     return None

@@ -40,7 +40,8 @@ def test_the_committed_definitions_are_those_of_the_jars(jars: Path) -> None:
     assert source.loader is not None
     regenerate = importlib.util.module_from_spec(source)
     source.loader.exec_module(regenerate)
-    assert regenerate.definitions(jars) == regenerate.DESTINATION.read_text()
+    for destination, text in regenerate.definitions(jars).items():
+        assert destination.read_text() == text
 
 
 class Judge:
