@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from pkgutil import get_data
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from hikube_kafka.spec.definitions.definition import Definition
 
@@ -15,9 +15,9 @@ LISTENER_KEY = re.compile(r"(listener\.name\.[^.]*\.)(.+)")
 
 
 @cache
-def _file() -> dict[str, Any]:
+def _file(name: str = "kafka-3.9.json") -> dict[str, Any]:
     # get_data and not importlib.resources, which takes four times as long to import (12 ms against 3).
-    return json.loads(get_data(__package__, "kafka-3.9.json") or b"")  # type: ignore[no-any-return]  # it is an object
+    return json.loads(get_data(__package__, name) or b"")  # type: ignore[no-any-return]  # it is an object
 
 
 @cache
@@ -54,6 +54,35 @@ def plugin_keys() -> frozenset[str]:
 def plugin_prefixes() -> tuple[str, ...]:
     """Prefixes under which Kafka's own plugins read any broker key."""
     return tuple(_file()["plugin_prefixes"])
+
+
+ConnectScope = Literal["worker", "producer", "consumer", "admin", "sink", "source", "topic_creation"]
+"""Whose keys: of a worker, of the clients that it starts (under a prefix), of connectors of each kind."""
+PluginKind = Literal["converter", "headerconverter", "transformation", "predicate"]
+
+
+@cache
+def connect_definitions(scope: ConnectScope) -> Mapping[str, Definition]:
+    """Every key that Connect itself has in a scope, by name, as of Kafka 3.9."""
+    return _described(_file(_CONNECT)[scope])
+
+
+@cache
+def connect_plugins(kind: PluginKind) -> Mapping[str, Mapping[str, Definition]]:
+    """The classes of a kind that come with Kafka, each with its keys."""
+    return MappingProxyType({name: _described(described) for name, described in _file(_CONNECT)[kind].items()})
+
+
+_CONNECT = "connect-3.9.json"
+
+
+def _described(definitions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Definition]:
+    return MappingProxyType(
+        {
+            name: Definition(**{attribute: _frozen(value) for attribute, value in described.items()}, name=name)
+            for name, described in definitions.items()
+        }
+    )
 
 
 def _definitions(scope: str) -> Mapping[str, Definition]:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from hikube_kafka.spec.definitions.catalog import topic_definitions
 from hikube_kafka.spec.definitions.check import check_broker_config, check_topic_config
+from hikube_kafka.spec.definitions.connect import check_connector_config, check_worker_config
 from hikube_kafka.spec.definitions.fault import Fault, FaultRule
 from hikube_kafka.spec.definitions.nearest import nearest
 from hikube_kafka.spec.definitions.zookeeper import check_zookeeper_config
@@ -43,6 +44,13 @@ _OF_ZOOKEEPER: Mapping[FaultRule, str] = MappingProxyType(
     {
         "unknown-key": "ZooKeeper does not read this key in zoo.cfg.",
         "conflict": "two entries contradict each other.",
+    }
+)
+
+_OF_CONNECT: Mapping[FaultRule, str] = MappingProxyType(
+    {
+        "unknown-key": "Kafka Connect 3.9 does not have this key, and it is near to one that it has.",
+        "conflict": "two entries contradict each other, or one has no effect without another.",
     }
 )
 
@@ -104,6 +112,21 @@ ZOOKEEPER_CONFIG = MappingProxyType(
 )
 
 
+CONNECT_CONFIG = MappingProxyType(
+    {
+        name: replace(rule, message_in_general=_OF_CONNECT.get(name, rule.message_in_general))
+        for name, rule in _rules(
+            "connect",
+            "A worker ignores such an entry without a word, does not start, or refuses the connector.",
+            "other-scope",
+            "platform-key",
+            "kraft-key",
+            "listener-name",
+        ).items()
+    }
+)
+
+
 def topic_config_problems(
     where: str, config: Mapping[str, object], *, broker: Mapping[str, object] | None = None
 ) -> Iterator[Problem]:
@@ -127,6 +150,16 @@ def may_exist(problem: Problem) -> bool:
 def broker_config_problems(where: str, config: Mapping[str, object]) -> Iterator[Problem]:
     """Everything that is wrong with the entries of the brokers; see :func:`check_broker_config`."""
     return _problems(BROKER_CONFIG, where, check_broker_config(config))
+
+
+def worker_config_problems(where: str, config: Mapping[str, object]) -> Iterator[Problem]:
+    """Everything that is wrong with the entries of Connect workers; see :func:`check_worker_config`."""
+    return _problems(CONNECT_CONFIG, where, check_worker_config(config))
+
+
+def connector_config_problems(where: str, config: Mapping[str, object], *, sink: bool) -> Iterator[Problem]:
+    """Everything that is wrong with the entries of a connector; see :func:`check_connector_config`."""
+    return _problems(CONNECT_CONFIG, where, check_connector_config(config, sink=sink))
 
 
 def zookeeper_config_problems(where: str, config: Mapping[str, str], computed: Mapping[str, str]) -> Iterator[Problem]:
