@@ -80,7 +80,7 @@ def change_rules() -> list[Rule]:
 
 def smoke_checks() -> list[Check[Any]]:
     """The checks, in the order of a report."""
-    return [*checks.KUBERNETES, *checks.OBSERVED, *checks.CANARY]
+    return [*checks.KUBERNETES, *checks.OBSERVED, *checks.CONNECT, *checks.CANARY]
 
 
 def _rules(package: ModuleType, *, but: ModuleType | None = None) -> list[Rule]:

@@ -6,8 +6,17 @@ from dataclasses import replace
 from typing import TypeVar
 
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
+from hikube_kafka.probe.connect import observe_connect
 from hikube_kafka.probe.kafka import observe_kafka
-from hikube_kafka.probe.observation import KafkaSeen, KubernetesSeen, Observation, Unreadable, ZooKeeperSeen
+from hikube_kafka.probe.observation import (
+    ConnectSeen,
+    KafkaSeen,
+    KubernetesSeen,
+    Observation,
+    Unreadable,
+    WorkerSeen,
+    ZooKeeperSeen,
+)
 from hikube_kafka.probe.route import DIRECT, Route
 from hikube_kafka.probe.zookeeper import exchange_writes, observe_zookeeper
 from hikube_kafka.spec.contract import Contract
@@ -35,10 +44,16 @@ def observe(
     servers = [server.address for server in contract.zookeeper.servers]
     brokers = [broker.address for broker in contract.kafka.brokers]
     chroot, look = contract.zookeeper.chroot, route.workloads
-    with ThreadPoolExecutor(4) as pool:
+    clusters = contract.connect or ()
+    with ThreadPoolExecutor(4 + len(clusters)) as pool:
         zookeeper = pool.submit(observe_zookeeper, servers, chroot=chroot, timeout=timeout, dial=route.dial)
         read_backs = pool.submit(exchange_writes, servers, chroot=chroot, timeout=timeout, dial=route.dial)
         kafka = pool.submit(observe_kafka, brokers, credentials, timeout=timeout, dial=route.dial)
+        dialled = ",".join(route.dial.get(address, address) for address in brokers)
+        connect = [
+            pool.submit(observe_connect, each, dialled, credentials, timeout=timeout, dial=route.dial)
+            for each in clusters
+        ]
         kubernetes = pool.submit(look, nodes=_promises_zones(contract), timeout=timeout) if look else None
         workloads = kubernetes.result() if kubernetes else KubernetesSeen()
 
@@ -50,6 +65,7 @@ def observe(
             read_backs=read_backs.result(),
             kafka=_explained_brokers(kafka.result(), trouble),
             kubernetes=workloads,
+            connect=tuple(_explained_workers(each.result(), trouble) for each in connect),
             kubectl=route.kubectl,
         )
 
@@ -82,6 +98,17 @@ def _explained_brokers(seen: KafkaSeen, trouble: Trouble) -> KafkaSeen:
         for why in [trouble(broker.address)]
     )
     return replace(seen, brokers=brokers)
+
+
+def _explained_workers(seen: ConnectSeen, trouble: Trouble) -> ConnectSeen:
+    workers = tuple(
+        WorkerSeen.unreadable(worker.address, _explained(worker.version, why))
+        if isinstance(worker.version, Unreadable)
+        else worker
+        for worker in seen.workers
+        for why in [trouble(worker.address)]
+    )
+    return replace(seen, workers=workers)
 
 
 def _explained(answer: Answer | Unreadable, why: str | None) -> Answer | Unreadable:

@@ -45,6 +45,8 @@ class Forwards:
     """``host:port`` on this machine by broker id; exactly what the broker advertises."""
     zookeeper: Mapping[int, str]
     """``host:port`` on this machine by ZooKeeper server id."""
+    workers: Mapping[PodPort, str]
+    """``host:port`` on this machine of each Connect worker."""
     troubles: Mapping[str, str]
     """Why the last connection to a pod failed, by the pod's name; a connection that opens clears it."""
 
@@ -55,6 +57,7 @@ def forwarded(
     *,
     brokers: Iterable[int],
     zookeeper: Iterable[int],
+    workers: Iterable[PodPort] = (),
     kubeconfig: str | None = None,
     require: Literal["all", "any"] = "all",
     pod_wait_seconds: float = 60.0,
@@ -66,6 +69,7 @@ def forwarded(
         reach: Where the pods are.
         brokers: Ids of the brokers to reach.
         zookeeper: Ids of the ZooKeeper servers to reach.
+        workers: REST interfaces of the Connect workers to reach.
         kubeconfig: As for `hikube_kafka.kubernetes.port_forward.forward`, like what follows.
         require: Likewise.
         pod_wait_seconds: Likewise.
@@ -80,8 +84,9 @@ def forwarded(
     """
     of_brokers = {broker: _of_broker(reach, broker) for broker in brokers}
     of_servers = {server: PodPort(pod=reach.zookeeper_pod(server), port=reach.zookeeper_port) for server in zookeeper}
+    of_workers = list(workers)
     standing = forward(
-        [*of_brokers.values(), *of_servers.values()],
+        [*of_brokers.values(), *of_servers.values(), *of_workers],
         namespace=reach.namespace,
         kubeconfig=kubeconfig,
         context=reach.context,
@@ -98,6 +103,7 @@ def forwarded(
         yield Forwards(
             brokers={broker: forwards.addresses[target] for broker, target in of_brokers.items()},
             zookeeper={server: forwards.addresses[target] for server, target in of_servers.items()},
+            workers={target: forwards.addresses[target] for target in of_workers},
             troubles=forwards.troubles,
         )
 

@@ -6,8 +6,9 @@ be is for others to judge, the smoke tests by the contract and the provider by w
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Self, TypeVar
 
+from hikube_kafka.connect.seen import ConnectorSeen, PluginSeen
 from hikube_kafka.kubernetes.claim import ClaimSeen
 
 Told = TypeVar("Told")
@@ -274,6 +275,61 @@ class KafkaSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkerSeen:
+    """One Connect worker, and what it tells of its group."""
+
+    address: str
+    """Its URL as asked for, or the name of its pod; not as dialled."""
+    version: str | Unreadable | None
+    """Its version of Connect; None: it does not tell."""
+    cluster_id: str | Unreadable | None
+    """Id of the Kafka cluster that it works for."""
+    plugins: tuple[PluginSeen, ...] | Unreadable
+    """Every class that it has loaded."""
+    connectors: Mapping[str, ConnectorSeen] | Unreadable
+    """Those of the group with their tasks, by name."""
+
+    @classmethod
+    def unreadable(cls, address: str, why: Unreadable) -> Self:
+        """One that does not answer."""
+        return cls(address=address, version=why, cluster_id=why, plugins=why, connectors=why)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers at all."""
+        return not isinstance(self.version, Unreadable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupSeen:
+    """The group of the workers, as its coordinator among the brokers has it."""
+
+    state: str
+    """In Kafka's words: ``Stable``, ``PreparingRebalance``, ``CompletingRebalance``, ``Empty``, ``Dead``."""
+    members: tuple[str, ...]
+    """URL at which each member is met by the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectSeen:
+    """One cluster of Kafka Connect."""
+
+    name: str
+    workers: tuple[WorkerSeen, ...]
+    """In the order in which they were asked for."""
+    group: GroupSeen | Unreadable
+    lags: Mapping[str, int | Unreadable] = field(default_factory=dict)
+    """Records by which each sink lags behind, by its name, over all partitions that it has committed offsets of."""
+    dead_letters: Mapping[str, int | Unreadable] = field(default_factory=dict)
+    """Records in each dead-letter topic, by its name."""
+
+    @property
+    def connectors(self) -> tuple[Mapping[str, ConnectorSeen], ...]:
+        """The connectors as each worker has them that tells."""
+        return tuple(each.connectors for each in self.workers if not isinstance(each.connectors, Unreadable))
+
+
+@dataclass(frozen=True, kw_only=True)
 class PodSeen:
     """One pod."""
 
@@ -322,8 +378,16 @@ class Observation:
     read_backs: tuple[ReadBack, ...] = ()
     kafka: KafkaSeen = KafkaSeen()
     kubernetes: KubernetesSeen = KubernetesSeen()
+    connect: tuple[ConnectSeen, ...] = ()
+    """In the order of the contract."""
     kubectl: str = "kubectl"
     """How a user calls it for the platform's cluster and namespace."""
+
+    def connect_cluster(self, name: str) -> ConnectSeen:
+        """Give the Connect cluster of a name; one that was not read has no worker, and a group that is unreadable."""
+        nobody = Unreadable(f"Connect cluster {name}", "not read")
+        found = (each for each in self.connect if each.name == name)
+        return next(found, ConnectSeen(name=name, workers=(), group=nobody))
 
     @property
     def anything_answers(self) -> bool:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from hikube_kafka.kubernetes.client import ApiServer, ask
-from hikube_kafka.kubernetes.errors import OtherClusterError
+from hikube_kafka.kubernetes.errors import KubernetesError, OtherClusterError
 from hikube_kafka.kubernetes.kubeconfig import kubeconfig as kubeconfig_of
+from hikube_kafka.kubernetes.port_forward import PodPort
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.probe.workloads import Workloads, workloads
 from hikube_kafka.spec.contract import Contract, ReachByPortForward
@@ -71,14 +72,23 @@ def open_route(
             look = stack.enter_context(
                 workloads(reach.namespace, kubeconfig=kubeconfig, context=reach.context, dialled=dialled)
             )
+        workers = _workers(contract)
         if in_cluster:
-            yield Route(pods=pods, workloads=look, kubectl=kubectl)
+            dial, troubles = _loopbacks(stack, reach, workers, kubeconfig, pod_wait_seconds)
+            yield Route(
+                dial=dial,
+                pods=pods | {each.pod: each.pod for each in workers},
+                troubles=troubles,
+                workloads=look,
+                kubectl=kubectl,
+            )
             return
         forwards = stack.enter_context(
             forwarded(
                 reach,
                 brokers=[broker.id for broker in contract.kafka.brokers],
                 zookeeper=[server.id for server in contract.zookeeper.servers],
+                workers=workers,
                 kubeconfig=kubeconfig,
                 # A pod that is not there is a finding, not the end.
                 require="any",
@@ -87,7 +97,46 @@ def open_route(
         )
         dial = {server.address: forwards.zookeeper[server.id] for server in contract.zookeeper.servers}
         dial |= {broker.address: forwards.brokers[broker.id] for broker in contract.kafka.brokers}
+        dial |= {each.pod: forwards.workers[each] for each in workers}
+        pods |= {each.pod: each.pod for each in workers}
         yield Route(dial=dial, pods=pods, troubles=forwards.troubles, workloads=look, kubectl=kubectl)
+
+
+def _workers(contract: Contract) -> list[PodPort]:
+    return [
+        PodPort(pod=address, port=cluster.port)
+        for cluster in contract.connect or ()
+        if cluster.pods is not None
+        for address in cluster.addresses
+    ]
+
+
+def _loopbacks(
+    stack: contextlib.ExitStack,
+    reach: ReachByPortForward,
+    workers: list[PodPort],
+    kubeconfig: str | None,
+    pod_wait_seconds: float,
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Where to dial the workers from inside the cluster: they listen on the loopback of their pods alone."""
+    if not workers:
+        return {}, {}
+    try:
+        forwards = stack.enter_context(
+            forwarded(
+                reach,
+                brokers=(),
+                zookeeper=(),
+                workers=workers,
+                kubeconfig=kubeconfig,
+                require="any",
+                pod_wait_seconds=pod_wait_seconds,
+            )
+        )
+    except KubernetesError as error:
+        # A finding about the workers, and not the end: all else is met without a port-forward.
+        return {}, {each.pod: str(error) for each in workers}
+    return {each.pod: forwards.workers[each] for each in workers}, forwards.troubles
 
 
 async def _require_cluster(expected: str, api: ApiServer) -> None:

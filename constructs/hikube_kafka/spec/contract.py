@@ -174,6 +174,11 @@ class ConnectorExpected(Model):
     most_lag: int | None = None
     """Of a sink: records by which its group may lag behind; None means that nothing is promised."""
 
+    @property
+    def consumer_group(self) -> str:
+        """The consumer group of a sink."""
+        return self.group or f"connect-{self.name}"
+
 
 class ConnectExpected(Model):
     """One cluster of Kafka Connect that must serve."""
@@ -189,6 +194,11 @@ class ConnectExpected(Model):
     """Port of the REST interface inside the pod, on 127.0.0.1."""
     plugins: tuple[PluginExpected, ...] = ()
     connectors: tuple[ConnectorExpected, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What each worker is called, in order: its URL, or the name of its pod."""
+        return self.urls if self.pods is None else tuple(f"{self.pods}-{worker}" for worker in range(self.workers))
 
 
 class Contract(Model):

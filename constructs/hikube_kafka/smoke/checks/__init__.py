@@ -2,7 +2,7 @@
 
 from hikube_kafka.probe.observation import Observation, Unreadable
 from hikube_kafka.smoke.canary import CanaryRun
-from hikube_kafka.smoke.checks import brokers, canary, kubernetes, partitions, topics, zookeeper
+from hikube_kafka.smoke.checks import brokers, canary, connect, kubernetes, partitions, topics, zookeeper
 from hikube_kafka.smoke.finding import Check
 from hikube_kafka.spec.contract import Contract
 
@@ -42,6 +42,18 @@ KUBERNETES: tuple[Check[Observation], ...] = (
 )
 """Checks, likewise, of a platform in Kubernetes; elsewhere there is nothing to say about them."""
 
+CONNECT: tuple[Check[Observation], ...] = (
+    connect.workers_answer,
+    connect.one_group,
+    connect.no_rebalance,
+    connect.plugins_loaded,
+    connect.connectors_exist,
+    connect.tasks_run,
+    connect.sinks_keep_up,
+    connect.dead_letters,
+)
+"""Checks, likewise, of a platform with clusters of Kafka Connect; of one without there is nothing to say."""
+
 CANARY: tuple[Check[CanaryRun | Unreadable], ...] = (
     canary.led_by_every_broker,
     canary.acknowledged,
@@ -56,7 +68,11 @@ CANARY: tuple[Check[CanaryRun | Unreadable], ...] = (
 
 def observed(contract: Contract) -> tuple[Check[Observation], ...]:
     """Give the checks that read repeatedly what this contract declares."""
-    return (*(KUBERNETES if contract.kubernetes is not None else ()), *OBSERVED)
+    return (
+        *(KUBERNETES if contract.kubernetes is not None else ()),
+        *OBSERVED,
+        *(CONNECT if contract.connect else ()),
+    )
 
 
 def ids(contract: Contract) -> tuple[str, ...]:
