@@ -12,6 +12,7 @@ from hikube_kafka.probe.forwards import Forwards
 from hikube_kafka.probe.route import DIRECT, open_route
 from hikube_kafka.spec.contract import (
     BrokerExpected,
+    ConnectExpected,
     Contract,
     KafkaExpected,
     KubernetesExpected,
@@ -42,6 +43,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
             brokers={0: "127.0.0.1:19092", 1: "127.0.0.1:19093"},
             zookeeper={1: "127.0.0.1:40000"},
             troubles={"kafka-1": "Pending"},
+            workers={each: f"127.0.0.1:{41000 + at}" for at, each in enumerate(settings["workers"])},
         )
         seen["forwards"] = {"closed": True}
 
@@ -79,6 +81,7 @@ def test_from_outside_every_address_is_dialled_at_its_port_forward(opened: dict[
             "reach": CONTRACT.reach,
             "brokers": [0, 1],
             "zookeeper": [1],
+            "workers": [],
             "kubeconfig": "file",
             "require": "any",
             "pod_wait_seconds": 7,
@@ -99,6 +102,38 @@ def test_kubernetes_is_looked_at_where_something_is_promised_of_it(opened: dict[
             }
         }
     assert opened == {"workloads": {"closed": True}}
+
+
+CONNECTED = CONTRACT.model_copy(
+    update={"connect": (ConnectExpected(name="search", group_id="g", workers=2, pods="search", port=8084),)}
+)
+
+
+@pytest.mark.parametrize("in_cluster", [False, True])
+def test_workers_listen_on_their_loopback_and_are_met_through_port_forwards(
+    opened: dict[str, Any], *, in_cluster: bool
+) -> None:
+    with open_route(CONNECTED, in_cluster=in_cluster) as way:
+        assert {pod: way.dial[pod] for pod in ("search-0", "search-1")} == {
+            "search-0": "127.0.0.1:41000",
+            "search-1": "127.0.0.1:41001",
+        }
+        assert way.pods["search-1"] == "search-1"
+        assert opened["forwards"]["workers"] == [PodPort(pod=f"search-{each}", port=8084) for each in range(2)]
+        assert opened["forwards"]["brokers"] == ([] if in_cluster else [0, 1])
+        assert ("b-0:9092" in way.dial) is not in_cluster
+
+
+def test_inside_the_cluster_workers_that_may_not_be_reached_do_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forwarded(_reach: ReachByPortForward, **_settings: Any) -> Any:
+        raise KubernetesError("pods/portforward is forbidden")
+
+    monkeypatch.setattr(route, "forwarded", forwarded)
+    with open_route(CONNECTED, in_cluster=True) as way:
+        assert way.trouble("search-1") == "pod search-1: pods/portforward is forbidden"
+        assert way.trouble("b-0:9092") is None
+    with pytest.raises(KubernetesError), open_route(CONNECTED):
+        pass
 
 
 APPLIED_TO = CONTRACT.model_copy(update={"reach": CONTRACT.reach.model_copy(update={"cluster": "uid-of-one"})})

@@ -6,7 +6,7 @@ port here. A ZooKeeper server advertises nothing; any free port does.
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from hikube_kafka.kubernetes.errors import KubernetesError, LocalPortInUseError
@@ -45,10 +45,10 @@ class Forwards:
     """``host:port`` on this machine by broker id; exactly what the broker advertises."""
     zookeeper: Mapping[int, str]
     """``host:port`` on this machine by ZooKeeper server id."""
-    workers: Mapping[PodPort, str]
-    """``host:port`` on this machine of each Connect worker."""
     troubles: Mapping[str, str]
     """Why the last connection to a pod failed, by the pod's name; a connection that opens clears it."""
+    workers: Mapping[PodPort, str] = field(default_factory=dict)
+    """``host:port`` on this machine of each Connect worker."""
 
 
 @contextlib.contextmanager

@@ -125,8 +125,8 @@ def _loopbacks(
         forwards = stack.enter_context(
             forwarded(
                 reach,
-                brokers=(),
-                zookeeper=(),
+                brokers=[],
+                zookeeper=[],
                 workers=workers,
                 kubeconfig=kubeconfig,
                 require="any",
