@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hikube_kafka.kubernetes.errors import ApiServerError, OtherClusterError
+from hikube_kafka.kubernetes.errors import ApiServerError, KubernetesError, OtherClusterError
+from hikube_kafka.kubernetes.port_forward import PodPort
 from hikube_kafka.probe import route
 from hikube_kafka.probe.forwards import Forwards
 from hikube_kafka.probe.route import DIRECT, open_route
