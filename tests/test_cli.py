@@ -51,6 +51,18 @@ def test_size_prints_the_reasoning(run: Any) -> None:
     assert "peak write rate" in result.output
 
 
+def test_size_takes_devices_in_place_of_a_rate(run: Any) -> None:
+    by_devices = run("size", "--devices", "2000", "--messages-per-second", "0.5", "--bytes", "200", "--json")
+    by_rate = run("size", "--write", "200kB/s", "--retention", "3d", "--message-size", "200", "--json")
+    assert json.loads(by_devices.stdout)["kafka"] == json.loads(by_rate.stdout)["kafka"]
+
+
+def test_size_says_which_options_go_together(run: Any) -> None:
+    result = run("size", "--devices", "2000", "--bytes", "200")
+    assert result.exit_code == ExitCode.NOTHING_CHECKED
+    assert "--messages-per-second and bytes go together, and this is without --messages-per-second" in result.output
+
+
 def test_size_for_programs_is_what_a_declaration_takes(run: Any) -> None:
     result = run("size", "--write", "25MB/s", "--retention", "1d", "--fan-out", "3", "--json")
     sized = json.loads(result.output)

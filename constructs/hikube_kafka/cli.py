@@ -116,12 +116,19 @@ def new(
 @app.command()
 def size(
     *,
-    write: Annotated[str, typer.Option(help="What all producers together send, on average: 25MB/s.")],
-    retention: Annotated[str, typer.Option(help="How long messages are kept: 7d.")],
+    write: Annotated[str | None, typer.Option(help="What all producers together send, on average: 25MB/s.")] = None,
+    devices: Annotated[int | None, typer.Option(help="Devices that send, in place of --write.")] = None,
+    messages_per_second: Annotated[float | None, typer.Option(help="Messages that each device sends: 0.5.")] = None,
+    bytes_of_message: Annotated[
+        str | None, typer.Option("--bytes", help="Average message of a device, its key included: 200.")
+    ] = None,
+    retention: Annotated[str | None, typer.Option(help="How long messages are kept: 7d. Of devices: 3d.")] = None,
     fan_out: Annotated[float, typer.Option(help="How many times each message is read.")] = 1,
     peak: Annotated[float, typer.Option(help="Ratio of the busiest minute to the average.")] = 2,
     replication_factor: Annotated[int, typer.Option(help="Copies of each message.")] = 3,
-    message_size: Annotated[str, typer.Option(help="Average message, after compression: 1Ki.")] = "1Ki",
+    message_size: Annotated[
+        str | None, typer.Option(help="Average message, after compression: 1Ki.", show_default="1Ki")
+    ] = None,
     disk_use: Annotated[float, typer.Option(help="Fraction of each disk that may be used.")] = 0.7,
     storage_class: Annotated[str, typer.Option(help="Storage class of the disks.")] = "",
     broker_rate: Annotated[str, typer.Option(help="Most that one broker should write, or send.")] = "60MB/s",
@@ -140,6 +147,9 @@ def size(
 
     workload = sizing.Workload(
         write=write,
+        devices=devices,
+        messages_per_second=messages_per_second,
+        bytes=bytes_of_message,
         retention=retention,
         fan_out=fan_out,
         peak=peak,
@@ -155,6 +165,9 @@ def size(
     )
     wrong: list[str] = []
     for problem in workload.problems():
+        if not problem.path:  # of several options
+            wrong.append(_as_options(f"{problem.message.removeprefix('Workload: ')} {problem.remedy}"))
+            continue
         name = str(problem.path[0])
         said = problem.message.removeprefix(name)
         wrong.append(f"--{name.replace('_', '-')}{said} {problem.remedy}")
@@ -181,7 +194,7 @@ def size(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("what", "value", "formula", "source", title=f"{write}, kept for {retention}")
+    table = Table("what", "value", "formula", "source", title=f"{workload.write}, kept for {workload.retention}")
     for step in sized.steps:
         table.add_row(step.what, step.value, step.formula, step.source)
     Console().print(table)

@@ -218,3 +218,46 @@ def test_what_nobody_can_mean_is_refused_by_its_name(wrong: dict[str, Any], told
     (problem,) = Workload(**({"write": "1MB/s", "retention": "1d"} | wrong)).problems()
     assert told in str(problem)
     assert problem.path == tuple(wrong)
+
+
+def test_devices_stand_in_place_of_a_rate() -> None:
+    workload = Workload(devices=2000, messages_per_second=0.5, bytes=200, fan_out=2)
+    assert workload.write == Throughput("200kB/s")
+    assert workload.message_size == Quantity("200")
+    assert str(workload.retention) == "3d"
+    by_rate = Workload(write="200kB/s", retention="3d", message_size="200", fan_out=2)
+    sizing = size(workload)
+    assert (sizing.kafka, sizing.partitions) == (size(by_rate).kafka, size(by_rate).partitions)
+    assert [(each.what, each.value) for each in sizing.steps[:2]] == [("devices", "2,000"), ("write rate", "200kB/s")]
+    assert sizing.steps[2:] == size(by_rate).steps
+
+
+def test_what_is_declared_beside_devices_counts() -> None:
+    workload = Workload(devices=10, messages_per_second=1, bytes="1Ki", retention="1d", peak=5)
+    assert (str(workload.retention), workload.peak) == ("1d", 5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"devices": 2}, ["go together, and this is without messages_per_second and bytes. Declare all three."]),
+        ({"messages_per_second": 1, "bytes": 5}, ["go together, and this is without devices. Declare all three."]),
+        (
+            {"devices": 2, "messages_per_second": 1, "bytes": 5, "write": "1MB/s"},
+            ["write follows from devices, messages_per_second and bytes. Declare the one or the others."],
+        ),
+        (
+            {"devices": 0, "messages_per_second": -1, "bytes": "200 B"},
+            ["devices = 0 is less than 1", "messages_per_second = -1 is not more than 0", "bytes: '200 B' is not"],
+        ),
+        ({"devices": 1, "messages_per_second": 1, "bytes": 0}, ["bytes: a message of 0 is less than one byte"]),
+        ({"devices": True, "messages_per_second": 1, "bytes": 5}, ["devices: True is not a number"]),
+        ({"devices": 10**6, "messages_per_second": 10**4, "bytes": "1Mi"}, ["is more than 1TB/s"]),
+        ({}, ["write is not declared", "retention is not declared"]),
+    ],
+)
+def test_a_mistake_in_devices_is_told_and_raises_nothing(fields: dict[str, Any], expected: list[str]) -> None:
+    found = [str(each) for each in Workload(**fields).problems("workload")]
+    assert len(found) == len(expected), found
+    for text, part in zip(found, expected, strict=True):
+        assert part in text

@@ -7,9 +7,10 @@ rates are printed as a declaration takes them.
 import json
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from hikube_kafka.spec.kafka import MOST_BROKERS, Kafka
 from hikube_kafka.spec.model import Declared, Number, Whole
@@ -28,6 +29,10 @@ _MOST_MESSAGE = Quantity("2147483647")
 _LARGEST = Quantity("1Pi")
 _LEAST_DISK_USE = 0.01
 _MOST_TIMES = 10_000
+_MOST_DEVICES = 1_000_000_000
+_OF_DEVICES = frozenset({"devices", "messages_per_second", "bytes"})
+_RETENTION_OF_DEVICES = "3d"
+"""As :meth:`hikube_kafka.spec.Topic.telemetry` keeps them."""
 
 
 class TooMuchError(DeclarationError):
@@ -35,12 +40,23 @@ class TooMuchError(DeclarationError):
 
 
 class Workload(Declared):
-    """What the platform will carry: ``Workload(write="25MB/s", retention="7d")``, and the most that a part may have."""
+    """What the platform will carry: ``Workload(write="25MB/s", retention="7d")``, and the most that a part may have.
+
+    Of devices that send measurements it is enough to know how many there are and what each sends:
+    ``Workload(devices=2000, messages_per_second=0.5, bytes=200)``.
+    """
 
     write: Throughput
     """What all producers together send, on average over the retention, after compression."""
     retention: Duration
-    """How long messages are kept."""
+    """How long messages are kept. Of devices: 3 days unless declared, as :meth:`Topic.telemetry` keeps them."""
+    devices: Annotated[Whole, Field(ge=1, le=_MOST_DEVICES)] | None = None
+    """Devices that send, in place of ``write``."""
+    messages_per_second: Annotated[Number, Field(gt=0, le=_MOST_TIMES)] | None = None
+    """Messages that each device sends in a second, on average: 0.1 is one in ten seconds."""
+    bytes: Quantity | None = None
+    """Average bytes of a message of a device, its key included; it is the ``message_size``. Without compression: small
+    messages gain little, and what a batch gains is room."""
     fan_out: Number = Field(default=1, ge=0, le=_MOST_TIMES)
     """How many times each message is read: the number of consumer groups that read everything."""
     peak: Number = Field(default=2, ge=1, le=_MOST_TIMES)
@@ -68,12 +84,15 @@ class Workload(Declared):
     def __init__(
         self,
         *,
-        write: Throughput | str,
-        retention: Duration | str,
+        write: Throughput | str | None = None,
+        retention: Duration | str | None = None,
+        devices: int | None = None,
+        messages_per_second: float | None = None,
+        bytes: Quantity | str | int | None = None,  # noqa: A002 - of a message; nothing here makes bytes
         fan_out: float = 1,
         peak: float = 2,
         replication_factor: int = 3,
-        message_size: Quantity | str = "1Ki",
+        message_size: Quantity | str | None = None,
         disk_use: float = 0.7,
         storage_class: str = "",
         broker_rate: Throughput | str = "60MB/s",
@@ -82,14 +101,20 @@ class Workload(Declared):
         largest_partition: Quantity | str = "50Gi",
         broker_partitions: int = 4000,
     ) -> None:
+        optional = {
+            "write": write,
+            "retention": retention,
+            "devices": devices,
+            "messages_per_second": messages_per_second,
+            "bytes": bytes,
+            "message_size": message_size,
+        }
         BaseModel.__init__(
             self,
-            write=write,
-            retention=retention,
+            **{name: value for name, value in optional.items() if value is not None},
             fan_out=fan_out,
             peak=peak,
             replication_factor=replication_factor,
-            message_size=message_size,
             disk_use=disk_use,
             storage_class=storage_class,
             broker_rate=broker_rate,
@@ -99,9 +124,37 @@ class Workload(Declared):
             broker_partitions=broker_partitions,
         )
 
-    @field_validator("message_size")
+    @model_validator(mode="before")
     @classmethod
-    def _is_a_message(cls, size: Quantity) -> Quantity:
+    def _of_devices(cls, given: Any) -> Any:
+        """The rate of all devices together; what is mistaken in what it is made of is told of that."""
+        if not isinstance(given, dict) or not _OF_DEVICES & given.keys():
+            return given
+        if clash := {"write", "message_size"} & given.keys():
+            raise ValueError(
+                f"{' and '.join(sorted(clash))} follow{'s' if len(clash) == 1 else ''} from devices, "
+                "messages_per_second and bytes: declare the one or the others"
+            )
+        if missing := [name for name in ("devices", "messages_per_second", "bytes") if name not in given]:
+            raise ValueError(
+                "devices, messages_per_second and bytes go together, and this is without "
+                f"{' and '.join(missing)}: declare all three"
+            )
+        computed = {"retention": _RETENTION_OF_DEVICES, "write": "1B/s", **given}
+        try:
+            size = Quantity(given["bytes"])
+            rate = Decimal(given["devices"]) * Decimal(str(given["messages_per_second"])) * size.value
+            computed |= {"write": Throughput(f"{max(rate, Decimal(1)):.0f}B/s")}
+            computed |= {"message_size": size} if 1 <= size.value <= _MOST_MESSAGE.value else {}
+        except (ValueError, TypeError, ArithmeticError):
+            pass  # validated below, each for itself
+        return computed
+
+    @field_validator("message_size", "bytes")
+    @classmethod
+    def _is_a_message(cls, size: Quantity | None) -> Quantity | None:
+        if size is None:
+            return size
         if size.value < 1:
             raise ValueError(f"a message of {size} is less than one byte: m means a thousandth, Mi 1024 x 1024")
         if size > _MOST_MESSAGE:
@@ -210,6 +263,10 @@ def size(workload: Workload) -> Sizing:
     write = float(workload.write.bytes_per_second)
     factor = workload.replication_factor
 
+    if workload.devices is not None:
+        each = f"{workload.messages_per_second:g}/s of {workload.bytes} from each"
+        reasoning.add("devices", f"{workload.devices:,}", each, "declared")
+        reasoning.add("write rate", _rate(write), "devices x messages per second x bytes", "declared")
     peak = write * workload.peak
     reasoning.add("peak write rate", _rate(peak), "write x peak", "declared")
     messages = peak / workload.message_size.bytes
