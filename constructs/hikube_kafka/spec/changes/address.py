@@ -78,6 +78,15 @@ class Thing(NamedTuple):
         return cls("hikube_kafka_topic", f"topic {name}", loss="its messages would be lost.")
 
     @classmethod
+    def connector(cls, name: str) -> "Thing":
+        """A connector of the Connect cluster."""
+        return cls(
+            "hikube_kafka_connector",
+            f"connector {name}",
+            loss="it would be deleted in Connect, with its offsets where on_destroy says so.",
+        )
+
+    @classmethod
     def brokers(cls) -> "Thing":
         """The brokers: one provider block has one cluster."""
         return cls("hikube_kafka_brokers", "the number of brokers", loss=_RECREATED)
