@@ -14,6 +14,7 @@ pytest.register_assert_rewrite("tests.support")
 from hikube_kafka.ensemble import apply, destroy  # noqa: E402 - what rewrites comes first
 from hikube_kafka.provider.install import install  # noqa: E402
 from tests.support import skips  # noqa: E402
+from tests.support.connect import LivingWorker, living_worker  # noqa: E402
 from tests.support.ensemble import LivingEnsemble, small_ensemble  # noqa: E402
 from tests.support.terraform import Workspace  # noqa: E402
 
@@ -90,3 +91,10 @@ def new_workspace(tmp_path: Path, provider_mirror: Path) -> Callable[[str], Work
 def workspace(new_workspace: Callable[[str], Workspace]) -> Workspace:
     """A fresh Terraform workspace."""
     return new_workspace("workspace")
+
+
+@pytest.fixture(scope="session")
+def connect_worker(living_ensemble: LivingEnsemble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingWorker]:
+    """A worker of Connect beside the living 3+3, shared by the whole test run. Mark such a test ``ensemble``."""
+    with living_worker(tmp_path_factory.mktemp("connect"), living_ensemble.bootstrap) as worker:
+        yield worker

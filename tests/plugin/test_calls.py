@@ -240,7 +240,13 @@ def test_the_schema_tells_terraform_what_a_user_may_write(terraform: Terraform) 
     assert by_name["chapters"].nested_type.nesting == pb.Schema.Object.LIST
     assert [each.name for each in by_name["chapters"].nested_type.attributes] == ["name", "page"]
     (cover,) = schema.block.block_types
-    assert (cover.type_name, cover.nesting, cover.max_items) == ("cover", pb.Schema.NestedBlock.SINGLE, 1)
+    # With another least number than the greatest, Terraform refuses the schema of a resource.
+    assert (cover.type_name, cover.nesting, cover.min_items, cover.max_items) == (
+        "cover",
+        pb.Schema.NestedBlock.SINGLE,
+        0,
+        0,
+    )
     assert cover.block.description == "Cloth."
     assert list(answer.data_source_schemas) == ["toy_library"]
     assert [each.name for each in answer.provider.block.attributes] == ["url", "extra"]

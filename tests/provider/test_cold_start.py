@@ -59,7 +59,8 @@ seen("provider")
 answer = pb.GetProviderSchema.Response()
 assert not [*servicer._schema(pb.GetProviderSchema.Request(), answer)] and answer.resource_schemas
 seen("schema")
-settings = {name: None for name in provider.schema.type.attributes} | {"bootstrap_servers": UNKNOWN}
+unknown = {"bootstrap_servers": UNKNOWN, "connect_url": UNKNOWN}
+settings = {name: None for name in provider.schema.type.attributes} | unknown
 assert not [*provider.validate(settings)] and not [*provider.configure(settings)]
 seen("configure")
 for resource in provider.resources:

@@ -32,7 +32,7 @@ def _block(attributes: Mapping[str, Attribute], description: str) -> pb.Schema.B
 
 def _nested_block(name: str, block: Block) -> pb.Schema.NestedBlock:
     inside = _block(block.attributes, block.description)
-    return pb.Schema.NestedBlock(type_name=name, block=inside, nesting=pb.Schema.NestedBlock.SINGLE, max_items=1)
+    return pb.Schema.NestedBlock(type_name=name, block=inside, nesting=pb.Schema.NestedBlock.SINGLE)
 
 
 def _attribute(name: str, attribute: Attribute) -> pb.Schema.Attribute:

@@ -6,6 +6,7 @@ from hikube_kafka.plugin.diagnostics import Diagnostic
 from hikube_kafka.plugin.resource import Provider, State
 from hikube_kafka.provider import settings
 from hikube_kafka.provider.resources.brokers import BrokersResource
+from hikube_kafka.provider.resources.connector import ConnectorResource
 from hikube_kafka.provider.resources.kubernetes_cluster import KubernetesClusterDataSource
 from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.resources.quorum import QuorumDataSource
@@ -17,7 +18,7 @@ from hikube_kafka.provider.session import Session
 
 
 class HikubePlugin(Provider):
-    """Kafka with ZooKeeper: topics, brokers, voters, claims that grow, rollouts, ensembles on this machine."""
+    """Kafka with ZooKeeper: topics, connectors, brokers, voters, claims that grow, rollouts, local ensembles."""
 
     schema = settings.SCHEMA
 
@@ -25,6 +26,7 @@ class HikubePlugin(Provider):
         self.session = Session()
         self.resources = (
             TopicResource(self.session),
+            ConnectorResource(self.session),
             BrokersResource(self.session),
             VolumeClaimsResource(self.session),
             ZooKeeperMembersResource(self.session),
