@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from hikube_kafka.connect.client import ConnectClient
 from hikube_kafka.connect.errors import NotThere
@@ -28,14 +29,18 @@ def connect(connect_worker: LivingWorker) -> Iterator[ConnectClient]:
 
 
 @pytest.fixture
-def name(connect: ConnectClient) -> Iterator[str]:
-    """A name of a connector; connectors whose name begins with it are removed afterwards."""
+def name(connect: ConnectClient, connect_worker: LivingWorker) -> Iterator[str]:
+    """A name of a connector and of a topic, which is there; connectors whose name begins with it are removed."""
     name = f"lines-{uuid4().hex[:8]}"
+    # Without it a source waits for ever, and does not even pause: brokers here create no topic by themselves.
+    kafka = AdminClient({"bootstrap.servers": connect_worker.bootstrap})
+    kafka.create_topics([NewTopic(name, 1, 1)])[name].result()
     yield name
     for left in connect.names():
         if left.startswith(name):
             with suppress(NotThere):
                 connect.delete(left)
+    kafka.delete_topics([name])[name].result()
 
 
 @pytest.fixture
