@@ -59,11 +59,12 @@ def declare(workspace: Workspace, connect_worker: LivingWorker, name: str) -> De
     """Write a configuration with one connector, or with none."""
 
     def write(attributes: dict[str, Any] | None, **more: Any) -> None:
-        resource = {} if attributes is None else {"this": {"name": name, **attributes, **more}}
-        workspace.write(
-            provider={"hikube": {"connect_url": connect_worker.url}},
-            resource={"hikube_kafka_connector": resource} if resource else {},
-        )
+        provider = {"hikube": {"connect_url": connect_worker.url}}
+        if attributes is None:
+            workspace.write(provider=provider)
+        else:
+            resource = {"hikube_kafka_connector": {"this": {"name": name, **attributes, **more}}}
+            workspace.write(provider=provider, resource=resource)
 
     return write
 

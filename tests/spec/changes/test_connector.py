@@ -87,6 +87,36 @@ def test_another_name_leaves_the_offsets_behind() -> None:
     assert "the apply will tell" in only(connector(), unknown).message
 
 
+@pytest.mark.parametrize("name", ["", " orders", "orders\n", "a\tb", "a\x00"])
+def test_a_name_that_connect_would_change_or_refuse(name: str) -> None:
+    problem = only(None, connector(name=name))
+    assert (problem.rule, problem.path) == ("connector-name", ("name",))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Error while validating connector config: The connection attempt failed.",
+        "Error while validating connector config: Connection to db:5432 refused. Check that the hostname is correct",
+        "Unable to connect: Communications link failure",
+        "java.net.UnknownHostException: db",
+    ],
+)
+def test_what_cannot_be_reached_by_now_may_be_there_by_the_apply(told: str) -> None:
+    verdicts = [Verdict("url", password=False, errors=[told])]
+    problem = only(None, connector(config={"url": "db"}), Known(verdicts=verdicts, may_come=True))
+    assert (problem.rule, problem.severity) == ("connector-system-unreached", "warning")
+    assert problem.path == ("config", "url")
+    assert only(None, connector(), Known(verdicts=verdicts)).rule == "connector-config-invalid"
+
+
+@pytest.mark.parametrize("told", ["Invalid value 7: unknown key", 'FATAL: password authentication failed for "a"'])
+def test_what_is_wrong_in_itself_is_not_put_off(told: str) -> None:
+    verdicts = [Verdict("url", password=False, errors=[told])]
+    problem = only(None, connector(), Known(verdicts=verdicts, may_come=True))
+    assert problem.severity == "error"
+
+
 @pytest.mark.parametrize("state", ["RUNNING", "resting", "failed", ""])
 def test_a_state_that_connect_does_not_know(state: str) -> None:
     problem = only(None, connector(state=state))
@@ -133,7 +163,8 @@ def test_both_forms_of_offsets_are_one() -> None:
 @pytest.mark.parametrize("value", ["hunter2", "$hunter2", "${hunter2}", "${x", "{dir:a:b}"])
 def test_a_secret_in_clear(value: str) -> None:
     problem = only(None, connector(config={"pin": value}), Known(verdicts=[Verdict("pin", password=True, errors=())]))
-    assert (problem.rule, problem.path) == ("connector-literal-secret", ("config", "pin"))
+    # At no attribute: Terraform would show its line, with the secret in it.
+    assert (problem.rule, problem.path) == ("connector-literal-secret", ())
     assert "hunter2" not in str(problem)
 
 

@@ -34,7 +34,7 @@ _EMPTY_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 _RESTARTS = 3
 _BACK_OFF_SECONDS = 2.0
-"""Before the first restart of what failed; three times as long before each further one."""
+"""Before the first restart of what failed; twice as long before each further one."""
 _OWN_KEYS = frozenset(changes.OWN_KEYS)
 _HIDDEN = "[hidden]"
 _FAILED = "failed"
@@ -160,7 +160,8 @@ class ConnectorResource(Resource):
         faults += told(problems)
         private = request.private
         if changed:
-            sound = validated and not any(each.severity == "error" for each in problems)
+            again = {changes.UNREACHED.id}
+            sound = validated and not any(each.severity == "error" or each.rule in again for each in problems)
             private = _memory(_digest(planned) if sound else "")
         return Plan(planned, replace=[("name",)] if renamed else [], diagnostics=faults, private=private)
 
@@ -186,7 +187,7 @@ class ConnectorResource(Resource):
             if not _is_known(planned):
                 return known, False
             doing = f"validate connector {name}"
-            return _judged(workers, planned)._replace(exists=known.exists), True
+            return _judged(workers, planned)._replace(exists=known.exists, may_come=True), True
         except (Unreachable, Rebalancing, Stopped):
             return known, False
         except Refused as problem:
@@ -543,7 +544,7 @@ class _Watch:
                         f"logs, and in GET /connectors/{self._name}/status.",
                     )
                 )
-            self._restart_at = now + _BACK_OFF_SECONDS * 3**self._restarts
+            self._restart_at = now + _BACK_OFF_SECONDS * 2**self._restarts
         elif now >= self._restart_at:
             log("info", "restarting what failed", connector=self._name, restarts=self._restarts + 1)
             self._workers.client.restart(self._name)
@@ -633,7 +634,12 @@ def _may_pass(refusal: Refused) -> bool:
 
     Source: DistributedHerder.modifyConnectorOffsets and Worker.alterSinkConnectorOffsets of Kafka 3.9.
     """
-    words = ("must be in the STOPPED state", "still active", "not empty", "zombie", "safely retried", "try again")
+    words = (
+        "must be in the STOPPED state",
+        "haven't stopped completely",
+        "zombie fencing",
+        "Failed to read to end of config topic",
+    )
     return any(word in refusal.reason for word in words)
 
 

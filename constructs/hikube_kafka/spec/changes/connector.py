@@ -36,6 +36,13 @@ RENAMED = Rule(
     message_in_general="it gets another name, and its offsets do not move along.",
     remedy_in_general="Keep the name to go on where it is, or declare offsets for the new one.",
 )
+NAME = Rule(
+    id="connector-name",
+    severity="error",
+    message="{name!r} cannot be its name.",
+    why="Connect takes no control characters, and cuts off white space at both ends: it would have another name then.",
+    remedy="Use visible characters, with no space at either end.",
+)
 STATE = Rule(
     id="connector-state",
     severity="error",
@@ -94,6 +101,14 @@ INVALID = Rule(
     remedy="Correct {key}.",
     remedy_in_general="Correct the entry that is named.",
 )
+UNREACHED = Rule(
+    id="connector-system-unreached",
+    severity="warning",
+    message="Connect cannot reach by now what it connects to: {told}.",
+    why="Its class connects while it validates a configuration. The same plan may create what it connects to.",
+    remedy="The apply asks again, and fails if it still cannot be reached. If it should be there, check {key}.",
+    remedy_in_general="The apply asks again, and fails if it still cannot be reached.",
+)
 MISSPELLED = Rule(
     id="connector-key-unknown",
     severity="warning",
@@ -105,6 +120,12 @@ MISSPELLED = Rule(
 
 _REFERENCE = re.compile(r"\$\{[^}:]+:[^}]*\}")
 """As org.apache.kafka.common.config.ConfigTransformer finds one in a value."""
+_AWAY = re.compile(
+    r"unable to connect|connection attempt failed|connection\b.{0,120}?\b(refused|reset|timed out)|unknown ?host|"
+    r"communications link failure|no route to host|unreachable|could not (be )?(resolve|translate)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How drivers say that nobody answers: PostgreSQL's and MySQL's, Java's own, Debezium's words around them."""
 _ALIKE = 0.88
 """From this likeness of two keys on (difflib's ratio) the one is taken for the other, mistyped."""
 
@@ -128,6 +149,8 @@ class Known(NamedTuple):
     """The connectors' classes that the workers have; None: they could not be asked, or the class is one of them."""
     verdicts: Sequence[Verdict] = ()
     """What Connect's validation says; empty: it was not asked."""
+    may_come: bool = False
+    """Whether a system that the connector could not reach may be there by the apply, which asks again."""
 
 
 def problems(
@@ -152,12 +175,15 @@ def problems(
         yield EXISTS(_where(planned), path=("name",), name=planned["name"])
     if known.loaded is not None:
         yield from _missing_class(planned, known.loaded)
-    yield from _judged(planned, known.verdicts)
+    yield from _judged(planned, known.verdicts, may_come=known.may_come)
 
 
 def never(planned: Mapping[str, Any]) -> Iterator[Problem]:
     """What no connector can have, whatever the workers say."""
     where = _where(planned)
+    name = planned.get("name")
+    if isinstance(name, str) and (not name or name != name.strip() or not name.isprintable()):
+        yield NAME(where, path=("name",), name=name)
     state = planned.get("state")
     if state is not None and state not in STATES:
         yield STATE(where, path=("state",), state=state)
@@ -243,18 +269,20 @@ def _missing_class(planned: Mapping[str, Any], loaded: Collection[str]) -> Itera
     )
 
 
-def _judged(planned: Mapping[str, Any], verdicts: Sequence[Verdict]) -> Iterator[Problem]:
+def _judged(planned: Mapping[str, Any], verdicts: Sequence[Verdict], *, may_come: bool) -> Iterator[Problem]:
     config: Mapping[str, Any] = planned.get("config") or {}
     told: dict[str, str] = {}
     for verdict in verdicts:
         if verdict.password and _is_literal(config.get(verdict.key)):
-            yield LITERAL(_where(planned), path=_path(verdict.key, config), key=verdict.key)
+            # At no attribute: Terraform would show its line, with the secret in it.
+            yield LITERAL(_where(planned), key=verdict.key)
         for error in verdict.errors:
             # Connect says of each of two keys that one of them is missing: the one that is declared has it.
             if error not in told or (verdict.key in config and told[error] not in config):
                 told[error] = verdict.key
     for error, key in told.items():
-        yield INVALID(_where(planned), path=_path(key, config), told=error.rstrip("."), key=key)
+        rule = UNREACHED if may_come and _AWAY.search(error) else INVALID
+        yield rule(_where(planned), path=_path(key, config), told=" ".join(error.split()).rstrip("."), key=key)
     yield from _misspelled(planned, config, [verdict.key for verdict in verdicts])
 
 
