@@ -1,13 +1,14 @@
 """The CDKTF constructs that turn a declaration into Terraform.
 
 :class:`KafkaPlatform` is a whole platform, :class:`FormerPlatform` one that is taken away. :class:`ZooKeeperRelease`,
-:class:`KafkaRelease`, :class:`VolumeClaims`, :class:`ZooKeeperMembers`, :class:`KafkaBrokers`, :class:`LocalEnsemble`,
-:class:`LocalConnect`, :class:`KafkaTopic`, :class:`KafkaConnect`, :class:`KafkaConnector`, :class:`KafkaQuorum`,
-:class:`KubernetesCluster` and :class:`HikubeProvider` are the parts of a platform, each usable alone.
+:class:`KafkaRelease`, :class:`ConnectRelease`, :class:`VolumeClaims`, :class:`ZooKeeperMembers`, :class:`KafkaBrokers`,
+:class:`LocalEnsemble`, :class:`LocalConnect`, :class:`KafkaTopic`, :class:`KafkaConnect`, :class:`KafkaConnector`,
+:class:`KafkaQuorum`, :class:`KubernetesCluster` and :class:`HikubeProvider` are the parts of a platform, usable alone.
 """
 
 from hikube_kafka.platform.app import App
 from hikube_kafka.platform.brokers import KafkaBrokers
+from hikube_kafka.platform.connect_release import ConnectRelease
 from hikube_kafka.platform.former_platform import FormerPlatform
 from hikube_kafka.platform.kafka_connect import KafkaConnect
 from hikube_kafka.platform.kafka_connector import KafkaConnector
@@ -33,6 +34,7 @@ __all__ = [
     "ChartRepository",
     "ClaimTemplate",
     "ConnectDelivery",
+    "ConnectRelease",
     "Delivery",
     "FormerPlatform",
     "HelmRelease",

@@ -1,8 +1,8 @@
-"""Kubernetes: ZooKeeper and Kafka as two Helm releases, on Hikube or on any other cluster."""
+"""Kubernetes: ZooKeeper, Kafka and Connect's workers as Helm releases, on Hikube or on any other cluster."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypeVar, Unpack, get_args
+from typing import Any, Literal, Protocol, TypeVar, Unpack
 from weakref import WeakKeyDictionary
 
 from hikube_kafka.platform import apart, terraform
@@ -20,16 +20,19 @@ from hikube_kafka.platform.cdk import (
     TerraformStack,
     bindings,
 )
+from hikube_kafka.platform.connect_release import ConnectRelease
 from hikube_kafka.platform.kafka_release import KafkaRelease
 from hikube_kafka.platform.kubernetes_cluster import KubernetesCluster, config_files
 from hikube_kafka.platform.provider import HikubeProvider, ThroughKubernetes
 from hikube_kafka.platform.release import PATIENCE, Chart, ChartRepository, HelmRelease, helm_block
 from hikube_kafka.platform.rollout import Rollout
-from hikube_kafka.platform.target import Delivery, Target
+from hikube_kafka.platform.target import ConnectDelivery, Delivery, Target
 from hikube_kafka.platform.volume_claims import ClaimTemplate, VolumeClaims
 from hikube_kafka.platform.zookeeper_members import ZooKeeperMembers
 from hikube_kafka.platform.zookeeper_release import ZooKeeperRelease
 from hikube_kafka.spec.chart_values import undeclared
+from hikube_kafka.spec.connect import ConnectCluster
+from hikube_kafka.spec.connect_worker import group_id
 from hikube_kafka.spec.mistakes import FIELD_MISSING, FIELD_UNKNOWN
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
@@ -47,10 +50,8 @@ from hikube_kafka.spec.targets.kubernetes import (
 )
 from hikube_kafka.spec.targets.kubernetes_rules import NAMESPACE_TWICE
 
-CHARTS: tuple[Chart, ...] = get_args(Chart)
-
-_FORMER = tuple(f"{chart}_values" for chart in CHARTS)
-"""Fields that older releases took."""
+_FORMER: Mapping[str, Literal["zookeeper", "kafka"]] = {"zookeeper_values": "zookeeper", "kafka_values": "kafka"}
+"""Fields that older releases took, and the charts that they were for."""
 
 _NAMESPACES: WeakKeyDictionary[TerraformStack, dict[tuple[str | None, str | None, str], ITerraformDependable]] = (
     WeakKeyDictionary()
@@ -106,11 +107,11 @@ class KubernetesTarget(Target):
             FIELD_UNKNOWN(
                 "KubernetesTarget",
                 model="KubernetesTarget",
-                field=f"{chart}_values",
-                instead=undeclared(chart, given.pop(f"{chart}_values") or {}),
+                field=field,
+                instead=undeclared(chart, given.pop(field) or {}),
             )
-            for chart in CHARTS
-            if f"{chart}_values" in given
+            for field, chart in _FORMER.items()
+            if field in given
         ]
         self.layout = KubernetesLayout(**given)
         self._kubeconfig = kubeconfig
@@ -149,11 +150,12 @@ class KubernetesTarget(Target):
         shared = self._zookeeper
         zookeeper, serving = (shared, shared.resource) if shared else _delivered(_ZooKeeper(place))
         _, brokers = _delivered(_Kafka(place, zookeeper=zookeeper, serving=serving, drain=self._drain))
-        return Delivery(
+        return _Delivered(
             contract=self.layout.contract(platform, self._shared),
             provider=place.provider,
             servers=[brokers],
             cluster=place.cluster.uid,
+            place=place,
         )
 
     def withdraw(self, scope: Construct, platform: Platform) -> None:
@@ -161,6 +163,60 @@ class KubernetesTarget(Target):
         blocks = self._blocks(scope, platform)
         if blocks.kubernetes is not None:
             terraform.forget(scope, f"kubernetes_namespace_v1.{terraform.name(scope)}")
+
+    def deliver_connect(
+        self,
+        scope: Construct,
+        platform: Platform,
+        cluster: ConnectCluster,
+        *,
+        beside: Delivery | None,
+        bootstrap_servers: str | None = None,
+        depends_on: Sequence[ITerraformDependable] = (),
+    ) -> ConnectDelivery:
+        """Add the workers' release, what waits for it, and the block that reaches them through port-forwards."""
+        place = beside.place if isinstance(beside, _Delivered) else self._place(scope, platform)
+        release = ConnectRelease(
+            scope,
+            "workers",
+            platform=platform,
+            layout=self.layout,
+            cluster=cluster,
+            bootstrap_servers=bootstrap_servers,
+            charts=self._charts,
+            patience=self._patience,
+            wait=False,
+            provider=place.helm,
+            depends_on=[*place.namespace, *depends_on],
+        )
+        rollout = Rollout(
+            scope,
+            "rollout",
+            stateful_set=release.name,
+            replicas=cluster.workers,
+            trigger=release.digest,
+            patience=self._patience,
+            one_per_node=self.layout.pods_of("connect").anti_affinity == "required" or None,
+            provider=place.provider,
+            depends_on=[release.resource],
+        )
+        return ConnectDelivery(
+            provider=self._connect_block(scope, platform, cluster),
+            ready=[terraform.named(rollout, terraform.name(scope))],
+        )
+
+    def withdraw_connect(self, scope: Construct, platform: Platform, cluster: ConnectCluster) -> None:
+        """Add the block that reaches the workers alone."""
+        self._connect_block(scope, platform, cluster)
+
+    def _connect_block(self, scope: Construct, platform: Platform, cluster: ConnectCluster) -> HikubeProvider:
+        provider = HikubeProvider(
+            scope,
+            "connect",
+            kubernetes=self._reach(platform, connect_release=self.layout.connect_release(platform, cluster)),
+        )
+        alias_blocks(scope, group_id(platform, cluster), self._place_of_aliases(scope), provider)
+        return provider
 
     def _place(self, scope: Construct, platform: Platform) -> "_Place":
         blocks = self._blocks(scope, platform)
@@ -189,15 +245,7 @@ class KubernetesTarget(Target):
         hikube = HikubeProvider(
             scope,
             "provider",
-            kubernetes=ThroughKubernetes(
-                namespace=self.layout.namespace,
-                release=self.layout.kafka_release(platform),
-                kubeconfig=self._kubeconfig,
-                context=self.layout.context,
-                forward_port=self.layout.forward_port,
-                zookeeper_release=self._zookeeper.name if self._zookeeper else self.layout.zookeeper_release(platform),
-                zookeeper_chroot=platform.zookeeper.chroot or None,
-            ),
+            kubernetes=self._reach(platform),
         )
         where = {"kubeconfig": self._kubeconfig, "context": self.layout.context}
         cluster = terraform.named(KubernetesCluster(scope, "cluster", **where, provider=hikube), terraform.name(scope))
@@ -209,10 +257,26 @@ class KubernetesTarget(Target):
                 scope, "kubernetes", **config_files(self._kubeconfig, cluster), config_context=self.layout.context
             )
             apart.leads_to(kubernetes, **where)
-        kubeconfig = terraform.resolved(self._kubeconfig or "~/.kube/config", scope)
-        place = (kubeconfig, self.layout.context, self.layout.namespace, self.layout.release_prefix)
+        place = self._place_of_aliases(scope)
         alias_blocks(scope, platform.name, place, *(each for each in (helm, kubernetes, hikube) if each is not None))
         return _Blocks(helm=helm, kubernetes=kubernetes, hikube=hikube, cluster=cluster)
+
+    def _reach(self, platform: Platform, connect_release: str | None = None) -> ThroughKubernetes:
+        return ThroughKubernetes(
+            namespace=self.layout.namespace,
+            release=self.layout.kafka_release(platform),
+            kubeconfig=self._kubeconfig,
+            context=self.layout.context,
+            forward_port=self.layout.forward_port,
+            zookeeper_release=self._zookeeper.name if self._zookeeper else self.layout.zookeeper_release(platform),
+            zookeeper_chroot=platform.zookeeper.chroot or None,
+            connect_release=connect_release,
+        )
+
+    def _place_of_aliases(self, scope: Construct) -> Hashable:
+        """What differs where a stack has two platforms of one name."""
+        kubeconfig = terraform.resolved(self._kubeconfig or "~/.kube/config", scope)
+        return kubeconfig, self.layout.context, self.layout.namespace, self.layout.release_prefix
 
     def _namespace(self, scope: Construct, provider: TerraformProvider | None) -> TerraformResource:
         module = bindings("kubernetes", "namespace_v1")
@@ -311,6 +375,13 @@ class _Place:
             ),
             terraform.name(self.scope, chart),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Delivered(Delivery):
+    """What this target returns, and keeps for the workers of Connect."""
+
+    place: _Place
 
 
 Release_co = TypeVar("Release_co", bound=HelmRelease, covariant=True)

@@ -31,7 +31,7 @@ from hikube_kafka.spec.rules.apart import Taken
 from hikube_kafka.spec.targets.kubernetes import Patience
 from hikube_kafka.spec.targets.kubernetes_rules import RELEASE_TWICE
 
-Chart = Literal["zookeeper", "kafka"]
+Chart = Literal["zookeeper", "kafka", "connect"]
 
 PATIENCE = Duration("1h")
 """How long the pods of a release are waited for. A rolling update restarts the brokers one by one, each back in

@@ -21,6 +21,7 @@ from hikube_kafka.spec.targets.kubernetes import (
     CONNECT_GROUP_PORT,
     CONNECT_PORT,
     ClaimRetention,
+    ClientPods,
     ExternalAccess,
     Image,
     KubernetesLayout,
@@ -414,7 +415,7 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
         external=layout.external,
         rack=Rack(names=kafka.racks, from_zone=layout.rack_from_zone),
         pods=layout.pods_of("kafka"),
-        network_policy=NetworkPolicy(enabled=layout.network_policy, clients=layout.kafka_clients),
+        network_policy=NetworkPolicy(enabled=layout.network_policy, clients=_clients_of_kafka(platform, layout)),
         labels=_labels(platform, layout),
         startup_seconds=int(layout.kafka_startup.seconds),
         shutdown_gate_seconds=int(layout.kafka_shutdown_gate.seconds),
@@ -483,7 +484,22 @@ def _plugin(plugin: Plugin) -> ConnectPlugin:
         return ConnectPlugin(name=plugin.name, image=plugin.image, image_path=plugin.image_path)
     if plugin.volume:
         return ConnectPlugin(name=plugin.name, volume=plugin.volume)
-    return ConnectPlugin(name=plugin.name, archive=plugin.archive or "", checksum=plugin.checksum or "")
+    return ConnectPlugin(name=plugin.name, archive=plugin.archive or "", checksum=(plugin.checksum or "").lower())
+
+
+def _clients_of_kafka(platform: Platform, layout: KubernetesLayout) -> tuple[ClientPods, ...]:
+    """Who is declared, and the platform's own workers where they are not among them."""
+    own = (
+        ClientPods(
+            labels={
+                "app.kubernetes.io/name": "connect",
+                "app.kubernetes.io/instance": layout.connect_release(platform, cluster),
+            }
+        )
+        for cluster in platform.connect
+    )
+    everyone = any(each.namespace in {"", "*", layout.namespace} and not each.labels for each in layout.kafka_clients)
+    return layout.kafka_clients if everyone else (*layout.kafka_clients, *own)
 
 
 def _labels(platform: Platform, layout: KubernetesLayout) -> dict[str, str]:

@@ -171,9 +171,9 @@ def computed_settings(platform: Platform, cluster: ConnectCluster, *, secrets: s
         "value.converter.schemas.enable": "false",
         # A crash repeats what was delivered since the last flush: 10 s, in place of Kafka's 60 s.
         "offset.flush.interval.ms": "10000",
-        # A worker that restarts within this time gets its own tasks back, and nobody else's move; those of one that is
-        # gone for good wait as long. Kafka's own is 5 minutes.
-        "scheduled.rebalance.max.delay.ms": "60000",
+        # For so long the tasks of a worker that has left wait: to its end, also where it is back before, to get them
+        # again. 30 s is what the restart of a pod takes; a shorter time moves them twice. Kafka's own is 5 minutes.
+        "scheduled.rebalance.max.delay.ms": "30000",
         # A sink must not see what a producer has aborted.
         "consumer.isolation.level": "read_committed",
         "config.providers": ",".join(sorted(_PROVIDERS)),

@@ -452,6 +452,10 @@ class KubernetesLayout(Declared):
             ),
             zookeeper=zookeeper.addresses,
             brokers=[f"{self._pod(brokers, broker)}:{port}" for broker in range(platform.kafka.brokers)],
+            workers={
+                cluster.name: assembly.WorkersMet(pods=self.connect_release(platform, cluster), port=CONNECT_PORT)
+                for cluster in platform.connect
+            },
             kubernetes=KubernetesExpected(
                 coordinator=_servers(
                     zookeeper.servers.servers,

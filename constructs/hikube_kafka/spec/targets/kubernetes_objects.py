@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from hikube_kafka.spec import rules
+from hikube_kafka.spec.connect import Plugin
 from hikube_kafka.spec.definitions.zookeeper import further_ports
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
@@ -27,7 +28,7 @@ from hikube_kafka.spec.targets.kubernetes import (
 )
 from hikube_kafka.spec.zoo_cfg import zookeeper_settings
 
-Servers = Literal["kafka", "zookeeper"]
+Servers = Literal["kafka", "zookeeper", "connect"]
 
 LONGEST_RELEASE = syntax.LONGEST_LABEL - len("-0123456789")
 """Each pod of a StatefulSet has the label ``controller-revision-hash``: its name, a hyphen and a hash of up to ten
@@ -179,6 +180,42 @@ SOURCE_SPELLING = Rule(
     why="Kubernetes warns of another spelling, or of bits beyond the mask, and a later release may refuse it.",
     remedy='Write "{network}", or "{address}" if you meant the one address.',
 )
+PLUGIN_SOURCE = Rule(
+    id="kubernetes-plugin-source",
+    severity="error",
+    message="it has no source that a pod can have: {declared}.",
+    why="The workers' pods get a plugin from an image, a volume claim, or an archive that they fetch.",
+    remedy='Declare one: Plugin(image="mirror.example.com/plugins:1.0"), volume=..., or archive=... with its checksum.',
+    message_in_general="it has no source that a pod can have.",
+)
+PLUGIN_ARCHIVE = Rule(
+    id="kubernetes-plugin-archive",
+    severity="error",
+    message="{archive!r} is nowhere that a pod can fetch it from.",
+    why="A container in each worker's pod fetches the archive over HTTP.",
+    remedy="Declare a URL that begins with https:// or http://, or an image or a volume claim.",
+)
+PLUGIN_CHECKSUM = Rule(
+    id="kubernetes-plugin-checksum",
+    severity="error",
+    message="its archive has no checksum.",
+    why="The workers run whatever is in it, and fetch it anew at every start of a pod.",
+    remedy='Declare the digest that its project publishes: Plugin(checksum="sha512:...").',
+)
+PLUGIN_IMAGE = Rule(
+    id="kubernetes-plugin-image",
+    severity="error",
+    message="{image!r} is not a valid reference of an image.",
+    why="No node could pull it.",
+    remedy="Declare registry, repository and tag, or a digest: mirror.example.com/plugins/debezium:3.1.3.",
+)
+PLUGIN_PATH = Rule(
+    id="kubernetes-plugin-path",
+    severity="error",
+    message="{folder!r} is no path from the root of the image.",
+    why="The container that copies the plugin would not find it, and the workers never start.",
+    remedy='Declare a path that begins with "/": Plugin(image_path="/plugins").',
+)
 EXTERNAL_HOST_NAME = Rule(
     id="kubernetes-external-host-name",
     severity="error",
@@ -262,6 +299,42 @@ def _kafka_clients(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
     return _clients("kafka_clients", layout.kafka_clients)
 
 
+def _workers(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    if layout.connect_image is not None:
+        yield from _image("connect_image", layout.connect_image)
+    for cluster in platform.connect:
+        where = f"Connect cluster {cluster.name}"
+        release = layout.connect_release(platform, cluster)
+        # Another target may have room for it: the rules of a platform's name know of the servers alone.
+        if not _is_release(release):
+            most = (
+                f"; the cluster's name may have {max(len(cluster.name) + LONGEST_RELEASE - len(release), 0)} characters"
+            )
+            yield RELEASE_NAME(where, name=release, fault=_release_fault(release), most=most)
+        yield from _config(f"{where}.config", cluster.config)
+        for secret in cluster.secrets:
+            yield from _name(f"{where}.secrets", secret, "Secret")
+        for plugin in cluster.plugins:
+            yield from _plugin(f"{where}.plugin {plugin.name}", plugin)
+
+
+def _plugin(where: str, plugin: Plugin) -> Iterator[Problem]:
+    if plugin.image:
+        if not syntax.is_image(plugin.image):
+            yield PLUGIN_IMAGE(where, image=plugin.image)
+        if not plugin.image_path.startswith("/"):
+            yield PLUGIN_PATH(where, folder=plugin.image_path)
+    elif plugin.volume:
+        yield from _name(where, plugin.volume, "volume claim")
+    elif plugin.archive:
+        if not plugin.archive.startswith(("https://", "http://")) and not syntax.is_filled_in(plugin.archive):
+            yield PLUGIN_ARCHIVE(where, archive=plugin.archive)
+        if not plugin.checksum:
+            yield PLUGIN_CHECKSUM(where)
+    else:
+        yield PLUGIN_SOURCE(where, declared="maven alone" if plugin.maven else "there is none")
+
+
 def _listeners(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:
     for listener in platform.kafka.listeners:
         if not syntax.is_port_name(listener.name):
@@ -294,7 +367,7 @@ _ZOOKEEPER_PORTS = {
 def _release_names(platform: Platform, layout: KubernetesLayout, *releases: Servers) -> Iterator[Problem]:
     # A name that follows from the platform's has a rule of its own, and fits.
     names = {"kafka": layout.kafka_release(platform), "zookeeper": layout.zookeeper_release(platform)}
-    own = [each for each in releases if each == "kafka" or layout.zookeeper is None]
+    own = [each for each in releases if each == "kafka" or (each == "zookeeper" and layout.zookeeper is None)]
     if layout.release_prefix is not None:
         room = LONGEST_RELEASE - max((len(each) for each in own), default=0)
         longest = max((names[each] for each in own if not _is_release(names[each])), key=len, default=None)
@@ -345,7 +418,7 @@ def _name(where: str, name: str, kind: str) -> Iterator[Problem]:
 
 
 def _pods(_: Platform, layout: KubernetesLayout, *releases: Servers) -> Iterator[Problem]:
-    own = {"kafka": layout.kafka_pods, "zookeeper": layout.zookeeper_pods}
+    own = {"kafka": layout.kafka_pods, "zookeeper": layout.zookeeper_pods, "connect": layout.connect_pods}
     if any(own[each] is None for each in releases):
         yield from _pod_problems("pods", layout.pods)
     for each in releases:
@@ -484,4 +557,5 @@ _JUDGES: Mapping[Servers, tuple[Callable[[Platform, KubernetesLayout], Iterator[
         _forward_ports,
         _external,
     ),
+    "connect": (_workers,),
 }

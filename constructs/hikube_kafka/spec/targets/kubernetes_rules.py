@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterator
 
 from hikube_kafka.spec import rules
+from hikube_kafka.spec.connect import ConnectCluster
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.quantities import whole
@@ -103,6 +104,13 @@ STARTUP = Rule(
     why="A broker that is started anew before it has recovered its log never gets back into sync.",
     remedy="Declare at least 1m; a big disk takes hours.",
 )
+CONNECT_STARTUP = Rule(
+    id="kubernetes-connect-startup",
+    severity="error",
+    message="{startup} is less than a minute.",
+    why="A worker that is started anew before it has loaded its plugins never joins its group.",
+    remedy="Declare at least 1m; many plugins take several.",
+)
 SHARED_NAMESPACE = Rule(
     id="kubernetes-shared-zookeeper",
     severity="error",
@@ -155,11 +163,20 @@ def check(platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper 
     """
     yield from rules.check(platform)
     yield from _brokers(platform, layout)
-    if shared is None:
-        yield from kubernetes_objects.check(platform, layout, "zookeeper", "kafka")
-    else:
-        yield from kubernetes_objects.check(platform, layout, "kafka")
+    servers: list[kubernetes_objects.Servers] = ["zookeeper", "kafka"] if shared is None else ["kafka"]
+    if platform.connect:
+        servers.append("connect")
+        yield from rules.asked(_workers_have_time, platform, layout)
+    yield from kubernetes_objects.check(platform, layout, *servers)
+    if shared is not None:
         yield from rules.asked(_shared_zookeeper_has_room, platform, layout, shared)
+
+
+def check_connect(platform: Platform, layout: KubernetesLayout, cluster: ConnectCluster) -> Iterator[Problem]:
+    """Every problem of the workers of one Connect cluster on a cluster, for a release of theirs alone."""
+    alone = Platform(name=platform.name, connect=(cluster,))
+    yield from rules.asked(_workers_have_time, alone, layout)
+    yield from kubernetes_objects.check(alone, layout, "connect")
 
 
 def check_zookeeper(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
@@ -251,6 +268,11 @@ def _times_fit(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
         )
     if layout.kafka_startup.seconds < _A_MINUTE:
         yield STARTUP("kafka_startup", startup=layout.kafka_startup)
+
+
+def _workers_have_time(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+    if layout.connect_startup.seconds < _A_MINUTE:
+        yield CONNECT_STARTUP("connect_startup", startup=layout.connect_startup)
 
 
 _A_MINUTE = 60

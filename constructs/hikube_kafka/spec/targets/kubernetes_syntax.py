@@ -118,6 +118,18 @@ def is_tag(tag: str) -> bool:
     return bool(_TAG.fullmatch(tag))
 
 
+@_or_reference
+def is_image(reference: str) -> bool:
+    """Whether it is the whole reference of an image: ``mirror.example.com/plugins:1.0@sha256:...``."""
+    name, at, digest = reference.partition("@")
+    repository, colon, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "")
+    return (
+        is_repository(repository)
+        and (not colon or is_tag(tag))
+        and (not at or bool(re.fullmatch(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", digest)))
+    )
+
+
 def network(text: str) -> IPv4Network | IPv6Network | None:
     """The network that the API server reads there, whatever follows its mask; None: it reads none.
 
