@@ -12,17 +12,22 @@ import yaml
 
 from hikube_kafka.platform import (
     ChartRepository,
+    ConnectRelease,
+    FormerPlatform,
+    KafkaConnect,
     KafkaPlatform,
     KafkaRelease,
     KubernetesTarget,
     ZooKeeperRelease,
+    cdk,
     helm_provider,
 )
 from hikube_kafka.platform.cdk import TerraformStack, TerraformVariable
 from hikube_kafka.platform.release import _content_hash
+from hikube_kafka.spec.connect import ConnectCluster, Connector, Plugin
 from hikube_kafka.spec.kafka import Kafka
 from hikube_kafka.spec.platform import Platform
-from hikube_kafka.spec.targets.kubernetes import KubernetesLayout, Pods
+from hikube_kafka.spec.targets.kubernetes import ClientPods, KubernetesLayout, Pods
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -58,6 +63,106 @@ def test_a_platform_on_kubernetes(stack: TerraformStack, synthesized: Synthesize
         topics=[Topic("orders", partitions=6, config={"retention.ms": 604_800_000})],
     )
     golden(without_hashes(synthesized(stack)))
+
+
+CHANGES = ConnectCluster(
+    "changes",
+    plugins=[
+        Plugin(
+            "postgres",
+            version="3.1.3.Final",
+            classes=["io.debezium.connector.postgresql.PostgresConnector"],
+            image="mirror.example.com/plugins/debezium-postgres:3.1.3",
+        )
+    ],
+    connectors=[
+        Connector(
+            "shop",
+            "io.debezium.connector.postgresql.PostgresConnector",
+            config={"topic.prefix": "shop", "database.password": "${dir:/secrets/database:password}"},
+        )
+    ],
+    secrets=["database"],
+)
+
+
+def test_a_platform_with_connect_on_kubernetes(stack: TerraformStack, synthesized: Synthesize, golden: Golden) -> None:
+    KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events"), connect=[CHANGES])
+    golden(without_hashes(synthesized(stack)))
+
+
+def test_workers_come_between_their_topics_and_their_connectors(stack: TerraformStack, synthesized: Synthesize) -> None:
+    platform = KafkaPlatform(stack, "events", target=KubernetesTarget(namespace="events"), connect=[CHANGES])
+    content = synthesized(stack)
+    release = releases(content)["events_connect_changes_workers"]
+    rollout = content["resource"]["hikube_rollout"]["events_connect_changes"]
+    (connector,) = content["resource"]["hikube_kafka_connector"].values()
+    topics = {f"hikube_kafka_topic.{name}" for name in content["resource"]["hikube_kafka_topic"]}
+    assert {"hikube_rollout.events_kafka", *topics} <= set(release["depends_on"])
+    assert (rollout["depends_on"], rollout["stateful_set"], rollout["replicas"]) == (
+        ["helm_release.events_connect_changes_workers"],
+        "events-connect-changes",
+        2,
+    )
+    assert connector["depends_on"] == ["hikube_rollout.events_connect_changes"]
+    # A cluster can leave the declaration: its workers need no block of their own, only its connectors do.
+    assert (release["provider"], rollout["provider"]) == ("helm.events", "hikube.events")
+    assert connector["provider"] == "hikube.events-connect-changes"
+    assert platform.contract.connect is not None
+    assert [(each.pods, each.port, each.urls) for each in platform.contract.connect] == [
+        ("events-connect-changes", 8083, ())
+    ]
+
+
+def test_a_former_platform_keeps_the_block_that_reaches_its_workers(synthesized: Synthesize) -> None:
+    blocks = []
+    for kind in (KafkaPlatform, FormerPlatform):
+        stack = TerraformStack(cdk.Testing.app(), "stack")
+        kind(stack, "events", target=KubernetesTarget(namespace="events"), connect=[CHANGES])
+        blocks.append(synthesized(stack)["provider"])
+    assert blocks[0] == blocks[1]
+    assert [each["alias"] for each in blocks[0]["hikube"]] == ["events", "events-connect-changes"]
+
+
+def test_workers_for_brokers_that_are_there_already(stack: TerraformStack, synthesized: Synthesize) -> None:
+    KafkaConnect(
+        stack,
+        "changes",
+        target=KubernetesTarget(namespace="events", create_namespace="never"),
+        platform=Platform(name="events"),
+        cluster=CHANGES,
+        bootstrap_servers="kafka.example.com:9092",
+    )
+    content = synthesized(stack)
+    (release,) = releases(content).values()
+    assert values(release)["config"]["bootstrap.servers"] == "kafka.example.com:9092"
+    assert "hikube_kafka_topic" not in content["resource"]
+
+
+def test_a_release_of_workers_alone_is_held_to_the_rules(stack: TerraformStack, synthesized: Synthesize) -> None:
+    cluster = ConnectCluster("changes", plugins=[Plugin("a", version="1", maven="org.example:a:1")])
+    ConnectRelease(
+        stack,
+        "workers",
+        platform=Platform(name="events"),
+        layout=KubernetesLayout(namespace="events"),
+        cluster=cluster,
+        provider=helm_provider(stack, "helm"),
+    )
+    with pytest.raises(RuntimeError) as refusal:
+        synthesized(stack)
+    assert "[kubernetes-plugin-source]" in str(refusal.value)
+
+
+def test_the_brokers_let_in_the_platforms_own_workers(stack: TerraformStack, synthesized: Synthesize) -> None:
+    shop = ClientPods(labels={"app": "shop"})
+    target = KubernetesTarget(namespace="events", kafka_clients=[shop])
+    KafkaPlatform(stack, "events", target=target, connect=[CHANGES])
+    admitted = values(releases(synthesized(stack))["events_kafka"])["networkPolicy"]["clients"]
+    assert [each["labels"] for each in admitted] == [
+        {"app": "shop"},
+        {"app.kubernetes.io/name": "connect", "app.kubernetes.io/instance": "events-connect-changes"},
+    ]
 
 
 def test_two_platforms_share_one_zookeeper(stack: TerraformStack, synthesized: Synthesize, golden: Golden) -> None:

@@ -8,12 +8,15 @@ from pydantic import BaseModel, ValidationError
 from hikube_kafka.spec import rules
 from hikube_kafka.spec.chart_values import (
     WORDS,
+    ConnectValues,
     KafkaValues,
     ZooKeeperValues,
+    connect_values,
     kafka_values,
     undeclared,
     zookeeper_values,
 )
+from hikube_kafka.spec.connect import ConnectCluster, Plugin
 from hikube_kafka.spec.contract import ClaimExpected, KubernetesExpected, ReachByPortForward, ServersExpected
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
@@ -373,6 +376,71 @@ def test_what_is_declared_moves_the_value_of_its_chart(chart: Literal["kafka", "
     assert expected in (Any, after[key])
     word = WORDS[chart][key]
     assert any(name in word for name in (*servers, *layout))
+
+
+CONNECT: dict[str, tuple[dict[str, Any], dict[str, Any], Any]] = {
+    "replicas": ({"workers": 3}, {}, 3),
+    "image": ({}, {"connect_image": Image(repository="own", tag="1")}, Any),
+    "imagePullSecrets": ({}, {"image_pull_secrets": ("mirror",)}, ["mirror"]),
+    "heap": ({"heap": "777Mi"}, {}, "777m"),
+    "jvmOptions": ({}, {"connect_jvm_options": ("-Xint",)}, Any),
+    "resources": ({"resources": Resources(cpu=7, memory="2Gi")}, {}, {"cpu": "7", "memory": "2Gi"}),
+    "config": ({"config": {"offset.flush.interval.ms": 5000}}, {}, Any),
+    "plugins": (
+        {"plugins": [Plugin("a", version="1", maven="org.example:a:1", image="own:1", volume="own")]},
+        {},
+        [{"name": "a", "image": "own:1", "imagePath": "/plugins", "volume": "", "archive": "", "checksum": ""}],
+    ),
+    "secrets": ({"secrets": ["database"]}, {}, ["database"]),
+    "pods": ({}, {"connect_pods": Pods(priority_class_name="changes")}, Any),
+    "networkPolicy": ({}, {"network_policy": False}, {"enabled": False}),
+    "labels": ({}, {"labels": {"team": "billing"}}, Any),
+    "startupSeconds": ({}, {"connect_startup": "20m"}, 1200),
+    "terminationGraceSeconds": ({}, {"connect_termination_grace": "5m"}, 300),
+}
+
+
+def workers(layout: KubernetesLayout = LAYOUT, **cluster: Any) -> ConnectValues:
+    declared = ConnectCluster("changes", **cluster)
+    return connect_values(Platform(name="events", connect=(declared,)), layout, declared)
+
+
+def test_every_value_of_the_chart_of_workers_has_a_test_of_it() -> None:
+    assert CONNECT.keys() == {field.alias for field in ConnectValues.model_fields.values()}
+
+
+@pytest.mark.parametrize("key", CONNECT)
+def test_what_is_declared_moves_the_value_of_the_chart_of_workers(key: str) -> None:
+    cluster, layout, expected = CONNECT[key]
+    before = workers().to_chart()
+    after = workers(KubernetesLayout(namespace="shop", **layout), **cluster).to_chart()
+    assert after[key] != before[key]
+    assert expected in (Any, after[key])
+
+
+def test_workers_run_in_the_image_of_the_brokers_unless_they_have_their_own() -> None:
+    own = KubernetesLayout(namespace="shop", kafka_image=Image(repository="mirrored/kafka", tag="3.9.2"))
+    assert workers(own).image.repository == "mirrored/kafka"
+
+
+@pytest.mark.parametrize(
+    ("number", "listeners", "advertised"),
+    [(1, "http://127.0.0.1:8083", "127.0.0.1:8083"), (2, "http://127.0.0.1:8083,http://:8084", "<host>:8084")],
+)
+def test_only_several_workers_are_met_over_the_network(number: int, listeners: str, advertised: str) -> None:
+    config = workers(workers=number).config
+    assert config["listeners"] == listeners
+    assert f"{config['rest.advertised.host.name']}:{config['rest.advertised.port']}" == advertised
+
+
+def test_workers_find_the_brokers_by_their_service_however_many_there_are() -> None:
+    layout = KubernetesLayout(namespace="shop", release_prefix="")
+    assert workers(layout).config["bootstrap.servers"] == "kafka.shop.svc:9092"
+
+
+def test_a_checksum_may_have_capital_letters() -> None:
+    plugin = Plugin("a", version="1", archive="https://plugins.example.com/a.zip", checksum=f"sha256:{64 * 'A'}")
+    assert workers(plugins=[plugin]).plugins[0].checksum == f"sha256:{64 * 'a'}"
 
 
 def test_options_of_the_jvm_come_after_those_that_are_computed() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.spec.connect import ConnectCluster, Plugin
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
@@ -11,7 +12,7 @@ from hikube_kafka.spec.storage import Storage
 from hikube_kafka.spec.targets.kubernetes import ClientPods, ExternalAccess, Image, KubernetesLayout, Pods, Toleration
 from hikube_kafka.spec.targets.kubernetes_objects import check
 from hikube_kafka.spec.targets.kubernetes_rules import check as check_all
-from hikube_kafka.spec.targets.kubernetes_rules import check_kafka, check_zookeeper
+from hikube_kafka.spec.targets.kubernetes_rules import check_connect, check_kafka, check_zookeeper
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
 CLIENT, OUTSIDE = Listener("client", port=9092), Listener("outside", port=9094)
@@ -227,3 +228,88 @@ def test_a_release_alone_is_held_to_the_rules_that_concern_it() -> None:
     assert found == {"zookeeper-even", "kubernetes-name", "kubernetes-release-name"}
     found = {problem.rule for problem in check_kafka(declared, layout) if problem.severity == "error"}
     assert found == {"broker-config-unknown-key", "kubernetes-rack", "kubernetes-shutdown-gate"}
+
+
+ARCHIVE = "https://plugins.example.com/a-1.tar.gz"
+DIGEST = f"sha512:{128 * 'a'}"
+WORKERS_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str, str]] = [
+    ({"plugins": [Plugin("a", version="1")]}, {}, "plugin-source", "plugin a", "there is none"),
+    (
+        {"plugins": [Plugin("a", version="1", maven="org.example:a:1")]},
+        {},
+        "plugin-source",
+        "plugin a",
+        "maven alone",
+    ),
+    (
+        {"plugins": [Plugin("a", version="1", archive="file:///a.zip", checksum=DIGEST)]},
+        {},
+        "plugin-archive",
+        "plugin a",
+        "'file:///a.zip'",
+    ),
+    (
+        {"plugins": [Plugin("a", version="1", archive="a.jar", checksum=DIGEST)]},
+        {},
+        "plugin-archive",
+        "plugin a",
+        "'a.jar'",
+    ),
+    ({"plugins": [Plugin("a", version="1", archive=ARCHIVE)]}, {}, "plugin-checksum", "plugin a", "no checksum"),
+    *(
+        ({"plugins": [Plugin("a", version="1", image=image)]}, {}, "plugin-image", "plugin a", repr(image))
+        for image in ("Debezium:1", "a b", "own:", "own:1@sha256:1", "https://mirror.example.com/own:1", ":1")
+    ),
+    (
+        {"plugins": [Plugin("a", version="1", image="own:1", image_path="plugins")]},
+        {},
+        "plugin-path",
+        "plugin a",
+        "'plugins'",
+    ),
+    ({"plugins": [Plugin("a", version="1", volume="My_Claim")]}, {}, "name", "plugin a", "volume claim"),
+    ({"secrets": ["My_Secret"]}, {}, "name", "secrets", "'My_Secret' is not a valid name of a Secret"),
+    ({"config": {"client.id": "größe"}}, {}, "config-text", "config", "client.id"),
+    ({}, {"connect_startup": "59s"}, "connect-startup", "connect_startup", "59s"),
+    ({}, {"connect_image": Image(repository="Kafka", tag="1")}, "image", "connect_image.repository", "'Kafka'"),
+    ({}, {"connect_pods": Pods(priority_class_name="A")}, "name", "connect_pods.priority_class_name", "'A'"),
+    ({}, {"release_prefix": "a" * 38}, "release-name", "changes", "the cluster's name may have 6 characters"),
+    ({}, {"release_prefix": "a" * 44}, "release-name", "changes", "declare a shorter release_prefix"),
+    ({}, {"release_prefix": "0"}, "release-name", "changes", "begins with a letter"),
+]
+
+
+@pytest.mark.parametrize(("cluster", "layout", "rule", "where", "said"), WORKERS_REFUSED)
+def test_what_the_cluster_would_refuse_of_workers_is_refused_once(
+    cluster: dict[str, Any], layout: dict[str, Any], rule: str, where: str, said: str
+) -> None:
+    placed = KubernetesLayout(**{"namespace": "shop"} | layout)
+    (problem,) = check_connect(Platform(name="events"), placed, ConnectCluster("changes", **cluster))
+    assert problem.rule == f"kubernetes-{rule}"
+    assert where in problem.where
+    assert said in str(problem)
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        Plugin("a", version="1", image="apache/kafka:3.9.2", image_path="/opt/kafka/libs/connect-file-3.9.2.jar"),
+        Plugin("a", version="1", image=f"localhost:5000/own@sha256:{64 * 'a'}"),
+        Plugin("a", version="1", image="mirror.example.com:5000/a/b:1.0_2"),
+        Plugin("a", version="1", image=REFERENCE),
+        Plugin("a", version="1", volume="installed.plugins"),
+        Plugin("a", version="1", archive=ARCHIVE, checksum=DIGEST),
+        # Each target takes the source that it can have.
+        Plugin("a", version="1", maven="org.example:a:1", archive="file:///a.jar", image="own:1"),
+    ],
+    ids=lambda plugin: plugin.image or plugin.volume or plugin.archive,
+)
+def test_a_plugin_that_a_pod_can_have_is_taken(plugin: Plugin) -> None:
+    cluster = ConnectCluster("changes", plugins=[plugin], secrets=["database.credentials"])
+    assert list(check_connect(Platform(name="events"), KubernetesLayout(namespace="shop"), cluster)) == []
+
+
+def test_a_platform_asks_about_its_workers_too() -> None:
+    declared = Platform(name="e" * 30, connect=(ConnectCluster("c" * 20),))
+    found = check_all(declared, KubernetesLayout(namespace="shop"))
+    assert [each.rule for each in found if each.severity == "error"] == ["kubernetes-release-name"]

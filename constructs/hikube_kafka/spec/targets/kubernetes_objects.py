@@ -307,10 +307,9 @@ def _workers(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
         release = layout.connect_release(platform, cluster)
         # Another target may have room for it: the rules of a platform's name know of the servers alone.
         if not _is_release(release):
-            most = (
-                f"; the cluster's name may have {max(len(cluster.name) + LONGEST_RELEASE - len(release), 0)} characters"
-            )
-            yield RELEASE_NAME(where, name=release, fault=_release_fault(release), most=most)
+            room = len(cluster.name) + LONGEST_RELEASE - len(release)
+            most = f"the cluster's name may have {room} characters" if room > 0 else "declare a shorter release_prefix"
+            yield RELEASE_NAME(where, name=release, fault=_release_fault(release), most=f"; {most}")
         yield from _config(f"{where}.config", cluster.config)
         for secret in cluster.secrets:
             yield from _name(f"{where}.secrets", secret, "Secret")
