@@ -10,7 +10,7 @@ import pytest
 
 from hikube_kafka.spec.changes.rolling import reasons, restarts
 from hikube_kafka.spec.quantities import Quantity
-from tests.charts.test_values import GONE, OF_SERVERS, at
+from tests.charts.test_values import CASES, CONNECT, GONE, at
 from tests.support.kubernetes import Helm, rendered
 from tests.support.releases import release
 
@@ -18,6 +18,8 @@ ALONE = dict.fromkeys(
     ("default.replication.factor", "offsets.topic.replication.factor", "transaction.state.log.replication.factor"), "1"
 )
 ONE_FEWER = ["-XX:+ExitOnOutOfMemoryError", "-Dsun.net.inetaddr.ttl=3 -Dsun.net.inetaddr.negative.ttl=1"]
+ARCHIVE = {"archive": "file:///plugins/a.tar.gz", "checksum": f"sha256:{'0' * 64}"}
+PLUGIN = {"name": "a", **ARCHIVE}
 
 
 class Case(NamedTuple):
@@ -32,8 +34,11 @@ class Case(NamedTuple):
 
 OF_EVERY_VALUE = [
     Case(chart, path, value, others)
-    for chart, cases in OF_SERVERS.items()
-    for path, (value, _, others) in {**cases, **{path: (gone[0], "", {}) for path, gone in GONE.items()}}.items()
+    for chart, cases in CASES.items()
+    for path, (value, _, others) in {
+        **cases,
+        **({} if cases is CONNECT else {path: (gone[0], "", {}) for path, gone in GONE.items()}),
+    }.items()
 ]
 NEIGHBOURS = [
     Case("kafka", "external.host", "kafka-<ordinal>.example.com"),
@@ -59,6 +64,12 @@ NEIGHBOURS = [
     Case("zookeeper", "config", {"tickTime": "2000"}),
     Case("zookeeper", "storage.log", {"size": "1Gi"}, {"config": {"dataLogDir": "/data/log"}}),
     Case("zookeeper", "terminationGraceSeconds", 60),
+    Case("connect", "replicas", 1),
+    Case("connect", "startupSeconds", 601),
+    Case("connect", "plugins", [{"name": "b", **ARCHIVE}], {"plugins": [{"name": "a", **ARCHIVE}]}),
+    Case("connect", "plugins", [{"name": "a", **ARCHIVE, "checksum": f"sha256:{'1' * 64}"}], {"plugins": [PLUGIN]}),
+    Case("connect", "plugins", [{**PLUGIN, "imagePath": "/elsewhere"}], {"plugins": [PLUGIN]}),
+    Case("connect", "secrets", ["b"], {"secrets": ["a"]}),
 ]
 
 RENDERED: dict[tuple[str, str], Any] = {}

@@ -9,7 +9,8 @@ import yaml
 from tests.support.kubernetes import CHARTS
 
 DEFAULTS: Mapping[str, dict[str, Any]] = {
-    chart: yaml.safe_load((CHARTS / chart / "values.yaml").read_text("utf-8")) for chart in ("kafka", "zookeeper")
+    chart: yaml.safe_load((CHARTS / chart / "values.yaml").read_text("utf-8"))
+    for chart in ("kafka", "zookeeper", "connect")
 }
 
 
@@ -17,7 +18,7 @@ def release(chart: str, values: Mapping[str, Any] | None = None, **facts: Any) -
     """A release of one of the charts: the chart's own values with these over them.
 
     Args:
-        chart: ``kafka`` or ``zookeeper``.
+        chart: ``kafka``, ``zookeeper`` or ``connect``.
         values: nested, as a user gives them; ``config`` is merged too, and None takes a value away.
         facts: in place of ``name``, ``namespace``, ``version``.
     """

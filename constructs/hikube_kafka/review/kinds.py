@@ -11,6 +11,7 @@ from hikube_kafka.review.whole_plan import together
 from hikube_kafka.spec.changes import (
     brokers,
     brokers_consequences,
+    connect_cluster,
     foreign,
     kafka_release,
     local_ensemble,
@@ -103,6 +104,7 @@ _SHAPES: Mapping[str, _Shape] = {
         "brokers": list,
         "keep_data": (bool, type(None)),
     },
+    "hikube_local_connect": {"name": str, "workers": list, "plugins": (list, type(None))},
 }
 """What the rules read, and of which kind it is."""
 
@@ -257,7 +259,19 @@ def _ensemble(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 
     yield from local_ensemble_consequences.consequences(prior, planned, replaced=replaced)
 
 
+def _connect(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 - every kind is asked alike
+    prior, planned = _sides(change)
+    if change.action is Action.FORGET:
+        return
+    yield from _unknown(change, connect_cluster.DECIDES)
+    if change.is_unknown("workers"):
+        return
+    yield from connect_cluster.consequences_here(prior, planned, replaced=change.action is Action.REPLACE)
+
+
 # --- releases ---
+
+_RULES_OF = {"kafka": kafka_release.consequences, "connect": connect_cluster.consequences}
 
 
 def _release(change: Change, seen: Seen) -> Iterator[Problem]:
@@ -275,8 +289,8 @@ def _release(change: Change, seen: Seen) -> Iterator[Problem]:
             yield unjudged.VALUES(where, what=what)
     if after is not None and any(each is not None and () in each.unknown for each in (before, after)):
         return  # any of its values may be another: what they would be compared with is a guess
-    rules = kafka_release if chart == "kafka" else zookeeper_release
-    for problem in rules.consequences(of_chart(before), of_chart(after), replaced=change.action is Action.REPLACE):
+    rules = _RULES_OF.get(chart, zookeeper_release.consequences)
+    for problem in rules(of_chart(before), of_chart(after), replaced=change.action is Action.REPLACE):
         if problem.rule != kafka_release.TAKEN.id or not seen.is_told_by_brokers(change):
             yield problem
 
@@ -357,6 +371,7 @@ _RULES: Mapping[str, Callable[[Change, Seen], Iterator[Problem]]] = {
     "hikube_zookeeper_members": _members,
     "hikube_rollout": _rollout,
     "hikube_local_ensemble": _ensemble,
+    "hikube_local_connect": _connect,
     "helm_release": _release,
     **dict.fromkeys(namespace.NAMESPACES, _namespace),
     **dict.fromkeys(namespace.OBJECTS, _object),

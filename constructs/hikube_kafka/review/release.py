@@ -13,7 +13,7 @@ from hikube_kafka.review.helm_values import UnreadableValuesError
 from hikube_kafka.review.hidden import Hidden, all_hidden, concealed, revealed
 from hikube_kafka.review.plan import Change
 
-Chart = Literal["kafka", "zookeeper"]
+Chart = Literal["kafka", "zookeeper", "connect"]
 
 HELM = "hashicorp/helm"
 """The provider, whatever registry it comes from."""
@@ -114,16 +114,17 @@ def _properties(chart: Chart) -> frozenset[str]:
 _OURS_ALONE: Mapping[Chart, frozenset[str]] = {
     "kafka": frozenset({"claimRetention", "forwardPort", "shutdownGateSeconds", "startupSeconds"}),
     "zookeeper": frozenset({"claimRetention", "membershipSecret"}),
+    "connect": frozenset({"plugins", "secrets", "startupSeconds", "terminationGraceSeconds"}),
 }
 """Values that charts of the same name have not been seen to have."""
 _ASSET = re.compile(
-    r"(?:^|/)assets/(?:chart-(kafka|zookeeper)|\w*_(kafka|zookeeper)_chart_[0-9A-F]{8})(?:_[0-9A-F]+)?(?:/|$)"
+    r"(?:^|/)assets/(?:chart-(kafka|zookeeper|connect)|\w*_(kafka|zookeeper|connect)_chart_[0-9A-F]{8})(?:_[0-9A-F]+)?(?:/|$)"
 )
 """Where a synthesized stack has a copy of the chart."""
-_PROMISE = "Uninstalling keeps the claims"
-"""What the notes of both charts end with."""
+_PROMISES = ("Uninstalling keeps the claims", "Uninstalling keeps connectors and offsets")
+"""What the notes of the charts end with."""
 _APPLICATION = re.compile(r"3\.[0-9]+\.[0-9]+")
-_SOMEBODY_ELSES = re.compile(r"bitnami", re.IGNORECASE)
+_SOMEBODY_ELSES = re.compile(r"bitnami|1password", re.IGNORECASE)
 """In the address of a chart of the same name."""
 
 
@@ -132,14 +133,14 @@ def _chart(resource: Mapping[str, Any]) -> Chart | None:
     metadata = _metadata(resource)
     named = revealed(resource.get("chart"))
     if (found := _ASSET.search(named if isinstance(named, str) else "")) is not None:
-        return "kafka" if "kafka" in (found[1], found[2]) else "zookeeper"
+        return _named(found[1] or found[2])
     name = str(metadata.get("chart") or _base_name(named)).casefold()
     # A copy of ours may have a name of its own: acme-kafka.
-    kind = next((each for each in ("zookeeper", "kafka") if each in name), "")
-    if _PROMISE in str(metadata.get("notes") or "") and kind:
-        return "kafka" if kind == "kafka" else "zookeeper"
+    kind = next((each for each in ("connect", "zookeeper", "kafka") if each in name), "")
+    if any(promise in str(metadata.get("notes") or "") for promise in _PROMISES) and kind:
+        return _named(kind)
     values = revealed(_Values(resource, frozenset()).given)
-    for chart in ("kafka", "zookeeper"):
+    for chart in _OURS_ALONE:
         # With any other value the chart's own schema refuses the release.
         if not values.keys() <= _properties(chart):
             continue
@@ -154,6 +155,10 @@ def _chart(resource: Mapping[str, Any]) -> Chart | None:
         ):
             return chart
     return None
+
+
+def _named(kind: str) -> Chart:
+    return next(chart for chart in _OURS_ALONE if chart == kind)
 
 
 @cache

@@ -204,7 +204,9 @@ class Seen:
                 seen = ReleaseSeen(change=change, before=before, after=after)
                 if any(each is not None and each.chart is not None for each in (before, after)):
                     self.releases.append(seen)
-                    self._assign(seen)
+                    # Workers carry no topic and no replica: what is asked of a cluster is not asked of them.
+                    if seen.now.chart != "connect":
+                        self._assign(seen)
         self.grows = {
             namespaces.metadata(values)[0]: values.get("allow_volume_expansion") is True
             for change in managed

@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 """Only the apply will tell, the plan hides it, or nobody can read it."""
 
 _KEYS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]')
-_SERVERS = {"kafka": "brokers", "zookeeper": "ZooKeeper servers"}
+_SERVERS = {"kafka": "brokers", "zookeeper": "ZooKeeper servers", "connect": "workers"}
 
 
 class _UnknownError(Exception):
@@ -74,7 +74,7 @@ def parts(plan: Plan) -> tuple[Part, ...]:
         holder = namespaces.get(release.namespace, "")
         if release.chart == "kafka":
             holder = next((other.change.address for other in ensembles if _connects(release, other.release)), holder)
-        kind = "brokers" if release.chart == "kafka" else "ZooKeeper"
+        kind = {"kafka": "brokers", "connect": "workers"}.get(str(release.chart), "ZooKeeper")
         found.append(_part(each.change, kind, _servers(each), holder))
     addresses = {each.release.name: each.change.address for each in plan_.releases}
     found += [
@@ -160,8 +160,9 @@ def _of_release(server: _Server, name: str) -> Iterator[Total]:
     sides = server.before, server.after
     chart = str(server.release.chart)
     yield _total(name, _SERVERS[chart], sides, lambda each: f"{_replicas(each):,}")
-    kept = _kept(*sides)
-    yield _total(name, "storage", sides, lambda each: _bytes(_storage(each)), kept=kept)
+    if chart != "connect":  # which has no claims
+        kept = _kept(*sides)
+        yield _total(name, "storage", sides, lambda each: _bytes(_storage(each)), kept=kept)
     yield _total(name, "memory", sides, lambda each: _bytes(_each(each, "resources", "memory")))
     yield _total(name, "CPU", sides, lambda each: _cores(_each(each, "resources", "cpu")))
     yield _total(name, "heap", sides, lambda each: _bytes(_heap(_setting(each, "heap")) * _replicas(each)))

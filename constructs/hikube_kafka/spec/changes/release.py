@@ -170,7 +170,7 @@ class Release:
 
     @property
     def chart(self) -> str:
-        """``kafka`` or ``zookeeper``."""
+        """``kafka``, ``zookeeper`` or ``connect``."""
         return str(self._facts.get("chart") or "")
 
     def option(self, name: str) -> bool:
@@ -185,7 +185,7 @@ class Release:
     @property
     def servers(self) -> str:
         """What its pods are, several of them."""
-        return "brokers" if self.chart == "kafka" else "ZooKeeper servers"
+        return {"kafka": "brokers", "connect": "workers"}.get(self.chart, "ZooKeeper servers")
 
     def raw(self, *path: str | int) -> Any:
         """A value as it is; None where there is none."""
@@ -321,8 +321,8 @@ def unreadable(prior: Release | None, planned: Release) -> Iterator[Problem]:
 
 def gone(prior: Release, planned: Release | None, *, replaced: bool = False) -> Iterator[Problem]:
     """A release that is uninstalled: not declared any more, under another name or elsewhere, or of another chart."""
-    again = _again(prior, planned, replaced=replaced)
-    if again is None:
+    becomes = again(prior, planned, replaced=replaced)
+    if becomes is None:
         return
     count = prior.number("replicas")
     servers = f"{'its' if count is None else count} {prior.servers if count != 1 else prior.servers[:-1]}"
@@ -338,10 +338,11 @@ def gone(prior: Release, planned: Release | None, *, replaced: bool = False) -> 
             if prior.chart == "kafka"
             else "Brokers without ZooKeeper elect no leaders, and a broker that restarts stays away. "
         ) + f"The claims (PersistentVolumeClaims), which hold {content}, stay: claimRetention.whenDeleted = Retain."
-    yield DESTROYED(prior.where, again=again, servers=servers, claims=claims, consequence=consequence)
+    yield DESTROYED(prior.where, again=becomes, servers=servers, claims=claims, consequence=consequence)
 
 
-def _again(prior: Release, planned: Release | None, *, replaced: bool) -> str | None:
+def again(prior: Release, planned: Release | None, *, replaced: bool) -> str | None:
+    """What a release that is uninstalled becomes, empty if nothing; None: it is not uninstalled."""
     if planned is None:
         return ""
     if prior.chart != planned.chart:
@@ -353,11 +354,13 @@ def _again(prior: Release, planned: Release | None, *, replaced: bool) -> str | 
 
 def ways(prior: Release | None, planned: Release) -> Iterator[Problem]:
     """Options of Helm by which servers go all at once, or by which nobody knows what changes."""
-    together = (
-        "No partition has a leader until they are back: nobody can produce or consume. Nothing waits for in-sync "
-        "replicas, so a broker that comes back first may lack what the others have."
-        if planned.chart == "kafka"
-        else "There is no quorum until most of them are back: brokers elect no leader, and create or change no topic."
+    together = {
+        "kafka": "No partition has a leader until they are back: nobody can produce or consume. Nothing waits for "
+        "in-sync replicas, so a broker that comes back first may lack what the others have.",
+        "connect": "No task of any connector runs until they are back.",
+    }.get(
+        planned.chart,
+        "There is no quorum until most of them are back: brokers elect no leader, and create or change no topic.",
     )
     for option, does, consequence in (
         ("recreate_pods", "deletes all pods of the release at once, with each upgrade", together),
@@ -571,11 +574,10 @@ def spread(prior: Release | None, planned: Release) -> Iterator[Problem]:
     if prior is None or (count := planned.number("replicas")) is None or count < _TWO:
         return
     if prior.text(*path) == "required" and value != "required":
-        consequence = (
-            "Partitions whose other in-sync replicas were there too cannot be written to, or not be read."
-            if planned.chart == "kafka"
-            else "If most servers were there, the quorum is lost with it."
-        )
+        consequence = {
+            "kafka": "Partitions whose other in-sync replicas were there too cannot be written to, or not be read.",
+            "connect": "If all of them were there, no task runs until one is back.",
+        }.get(planned.chart, "If most servers were there, the quorum is lost with it.")
         yield SPREAD_LOOSENED(planned.where, path=path, servers=planned.servers, consequence=consequence)
 
 

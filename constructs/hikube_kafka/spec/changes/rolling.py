@@ -1,8 +1,8 @@
 """Which changes of a release restart its servers, how many, and how long that takes.
 
 What goes into the pods of a release is what the template of its StatefulSet reads: ``templates/brokers.yaml`` of the
-chart ``kafka``, ``templates/servers.yaml`` of ``zookeeper``. A test renders both charts with the real Helm, before and
-after a change of every value, and holds this module to it.
+chart ``kafka``, ``templates/servers.yaml`` of ``zookeeper``, ``templates/workers.yaml`` of ``connect``. A test renders
+the charts with the real Helm, before and after a change of every value, and holds this module to it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,6 +42,9 @@ of three brokers (20:51:06, 20:51:20, 20:51:35, ready at about 20:51:50) and the
 SECONDS_OF_A_ZOOKEEPER_SERVER = 11
 """Likewise for ZooKeeper: three servers with hardly any data, on a cluster of three nodes, were restarted one after
 another in 33 s; kubectl get events told of each stop 10 to 11 s after the one before."""
+SECONDS_OF_A_WORKER = 40
+"""Likewise for a Connect worker: it loads its plugins, joins, and counts as ready 10 s later (``minReadySeconds``). An
+assumption, from workers with one small plugin on a busy machine."""
 
 
 class Duration(NamedTuple):
@@ -133,31 +136,36 @@ def consequences(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | N
         )
         yield MAY_RESTART(where, path=("version",), severity=None, before=before, after=after, **facts)
         return
-    kafka = planned.get("chart") == "kafka"
+    chart = str(planned.get("chart"))
     alone = whole(str(_at(planned, "replicas"))) == 1
-    meanwhile = (
-        "The next broker stops once the one before is back in sync. Meanwhile other brokers lead its partitions; a "
-        "topic with a single replica is unavailable while its broker is."
-        if kafka
-        else "The next server stops once the one before serves in the quorum. A restart of the leader is an election, "
-        "during which brokers can change nothing: no topic, no leader, no in-sync replicas."
+    meanwhile = {
+        "kafka": "The next broker stops once the one before is back in sync. Meanwhile other brokers lead its "
+        "partitions; a topic with a single replica is unavailable while its broker is.",
+        "connect": "The next worker stops once the one before has joined its group. Meanwhile the tasks of a worker "
+        "wait for it, up to scheduled.rebalance.max.delay.ms; what they delivered since the last commit of offsets is "
+        "delivered again.",
+    }.get(
+        chart,
+        "The next server stops once the one before serves in the quorum. A restart of the leader is an election, "
+        "during which brokers can change nothing: no topic, no leader, no in-sync replicas.",
     )
+    of_one = "no task runs" if chart == "connect" else "no client is served"
     yield RESTARTS(
         where,
         path=(),
         severity=None,
         **facts,
         reasons=shortened(reasons(prior, planned)),
-        meanwhile="It is the only one: no client is served until it is back." if alone else meanwhile,
+        meanwhile=f"It is the only one: {of_one} until it is back." if alone else meanwhile,
         each=_seconds_of_one(planned),
         grace=_grace(planned),
-        more="; one with much to copy, or a log to recover, takes longer" if kafka else "",
+        more="; one with much to copy, or a log to recover, takes longer" if chart == "kafka" else "",
     )
 
 
 def named(release: Mapping[str, Any], servers: int) -> str:
     """``3 brokers``, ``1 ZooKeeper server``."""
-    what = "broker" if release.get("chart") == "kafka" else "ZooKeeper server"
+    what = {"kafka": "broker", "connect": "worker"}.get(str(release.get("chart")), "ZooKeeper server")
     return f"{servers} {what}{'' if servers == 1 else 's'}"
 
 
@@ -171,12 +179,13 @@ _THREE = 3
 
 
 def _seconds_of_one(planned: Mapping[str, Any]) -> int:
-    return SECONDS_OF_A_BROKER if planned.get("chart") == "kafka" else SECONDS_OF_A_ZOOKEEPER_SERVER
+    measured = {"kafka": SECONDS_OF_A_BROKER, "connect": SECONDS_OF_A_WORKER}
+    return measured.get(str(planned.get("chart")), SECONDS_OF_A_ZOOKEEPER_SERVER)
 
 
 def _grace(planned: Mapping[str, Any]) -> int:
     grace = whole(str(_at(planned, "terminationGraceSeconds")))
-    return max(grace, 0) if grace is not None else (300 if planned.get("chart") == "kafka" else 60)
+    return max(grace, 0) if grace is not None else {"kafka": 300, "connect": 120}.get(str(planned.get("chart")), 60)
 
 
 def _in_words(seconds: int) -> str:
@@ -185,7 +194,7 @@ def _in_words(seconds: int) -> str:
 
 def _of_pods(release: Mapping[str, Any]) -> dict[str, Any]:
     """What the template of the release's pods reads of its values, as it renders it."""
-    readers = {**_SHARED, **(_KAFKA if release.get("chart") == "kafka" else _ZOOKEEPER)}
+    readers = {**_SHARED, **{"kafka": _KAFKA, "connect": _CONNECT}.get(str(release.get("chart")), _ZOOKEEPER)}
     found = {path: reader(_at(release, *path.split("."))) for path, reader in readers.items()}
     config = _at(release, "config")
     for key, value in (config if isinstance(config, Mapping) else {"": config}).items():
@@ -270,6 +279,25 @@ def _ports(value: Any) -> Any:
     )
 
 
+def _plugins(value: Any) -> Any:
+    """Of an archive also its checksum, of an image also the folder in it; a volume is mounted as it is."""
+    if not _is_list(value):
+        return _text(value) or ()
+    return tuple(
+        next(
+            (
+                (_text(each.get("name")), *(_text(each.get(key)) for key in keys))
+                for keys in (("archive", "checksum"), ("image", "imagePath"), ("volume",))
+                if each.get(keys[0])
+            ),
+            (_text(each.get("name")),),
+        )
+        if isinstance(each, Mapping)
+        else _text(each)
+        for each in value
+    )
+
+
 def _affinity(value: Any) -> str:
     return "required" if value == "required" else "preferred"
 
@@ -303,6 +331,11 @@ _KAFKA: Mapping[str, Callable[[Any], Any]] = {
     "rack.fromZone": bool,
     "startupSeconds": _halved,
     "shutdownGateSeconds": _number,
+}
+_CONNECT: Mapping[str, Callable[[Any], Any]] = {
+    "plugins": _plugins,
+    "secrets": _list,
+    "startupSeconds": _halved,
 }
 _ZOOKEEPER: Mapping[str, Callable[[Any], Any]] = {
     "storage.log": bool,
