@@ -10,6 +10,7 @@ from hikube_kafka.platform import (
     ClaimTemplate,
     HikubeProvider,
     KafkaBrokers,
+    KafkaConnector,
     KafkaQuorum,
     KafkaTopic,
     KubernetesCluster,
@@ -25,17 +26,21 @@ from hikube_kafka.plugin.resource import DataSource, Resource
 from hikube_kafka.plugin.schema import Schema
 from hikube_kafka.provider import install, settings
 from hikube_kafka.provider.hikube import HikubePlugin
+from hikube_kafka.spec.connect import Offsets
 from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.quantities import Duration
 
 Synthesize = Callable[[TerraformStack], dict[str, Any]]
 OF_THE_CDK = {"self", "scope", "id", "provider", "depends_on", "alias"}
+NAMES = {"connector_class": "class"}
+"""Names of the provider's that Python keeps for itself."""
 PARTS: dict[str, Resource | DataSource] = {
     **{part.type_name: part for part in HikubePlugin().resources},
     **{part.type_name: part for part in HikubePlugin().data_sources},
 }
 BINDINGS = {
     "hikube_kafka_topic": KafkaTopic,
+    "hikube_kafka_connector": KafkaConnector,
     "hikube_kafka_brokers": KafkaBrokers,
     "hikube_volume_claims": VolumeClaims,
     "hikube_zookeeper_members": ZooKeeperMembers,
@@ -48,7 +53,7 @@ BINDINGS = {
 
 def taken(binding: type) -> Mapping[str, inspect.Parameter]:
     parameters = inspect.signature(vars(binding)["__init__"]).parameters
-    return {name: parameter for name, parameter in parameters.items() if name not in OF_THE_CDK}
+    return {NAMES.get(name, name): parameter for name, parameter in parameters.items() if name not in OF_THE_CDK}
 
 
 def required(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
@@ -133,10 +138,18 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
             "release": "events",
         },
         KafkaQuorum: {"expected_brokers": 3, "expected_zookeeper_servers": 5},
+        KafkaConnector: {
+            "name": "out",
+            "connector_class": "com.example.Sink",
+            "tasks_max": 2,
+            "config": {"topics": "orders"},
+            "state": "stopped",
+            "offsets": Offsets(on_change="reset", on_destroy="reset"),
+        },
     }
     HikubeProvider(stack, "provider")
     for binding, arguments in given.items():
-        assert set(arguments) == set(taken(binding)), "give every argument a value here"
+        assert {NAMES.get(name, name) for name in arguments} == set(taken(binding)), "give every argument a value here"
         binding(stack, binding.__name__, **arguments)
     content = synthesized(stack)
     topic = content["resource"]["hikube_kafka_topic"]["KafkaTopic"]
@@ -144,6 +157,11 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
     ensemble = content["resource"]["hikube_local_ensemble"]["LocalEnsemble"]
     written = {"id": 0, "heap": "512m", "properties": {"a.b": "c"}}
     assert ensemble == given[LocalEnsemble] | {"zookeeper": [written], "brokers": [written]}
+    connector = content["resource"]["hikube_kafka_connector"]["KafkaConnector"]
+    assert connector == {
+        **{NAMES.get(name, name): value for name, value in given[KafkaConnector].items()},
+        "offsets": {"on_change": "reset", "on_destroy": "reset"},
+    }
     assert content["data"]["hikube_kafka_quorum"]["KafkaQuorum"] == given[KafkaQuorum]
     nested = PARTS["hikube_local_ensemble"].schema.attributes["brokers"].nested
     assert nested is not None

@@ -86,6 +86,16 @@ class KafkaConnector(HikubeResource):
         """Connect's name of the connector, once it is there: a reference that waits for it."""
         return self.get_string_attribute("id")
 
+    @property
+    def type(self) -> str:
+        """``source`` or ``sink``: a reference."""
+        return self.get_string_attribute("type")
+
+    @property
+    def tasks(self) -> float:
+        """How many of its tasks run: a reference."""
+        return self.get_number_attribute("tasks")
+
 
 def _offsets(offsets: Offsets) -> dict[str, Any]:
     to = [dict(each) for each in offsets.to]

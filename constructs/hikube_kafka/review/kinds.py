@@ -12,6 +12,8 @@ from hikube_kafka.spec.changes import (
     brokers,
     brokers_consequences,
     connect_cluster,
+    connector,
+    connector_consequences,
     foreign,
     kafka_release,
     local_ensemble,
@@ -105,6 +107,14 @@ _SHAPES: Mapping[str, _Shape] = {
         "keep_data": (bool, type(None)),
     },
     "hikube_local_connect": {"name": str, "workers": list, "plugins": (list, type(None))},
+    "hikube_kafka_connector": {
+        "name": str,
+        "class": str,
+        "tasks_max": (int, type(None)),
+        "config": (dict, type(None)),
+        "state": (str, type(None)),
+        "offsets": (dict, type(None)),
+    },
 }
 """What the rules read, and of which kind it is."""
 
@@ -269,6 +279,24 @@ def _connect(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 -
     yield from connect_cluster.consequences_here(prior, planned, replaced=change.action is Action.REPLACE)
 
 
+def _connector(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 - every kind is asked alike
+    prior, planned = _sides(change)
+    if change.action in {Action.FORGET, Action.FORGET_AND_CREATE} and prior is not None:
+        yield from connector_consequences.forgotten(prior)
+        prior = None
+    if planned is None:
+        if prior is not None:
+            yield from connector_consequences.consequences(prior, None)
+        return
+    yield from _unknown(change, connector_consequences.DECIDES)
+    if change.action is Action.REPLACE and prior is not None and planned.get("name") != prior["name"]:
+        yield from connector_consequences.consequences(prior, None)
+        prior = None
+    yield from connector.never(planned)
+    yield from connector.problems(prior, planned)
+    yield from connector_consequences.consequences(prior, planned)
+
+
 # --- releases ---
 
 _RULES_OF = {"kafka": kafka_release.consequences, "connect": connect_cluster.consequences}
@@ -372,6 +400,7 @@ _RULES: Mapping[str, Callable[[Change, Seen], Iterator[Problem]]] = {
     "hikube_rollout": _rollout,
     "hikube_local_ensemble": _ensemble,
     "hikube_local_connect": _connect,
+    "hikube_kafka_connector": _connector,
     "helm_release": _release,
     **dict.fromkeys(namespace.NAMESPACES, _namespace),
     **dict.fromkeys(namespace.OBJECTS, _object),
