@@ -159,6 +159,15 @@ UNMADE = {
         "Needs an apply with create_before_destroy that stopped halfway.": """
             plan-deposed
         """,
+        "The plans have no Connect cluster: test_connect.py and tests/spec/changes have its changes.": """
+            connect-cluster-stopped connect-group-changed connect-network-policy-off connect-plugin-unchecked
+            connect-plugins-changed connect-plugins-removed connect-workers-fewer connector-class-changed
+            connector-class-missing connector-config-invalid connector-converter-changed connector-deleted
+            connector-drops-records connector-exists connector-forgotten connector-held connector-key-unknown
+            connector-literal-secret connector-offsets-reset connector-offsets-set connector-offsets-to
+            connector-offsets-word connector-own-key connector-renamed connector-restarts connector-state
+            connector-tasks-changed connector-topics-changed local-connect-restarts
+        """,
         "Every warning that our provider gives has a rule of its own.": """
             plan-warning
         """,

@@ -52,7 +52,9 @@ def totals(plan: Plan) -> tuple[Total, ...]:
     for server in plan_.releases:
         found += _of_release(server, plan_.name(server.release))
     for change in plan_.managed("hikube_local_ensemble"):
-        found += _of_ensemble(change)
+        found += _of_servers(change, brokers="brokers", zookeeper="ZooKeeper servers")
+    for change in plan_.managed("hikube_local_connect"):
+        found += _of_servers(change, workers="workers")
     for change in plan_.managed("hikube_volume_claims"):
         found += _of_claims(change, plan_)
     for cluster, changes in plan_.topics().items():
@@ -88,6 +90,10 @@ def parts(plan: Plan) -> tuple[Part, ...]:
     for change in plan_.managed("hikube_local_ensemble"):
         found.append(_part(change, "brokers", f"ensemble {_word(change, 'name')} on this machine", ""))
         addresses[_word(change, "name")] = change.address
+    for change in plan_.managed("hikube_local_connect"):
+        found.append(_part(change, "workers", f"Connect cluster {_word(change, 'name')} on this machine", ""))
+    for change in plan_.managed("hikube_kafka_connector"):
+        found.append(_part(change, "connector", f"connector {_word(change, 'name')}", ""))
     for cluster, changes in plan_.topics().items():
         found += [_part(each, "topic", f"topic {_word(each, 'name')}", addresses.get(cluster, "")) for each in changes]
     return tuple(found)
@@ -285,12 +291,13 @@ def _claims(attributes: Mapping[str, Any] | None, unknown: Iterable[Path]) -> st
         return UNKNOWN
 
 
-def _of_ensemble(change: Change) -> Iterator[Total]:
+def _of_servers(change: Change, **kinds: str) -> Iterator[Total]:
+    """Of servers on this machine: by the attributes that hold them, what they are."""
     name = _word(change, "name")
-    for what, attribute in (("brokers", "brokers"), ("ZooKeeper servers", "zookeeper")):
+    for attribute, what in kinds.items():
         before, after = (_servers_of(each, attribute) for each in _sides(change))
         yield Total(of=name, what=what, before=_count(before), after=_count(after))
-    before, after = (_heaps(each) for each in _sides(change))
+    before, after = (_heaps(each, kinds) for each in _sides(change))
     yield Total(of=name, what="heap", before=before, after=after)
 
 
@@ -315,12 +322,12 @@ def _count(servers: Sequence[Any] | None) -> str:
     return UNKNOWN if servers is None else f"{len(servers):,}" if servers else ""
 
 
-def _heaps(attributes: Mapping[str, Any] | None) -> str:
+def _heaps(attributes: Mapping[str, Any] | None, kinds: Iterable[str]) -> str:
     if attributes is None:
         return ""
     try:
         total = Decimal(0)
-        for attribute in ("brokers", "zookeeper"):
+        for attribute in kinds:
             servers = _servers_of(attributes, attribute)
             if servers is None:
                 return UNKNOWN

@@ -1,0 +1,117 @@
+"""Connect clusters and their connectors in a plan."""
+
+import json
+from typing import Any
+
+import pytest
+
+from hikube_kafka.review.plan import read_plan
+from hikube_kafka.review.totals import parts, totals
+from tests.review.test_kinds import found, of
+
+SINK = {
+    "id": "out",
+    "name": "out",
+    "class": "com.example.SearchSink",
+    "tasks_max": 1,
+    "config": {"topics": "orders", "errors.tolerance": "none"},
+    "state": "running",
+    "offsets": None,
+    "type": "sink",
+    "tasks": 1,
+}
+HERE = {
+    "name": "events-connect-changes",
+    "path": "/data",
+    "plugins": [{"name": "file", "maven": "org.apache.kafka:connect-file:3.9.2", "archive": None, "checksum": None}],
+    "workers": [{"id": each, "heap": "512m", "properties": {"group.id": "changes"}} for each in range(2)],
+}
+
+
+def release(replicas: int = 2, **values: Any) -> dict[str, Any]:
+    return {
+        "name": "events-changes",
+        "namespace": "events",
+        "chart": "./assets/chart-connect/1",
+        "values": [json.dumps({"replicas": replicas, **values})],
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        (of("hikube_kafka_connector", None, SINK), set()),
+        (of("hikube_kafka_connector", SINK, SINK), set()),
+        (of("hikube_kafka_connector", SINK, None), {"connector-deleted"}),
+        (of("hikube_kafka_connector", SINK, None, "forget"), {"connector-forgotten"}),
+        (of("hikube_kafka_connector", SINK, {**SINK, "tasks_max": 2}), {"connector-tasks-changed"}),
+        (of("hikube_kafka_connector", SINK, {**SINK, "state": "stopped"}), {"connector-held"}),
+        (of("hikube_kafka_connector", SINK, {**SINK, "state": "resting"}), {"connector-state"}),
+        (
+            of("hikube_kafka_connector", SINK, {**SINK, "config": {"topics": "orders", "errors.tolerance": "all"}}),
+            {"connector-drops-records", "connector-restarts"},
+        ),
+        (of("hikube_kafka_connector", None, {**SINK, "class": 1}), {"plan-unreadable"}),
+        (of("hikube_kafka_connector", SINK, SINK, "update", after_unknown={"config": True}), {"plan-unknown"}),
+        (of("hikube_local_connect", None, HERE), set()),
+        (of("hikube_local_connect", HERE, None), {"connect-cluster-stopped"}),
+        (of("hikube_local_connect", HERE, {**HERE, "workers": HERE["workers"][:1]}), {"connect-workers-fewer"}),
+        (of("helm_release", None, release()), {"image-by-tag"}),
+        (of("helm_release", release(3), release(2)), {"connect-workers-fewer"}),
+        (of("helm_release", release(), None), {"connect-cluster-stopped"}),
+        (of("helm_release", release(), release(heap="900m")), {"rolling-restart"}),
+        (
+            of("helm_release", release(), release(config={"group.id": "other"})),
+            {"connect-group-changed", "rolling-restart"},
+        ),
+        # Somebody else's chart of the same name.
+        (of("helm_release", None, {**release(), "chart": "connect", "repository": "https://1password.example"}), set()),
+    ],
+)
+def test_what_is_found(change: dict[str, Any], rules: set[str]) -> None:
+    assert {rule for rule, _ in found(change)} == rules
+
+
+def test_the_topics_of_a_platform_are_not_said_to_lose_their_brokers() -> None:
+    topic = {
+        "id": "orders",
+        "name": "orders",
+        "partitions": 1,
+        "replication_factor": 1,
+        "config": None,
+        "deletion_protection": True,
+    }
+    stays = of("hikube_kafka_topic", topic, topic)
+    assert {rule for rule, _ in found(stays, of("helm_release", release(), None))} == {"connect-cluster-stopped"}
+
+
+def test_internal_topics_are_protected_as_all_topics_are() -> None:
+    topic = {
+        "id": "events-connect-changes.offsets",
+        "name": "events-connect-changes.offsets",
+        "partitions": 25,
+        "replication_factor": 3,
+        "config": {"cleanup.policy": "compact"},
+        "deletion_protection": True,
+    }
+    assert "topic-protected" in {rule for rule, _ in found(of("hikube_kafka_topic", topic, None))}
+
+
+def test_totals_and_parts_of_connect_clusters() -> None:
+    changes = [
+        of("helm_release", release(3), release(2)),
+        of("hikube_local_connect", HERE, {**HERE, "workers": HERE["workers"][:1]}),
+        of("hikube_kafka_connector", None, SINK),
+    ]
+    for each in changes:
+        each["provider_name"] = "registry.example/hashicorp/helm" if each["type"] == "helm_release" else "hikube"
+    plan = read_plan(json.dumps({"format_version": "1.2", "resource_changes": changes}).encode())
+    told = {(each.of, each.what): (each.before, each.after) for each in totals(plan)}
+    assert told["events-changes", "workers"] == ("3", "2")
+    assert told["events-connect-changes", "workers"] == ("2", "1")
+    assert told["events-connect-changes", "heap"] == ("1Gi", "512Mi")
+    assert ("events-changes", "storage") not in told
+    kinds = {each.address: (each.kind, each.what) for each in parts(plan)}
+    assert kinds["helm_release.it"] == ("workers", "3 → 2 workers of events-changes")
+    assert kinds["hikube_local_connect.it"] == ("workers", "Connect cluster events-connect-changes on this machine")
+    assert kinds["hikube_kafka_connector.it"] == ("connector", "connector out")
