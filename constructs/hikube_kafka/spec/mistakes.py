@@ -144,7 +144,11 @@ def shown(value: object, *, path: Path = ()) -> str:
 
 
 def _secret(path: Path) -> bool:
-    return any(isinstance(part, str) and re.search(r"password|secret|jaas|client_key|\bkey\b", part) for part in path)
+    return any(
+        isinstance(part, str)
+        and re.search(r"password|passwd|passphrase|secret|token|credential|jaas|client_key|\bkey\b", part)
+        for part in path
+    )
 
 
 _SHOWN = reprlib.Repr()

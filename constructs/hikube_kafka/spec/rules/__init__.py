@@ -11,7 +11,7 @@ from typing import Any
 from hikube_kafka.spec.model import FieldError
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem
-from hikube_kafka.spec.rules import brokers, platform, topics, zookeeper
+from hikube_kafka.spec.rules import brokers, connect, platform, topics, zookeeper
 
 Judge = Callable[[Platform], Iterator[Problem]]
 
@@ -44,6 +44,32 @@ ZOOKEEPER: tuple[Judge, ...] = (platform.name_is_a_label, *_OF_ZOOKEEPER)
 BROKERS: tuple[Judge, ...] = (platform.name_is_a_label, *_OF_BROKERS)
 """What concerns the brokers of a declaration."""
 
+CONNECT: tuple[Judge, ...] = (
+    connect.clusters_differ,
+    connect.workers_are_not_alone,
+    connect.heap_fits,
+    connect.worker_config_is_free,
+    connect.worker_config_is_kafkas,
+    connect.workers_can_log_in,
+    connect.internal_topics_are_as_workers_need_them,
+    connect.plugins_differ,
+    connect.plugins_come_from_somewhere,
+    connect.connectors_differ,
+    connect.connectors_have_their_plugin,
+    connect.connector_config_is_connects,
+    connect.sinks_read_topics,
+    connect.dead_letters_are_whole,
+    connect.config_holds_no_secret,
+    connect.references_are_resolved,
+    connect.exactly_once_is_supported,
+    connect.created_topics_fit,
+    connect.change_capture_does_no_harm,
+    connect.sources_have_their_topics,
+    connect.jdbc_sinks_know_the_columns,
+    connect.user_config_wins,
+)
+"""What concerns the Connect clusters of a declaration."""
+
 JUDGES: tuple[Judge, ...] = (
     platform.name_is_a_label,
     *_OF_ZOOKEEPER,
@@ -59,8 +85,10 @@ JUDGES: tuple[Judge, ...] = (
     topics.config_is_kafkas,
     topics.retention_fits_the_disks,
     topics.partitions_per_broker_are_few_enough,
+    *CONNECT,
 )
-"""Every function that finds problems, in the order in which they are shown: the platform, its servers, its topics."""
+"""Every function that finds problems, in the order in which they are shown: the platform, its servers, its topics, and
+its Connect clusters."""
 
 
 def check(declared: Platform, judges: Iterable[Judge] | None = None) -> list[Problem]:
@@ -74,7 +102,7 @@ def check(declared: Platform, judges: Iterable[Judge] | None = None) -> list[Pro
 
 
 def asked(judge: Callable[..., Iterable[Problem]], declared: Platform, *more: Any) -> list[Problem]:
-    """What a judge finds in that of a declaration which can be read: a topic with a mistake is left out.
+    """What a judge finds in that of a declaration which can be read: a topic or connector with a mistake is left out.
 
     What is mistaken itself is told by :meth:`~hikube_kafka.spec.model.Declared.problems`.
 
@@ -88,8 +116,19 @@ def asked(judge: Callable[..., Iterable[Problem]], declared: Platform, *more: An
         for problem in judge(declared, *more):
             found.append(problem)  # noqa: PERF402 - what was found before a mistake counts
     except FieldError as error:
-        topics = declared.__dict__.get("topics", ())
-        rest = tuple(topic for topic in topics if topic is not error.of)
-        if len(rest) < len(topics):
-            return asked(judge, declared.model_copy(update={"topics": rest}), *more)
+        if (rest := _without(declared, error.of)) is not None:
+            return asked(judge, rest, *more)
     return found
+
+
+def _without(owner: Any, part: Any) -> Any:
+    """The declaration without a part of it, wherever that is; None if it is no part that can be left out."""
+    for field in ("topics", "connect", "plugins", "connectors"):
+        parts = owner.__dict__.get(field, ())
+        rest = tuple(each for each in parts if each is not part)
+        if len(rest) < len(parts):
+            return owner.model_copy(update={field: rest})
+        for index, each in enumerate(parts):
+            if (less := _without(each, part)) is not None:
+                return owner.model_copy(update={field: (*parts[:index], less, *parts[index + 1 :])})
+    return None

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from hikube_kafka.spec import definitions, topic_limits
+from hikube_kafka.spec.connect_worker import all_topics
 from hikube_kafka.spec.mistakes import VALUE_UNKNOWN, is_reference, of_config
 from hikube_kafka.spec.platform import WANTED_REPLICAS, Platform
 from hikube_kafka.spec.problem import Problem, Rule
@@ -65,6 +66,8 @@ def name_is_legal(platform: Platform) -> Iterator[Problem]:
             yield VALUE_UNKNOWN(f"topics[{index}]", field="name")
         else:
             yield from topic_limits.name_problems(topic.name)
+    for topic in all_topics(platform)[len(platform.topics) :]:
+        yield from topic_limits.name_problems(topic.name)
 
 
 def name_is_not_internal(platform: Platform) -> Iterator[Problem]:
@@ -84,7 +87,7 @@ def declared_once(platform: Platform) -> Iterator[Problem]:
 def names_do_not_collide(platform: Platform) -> Iterator[Problem]:
     """Names that differ in '.' and '_' alone."""
     same_metric: defaultdict[str, set[str]] = defaultdict(set)
-    for topic in platform.topics:
+    for topic in all_topics(platform):
         same_metric[topic.name.replace(".", "_")].add(topic.name)
     for names in same_metric.values():
         if len(names) > 1:
@@ -155,7 +158,7 @@ def retention_fits_the_disks(platform: Platform) -> Iterator[Problem]:
 
 def partitions_per_broker_are_few_enough(platform: Platform) -> Iterator[Problem]:
     """More partitions than a controller can bear."""
-    replicas = sum(topic.partitions * platform.replication_factor(topic) for topic in platform.topics)
+    replicas = sum(topic.partitions * platform.replication_factor(topic) for topic in all_topics(platform))
     internal = INTERNAL_PARTITIONS * platform.default_replication_factor
     each = -(-(replicas + internal) // platform.kafka.brokers)
     if each > MOST_PARTITIONS_PER_BROKER:
