@@ -109,7 +109,11 @@ def test_references_of_connect_are_not_those_of_terraform(stack: TerraformStack,
 def test_the_contract_promises_the_connect_clusters(stack: TerraformStack) -> None:
     group = {"consumer.override.group.id": "mine", "topics": "lines", "file": "c"}
     source = Connector("in", "org.apache.kafka.connect.file.FileStreamSourceConnector", config={"file": "a"})
-    cluster = FILES.model_copy(update={"connectors": (*FILES.connectors, source, Connector("c", SINK, config=group))})
+    plugin = Plugin(
+        "file", version="3.9.2", classes=[SINK, source.connector_class], maven="org.apache.kafka:connect-file:3.9.2"
+    )
+    connectors = (*FILES.connectors, source, Connector("c", SINK, config=group))
+    cluster = FILES.model_copy(update={"connectors": connectors, "plugins": (plugin,)})
     contract = KafkaPlatform(
         stack, "events", target=LocalTarget(LocalLayout(connect_port=31083)), topics=[LINES], connect=[cluster]
     ).contract
@@ -117,7 +121,8 @@ def test_the_contract_promises_the_connect_clusters(stack: TerraformStack) -> No
     (expected,) = contract.connect
     assert (expected.group_id, expected.workers) == ("events-connect-files", 2)
     assert expected.urls == ("http://127.0.0.1:31083", "http://127.0.0.1:31084")
-    assert [(each.class_name, each.version) for each in expected.plugins] == [(SINK, "3.9.2")]
+    loaded = [(each.class_name, each.version) for each in expected.plugins]
+    assert loaded == [(SINK, "3.9.2"), (source.connector_class, "3.9.2")]
     lines, more, of_source, grouped = expected.connectors
     assert (lines.dead_letters, lines.most_lag, lines.tasks_max) == ("lines-out.dead-letters", 10_000, 1)
     assert (more.state, more.tasks_max) == ("paused", 2)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hikube_kafka.spec.connect import ConnectCluster, Connector
+from hikube_kafka.spec.definitions.connect import CONNECTOR_FIELDS
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import Override, cluster_settings, replaced, text
 from hikube_kafka.spec.quantities import whole
@@ -33,6 +34,9 @@ OWNED: dict[str, str] = {
     },
 }
 """Worker entries that cannot be declared, each with what decides it: others rely on what was computed."""
+
+
+_REFUSED = frozenset({*CONNECTOR_FIELDS, "errors.tolerance"})
 
 
 def group_id(platform: Platform, cluster: ConnectCluster) -> str:
@@ -148,7 +152,9 @@ def overrides(platform: Platform) -> list[Override]:
         found += replaced(f"Connect cluster {cluster.name}", owned, computed)
         for connector in cluster.connectors:
             theirs = _computed_config(platform, connector)
-            found += replaced(f"connector {connector.name}", connector.config, theirs)
+            # What is refused replaces nothing.
+            free = {key: value for key, value in connector.config.items() if key not in _REFUSED}
+            found += replaced(f"connector {connector.name}", free, theirs)
     return found
 
 

@@ -201,7 +201,8 @@ def test_without_the_judge_its_problem_goes_unseen(judge: str, monkeypatch: pyte
 
 
 def test_every_judge_is_spoilt_by_a_test() -> None:
-    assert {name(judge) for judge in rules.JUDGES} == set(SPOILT)
+    of_connect = {each for each in map(name, rules.JUDGES) if each.startswith("connect.")}  # test_connect.py has these
+    assert {name(judge) for judge in rules.JUDGES} == set(SPOILT) | of_connect
 
 
 @pytest.mark.parametrize("servers", [1, 3, 5, 7])

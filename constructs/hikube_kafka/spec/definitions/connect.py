@@ -19,11 +19,11 @@ from hikube_kafka.spec.definitions.fault import HIDDEN, Fault
 from hikube_kafka.spec.definitions.nearest import is_key, nearest, spelling, unknown_remedy
 from hikube_kafka.spec.mistakes import is_reference as is_of_terraform
 
-_FIELDS = {
-    "name": "the connector's own name",
-    "connector.class": "the connector's own class",
-    "tasks.max": "tasks_max=",
-    "errors.deadletterqueue.topic.name": "dead_letters=",
+CONNECTOR_FIELDS = {
+    "name": "the connector's name",
+    "connector.class": "the connector's class",
+    "tasks.max": "tasks_max=...",
+    "errors.deadletterqueue.topic.name": "dead_letters=...",
 }
 """Keys of a connector that the declaration has a field for."""
 _CLIENTS: Mapping[str, ConnectScope] = {"producer": "producer", "consumer": "consumer", "admin": "admin"}
@@ -76,13 +76,13 @@ def _of_worker(key: str, value: object, config: Mapping[str, object]) -> Iterato
 
 
 def _of_connector(key: str, value: object, *, sink: bool) -> Iterator[Fault]:
-    if field := _FIELDS.get(key):
+    if field := CONNECTOR_FIELDS.get(key):
         yield Fault(
             key=key,
             value=HIDDEN,
             rule="declaration-field",
             problem=f"'{key}' is decided by {field}, and cannot be a configuration entry as well.",
-            remedy=f"Leave it out; set {field}" if field.endswith("=") else f"Leave it out; write {field}",
+            remedy=f"Leave it out, and declare {field} instead.",
         )
         return
     known = connect_definitions("sink" if sink else "source")

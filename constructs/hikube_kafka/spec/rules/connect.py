@@ -99,9 +99,9 @@ CONNECTOR_TWICE = Rule(
 SINK_GROUP = Rule(
     id="connect-sink-group",
     severity="error",
-    message="the sinks of this name in {clusters} would share the consumer group connect-{name}.",
+    message="sinks of {clusters} would share the consumer group {group}.",
     why="Each would get a part of the records only.",
-    remedy="Give each a name of its own.",
+    remedy="Give each a name of its own, and no consumer.override.group.id of another.",
 )
 NO_PLUGIN = Rule(
     id="connect-connector-class",
@@ -182,7 +182,7 @@ SECRET = Rule(
     message_in_general="a password stands in the configuration itself.",
 )
 PROVIDER = Rule(
-    id="connect-provider-unknown",
+    id="connect-provider-missing",
     severity="error",
     message="{key} refers to the config provider {provider}, and workers of {cluster} have {providers}.",
     why="Connect hands such a reference on as it is written, as a password for example.",
@@ -227,8 +227,7 @@ _POSTGRES = "io.debezium.connector.postgresql.PostgresConnector"
 _WANTED_OF_POSTGRES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "heartbeat.interval.ms": (
-            "while the captured tables rest and others are written to, the slot holds back the log of all of them, "
-            "until the disk is full",
+            "while others than the captured tables are written to, the slot holds back the log until the disk is full",
             "Declare heartbeat.interval.ms = 10000, and heartbeat.action.query where the database has other traffic",
         ),
         "plugin.name": (
@@ -360,21 +359,27 @@ def plugins_come_from_somewhere(platform: Platform) -> Iterator[Problem]:
         if not (plugin.maven or plugin.archive or plugin.image or plugin.volume):
             yield PLUGIN_SOURCE(where)
         elif (source := plugin.archive or plugin.maven) and not plugin.checksum:
-            yield PLUGIN_CHECKSUM(where, source=source)
+            # Maven compares what it fetches with the checksum that the repository has, which is better than nothing.
+            yield PLUGIN_CHECKSUM(where, severity=None if plugin.archive else "warning", source=source)
 
 
 def connectors_differ(platform: Platform) -> Iterator[Problem]:
     """Two connectors of one name in a cluster, or two sinks of one name anywhere."""
-    sinks: defaultdict[str, list[str]] = defaultdict(list)
+    sinks: defaultdict[str, dict[tuple[str, str], None]] = defaultdict(dict)
     for cluster in platform.connect:
         for name, count in sorted(Counter(connector.name for connector in cluster.connectors).items()):
             if count > 1:
                 yield CONNECTOR_TWICE(f"connector {name}", cluster=_cluster(cluster), count=count)
-        for name in dict.fromkeys(connector.name for connector in cluster.connectors if is_sink(connector)):
-            sinks[name].append(cluster.name)
-    for name, clusters in sorted(sinks.items()):
-        if len(set(clusters)) > 1:
-            yield SINK_GROUP(f"connector {name}", clusters=" and ".join(clusters), name=name)
+        for connector in cluster.connectors:
+            if is_sink(connector):
+                group = text(connector.config.get("consumer.override.group.id", f"connect-{connector.name}"))
+                sinks[group][cluster.name, connector.name] = None
+    for group, members in sinks.items():
+        clusters, names = (list(dict.fromkeys(each[index] for each in members)) for index in (0, 1))
+        if len(members) > 1:
+            where = f"connector{'s' if len(names) > 1 else ''} {' and '.join(names)}"
+            of = f"Connect cluster{'s' if len(clusters) > 1 else ''} {' and '.join(clusters)}"
+            yield SINK_GROUP(where, clusters=of, group=group)
 
 
 def connectors_have_their_plugin(platform: Platform) -> Iterator[Problem]:
