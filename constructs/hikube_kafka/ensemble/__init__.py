@@ -5,6 +5,7 @@ The public names, all synchronous:
 * :func:`apply` brings an ensemble to what is declared: creates, heals, grows, reconfigures.
 * :func:`observe` and :func:`status` look; :func:`logs` reads.
 * :func:`stop` stops and keeps the data; :func:`destroy` may remove it.
+* The module ``workers`` has ``apply``, ``observe``, ``status``, ``stop`` and ``destroy`` for Connect workers.
 * :func:`refuse_existing` and :func:`refuse_foreign` say before a call whether it would be refused because of who holds
   the ensemble; :func:`read_ownership` and :func:`read_declaration` say what is in a directory.
 """
@@ -21,7 +22,9 @@ from hikube_kafka.ensemble.errors import (
     EnsembleExistsError,
     HeldByAnotherError,
     JarsError,
+    NotBalancedError,
     NotInSyncError,
+    PluginError,
     PreflightError,
     QuorumChangeError,
     StaleRegistrationError,
@@ -50,8 +53,10 @@ __all__ = [
     "EnsembleObservation",
     "HeldByAnotherError",
     "JarsError",
+    "NotBalancedError",
     "NotInSyncError",
     "Patience",
+    "PluginError",
     "PreflightError",
     "QuorumChangeError",
     "ServerObservation",

@@ -308,19 +308,3 @@ def _refuse_outside(source: PluginSource, names: Iterable[str]) -> None:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts:
             raise PluginError(source.name, f"its archive has an entry outside of its folder: {name!r}.")
-
-
-def faults(source: PluginSource) -> list[str]:
-    """What is wrong with a source as it is declared, each as half a sentence; empty when nothing is."""
-    found = []
-    if (source.maven is None) == (source.archive is None):
-        found.append("needs either maven or archive")
-    if source.maven is not None and not re.fullmatch(r"[^:\s]+(:[^:\s]+){2,4}", source.maven):
-        found.append(f"maven = {source.maven!r} is not group:artifact:version[:extension[:classifier]]")
-    if source.archive is not None and source.checksum is None:
-        found.append("has an archive without a checksum: whatever is there would be run")
-    if source.checksum is not None and not any(
-        re.fullmatch(pattern, source.checksum) for pattern in ("sha256:[0-9A-Fa-f]{64}", "sha512:[0-9A-Fa-f]{128}")
-    ):
-        found.append(f"checksum = {source.checksum!r} is not sha256: with 64, or sha512: with 128, hexadecimal digits")
-    return found

@@ -8,6 +8,7 @@ from hikube_kafka.provider import settings
 from hikube_kafka.provider.resources.brokers import BrokersResource
 from hikube_kafka.provider.resources.connector import ConnectorResource
 from hikube_kafka.provider.resources.kubernetes_cluster import KubernetesClusterDataSource
+from hikube_kafka.provider.resources.local_connect import LocalConnectResource
 from hikube_kafka.provider.resources.local_ensemble import LocalEnsembleResource
 from hikube_kafka.provider.resources.quorum import QuorumDataSource
 from hikube_kafka.provider.resources.rollout import RolloutResource
@@ -32,6 +33,7 @@ class HikubePlugin(Provider):
             ZooKeeperMembersResource(self.session),
             RolloutResource(self.session),
             LocalEnsembleResource(self.session),
+            LocalConnectResource(self.session),
         )
         self.data_sources = (QuorumDataSource(self.session), KubernetesClusterDataSource())
 

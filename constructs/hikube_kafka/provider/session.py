@@ -8,6 +8,7 @@ from hikube_kafka.kafka.errors import Denied, Forbidden, KafkaRefused, Unanswere
 from hikube_kafka.kubernetes.errors import ApiServerError, KubernetesError
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
 from hikube_kafka.provider.addresses import Addresses
+from hikube_kafka.provider.local_machine import LocalMachine
 from hikube_kafka.provider.refusals import Refusals
 from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.topics import KafkaCluster
@@ -29,6 +30,7 @@ class Session:
         """Set by Ctrl-C."""
         self.settings = Settings()
         self.addresses = Addresses()
+        self.machine = LocalMachine()
         self.refusals = Refusals(self.stopped)
         self._cluster: KafkaCluster | None = None
         self._workers: Workers | None = None

@@ -19,6 +19,8 @@ MEMBER = re.compile(rf"{_HOST}:(?P<peer>[0-9]{{1,5}}):(?P<election>[0-9]{{1,5}})
 """``server.N=host:peer:election[:role][;[client-address:]client]``."""
 _PORT = re.compile(r"[0-9]{1,5}")
 HIGHEST_PORT = 65535
+_COORDINATES = re.compile(r"[A-Za-z0-9._-]+(:[A-Za-z0-9._-]+){2,4}")
+_CHECKSUM = re.compile(r"sha256:[0-9A-Fa-f]{64}|sha512:[0-9A-Fa-f]{128}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,21 @@ class PluginSource:
     """URL, or path, of a ``.tar.gz``, ``.zip`` or ``.jar``."""
     checksum: str | None = None
     """``sha256:`` or ``sha512:`` and hexadecimal digits."""
+
+    def faults(self) -> list[str]:
+        """What is wrong with it as it is declared, each as half a sentence; empty when nothing is."""
+        found = []
+        if (self.maven is None) == (self.archive is None):
+            found.append("needs either maven or archive")
+        if self.maven is not None and not _COORDINATES.fullmatch(self.maven):
+            found.append(f"maven = {self.maven!r} is not group:artifact:version[:extension[:classifier]]")
+        if self.archive is not None and self.checksum is None:
+            found.append("has an archive without a checksum, and whatever is there would be run")
+        if self.checksum is not None and not _CHECKSUM.fullmatch(self.checksum):
+            found.append(
+                f"checksum = {self.checksum!r} is neither sha256: with 64 nor sha512: with 128 hexadecimal digits"
+            )
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

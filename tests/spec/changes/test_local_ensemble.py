@@ -103,7 +103,7 @@ def test_an_ensemble_that_another_state_holds_by_now_is_left_alone() -> None:
 
 
 def test_two_ensembles_do_not_share_ports_and_it_is_said_once() -> None:
-    known = Known(ports={"other": [9093, 9092]})
+    known = Known(ports={"ensemble other": [9093, 9092]})
     for prior in (None, ensemble()):
         (problem,) = problems(prior, ensemble(), known)
         assert problem.rule == "local-ensemble-port-twice"

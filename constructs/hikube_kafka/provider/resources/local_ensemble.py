@@ -5,16 +5,30 @@ import re
 import shlex
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hikube_kafka.kafka.errors import Denied, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
 from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
-from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, Attribute, Map, Nested, Schema
+from hikube_kafka.plugin.schema import BOOL, STRING, Attribute, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
+from hikube_kafka.provider import local_machine
+from hikube_kafka.provider.local_machine import (
+    RUNNING,
+    absolute,
+    attributes,
+    heap_faults,
+    name_faults,
+    of_clients,
+    place,
+    placed,
+    ports,
+    processes,
+    servers,
+    settle,
+)
 from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
@@ -23,38 +37,14 @@ from hikube_kafka.spec.changes import local_ensemble as changes
 from hikube_kafka.spec.changes.address import Thing
 from hikube_kafka.spec.changes.replicas import Replicas
 from hikube_kafka.spec.definitions import BROKER_CONFIG, broker_config_problems
-from hikube_kafka.spec.ensemble import HIGHEST_PORT, LISTENER, MEMBER, EnsembleDeclaration, Kind, ServerProcess
+from hikube_kafka.spec.ensemble import HIGHEST_PORT, LISTENER, MEMBER, EnsembleDeclaration
 
-RUNNING = "running"
-"""What a process is when it runs as declared and, being a broker, is in sync."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_HEAP = re.compile(r"[1-9][0-9]{0,17}[kmgKMG]")
 _NOT_TAKEN = frozenset({BROKER_CONFIG["type"].id, BROKER_CONFIG["range"].id})
 """Rules of broker entries that keep a broker from starting, whatever else is in its file."""
 _NEEDED = {
     "zookeeper": ("clientPort", "dataDir"),
     "broker": ("listeners", "log.dirs", "zookeeper.connect"),
 }
-
-
-def _servers(what: str, ids: str, bounds: tuple[int, int], file: str) -> Attribute:
-    return Attribute(
-        nested=Nested(
-            "list",
-            {
-                "id": Attribute(NUMBER, required=True, minimum=bounds[0], maximum=bounds[1], description=ids),
-                "properties": Attribute(
-                    Map(STRING),
-                    required=True,
-                    description=f"The complete `{file}`. Paths are relative to the server's own folder.",
-                ),
-                "heap": Attribute(STRING, required=True, description="Heap as Java writes it: `512m`."),
-            },
-        ),
-        required=True,
-        description=what,
-    )
 
 
 class LocalEnsembleResource(Resource):
@@ -87,10 +77,10 @@ class LocalEnsembleResource(Resource):
                 description="Id of this creation, also written into the directory: a state with another one does not "
                 "hold this ensemble, and cannot change it. Null: created before ensembles had owners.",
             ),
-            "zookeeper": _servers(
+            "zookeeper": servers(
                 "The ZooKeeper servers. Their set cannot change in place.", "`myid`, from 1.", (1, 2**63 - 1), "zoo.cfg"
             ),
-            "brokers": _servers(
+            "brokers": servers(
                 "The brokers. They can be added; one that holds replicas cannot be removed. A changed configuration is "
                 "a rolling restart, each broker back in sync before the next.",
                 "`broker.id`, from 0.",
@@ -129,19 +119,12 @@ class LocalEnsembleResource(Resource):
         self._session = session
         self._lock = threading.Lock()
         self._held: dict[str, bool] = {}  # directories of this state's ensembles seen by now: whether data is kept
-        self._ports: dict[int, tuple[str, str]] = {}  # by port: directory and name of the ensemble that has it
 
     # ---- before anything runs --------------------------------------------------------------------------------------
 
     def validate(self, config: State) -> Iterator[Diagnostic]:
         """Names, ids, heaps and the entries without which no server can be started."""
-        name = config["name"]
-        if isinstance(name, str) and not _NAME.fullmatch(name):
-            yield Diagnostic(
-                f"{name!r} cannot be the name of an ensemble",
-                "It names a folder: use letters, digits, dots, underscores and hyphens, with a letter or digit first.",
-                path=("name",),
-            )
+        yield from name_faults(config["name"], "an ensemble")
         for attribute, kind in (("zookeeper", "zookeeper"), ("brokers", "broker")):
             servers = config[attribute]
             if servers is None or servers is UNKNOWN:
@@ -165,22 +148,18 @@ class LocalEnsembleResource(Resource):
         prior, proposed, config = request.prior, request.proposed, request.config
         if proposed is None or config is None:
             known = changes.Known(held_elsewhere=prior is not None and self._is_held_elsewhere(prior))
-            return Plan(None, diagnostics=told(changes.problems(_placed(prior), None, known)))
+            return Plan(None, diagnostics=told(changes.problems(placed(prior), None, known)))
         planned = {
             **proposed,
-            "directory": _directory(config, prior),
+            "directory": local_machine.directory(config, prior),
             "keep_data": True if config["keep_data"] is None else config["keep_data"],
             "cluster_id": (prior or {}).get("cluster_id") or UNKNOWN,
             "owner": (prior or {}).get("owner"),
             **dict.fromkeys(("bootstrap_servers", "zookeeper_servers", "processes"), UNKNOWN),
         }
-        path = planned["path"] = _path(planned["directory"])
-        if prior is not None and (planned["directory"] == prior["directory"] or path == _place(prior)):
-            # The same place, maybe spelled otherwise, or relative to somewhere else by now.
-            path = _place(prior)
-            planned |= {"directory": prior["directory"], "path": prior["path"]}
-        replace = [("name",)] if prior is not None and planned["name"] != prior["name"] else []
-        replace += [("directory",)] if prior is not None and path != _place(prior) else []
+        replace = settle(planned, prior)
+        path = place(planned) if planned["path"] is None else planned["path"]
+        shared_with = self._shared_with(path, planned["name"])
         if _is_known(planned):
             declaration = _declaration(planned)
             planned["bootstrap_servers"] = _bootstrap_servers(declaration)
@@ -196,15 +175,17 @@ class LocalEnsembleResource(Resource):
         after = known_values({**planned, "path": path})
         if prior is None:
             found = self._found(planned, replaces=request.replaces)
-            faults = told(changes.problems(None, after, found._replace(**_of_clients(None, planned))))
+            faults = told(
+                changes.problems(None, after, found._replace(shared_with=shared_with, **_of_clients(None, planned)))
+            )
             return Plan(planned, diagnostics=faults)
         known = changes.Known(held_elsewhere=self._is_held_elsewhere(prior))
         if not replace and not known.held_elsewhere:
             known = changes.Known(
                 replicas=self._replicas(prior, planned), ports=self._shared_ports(planned), missing=_is_missing(prior)
             )
-        known = known._replace(**_of_clients(prior, planned))
-        faults = told(changes.problems(_placed(prior), after, known))
+        known = known._replace(shared_with=shared_with, **_of_clients(prior, planned))
+        faults = told(changes.problems(placed(prior), after, known))
         return Plan(planned, replace=replace, diagnostics=faults)
 
     def _found(self, planned: State, *, replaces: bool) -> changes.Known:
@@ -231,28 +212,28 @@ class LocalEnsembleResource(Resource):
         from hikube_kafka import ensemble
 
         try:
-            ensemble.refuse_foreign(ensemble.resolved(_place(prior)), prior["owner"])
+            ensemble.refuse_foreign(ensemble.resolved(place(prior)), prior["owner"])
         except ensemble.HeldByAnotherError:
             return True
         except (ensemble.EnsembleError, OSError) as problem:
             raise Refusal(_not_read(problem, prior)) from None
         with self._lock:
-            self._held[_place(prior)] = prior["keep_data"] is not False
+            self._held[place(prior)] = prior["keep_data"] is not False
         return False
 
     def _shared_ports(self, planned: State) -> dict[str, list[int]]:
-        """The ports that other ensembles of this configuration declare too, as far as they have been planned."""
+        """The ports that others of this configuration declare too, as far as they have been planned."""
         if not _is_known(planned):
             return {}
         declaration = _declaration(planned)
-        mine = (declaration.directory, declaration.name)
-        found: dict[str, list[int]] = {}
-        with self._lock:
-            for port in sorted({port for server in declaration.servers for port in server.ports}):
-                directory, name = self._ports.setdefault(port, mine)
-                if directory != declaration.directory:
-                    found.setdefault(name, []).append(port)
-        return found
+        what = f"ensemble {declaration.name}"
+        return self._session.machine.others(declaration.directory, what, "port", sorted(ports(declaration.servers)))
+
+    def _shared_with(self, path: Any, name: Any) -> str | None:
+        """What else of this configuration, and not an ensemble, has its directory."""
+        if path is UNKNOWN or name is UNKNOWN:
+            return None
+        return self._session.machine.shared_with(path, f"ensemble {name}")
 
     def _replicas(self, prior: State, planned: State) -> Replicas | None:
         """Who holds which replicas; None: no broker goes, or the cluster does not answer, and the apply asks again."""
@@ -269,7 +250,7 @@ class LocalEnsembleResource(Resource):
     def read(self, state: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """What each process is now. An ensemble that was stopped is not gone: its next apply starts it."""
         self._is_held_elsewhere(state)
-        return _as_it_is({**state, "path": _place(state)})
+        return _as_it_is({**state, "path": place(state)})
 
     def import_state(self, identifier: str) -> State:
         """By name, or by directory. What was declared there last is what is imported; its data is kept."""
@@ -296,8 +277,8 @@ class LocalEnsembleResource(Resource):
             "directory": directory,
             "path": str(path),
             "owner": ownership.owner if ownership else None,
-            "zookeeper": [_attributes(server) for server in found.zookeeper],
-            "brokers": [_attributes(server) for server in found.brokers],
+            "zookeeper": [attributes(server) for server in found.zookeeper],
+            "brokers": [attributes(server) for server in found.brokers],
             "kafka_home": found.kafka_home,
             "keep_data": True,
         }
@@ -370,7 +351,7 @@ class LocalEnsembleResource(Resource):
         keep = prior["keep_data"] is not False
         try:
             ensemble.destroy(
-                _place(prior),
+                place(prior),
                 owner=prior["owner"] or ensemble.new_owner(),
                 keep_data=keep,
                 progress=_tell,
@@ -384,7 +365,7 @@ class LocalEnsembleResource(Resource):
             self._session.changed()
         if keep and not _is_missing(prior):
             warn(
-                f"The data of ensemble {prior['name']} stays in {_place(prior)}",
+                f"The data of ensemble {prior['name']} stays in {place(prior)}",
                 "An ensemble of the same name and directory takes it up again. To remove it, set keep_data = false "
                 "before the destroy, or delete the folder.",
             )
@@ -394,13 +375,12 @@ class LocalEnsembleResource(Resource):
 
 
 def _thing(state: State) -> Thing | None:
-    return None if state["directory"] is UNKNOWN else Thing.ensemble(_place(state))
+    return None if state["directory"] is UNKNOWN else Thing.ensemble(place(state))
 
 
 def _server_faults(server: Mapping[str, Any], kind: str, path: tuple[str | int, ...]) -> Iterator[Diagnostic]:
     number, heap, properties = server["id"], server["heap"], server["properties"]
-    if isinstance(heap, str) and not _HEAP.fullmatch(heap):
-        yield Diagnostic(f"heap {heap!r} is not a size", 'Write it as Java does: "512m", "2g".', path=(*path, "heap"))
+    yield from heap_faults(heap, path)
     if isinstance(properties, Mapping):
         for key in _NEEDED[kind]:
             if key not in properties:
@@ -447,68 +427,19 @@ def _number(number: Any) -> str:
     return "of unknown id" if number is UNKNOWN or number is None else str(number)
 
 
-def _directory(config: State, prior: State | None = None) -> Any:
-    if config["directory"] is not None:
-        return config["directory"]
-    if config["name"] is UNKNOWN:
-        return UNKNOWN
-    from hikube_kafka.ensemble import default_directory
-
-    default = default_directory(config["name"])
-    if prior is not None and default.parts[-2:] == Path(prior["directory"]).parts[-2:]:
-        # The default of another home (sudo, XDG_DATA_HOME): the ensemble stays where it was created.
-        return prior["directory"]
-    return str(default)
-
-
-def _path(directory: Any) -> Any:
-    """The absolute path of a directory; unknown like it."""
-    if directory is UNKNOWN:
-        return UNKNOWN
-    from hikube_kafka.ensemble import resolved
-
-    return str(resolved(directory))
-
-
-def _place(state: State) -> str:
-    """Where the ensemble of a state is: a relative directory stays where it was created."""
-    return str(state["path"] or _path(state["directory"]))
-
-
 def _is_missing(prior: State) -> bool:
     """Whether nothing is left of an ensemble: neither what was written into its directory nor a server that runs."""
     from hikube_kafka import ensemble
 
-    return not ensemble.holds_ensemble(ensemble.resolved(_place(prior)))
-
-
-def _placed(prior: State | None) -> State | None:
-    return None if prior is None else {**prior, "path": _place(prior)}
-
-
-def _attributes(server: ServerProcess) -> State:
-    return {"id": server.id, "heap": server.heap, "properties": dict(server.properties)}
+    return not ensemble.holds_ensemble(ensemble.resolved(place(prior)))
 
 
 def _of_clients(prior: State | None, planned: State) -> dict[str, Any]:
     """What a warning says of ports that are not declared yet and that outgoing connections may hold."""
     if not _is_known(planned):
         return {}
-    from hikube_kafka.ensemble.ports import given_to_clients, kept_from_clients
-
-    new = _all_ports(planned) - (frozenset() if prior is None else _all_ports(prior))
-    clients = given_to_clients() if new else None
-    if clients is None:
-        return {}
-    kept = kept_from_clients()
-    return {
-        "clients": clients,
-        "of_clients": [port for port in sorted(new) if clients[0] <= port <= clients[1] and port not in kept],
-    }
-
-
-def _all_ports(state: State) -> frozenset[int]:
-    return frozenset(port for server in _declaration(state).servers for port in server.ports)
+    before = frozenset() if prior is None else ports(_declaration(prior).servers)
+    return of_clients(ports(_declaration(planned).servers) - before)
 
 
 def _is_known(state: State) -> bool:
@@ -518,15 +449,9 @@ def _is_known(state: State) -> bool:
 
 
 def _declaration(state: State) -> EnsembleDeclaration:
-    def processes(kind: Kind, servers: Iterable[Mapping[str, Any]]) -> tuple[ServerProcess, ...]:
-        return tuple(
-            ServerProcess(kind=kind, id=int(each["id"]), properties=each["properties"], heap=each["heap"])
-            for each in servers
-        )
-
     return EnsembleDeclaration(
         name=state["name"],
-        directory=_place(state),
+        directory=place(state),
         zookeeper=processes("zookeeper", state["zookeeper"]),
         brokers=processes("broker", state["brokers"]),
         kafka_home=state["kafka_home"],
@@ -581,14 +506,14 @@ def _not_read(problem: Exception, state: State) -> Diagnostic:
 
 def _present(planned: State, running: Sequence[str]) -> changes.Present:
     """What is there, and how it is named: by its name where it is in the default directory of that name."""
-    by_name = planned["path"] == _path(_directory({"name": planned["name"], "directory": None}))
+    by_name = planned["path"] == absolute(local_machine.directory({"name": planned["name"], "directory": None}))
     return changes.Present(running=running, identifier=planned["name"] if by_name else shlex.quote(planned["path"]))
 
 
 def _refused(prior: State | None, planned: State | None, **known: Any) -> list[Diagnostic]:
     """Asked once more at the apply: the plan may be old."""
     after = None if planned is None else known_values(planned)
-    return told(changes.problems(_placed(prior), after, changes.Known(**known)))
+    return told(changes.problems(placed(prior), after, changes.Known(**known)))
 
 
 def _tell(step: str) -> None:

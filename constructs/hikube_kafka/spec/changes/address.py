@@ -103,6 +103,15 @@ class Thing(NamedTuple):
         return cls("hikube_zookeeper_members", what, loss=_RECREATED)
 
     @classmethod
+    def workers(cls, directory: str) -> "Thing":
+        """Connect workers on one machine: they are their directory."""
+        return cls(
+            "hikube_local_connect",
+            f"the Connect workers in {directory}",
+            loss="they would be stopped once the other address has taken them over.",
+        )
+
+    @classmethod
     def ensemble(cls, directory: str) -> "Thing":
         """An ensemble on one machine: it is its directory."""
         return cls(

@@ -69,10 +69,19 @@ HELD_ELSEWHERE = Rule(
 PORTS_TAKEN = Rule(
     id="local-ensemble-port-twice",
     severity="error",
-    message="ensemble {other} of this configuration listens on the same ports: {ports}.",
-    message_in_general="two ensembles of one configuration listen on the same ports.",
+    message="{other} of this configuration listens on the same ports: {ports}.",
+    message_in_general="two ensembles, or an ensemble and Connect workers, of one configuration listen on the same "
+    "ports.",
     why="Of two servers with one port the second does not start.",
-    remedy="Give one of the two ensembles other ports.",
+    remedy="Give one of the two other ports.",
+)
+DIRECTORY_SHARED = Rule(
+    id="local-directory-shared",
+    severity="error",
+    message="{directory} is the directory of {other} as well.",
+    message_in_general="its directory is another one's as well.",
+    why="Each of the two would take what the other keeps there for its own.",
+    remedy="Give one of the two another directory.",
 )
 TAINTED = Rule(
     id="local-ensemble-tainted",
@@ -126,8 +135,10 @@ class Known(NamedTuple):
     """With no prior: this state holds it, and it is destroyed with its data before it is created again."""
     missing: bool = False
     """Its directory is not there or is empty, and none of its servers runs."""
+    shared_with: str | None = None
+    """What else of the same configuration has its directory: ``Connect cluster changes``."""
     ports: Mapping[str, Sequence[int]] = {}
-    """By the name of another ensemble of the same configuration: the ports that both declare."""
+    """By what else the same configuration declares, ``ensemble events``: the ports that both have."""
     clients: tuple[int, int] | None = None
     """The first and the last port that its machine gives to outgoing connections; None: it does not tell."""
     of_clients: Sequence[int] = ()
@@ -150,6 +161,8 @@ def problems(
         return
     if planned is None:
         return
+    if known.shared_with is not None:
+        yield DIRECTORY_SHARED(_where(planned), path=("directory",), directory=planned["path"], other=known.shared_with)
     for other, ports in known.ports.items():
         yield PORTS_TAKEN(_where(planned), other=other, ports=", ".join(map(str, sorted(ports))))
     if known.clients is not None and known.of_clients:
