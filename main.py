@@ -6,6 +6,7 @@ from hikube_kafka.platform import App
 from stacks.analytics import AnalyticsPlatform
 from stacks.kubernetes import KubernetesPlatform, chosen_environment
 from stacks.local import LocalPlatform
+from stacks.telemetry import TelemetryPlatform
 
 app = App()
 # `make down` is to leave nothing behind. A platform that matters keeps its topics: leave `disposable` out.
@@ -13,6 +14,7 @@ LocalPlatform(app, "local", disposable=True)
 # The use cases: `make usecase NAME=analytics` deploys one with its other systems. Small: one server of each kind.
 small = os.environ.get("USE_CASE_SIZE") == "small"
 AnalyticsPlatform(app, "analytics", small=small)
+TelemetryPlatform(app, "telemetry", small=small)
 if environment := chosen_environment(app):
     KubernetesPlatform(app, f"events-{environment}", environment=environment)
 app.synth()

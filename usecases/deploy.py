@@ -75,6 +75,14 @@ class Deployment:
         outputs: Mapping[str, Any] = json.loads(self.outputs_file.read_text("utf-8"))[self.stack]
         return outputs
 
+    def mend(self) -> None:
+        """Deploy it once more: a server that has ended is started again.
+
+        Raises:
+            PartFailedError: as :meth:`up`.
+        """
+        self._cdktf("deploy", "--auto-approve", "--outputs-file", str(self.outputs_file))
+
     def destroy(self) -> None:
         """Destroy it.
 

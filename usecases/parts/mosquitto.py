@@ -21,6 +21,8 @@ SAFE: Mapping[str, str] = {
     # 20 by default: a bridge that waits for Kafka would get 20 messages a round trip. The bridge bounds it itself, by
     # the receive maximum of MQTT 5.
     "max_inflight_messages": "0",
+    # Otherwise a small packet waits for the acknowledgement of the last one.
+    "set_tcp_nodelay": "true",
 }
 """What a broker before Kafka needs besides its defaults."""
 

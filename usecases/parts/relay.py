@@ -52,6 +52,8 @@ class Relay:
             except OSError:
                 client.close()
                 continue
+            for each in (client, server):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._open |= {client, server}
                 self.taken += 1

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -201,6 +202,7 @@ class Session:
         if broker.username is not None:
             self._client.username_pw_set(broker.username, broker.password)
         self._client.reconnect_delay_set(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._client.on_socket_open = self._on_socket_open
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
@@ -247,6 +249,11 @@ class Session:
             SubscribeOptions.RETAIN_SEND_IF_NEW_SUB if self.terms.retained else SubscribeOptions.RETAIN_DO_NOT_SEND
         )
         client.subscribe([(each, SubscribeOptions(qos=1, retainHandling=retained)) for each in self.terms.filters])
+
+    @staticmethod
+    def _on_socket_open(_client: "Client", _data: Any, opened: Any) -> None:
+        # A PUBACK is 4 bytes: it is not to wait for the acknowledgement of the one before.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect_fail(self, _client: "Client", _data: Any) -> None:
         tell("mqtt_unreachable", level=logging.WARNING, address=self.broker.address)

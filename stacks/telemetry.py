@@ -1,0 +1,37 @@
+"""Telemetry: thousands of devices by MQTT, and the logs of applications."""
+
+from hikube_kafka.platform import KafkaPlatform, LocalTarget
+from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack
+from hikube_kafka.spec import Kafka, LocalLayout, Resources, Topic, ZooKeeper
+
+
+class TelemetryPlatform(TerraformStack):
+    """The platform ``telemetry``.
+
+    Args:
+        scope: the app.
+        id: name of the stack.
+        small: one ZooKeeper server: its failure interrupts. There are three brokers all the same, one of which may
+            fail.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, small: bool = False) -> None:  # noqa: A002 - the CDK's name
+        super().__init__(scope, id)
+        LocalBackend(self, path=f"../../../{id}.tfstate")
+        readings = Topic.telemetry("telemetry", partitions=12, retention="1d", deletion_protection=False)
+        self.platform = KafkaPlatform(
+            self,
+            "telemetry",
+            target=LocalTarget(
+                LocalLayout(broker_port=33092, zookeeper_port=33181, peer_port=33288, election_port=33388),
+                keep_data=False,
+            ),
+            zookeeper=ZooKeeper(servers=1 if small else 3, resources=Resources(cpu="250m", memory="256Mi")),
+            kafka=Kafka(brokers=3, resources=Resources(cpu=1, memory="1Gi")),
+            topics=[
+                readings,
+                # What names no device, or is too large: somebody has to look.
+                Topic.dead_letters(of=readings, deletion_protection=False),
+                Topic.telemetry("app.logs", partitions=3, retention="1d", deletion_protection=False),
+            ],
+        )
