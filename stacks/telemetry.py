@@ -2,7 +2,11 @@
 
 from hikube_kafka.platform import KafkaPlatform, LocalTarget
 from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack
-from hikube_kafka.spec import Kafka, LocalLayout, Resources, Topic, ZooKeeper
+from hikube_kafka.spec import Kafka, LocalLayout, Resources, Topic, Workload, ZooKeeper
+from hikube_kafka.spec.sizing import size
+
+DEVICES = Workload(devices=2000, messages_per_second=0.5, bytes=200, retention="1d")
+"""What is expected. Brokers, partitions and copies follow from it: ``size(DEVICES).steps`` says how."""
 
 
 class TelemetryPlatform(TerraformStack):
@@ -11,14 +15,17 @@ class TelemetryPlatform(TerraformStack):
     Args:
         scope: the app.
         id: name of the stack.
-        small: one ZooKeeper server: its failure interrupts. There are three brokers all the same, one of which may
+        small: one ZooKeeper server: its failure interrupts. There are as many brokers all the same, one of which may
             fail.
     """
 
     def __init__(self, scope: Construct, id: str, *, small: bool = False) -> None:  # noqa: A002 - the CDK's name
         super().__init__(scope, id)
         LocalBackend(self, path=f"../../../{id}.tfstate")
-        readings = Topic.telemetry("telemetry", partitions=12, retention="1d", deletion_protection=False)
+        sized = size(DEVICES)
+        readings = Topic.telemetry(
+            "telemetry", partitions=sized.partitions, retention=DEVICES.retention, deletion_protection=False
+        )
         self.platform = KafkaPlatform(
             self,
             "telemetry",
@@ -26,8 +33,12 @@ class TelemetryPlatform(TerraformStack):
                 LocalLayout(broker_port=33092, zookeeper_port=33181, peer_port=33288, election_port=33388),
                 keep_data=False,
             ),
-            zookeeper=ZooKeeper(servers=1 if small else 3, resources=Resources(cpu="250m", memory="256Mi")),
-            kafka=Kafka(brokers=3, resources=Resources(cpu=1, memory="1Gi")),
+            # As many as the workload asks for, and as small as one machine needs them. On Kubernetes leave both out,
+            # and give workload=DEVICES to the platform.
+            zookeeper=ZooKeeper(
+                servers=1 if small else sized.zookeeper.servers, resources=Resources(cpu="250m", memory="256Mi")
+            ),
+            kafka=Kafka(brokers=sized.kafka.brokers, resources=Resources(cpu=1, memory="1Gi")),
             topics=[
                 readings,
                 # What names no device, or is too large: somebody has to look.
