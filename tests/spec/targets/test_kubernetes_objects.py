@@ -233,13 +233,12 @@ def test_a_release_alone_is_held_to_the_rules_that_concern_it() -> None:
 ARCHIVE = "https://plugins.example.com/a-1.tar.gz"
 DIGEST = f"sha512:{128 * 'a'}"
 WORKERS_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str, str]] = [
-    ({"plugins": [Plugin("a", version="1")]}, {}, "plugin-source", "plugin a", "there is none"),
     (
-        {"plugins": [Plugin("a", version="1", maven="org.example:a:1")]},
+        {"plugins": [Plugin("a", version="1", maven="org.example:a:1", checksum=DIGEST)]},
         {},
         "plugin-source",
         "plugin a",
-        "maven alone",
+        "maven is its only source",
     ),
     (
         {"plugins": [Plugin("a", version="1", archive="file:///a.zip", checksum=DIGEST)]},
@@ -255,7 +254,6 @@ WORKERS_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str, str]] = [
         "plugin a",
         "'a.jar'",
     ),
-    ({"plugins": [Plugin("a", version="1", archive=ARCHIVE)]}, {}, "plugin-checksum", "plugin a", "no checksum"),
     *(
         ({"plugins": [Plugin("a", version="1", image=image)]}, {}, "plugin-image", "plugin a", repr(image))
         for image in ("Debezium:1", "a b", "own:", "own:1@sha256:1", "https://mirror.example.com/own:1", ":1")
@@ -300,7 +298,7 @@ def test_what_the_cluster_would_refuse_of_workers_is_refused_once(
         Plugin("a", version="1", volume="installed.plugins"),
         Plugin("a", version="1", archive=ARCHIVE, checksum=DIGEST),
         # Each target takes the source that it can have.
-        Plugin("a", version="1", maven="org.example:a:1", archive="file:///a.jar", image="own:1"),
+        Plugin("a", version="1", maven="org.example:a:1", archive="file:///a.jar", image="own:1", checksum=DIGEST),
     ],
     ids=lambda plugin: plugin.image or plugin.volume or plugin.archive,
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.spec import rules
-from hikube_kafka.spec.connect import ConnectCluster
+from hikube_kafka.spec.connect import ConnectCluster, Connector, Plugin
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.targets.local import LocalLayout, check
@@ -161,3 +161,26 @@ def test_workers_have_ports_of_their_own(
     problems = [each for each in check(connected(*clusters), LocalLayout(**layout)) if each.severity == "error"]
     assert {each.rule for each in problems} == ({rule} if rule else set())
     assert all(part in str(each) for each in problems[:1])
+
+
+def of_this_machine(declared: Platform, **where: Any) -> list[tuple[str, str]]:
+    problems = check(declared, LocalLayout(), **where)
+    return [(each.rule, each.where) for each in problems if each.severity == "error"]
+
+
+def test_a_plugin_that_processes_cannot_have_is_refused() -> None:
+    alone = Plugin("search", version="1", image="mirror.example.com/search:1", volume="search")
+    declared = connected(ConnectCluster("a", plugins=[alone]))
+    assert of_this_machine(declared) == [("local-plugin-source", "plugin search")]
+    both = Plugin("search", version="1", volume="search", maven="a:b:1", checksum=f"sha256:{'a' * 64}")
+    assert of_this_machine(connected(ConnectCluster("a", plugins=[both]))) == []
+
+
+def test_mirrormaker_is_not_among_the_jars_of_this_machine() -> None:
+    name = "org.apache.kafka.connect.mirror.MirrorSourceConnector"
+    mirror = Connector("mirror", name)
+    declared = connected(ConnectCluster("a", connectors=[mirror]))
+    assert of_this_machine(declared) == [("local-connector-class", "connector mirror")]
+    assert of_this_machine(declared, kafka_home="~/kafka") == []
+    plugin = Plugin("mirror", version="3.9.2", maven="a:b:1", checksum=f"sha256:{'a' * 64}", classes=[name])
+    assert of_this_machine(connected(ConnectCluster("a", connectors=[mirror], plugins=[plugin]))) == []

@@ -407,7 +407,8 @@ def connector_config_is_connects(platform: Platform) -> Iterator[Problem]:
 def sinks_read_topics(platform: Platform) -> Iterator[Problem]:
     """A sink that reads nothing, or a topic that nobody declares."""
     there = {topic.name for topic in all_topics(platform)}
-    created = _creates_topics(platform)
+    # Workers alone, of a Kafka that is there, know none of its topics.
+    created = not platform.topics or _creates_topics(platform)
     for _, connector in _each(platform):
         name = connector.connector_class.rpartition(".")[2]
         if not is_sink(connector) and "Sink" in name and not {"topics", "topics.regex"} & connector.config.keys():
@@ -574,7 +575,7 @@ def _left_out(config: Mapping[str, ConfigValue]) -> Iterator[tuple[str, str, str
 
 def sources_have_their_topics(platform: Platform) -> Iterator[Problem]:
     """Topics that Debezium's PostgreSQL source writes to, and that nobody declares or creates."""
-    if cluster_settings(platform).get("auto.create.topics.enable", "").lower() == "true":
+    if not platform.topics or cluster_settings(platform).get("auto.create.topics.enable", "").lower() == "true":
         return
     there = {topic.name for topic in all_topics(platform)}
     for _, connector in _each(platform):

@@ -183,10 +183,9 @@ SOURCE_SPELLING = Rule(
 PLUGIN_SOURCE = Rule(
     id="kubernetes-plugin-source",
     severity="error",
-    message="it has no source that a pod can have: {declared}.",
+    message="maven is its only source, and no pod can have that.",
     why="The workers' pods get a plugin from an image, a volume claim, or an archive that they fetch.",
     remedy='Declare one: Plugin(image="mirror.example.com/plugins:1.0"), volume=..., or archive=... with its checksum.',
-    message_in_general="it has no source that a pod can have.",
 )
 PLUGIN_ARCHIVE = Rule(
     id="kubernetes-plugin-archive",
@@ -194,13 +193,6 @@ PLUGIN_ARCHIVE = Rule(
     message="{archive!r} is nowhere that a pod can fetch it from.",
     why="A container in each worker's pod fetches the archive over HTTP.",
     remedy="Declare a URL that begins with https:// or http://, or an image or a volume claim.",
-)
-PLUGIN_CHECKSUM = Rule(
-    id="kubernetes-plugin-checksum",
-    severity="error",
-    message="its archive has no checksum.",
-    why="The workers run whatever is in it, and fetch it anew at every start of a pod.",
-    remedy='Declare the digest that its project publishes: Plugin(checksum="sha512:...").',
 )
 PLUGIN_IMAGE = Rule(
     id="kubernetes-plugin-image",
@@ -328,10 +320,10 @@ def _plugin(where: str, plugin: Plugin) -> Iterator[Problem]:
     elif plugin.archive:
         if not plugin.archive.startswith(("https://", "http://")) and not syntax.is_filled_in(plugin.archive):
             yield PLUGIN_ARCHIVE(where, archive=plugin.archive)
-        if not plugin.checksum:
-            yield PLUGIN_CHECKSUM(where)
-    else:
-        yield PLUGIN_SOURCE(where, declared="maven alone" if plugin.maven else "there is none")
+    elif (
+        plugin.maven
+    ):  # of one with no source at all, and of archives without a checksum, the rules for any target tell
+        yield PLUGIN_SOURCE(where)
 
 
 def _listeners(platform: Platform, _: KubernetesLayout) -> Iterator[Problem]:

@@ -174,7 +174,8 @@ def check(platform: Platform, layout: KubernetesLayout, shared: SharedZooKeeper 
 
 def check_connect(platform: Platform, layout: KubernetesLayout, cluster: ConnectCluster) -> Iterator[Problem]:
     """Every problem of the workers of one Connect cluster on a cluster, for a release of theirs alone."""
-    alone = Platform(name=platform.name, connect=(cluster,))
+    alone = platform.model_copy(update={"connect": (cluster,)})
+    yield from rules.check(alone, rules.CONNECT)
     yield from rules.asked(_workers_have_time, alone, layout)
     yield from kubernetes_objects.check(alone, layout, "connect")
 

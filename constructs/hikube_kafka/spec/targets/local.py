@@ -50,6 +50,21 @@ CONNECT_WORKERS = Rule(
     remedy="Declare fewer workers for the local target: one runs as many tasks as its heap and the processors allow.",
     message_in_general="more workers than a Connect cluster on this machine has ports.",
 )
+PLUGIN_SOURCE = Rule(
+    id="local-plugin-source",
+    severity="error",
+    message="{sources} cannot be had on this machine.",
+    why="Workers that are processes of this machine get a plugin from Maven, or from an archive.",
+    remedy="Declare maven= or archive= too, with a checksum: each target takes the source that it can have.",
+)
+CONNECTOR_CLASS = Rule(
+    id="local-connector-class",
+    severity="error",
+    message="{name} is in Kafka's distribution, and not among the jars that run on this machine.",
+    why="Workers would not know the class, and would refuse the connector.",
+    remedy='Declare Plugin("mirror", version="3.9.2", maven="org.apache.kafka:connect-mirror:3.9.2", '
+    'classes=["{name}"]), or LocalTarget(kafka_home=...).',
+)
 ZOOKEEPER_PORT = Rule(
     id="local-zookeeper-port",
     severity="error",
@@ -227,6 +242,9 @@ def check(
     yield from (problem for problem in rules.check(platform) if problem.rule != LISTENER_PLAINTEXT.id)
     yield from rules.asked(_listeners_need_no_secret, platform)
     yield from rules.asked(_ports_fit, platform, layout)
+    yield from rules.asked(_plugins_are_for_processes, platform)
+    if kafka_home is None:
+        yield from rules.asked(_connectors_are_among_the_jars, platform)
     yield from rules.asked(_zookeepers_own_ports_are_free, platform, layout)
     yield from place_problems("directory", directory)
     yield from place_problems("kafka_home", kafka_home)
@@ -317,6 +335,22 @@ def _listeners_need_no_secret(platform: Platform) -> Iterator[Problem]:
     for listener in platform.kafka.listeners:
         if listener.protocol is not Protocol.PLAINTEXT:
             yield LISTENER_PROTOCOL(f"listener {listener.name}", protocol=listener.protocol)
+
+
+def _plugins_are_for_processes(platform: Platform) -> Iterator[Problem]:
+    for plugin in (plugin for cluster in platform.connect for plugin in cluster.plugins):
+        sources = [name for name in ("image", "volume") if getattr(plugin, name)]
+        if sources and not (plugin.maven or plugin.archive):
+            yield PLUGIN_SOURCE(f"plugin {plugin.name}", sources=" and ".join(sources))
+
+
+def _connectors_are_among_the_jars(platform: Platform) -> Iterator[Problem]:
+    for cluster in platform.connect:
+        brought = {name for plugin in cluster.plugins for name in plugin.classes}
+        for connector in cluster.connectors:
+            name = connector.connector_class
+            if name.startswith("org.apache.kafka.connect.mirror.") and name not in brought:
+                yield CONNECTOR_CLASS(f"connector {connector.name}", name=name)
 
 
 def _ports_are_apart(platform: Platform, layout: LocalLayout) -> Iterator[Problem]:
