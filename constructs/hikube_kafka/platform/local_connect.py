@@ -104,6 +104,11 @@ class LocalConnect(HikubeResource):
         return self.get_string_attribute("path")
 
     @property
+    def owner(self) -> str:
+        """Id of its creation, which is written into its folder too: a reference."""
+        return self.get_string_attribute("owner")
+
+    @property
     def urls(self) -> str:
         """URLs of the workers' REST interfaces, separated by commas: a reference."""
         return self.get_string_attribute("urls")
