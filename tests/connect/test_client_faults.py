@@ -101,6 +101,14 @@ def test_a_request_during_a_rebalance_is_asked_again_until_it_is_over() -> None:
         assert asked == [("PUT", "/connectors/orders/config", {"a": "1"})] * 3
 
 
+def test_what_only_the_leader_answers_is_asked_again_too() -> None:
+    expected = fault(500, "Request cannot be completed because a rebalance is expected")
+    with worker(expected, (200, '{"offsets": []}')) as (url, asked):
+        with ConnectClient([url]) as client:
+            assert client.offsets("orders") == []
+        assert len(asked) == 2
+
+
 def test_a_rebalance_that_does_not_end_is_told_and_names_how_long_it_was_waited_for() -> None:
     with (
         worker(fault(409, REBALANCE)) as (url, _),

@@ -14,6 +14,7 @@ from hikube_kafka.platform import (
     KafkaQuorum,
     KafkaTopic,
     KubernetesCluster,
+    LocalConnect,
     LocalEnsemble,
     Rollout,
     ThroughKubernetes,
@@ -27,7 +28,7 @@ from hikube_kafka.plugin.schema import Schema
 from hikube_kafka.provider import install, settings
 from hikube_kafka.provider.hikube import HikubePlugin
 from hikube_kafka.spec.connect import Offsets
-from hikube_kafka.spec.ensemble import ServerProcess
+from hikube_kafka.spec.ensemble import PluginSource, ServerProcess
 from hikube_kafka.spec.quantities import Duration
 
 Synthesize = Callable[[TerraformStack], dict[str, Any]]
@@ -46,6 +47,7 @@ BINDINGS = {
     "hikube_zookeeper_members": ZooKeeperMembers,
     "hikube_rollout": Rollout,
     "hikube_local_ensemble": LocalEnsemble,
+    "hikube_local_connect": LocalConnect,
     "hikube_kafka_quorum": KafkaQuorum,
     "hikube_kubernetes_cluster": KubernetesCluster,
 }
@@ -117,6 +119,13 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
             "kafka_home": "/opt/kafka",
             "keep_data": False,
         },
+        LocalConnect: {
+            "name": "changes",
+            "directory": "~/changes",
+            "workers": [server],
+            "plugins": [PluginSource(name="file", maven="a:b:1", checksum="sha256:00")],
+            "kafka_home": "/opt/kafka",
+        },
         KafkaBrokers: {"brokers": 3, "drain": True},
         ZooKeeperMembers: {
             "stateful_set": "zk",
@@ -157,6 +166,9 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
     ensemble = content["resource"]["hikube_local_ensemble"]["LocalEnsemble"]
     written = {"id": 0, "heap": "512m", "properties": {"a.b": "c"}}
     assert ensemble == given[LocalEnsemble] | {"zookeeper": [written], "brokers": [written]}
+    workers = content["resource"]["hikube_local_connect"]["LocalConnect"]
+    plugin = {"name": "file", "maven": "a:b:1", "checksum": "sha256:00"}
+    assert workers == given[LocalConnect] | {"workers": [written], "plugins": [plugin]}
     connector = content["resource"]["hikube_kafka_connector"]["KafkaConnector"]
     assert connector == {
         **{NAMES.get(name, name): value for name, value in given[KafkaConnector].items()},

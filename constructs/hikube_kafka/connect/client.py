@@ -293,7 +293,7 @@ class ConnectClient:
             if response.status_code < 300:  # noqa: PLR2004 - of HTTP: success
                 return (_decoded(response),)
             reason = self._reason(response, f"{method} {path}")
-            if response.status_code == 409 and "already exists" not in reason:  # noqa: PLR2004 - of HTTP: conflict
+            if _is_rebalance(response.status_code, reason):
                 busy.append(reason)
                 return None
             raise self._refusal(response.status_code, reason, what, f"{method} {path}", secrets or {})
@@ -378,6 +378,11 @@ class ConnectClient:
                     trust_env=False,
                 )
             return self._http
+
+
+def _is_rebalance(status: int, reason: str) -> bool:
+    """Whether the workers are busy with each other; requests that only the leader may answer fail so with a 500."""
+    return "a rebalance is expected" in reason or (status == 409 and "already exists" not in reason)  # noqa: PLR2004
 
 
 def _path(name: str, what: str = "") -> str:
