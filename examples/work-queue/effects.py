@@ -1,0 +1,94 @@
+"""Effects in PostgreSQL, each once: the mark that a task is done is written in the transaction of its effect.
+
+To copy; it needs psycopg, and the exception of ``work_queue.py``.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import local
+from typing import Any
+
+import psycopg
+from work_queue import UnavailableError
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS task_done (
+    task_id text PRIMARY KEY,
+    done_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE IF NOT EXISTS task_begun_again (
+    task_id text PRIMARY KEY,
+    times integer NOT NULL
+);
+"""
+"""Delete from ``task_done`` what is older than the longest time after which a task can come again: the retention of
+the topics plus the longest outage of a sender that sends it anew."""
+
+Effect = Callable[[psycopg.Cursor[Any]], None]
+
+
+class Effects:
+    """Of one database.
+
+    Args:
+        dsn: where it is: ``postgresql://worker@database/tasks``.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._each_thread = local()
+        self.repeated = 0
+        """Tasks that were run though their effect was there already."""
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Cursor[Any]]:
+        try:
+            connection: psycopg.Connection[Any] | None = getattr(self._each_thread, "connection", None)
+            if connection is None or connection.closed:
+                connection = psycopg.connect(self._dsn, connect_timeout=10, autocommit=True)
+                self._each_thread.connection = connection
+            with connection.transaction(), connection.cursor() as cursor:
+                yield cursor
+        except psycopg.OperationalError as error:
+            # Away, restarting, without room, or it ended this transaction for another one's sake. Whether a commit that
+            # was under way counted is what the mark tells next time.
+            raise UnavailableError(str(error)) from error
+
+    def once(self, task: str, effect: Effect) -> bool:
+        """Let the effect happen, unless it has already.
+
+        The mark comes first: of two workers that do the same task at the same time, the second waits for the first
+        one's transaction, and then finds the mark.
+
+        Args:
+            task: its id.
+            effect: what it changes, by this cursor alone.
+
+        Returns:
+            Whether it happened now.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        with self._transaction() as cursor:
+            cursor.execute("INSERT INTO task_done (task_id) VALUES (%s) ON CONFLICT DO NOTHING", (task,))
+            if cursor.rowcount == 0:
+                self.repeated += 1
+                return False
+            effect(cursor)
+            return True
+
+    def begun_again(self, task: str) -> int:
+        """Count that a task is begun which a worker that died may have begun before; how often that is now.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        with self._transaction() as cursor:
+            cursor.execute(
+                "INSERT INTO task_begun_again AS seen (task_id, times) VALUES (%s, 1) "
+                "ON CONFLICT (task_id) DO UPDATE SET times = seen.times + 1 RETURNING times",
+                (task,),
+            )
+            (times,) = cursor.fetchone() or (0,)
+            return int(times)
