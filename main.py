@@ -7,6 +7,7 @@ from stacks.analytics import AnalyticsPlatform
 from stacks.kubernetes import KubernetesPlatform, chosen_environment
 from stacks.local import LocalPlatform
 from stacks.telemetry import TelemetryPlatform
+from stacks.work_queue import WorkQueuePlatform
 
 app = App()
 # `make down` is to leave nothing behind. A platform that matters keeps its topics: leave `disposable` out.
@@ -15,6 +16,7 @@ LocalPlatform(app, "local", disposable=True)
 small = os.environ.get("USE_CASE_SIZE") == "small"
 AnalyticsPlatform(app, "analytics", small=small)
 TelemetryPlatform(app, "telemetry", small=small)
+WorkQueuePlatform(app, "work-queue", small=small)
 if environment := chosen_environment(app):
     KubernetesPlatform(app, f"events-{environment}", environment=environment)
 app.synth()

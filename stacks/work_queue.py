@@ -1,15 +1,14 @@
 """A work queue: a topic a priority, a topic a delay, and one of dead letters."""
 
-from collections.abc import Sequence
-
 from hikube_kafka.platform import KafkaPlatform, LocalTarget
 from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack
-from hikube_kafka.spec import Duration, Kafka, LocalLayout, Quantity, Resources, Topic, ZooKeeper
+from hikube_kafka.spec import Kafka, LocalLayout, Quantity, Resources, Topic, ZooKeeper
 
 PRIORITIES = ("high", "normal", "low")
 LARGEST_TASK = Quantity("256Ki").bytes
 """A task says what is to be done; what it is about stays in the database or the object storage."""
-_ROOM_FOR_HEADERS = Quantity("16Ki").bytes
+ROOM_FOR_HEADERS = Quantity("16Ki").bytes
+"""What is passed on must fit: headers are added to it."""
 
 
 class WorkQueuePlatform(TerraformStack):
@@ -18,77 +17,56 @@ class WorkQueuePlatform(TerraformStack):
     Args:
         scope: the app.
         id: name of the stack.
-        brokers: three, so that one may die; one where only the programs are tried out.
-        partitions: of each topic that workers read: at most so many workers have work of a priority at a time. A
-            multiple of the number of workers, so that each gets equally many.
-        delays: how long the first, the second, … failed attempt waits for the next one: a topic each.
-        disposable: let ``cdktf destroy`` delete the topics and the tasks in them.
+        small: one broker and one ZooKeeper server, few partitions, short delays: to try the programs out.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,  # noqa: A002 - the CDK's name
-        *,
-        brokers: int = 3,
-        partitions: int = 12,
-        delays: Sequence[str] = ("10s", "1m"),
-        disposable: bool = False,
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, small: bool = False) -> None:  # noqa: A002 - the CDK's name
         super().__init__(scope, id)
         LocalBackend(self, path=f"../../../{id}.tfstate")
 
-        def read_by_workers(name: str, **more: str | int) -> Topic:
-            return Topic(
-                name,
+        # The most workers that can have work of a priority at a time. A multiple of their number, so that each gets
+        # equally many: 12 for 2, 3, 4, 6 or 12.
+        partitions = 4 if small else 12
+        # How long the first, the second, … failed attempt waits for the next one: a topic each.
+        delays = ("1s", "2s") if small else ("10s", "1m")
+
+        tasks = [
+            Topic.work_queue(
+                f"tasks.{priority}",
+                partitions=partitions,
+                config={"max.message.bytes": LARGEST_TASK},
+                deletion_protection=False,
+            )
+            for priority in PRIORITIES
+        ]
+        delayed = [
+            Topic.work_queue(
+                f"tasks.retry.{delay}",
                 partitions=partitions,
                 config={
-                    # The longest that all workers may be away. A task that was done stays for as long: it costs room.
-                    "retention.ms": Duration("7d").milliseconds,
-                    "max.message.bytes": LARGEST_TASK,
-                    "min.insync.replicas": min(brokers, 2),
-                    **more,
+                    # Stamped by the broker, in the order of the partition: what is behind the head is due after it.
+                    "message.timestamp.type": "LogAppendTime",
+                    "max.message.bytes": LARGEST_TASK + ROOM_FOR_HEADERS,
                 },
-                deletion_protection=not disposable,
+                deletion_protection=False,
             )
-
+            for delay in delays
+        ]
         self.platform = KafkaPlatform(
             self,
             "work-queue",
             target=LocalTarget(
-                LocalLayout(broker_port=34092, zookeeper_port=34181, peer_port=34888, election_port=34788),
-                keep_data=not disposable,
+                LocalLayout(broker_port=34092, zookeeper_port=34181, peer_port=34288, election_port=34388),
+                keep_data=False,
             ),
-            zookeeper=ZooKeeper(servers=min(brokers, 3), resources=Resources(cpu="250m", memory="256Mi")),
-            kafka=Kafka(
-                brokers=brokers,
-                resources=Resources(cpu=1, memory="1Gi"),
-                # Workers that started together are one rebalance.
-                config={"group.initial.rebalance.delay.ms": 1_000},
-            ),
+            zookeeper=ZooKeeper(servers=1 if small else 3, resources=Resources(cpu="250m", memory="256Mi")),
+            kafka=Kafka(brokers=1 if small else 3, resources=Resources(cpu=1, memory="1Gi")),
             topics=[
-                *(read_by_workers(f"tasks.{priority}") for priority in PRIORITIES),
-                *(
-                    # Stamped by the broker, in the order of the partition: what is behind the head is due after it.
-                    # What passes a task on adds headers.
-                    read_by_workers(
-                        f"tasks.retry.{delay}",
-                        **{
-                            "message.timestamp.type": "LogAppendTime",
-                            "max.message.bytes": LARGEST_TASK + _ROOM_FOR_HEADERS,
-                        },
-                    )
-                    for delay in delays
-                ),
-                Topic(
-                    "tasks.dead-letters",
-                    partitions=3,
-                    config={
-                        "retention.ms": Duration("30d").milliseconds,  # a person has to look at them
-                        "max.message.bytes": LARGEST_TASK + 2 * _ROOM_FOR_HEADERS,
-                        "min.insync.replicas": min(brokers, 2),
-                    },
-                    deletion_protection=not disposable,
+                *tasks,
+                *delayed,
+                # A person has to look at them, and to send again what can be done after all.
+                Topic.dead_letters(
+                    of=delayed[-1], name="tasks.dead-letters", retention="30d", deletion_protection=False
                 ),
             ],
         )

@@ -78,8 +78,21 @@ class Effects:
             effect(cursor)
             return True
 
-    def begun_again(self, task: str) -> int:
-        """Count that a task is begun which a worker that died may have begun before; how often that is now.
+    # What a worker asks of tasks that others died with.
+
+    def of(self, task: str) -> int:
+        """How often the task was begun again and not ended.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        with self._transaction() as cursor:
+            cursor.execute("SELECT times FROM task_begun_again WHERE task_id = %s", (task,))
+            (times,) = cursor.fetchone() or (0,)
+            return int(times)
+
+    def begin(self, task: str) -> None:
+        """Count that the task is begun again.
 
         Raises:
             UnavailableError: the database does not answer.
@@ -87,8 +100,6 @@ class Effects:
         with self._transaction() as cursor:
             cursor.execute(
                 "INSERT INTO task_begun_again AS seen (task_id, times) VALUES (%s, 1) "
-                "ON CONFLICT (task_id) DO UPDATE SET times = seen.times + 1 RETURNING times",
+                "ON CONFLICT (task_id) DO UPDATE SET times = seen.times + 1",
                 (task,),
             )
-            (times,) = cursor.fetchone() or (0,)
-            return int(times)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -91,6 +91,14 @@ class Topics:
     delays: Sequence[str] = ("10s", "1m")
     """A topic each. The n-th failed attempt waits the n-th of them; after the last one a task is a dead letter."""
 
+    def __post_init__(self) -> None:
+        """Refuse what would starve a priority, or name no time."""
+        for priority, weight in self.weights.items():
+            if weight < 1:
+                raise ValueError(f"priority {priority} has weight {weight}: it would never be served. Give it 1.")
+        for delay in self.delays:
+            seconds(delay)
+
     def of(self, priority: str) -> str:
         """Topic of the tasks of a priority."""
         return f"{self.prefix}.{priority}"
@@ -111,9 +119,17 @@ class Topics:
 
 
 def seconds(delay: str) -> float:
-    """Of ``500ms``, ``10s``, ``5m``, ``1h``."""
+    """Of ``500ms``, ``10s``, ``5m``, ``1h``.
+
+    Raises:
+        ValueError: it is none.
+    """
     number = delay.rstrip("mhs")
-    return float(number) * _UNITS[delay.removeprefix(number)]
+    unit = delay.removeprefix(number)
+    try:
+        return float(number) * _UNITS[unit]
+    except (ValueError, KeyError):
+        raise ValueError(f"delay {delay!r}: write 500ms, 10s, 5m or 1h.") from None
 
 
 class Sender:
@@ -178,12 +194,29 @@ class Sender:
         self._producer.flush(seconds)
 
 
+class Deaths(Protocol):
+    """Remembers which tasks were under way when workers died; ``effects.py`` does so in PostgreSQL."""
+
+    def of(self, task: str) -> int:
+        """How often it was begun again and not ended."""
+
+    def begin(self, task: str) -> None:
+        """Count that it is begun again."""
+
+
 @dataclass(eq=False)
 class _Run:
     """A task that was begun."""
 
     message: Message
     began: float
+    is_suspect: bool = False
+    """Whether somebody who died may have begun it."""
+    is_alone: bool = False
+    """Whether nothing else runs beside it, so that a death is its own doing."""
+    wants_to_be_alone: bool = False
+    is_nobodys: bool = False
+    """Whether its partition went to another worker."""
     settled: bool = False
     """Whether the outcome is known."""
     target: str | None = None
@@ -267,9 +300,10 @@ class Worker:
         concurrency: tasks at a time.
         in_flight: tasks of a partition that were fetched and not committed. After a crash at most so many of a
             partition are run again.
-        begun_again: counts how often a task was begun after a worker died, and says how often that is now. None
-            means that a task which kills its worker kills the next one, for ever.
-        most_deaths: a task during which so many workers died is a dead letter.
+        deaths: remembers the tasks that were under way when a worker died. None means that a task which kills its
+            worker kills the next one, for ever.
+        most_deaths: a task that was begun again so often is a dead letter. From the second time on it runs alone: what
+            ran beside it is not to blame.
         hung_after: seconds after which a task counts as hung.
         grace: seconds for which tasks under way may still finish when their partition goes to another worker.
         session_seconds: after this time without a sign of life, the group gives the partitions to others.
@@ -286,7 +320,7 @@ class Worker:
         instance: str | None = None,
         concurrency: int = 4,
         in_flight: int = 16,
-        begun_again: Callable[[str], int] | None = None,
+        deaths: Deaths | None = None,
         most_deaths: int = 3,
         hung_after: float = 900.0,
         grace: float = 5.0,
@@ -297,7 +331,8 @@ class Worker:
         self._handle = handle
         self._concurrency = concurrency
         self._in_flight = in_flight
-        self._begun_again = begun_again
+        self._deaths = deaths
+        self._alone: deque[_Run] = deque()
         self._most_deaths = most_deaths
         self._hung_after = hung_after
         self._grace = grace
@@ -420,13 +455,15 @@ class Worker:
         for each in partitions:
             lane = self._lanes.pop((each.topic, each.partition), None)
             # What still runs there may take effect, or find that the other worker was first. Its outcome is nobody's.
-            self.counted["abandoned"] += len(lane.runs) if lane else 0
+            for run in lane.runs if lane else ():
+                run.is_nobodys = True
+                self.counted["abandoned"] += 1
 
     def _finish(self, lanes: list[_Lane]) -> None:
         for lane in lanes:
             lane.waiting.clear()
         end = time.monotonic() + self._grace
-        while time.monotonic() < end and not all(run.settled for lane in lanes for run in lane.runs):
+        while time.monotonic() < end and any(run in self._running for lane in lanes for run in lane.runs):
             self._collect()
         self._settle()
 
@@ -434,6 +471,8 @@ class Worker:
 
     def _begin(self) -> None:
         """Begin what is due, by priority, as long as there is room."""
+        if self._begin_alone():
+            return
         now = time.time()
         while len(self._running) < self._concurrency:
             heads: dict[str, _Lane] = {}
@@ -446,27 +485,42 @@ class Worker:
             lane = heads[self._turns.next(set(heads))]
             key = (lane.topic, lane.partition)
             self._lanes[key] = self._lanes.pop(key)  # the partitions of a priority take turns
-            run = _Run(lane.waiting.popleft(), time.monotonic())
-            lane.runs.append(run)
-            self._running.add(run)
-            is_suspect = lane.suspects > 0
+            run = _Run(lane.waiting.popleft(), time.monotonic(), is_suspect=lane.suspects > 0)
             lane.suspects -= 1
-            self._pool.submit(self._do, run, is_suspect=is_suspect)
+            lane.runs.append(run)
+            self._submit(run)
+
+    def _submit(self, run: _Run) -> None:
+        run.began = time.monotonic()
+        self._running.add(run)
+        self._pool.submit(self._do, run)
+
+    def _begin_alone(self) -> bool:
+        """Whether tasks that have to run alone have the worker for themselves."""
+        while self._alone and self._alone[0].is_nobodys:
+            self._alone.popleft()
+        if self._alone and not self._running:
+            run = self._alone.popleft()
+            run.is_alone, run.wants_to_be_alone = True, False
+            self._submit(run)
+            return True
+        return bool(self._alone) or any(run.is_alone for run in self._running)
 
     def _priority(self, message: Message) -> str:
         weights = self._topics.weights
         found = _headers(message).get(PRIORITY) or str(message.topic()).removeprefix(f"{self._topics.prefix}.")
         return found if found in weights else min(weights, key=weights.__getitem__)
 
-    def _do(self, run: _Run, *, is_suspect: bool) -> None:
+    def _do(self, run: _Run) -> None:
         """In a thread: do a task, and note what becomes of it."""
         attempt = 1
         try:
             task = self._task(run.message)
             attempt = task.attempt
-            if is_suspect:
-                self._suspect(run, task)
-            self._patiently(run, lambda: self._handle(task))
+            if not self._may_begin(run, task):
+                run.wants_to_be_alone = True
+            else:
+                self._patiently(run, lambda: self._handle(task))
         except UnavailableError:
             return  # this worker ends; whoever has the partition next runs the task
         except PoisonError as error:
@@ -478,10 +532,18 @@ class Worker:
                 self._pass_on(run, self._topics.after(self._topics.delays[attempt - 1]), {ATTEMPT: str(attempt + 1)})
         self._finished.put(run)
 
-    def _suspect(self, run: _Run, task: Task) -> None:
-        count = self._begun_again
-        if count is not None and self._patiently(run, lambda: count(task.id)) >= self._most_deaths:
-            raise PoisonError(f"{self._most_deaths} workers died while they had it")
+    def _may_begin(self, run: _Run, task: Task) -> bool:
+        """Whether it may begin here and now; not where workers died with it and others run beside it."""
+        deaths = self._deaths
+        if deaths is None or not run.is_suspect:
+            return True
+        count = self._patiently(run, lambda: deaths.of(task.id))
+        if count >= self._most_deaths:
+            raise PoisonError(f"{count} workers died while they had it")
+        if count and not run.is_alone:
+            return False
+        self._patiently(run, lambda: deaths.begin(task.id))
+        return True
 
     def _patiently(self, run: _Run, call: Callable[[], _T]) -> _T:
         pause = _FIRST_PAUSE
@@ -539,8 +601,11 @@ class Worker:
             except queue.Empty:
                 break
             is_first = False
-            run.settled = True
             self._running.discard(run)
+            if run.wants_to_be_alone:
+                self._alone.append(run)
+            else:
+                run.settled = True
         oldest = min((run.began for run in self._running), default=None)
         if oldest is not None and time.monotonic() - oldest > self._hung_after:
             raise HungError(f"a task has run for more than {self._hung_after:g} s")

@@ -53,22 +53,28 @@ def main() -> None:
         group=chosen.group,
         instance=chosen.instance,
         concurrency=chosen.concurrency,
-        begun_again=effects.begun_again,
+        deaths=effects,
         session_seconds=chosen.session,
     )
 
+    began = time.time()
+
     def tell() -> None:
+        told = {"worker": name, "since": began, "at": time.time(), **worker.counted, "repeated": effects.repeated}
+        print(json.dumps(told))
+
+    def keep_telling() -> None:
         while not stop.wait(2.0):
-            print(json.dumps({"worker": name, "at": time.time(), **worker.counted, "repeated": effects.repeated}))
+            tell()
 
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    threading.Thread(target=tell, daemon=True).start()
+    threading.Thread(target=keep_telling, daemon=True).start()
     try:
         worker.run(stop)
     except HungError as error:
         print(error, file=sys.stderr, flush=True)
         os._exit(3)  # a thread cannot be ended: only the process can
-    print(json.dumps({"worker": name, "at": time.time(), **worker.counted, "repeated": effects.repeated}))
+    tell()
 
 
 if __name__ == "__main__":
