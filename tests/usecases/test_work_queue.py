@@ -4,9 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from work_queue import Task, Topics, Turns, seconds
 
 from usecases.running import run
-from usecases.work_queue import Task, Topics, Turns, WorkQueue, seconds
+from usecases.work_queue import WorkQueue
 
 
 def test_each_priority_has_its_share_and_none_waits_for_long() -> None:
