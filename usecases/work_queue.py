@@ -67,7 +67,7 @@ class Size:
 
 
 SHORT = Size(duration=12, rate=40, kill_every=4, delays=("1s", "2s"), session=6, workers=2)
-LONG = Size(duration=120, rate=60, kill_every=20, delays=("10s", "1m"), session=10, workers=3)
+LONG = Size(duration=120, rate=40, kill_every=20, delays=("10s", "1m"), session=10, workers=3)
 
 
 @dataclass(kw_only=True)
@@ -335,11 +335,16 @@ class WorkQueue(Chain):
         return int(count)
 
     def _wait_for_effects(self, sent: Sent, patience: float) -> None:
-        """Until all are there; what is missing after that time is for the count to tell."""
-        try:
-            until(lambda: self._effects() >= len(sent.effective), patience, "all effects")
-        except PartFailedError as error:
-            self.tell(str(error))
+        """Until all are there, or none has come for so many seconds: what is missing is for the count to tell."""
+        seen, since = -1, time.monotonic()
+        while (now := self._effects()) < len(sent.effective):
+            if now > seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() > since + patience:
+                self.tell(f"{now} of {len(sent.effective)} effects, and no other one for {patience:g} s")
+                return
+            self.live |= {"effects": now, "expected": len(sent.effective)}
+            time.sleep(0.5)
 
     def _judge_priorities(self, outcome: Outcome) -> None:
         """While all priorities had work, each had its share."""

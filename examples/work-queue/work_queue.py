@@ -36,8 +36,15 @@ _SHOWN = 1_000
 _TRANSACTION_SECONDS = 15
 """A worker that dies within its transaction holds up whoever reads committed messages for at most this long. The
 transaction is opened when all work is done, and takes milliseconds."""
+_SETTLE_SECONDS = 0.2
+"""A transaction takes tens of milliseconds however much is in it: what is done within this time shares one."""
 _CALL_SECONDS = 10.0
 _CALLS = 6
+_IN_HAND = 32
+"""Tasks of a partition that wait in the worker: with fewer, a priority would run dry while it is fetched, and others
+would take its turns."""
+_AHEAD = 2
+"""Tasks handed to the threads for each thread, so that they have work while a transaction is committed."""
 _IDLE_SECONDS = 0.05
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
@@ -298,8 +305,8 @@ class Worker:
             StatefulSet). It gets its partitions back without a rebalance, and ends what its predecessor left open. None
             means a name for this process alone.
         concurrency: tasks at a time.
-        in_flight: tasks of a partition that were fetched and not committed. After a crash at most so many of a
-            partition are run again.
+        in_flight: tasks of a partition that were begun and not committed. After a crash at most so many of a partition
+            are run again.
         deaths: remembers the tasks that were under way when a worker died. None means that a task which kills its
             worker kills the next one, for ever.
         most_deaths: a task that was begun again so often is a dead letter. From the second time on it runs alone: what
@@ -319,7 +326,7 @@ class Worker:
         group: str,
         instance: str | None = None,
         concurrency: int = 4,
-        in_flight: int = 16,
+        in_flight: int = 64,
         deaths: Deaths | None = None,
         most_deaths: int = 3,
         hung_after: float = 900.0,
@@ -341,6 +348,7 @@ class Worker:
         self._running: set[_Run] = set()
         self._ending = Event()
         self._finished: queue.SimpleQueue[_Run] = queue.SimpleQueue()
+        self._next_settling = 0.0
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="task")
         self.counted = dict.fromkeys(("done", "retried", "dead", "aborted", "abandoned", "revoked"), 0)
         """What this worker has done: see :meth:`_settle` and :meth:`_revoked`."""
@@ -384,7 +392,8 @@ class Worker:
                 self._fetch()
                 self._begin()
                 self._collect()
-                self._settle()
+                if time.monotonic() >= self._next_settling:
+                    self._settle()
                 self._regulate()
             self._ending.set()
             self._finish(list(self._lanes.values()))
@@ -398,7 +407,7 @@ class Worker:
     def _fetch(self) -> None:
         """Take what has come. Rebalances are told in here too, in this thread."""
         message = self._consumer.poll(0 if self._running else _IDLE_SECONDS)
-        for _ in range(self._in_flight):
+        for _ in range(_IN_HAND):
             if message is None:
                 return
             self._take(message)
@@ -422,11 +431,11 @@ class Worker:
         now = time.time()
         pause, resume = [], []
         for lane in self._lanes.values():
-            held = len(lane.waiting) + len(lane.runs)
+            held = len(lane.waiting)
             is_early = bool(lane.waiting) and lane.due > now
-            if not lane.is_paused and (held >= self._in_flight or is_early):
+            if not lane.is_paused and (held >= _IN_HAND or is_early):
                 pause.append(lane)
-            elif lane.is_paused and held <= self._in_flight // 2 and not is_early:
+            elif lane.is_paused and held <= _IN_HAND // 2 and not is_early:
                 resume.append(lane)
         for lanes, change in ((pause, self._consumer.pause), (resume, self._consumer.resume)):
             if lanes:
@@ -474,7 +483,7 @@ class Worker:
         if self._begin_alone():
             return
         now = time.time()
-        while len(self._running) < self._concurrency:
+        while len(self._running) < _AHEAD * self._concurrency:
             heads: dict[str, _Lane] = {}
             for lane in self._lanes.values():
                 if lane.waiting and lane.due <= now and len(lane.runs) < self._in_flight:
@@ -612,6 +621,7 @@ class Worker:
 
     def _settle(self) -> None:
         """Commit what can be: messages to other topics and offsets, all or nothing."""
+        self._next_settling = time.monotonic() + _SETTLE_SECONDS
         ready = [(lane, found) for lane in self._lanes.values() if (found := lane.prefix())]
         if not ready:
             return
