@@ -4,6 +4,7 @@ import os
 
 from hikube_kafka.platform import App
 from stacks.analytics import AnalyticsPlatform
+from stacks.event_bus import EventBusPlatform
 from stacks.kubernetes import KubernetesPlatform, chosen_environment
 from stacks.local import LocalPlatform
 from stacks.telemetry import TelemetryPlatform
@@ -16,6 +17,7 @@ LocalPlatform(app, "local", disposable=True)
 small = os.environ.get("USE_CASE_SIZE") == "small"
 AnalyticsPlatform(app, "analytics", small=small)
 TelemetryPlatform(app, "telemetry", small=small)
+EventBusPlatform(app, "event-bus", small=small)
 WorkQueuePlatform(app, "work-queue", small=small)
 if environment := chosen_environment(app):
     KubernetesPlatform(app, f"events-{environment}", environment=environment)

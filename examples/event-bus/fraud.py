@@ -2,9 +2,9 @@
 
 ``python fraud.py --bootstrap … --instance fraud-0``. To copy; it needs confluent-kafka alone.
 
-What was read, what came of it, and what is remembered of each customer are one transaction: ``orders`` in; ``notifications``,
-``fraud.alerts``, ``orders.totals`` and ``fraud.windows`` out. A partition of ``fraud.windows`` belongs to the partition
-of ``orders`` with the same number, so both need the same number of partitions.
+What was read, what came of it, and what is remembered of each customer are one transaction: ``orders`` in;
+``notifications``, ``fraud.alerts``, ``orders.totals`` and ``fraud.windows`` out. A partition of ``fraud.windows`` belongs
+to the partition of ``orders`` with the same number, so both need the same number of partitions.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _CALL_SECONDS = 10.0
 _CALLS = 6
 _BATCH = 500
 _TRANSACTION_MS = 15_000
-_TOTALS_KEY = "totals"
+_TOTALS_KEY, _CUSTOMER = "totals", "customer/"
 
 
 Entry = tuple[float, int]
@@ -90,6 +90,7 @@ class Fraud:
                 **self._shared,
                 "transactional.id": f"{group}.{instance}",
                 "transaction.timeout.ms": _TRANSACTION_MS,
+                "partitioner": "murmur2_random",  # as clients in Java and Connect place a key
                 "linger.ms": 5,
                 "compression.type": "lz4",
             }
@@ -160,7 +161,7 @@ class Fraud:
                 if key == _TOTALS_KEY:
                     found.orders, found.cents = value
                 else:
-                    found.windows[key] = [(at, cents) for at, cents in value]
+                    found.windows[key.removeprefix(_CUSTOMER)] = [(at, cents) for at, cents in value]
         finally:
             reader.close()
         raise TimeoutError(f"{WINDOWS} of partition {partition}: a transaction of somebody else does not end")
@@ -220,7 +221,7 @@ class Fraud:
 
     def _remember(self, partition: int, new: Remembered) -> None:
         for customer, window in new.windows.items():
-            self._producer.produce(WINDOWS, json.dumps(window), customer, partition)
+            self._producer.produce(WINDOWS, json.dumps(window), _CUSTOMER + customer, partition)
         totals = [new.orders, new.cents]
         self._producer.produce(WINDOWS, json.dumps(totals), _TOTALS_KEY, partition)
         self._tell(TOTALS, str(partition), "totals.v1", {"orders": new.orders, "cents": new.cents})
@@ -229,9 +230,10 @@ class Fraud:
         while True:
             try:
                 self._producer.produce(topic, json.dumps(value), key, headers={"event-type": kind})
-                return
             except BufferError:
                 self._producer.poll(0.1)
+            else:
+                return
 
 
 def _again(call: Callable[[], object]) -> None:

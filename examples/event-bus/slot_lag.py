@@ -1,7 +1,7 @@
 """Watches the replication slot: ``python slot_lag.py --database postgresql://… --slot shop_outbox --most 256MB``.
 
-Exit code 0: all well. 1: the slot is lost, nobody reads it, it lags, or the database has no cap on the log that it keeps
-for slots. 2: the database does not answer. For cron, or a probe.
+Exit code 0: all well. 1: the slot is lost, nobody reads it, it lags, or the database has no cap on the log that it
+keeps for slots. 2: the database does not answer. For cron, or a probe.
 """
 
 import argparse

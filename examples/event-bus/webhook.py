@@ -12,7 +12,6 @@ from types import FrameType
 
 import httpx
 from confluent_kafka import Consumer, KafkaException
-
 from fraud import ALERTS
 
 _LONGEST_PAUSE = 30.0
