@@ -166,7 +166,7 @@ class EventBusPlatform(TerraformStack):
 
         outbox = Outbox(
             host="127.0.0.1",
-            port=31432,
+            port=25432,
             database="shop",
             user="shop",
             slot="shop_outbox",
@@ -181,7 +181,7 @@ class EventBusPlatform(TerraformStack):
             "event-bus",
             target=LocalTarget(
                 LocalLayout(
-                    broker_port=31092, zookeeper_port=31181, peer_port=31288, election_port=31388, connect_port=31083
+                    broker_port=25092, zookeeper_port=25181, peer_port=25288, election_port=25388, connect_port=25083
                 ),
                 keep_data=False,
             ),

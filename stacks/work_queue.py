@@ -56,7 +56,7 @@ class WorkQueuePlatform(TerraformStack):
             self,
             "work-queue",
             target=LocalTarget(
-                LocalLayout(broker_port=34092, zookeeper_port=34181, peer_port=34288, election_port=34388),
+                LocalLayout(broker_port=24092, zookeeper_port=24181, peer_port=24288, election_port=24388),
                 keep_data=False,
             ),
             zookeeper=ZooKeeper(servers=1 if small else 3, resources=Resources(cpu="250m", memory="256Mi")),

@@ -33,7 +33,7 @@ import shop  # noqa: E402
 import slot_lag  # noqa: E402
 
 SEED = 12
-DATABASE_PORT, WEBHOOK_PORT = 31432, 31480
+DATABASE_PORT, WEBHOOK_PORT = 25432, 25480
 ROLLED_BACK = 0.1
 CUSTOMERS = 40
 REFUSED_FIRST = 0.2
@@ -101,8 +101,7 @@ class EventBus(Chain):
         self.database.start()
         with psycopg.connect(self.database.url("shop"), autocommit=True) as connection:
             connection.execute((EXAMPLE / "tables.sql").read_bytes())
-        self.deployment = Deployment(self.name, self.folder, small=self.short)
-        self.bootstrap = str(self.deployment.up(stack)["event-bus"]["bootstrap_servers"])
+        self.bootstrap = self._deploy(stack)
         self.webhook = Webhook(stack)
         session = ("--session", "6" if self.short else "10")
         program = [sys.executable]
@@ -121,6 +120,10 @@ class EventBus(Chain):
             self.watch(part, stack)
             part.start()
         self._stack = stack
+
+    def _deploy(self, stack: ExitStack) -> str:
+        outputs = Deployment(self.name, self.folder, small=self.short).up(stack)
+        return str(outputs[self.name]["bootstrap_servers"])
 
     def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
         """Place orders, kill who carries them, and count what has arrived."""

@@ -33,7 +33,7 @@ SEED = 12
 BACKLOG = 200
 """Tasks of each priority that wait when the workers begin: while all have work, each has its share."""
 SHARE_TOLERANCE = 0.1
-DATABASE_PORT = 34432
+DATABASE_PORT = 24432
 TELL_SECONDS = 20.0
 TROUBLES: Mapping[str, tuple[float, str]] = {
     "flaky": (0.03, ""),

@@ -3,8 +3,8 @@
 ``python fraud.py --bootstrap … --instance fraud-0``. To copy; it needs confluent-kafka alone.
 
 What was read, what came of it, and what is remembered of each customer are one transaction: ``orders`` in;
-``notifications``, ``fraud.alerts``, ``orders.totals`` and ``fraud.windows`` out. A partition of ``fraud.windows`` belongs
-to the partition of ``orders`` with the same number, so both need the same number of partitions.
+``notifications``, ``fraud.alerts``, ``orders.totals`` and ``fraud.windows`` out. A partition of ``fraud.windows``
+belongs to the partition of ``orders`` with the same number, so both need the same number of partitions.
 """
 
 import argparse
