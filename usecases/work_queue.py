@@ -212,6 +212,7 @@ class WorkQueue(Chain):
     name = "work-queue"
     takes: Mapping[str, str] = {
         "duration": "seconds for which tasks are sent; 120",
+        "rate": "tasks a second; 40",
         "picture": "yes: draw docs/usecases/work_queue.png",
     }
 
@@ -243,12 +244,12 @@ class WorkQueue(Chain):
         sender = Sender(self.bootstrap, self.topics)
         self._fill(sender, sent)
         self.workers.start()
-        until(lambda: self._effects() >= BACKLOG * len(self.topics.weights), 60, "the backlog to be done")
+        until(lambda: self._effects() >= BACKLOG * len(self.topics.weights), 120, "the backlog to be done")
         self._judge_priorities(outcome)
 
         duration = float(options.get("duration", size.duration))
         began = time.monotonic()
-        self._send(sender, sent, duration)
+        self._send(sender, sent, duration, float(options.get("rate", size.rate)))
         outcome.figures["sent_per_s"] = round(sum(sent.kinds.values()) / (time.monotonic() - began), 1)
         patience = 2 * seconds(size.delays[-1]) + 4 * size.session + 60
         self._wait_for_effects(sent, patience)
@@ -281,7 +282,7 @@ class WorkQueue(Chain):
             sent.effective.add(key)
         sender.flush()
 
-    def _send(self, sender: Sender, sent: Sent, duration: float) -> None:
+    def _send(self, sender: Sender, sent: Sent, duration: float, rate: float) -> None:
         """Send at the rate of the run, and kill a worker every few seconds."""
         size, chance = self.size, random.Random(SEED)  # noqa: S311 - no secret
         sender.send(Task(id="crash", kind="crash", payload={}), "high")
@@ -289,7 +290,7 @@ class WorkQueue(Chain):
         began = told = time.monotonic()
         next_kill, number = began + size.kill_every, 0
         while (now := time.monotonic()) < began + duration:
-            if number < (now - began) * size.rate:
+            if number < (now - began) * rate:
                 self._send_one(sender, sent, number, chance)
                 number += 1
                 continue
