@@ -109,6 +109,18 @@ def test_what_only_the_leader_answers_is_asked_again_too() -> None:
         assert len(asked) == 2
 
 
+def test_a_leader_that_is_away_is_waited_for_but_a_creation_is_not_asked_for_twice() -> None:
+    away = fault(500, "IO Error trying to forward REST request: Connection refused")
+    with worker(away, (200, "{}")) as (url, asked):
+        with ConnectClient([url]) as client:
+            client.put_config("orders", {})
+        assert len(asked) == 2
+    with worker(away, (201, "{}")) as (url, asked):
+        with ConnectClient([url]) as client, pytest.raises(Unanswered):
+            client.create("orders", {})
+        assert len(asked) == 1
+
+
 def test_a_rebalance_that_does_not_end_is_told_and_names_how_long_it_was_waited_for() -> None:
     with (
         worker(fault(409, REBALANCE)) as (url, _),
@@ -164,7 +176,7 @@ def test_only_connects_own_word_makes_a_connector_gone() -> None:
     ],
 )
 def test_what_something_else_than_connect_says_makes_nothing_gone(answer: tuple[int, str]) -> None:
-    with worker(answer) as (url, _), ConnectClient([url]) as client, pytest.raises(Unanswered) as caught:
+    with worker(answer) as (url, _), ConnectClient([url], patience=0) as client, pytest.raises(Unanswered) as caught:
         client.connector("orders")
     assert url in str(caught.value)
 

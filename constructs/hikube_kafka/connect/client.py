@@ -27,8 +27,10 @@ _GATEWAY = frozenset({502, 503, 504})
 """What a proxy says whose worker does not answer, and a worker that is still starting."""
 _NO_SUCH_PATH = "HTTP 404 Not Found"
 """What Connect says of a path that it does not have: no word about a connector."""
-_PASSING = ("Request timed out", "IO Error trying to forward REST request")
-"""How a worker begins to say that it, or the leader that it asked, is away at this moment."""
+_TIMED_OUT = "Request timed out"
+"""How a worker begins to say that it has not come to it in its own 90 s."""
+_LEADER_AWAY = "IO Error trying to forward REST request"
+"""How it begins to say that the leader, which alone changes anything, is away: another one is elected."""
 
 State = Literal["running", "paused", "stopped"]
 
@@ -286,22 +288,26 @@ class ConnectClient:
             what: What a 404 means that there is none of; empty: nothing that a caller could ask for.
             secrets: Entries whose values are taken out of Connect's sentences.
         """
-        busy: list[str] = []
+        busy: list[Rebalancing | Unanswered] = []
+        question = f"{method} {path}"
 
         def asked() -> tuple[Any] | None:
             response = self._answered(method, path, body)
             if response.status_code < 300:  # noqa: PLR2004 - of HTTP: success
                 return (_decoded(response),)
-            reason = self._reason(response, f"{method} {path}")
+            reason = self._reason(response, question)
             if _is_rebalance(response.status_code, reason):
-                busy.append(reason)
+                busy.append(Rebalancing(reason, round(time.monotonic() - begun)))
                 return None
-            raise self._refusal(response.status_code, reason, what, f"{method} {path}", secrets or {})
+            if reason.startswith(_LEADER_AWAY) and method != "POST":  # a creation must not be asked for twice
+                busy.append(Unanswered(self._urls, question, reason))
+                return None
+            raise self._refusal(response.status_code, reason, what, question, secrets or {})
 
         begun = time.monotonic()
         found = until(asked, self._patience, self._stopped, every=_POLL_SECONDS)
         if found is None:
-            raise Rebalancing(busy[-1], round(time.monotonic() - begun))
+            raise busy[-1]
         return found[0]
 
     def _refusal(
@@ -309,7 +315,7 @@ class ConnectClient:
     ) -> NotThere | Refused | Unanswered:
         if status == 404 and what and reason != _NO_SUCH_PATH:  # noqa: PLR2004 - of HTTP: not found
             return NotThere(what, reason)
-        if status >= 500 and reason.startswith(_PASSING):  # noqa: PLR2004 - of HTTP: the server's own faults
+        if status >= 500 and reason.startswith((_TIMED_OUT, _LEADER_AWAY)):  # noqa: PLR2004 - of HTTP: the server's own faults
             return Unanswered(self._urls, question, reason)
         told = _redacted(reason, secrets)
         return AlreadyThere(status, told) if status == 409 else Refused(status, told)  # noqa: PLR2004
