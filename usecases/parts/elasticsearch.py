@@ -30,7 +30,6 @@ path.logs: {folder}/logs
 xpack.security.enabled: false
 xpack.ml.enabled: false
 xpack.watcher.enabled: false
-ingest.geoip.downloader.enabled: false
 # The disk is shared with whatever else this machine does.
 cluster.routing.allocation.disk.threshold_enabled: false
 """
