@@ -15,7 +15,7 @@ app = App()
 LocalPlatform(app, "local", disposable=True)
 # The use cases: `make usecase NAME=analytics` deploys one with its other systems. Small: one server of each kind.
 small = os.environ.get("USE_CASE_SIZE") == "small"
-AnalyticsPlatform(app, "analytics", small=small)
+AnalyticsPlatform(app, "analytics", small=small, tuned=os.environ.get("USE_CASE_SETTINGS") != "default")
 TelemetryPlatform(app, "telemetry", small=small)
 EventBusPlatform(app, "event-bus", small=small)
 WorkQueuePlatform(app, "work-queue", small=small)

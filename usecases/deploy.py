@@ -10,6 +10,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from hikube_kafka.provider.install import install
 from usecases.chain import ROOT
 from usecases.process import PartFailedError
@@ -23,6 +25,21 @@ _LONGEST_SECONDS = 900
 _INTERRUPTED_SECONDS = 60
 
 
+def kill_listener(port: int) -> None:
+    """Kill the server that listens on a port of 127.0.0.1: a broker or a worker of a deployment.
+
+    Raises:
+        PartFailedError: nobody listens there.
+    """
+    for connection in psutil.net_connections("tcp"):
+        if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+            process = psutil.Process(connection.pid)
+            process.kill()
+            process.wait()
+            return
+    raise PartFailedError(f"nobody listens on 127.0.0.1:{port}")
+
+
 class Deployment:
     """One stack, with its state, outputs and log in a folder of its own.
 
@@ -30,9 +47,12 @@ class Deployment:
         stack: name of the stack in ``main.py``.
         folder: existing folder.
         small: one server of each kind, as short runs have it.
+        environment: further variables, for what ``main.py`` makes of them.
     """
 
-    def __init__(self, stack: str, folder: Path, *, small: bool = False) -> None:
+    def __init__(
+        self, stack: str, folder: Path, *, small: bool = False, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.stack = stack
         self.folder = folder
         self.log = folder / "deployment.log"
@@ -53,6 +73,7 @@ class Deployment:
             "CI": "1",
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
             SMALL: "small" if small else "full",
+            **(environment or {}),
         }
 
     def up(self, stack: ExitStack) -> Mapping[str, Any]:

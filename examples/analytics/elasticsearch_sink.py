@@ -248,7 +248,8 @@ class Sink:
         if answer.status_code in LATER:
             LOG.warning("Elasticsearch answers %s", answer.status_code)
             return None
-        answer.raise_for_status()
+        if not answer.is_success:
+            raise SystemExit(f"Elasticsearch does not take a batch: {answer.text}")
         items: Sequence[Mapping[str, Any]] = answer.json()["items"]
         return items
 
@@ -257,11 +258,15 @@ class Sink:
         pause = FIRST_PAUSE_SECONDS
         while not self.ends:
             try:
-                there = self._http.head(f"/{self._index}").status_code
-                if there == NOT_FOUND:
-                    there = self._http.put(f"/{self._index}", json=self._mapping).raise_for_status().status_code
-                if there not in LATER:
+                answer = self._http.head(f"/{self._index}")
+                if answer.status_code == NOT_FOUND:
+                    answer = self._http.put(f"/{self._index}", json=self._mapping)
+                # Another sink of the group may have been faster.
+                if answer.is_success or "resource_already_exists" in answer.text:
                     return
+                if answer.status_code not in LATER:
+                    raise SystemExit(f"Elasticsearch does not take the index {self._index}: {answer.text}")
+                LOG.warning("Elasticsearch answers %s", answer.status_code)
             except httpx.TransportError as error:
                 LOG.warning("Elasticsearch does not answer: %s", error)
             self._wait(pause)
@@ -273,7 +278,9 @@ class Sink:
         self._consumer.pause(self._consumer.assignment())
         end = time.monotonic() + seconds * random.uniform(1, 1.5)  # noqa: S311 - several sinks must not ask at once
         while not self.ends and (left := end - time.monotonic()) > 0:
-            self._consumer.poll(min(left, 0.5))
+            message = self._consumer.poll(min(left, 0.5))
+            if message is not None and not self._is_error(message):  # of a partition that was not paused yet
+                self._consumer.seek(TopicPartition(message.topic(), message.partition(), message.offset()))
         self._waits = False
         self._consumer.resume(self._consumer.assignment())
 
@@ -321,6 +328,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1000, help="most messages in a request")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request
     group = given.group or f"elasticsearch-{given.index}"
     consumer = Consumer(
         {

@@ -51,7 +51,7 @@ class ClickHouse:
             "interserver_http_host": "127.0.0.1",
             "logger": {"level": "information", "console": 1},
             "path": f"{folder}/data/",
-            "tmp_path": f"{folder}/tmp/",
+            "tmp_path": f"{folder / 'tmp'}/",
             "users_config": f"{folder}/users.xml",
             "default_profile": "default",
             "default_database": "default",
