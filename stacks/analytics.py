@@ -11,7 +11,7 @@ DATABASE_PORT = 32432
 """PostgreSQL, on this machine."""
 
 _JSON = "org.apache.kafka.connect.json.JsonConverter"
-TYPED = {
+TYPED: dict[str, str | bool] = {
     # A connector's own entries of a converter count only beside its own converter: else they are the worker's.
     "key.converter": _JSON,
     "key.converter.schemas.enable": True,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ import psycopg
 from confluent_kafka import Consumer
 
 from examples.analytics import clickhouse as tables
+from usecases import grafana
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment, kill_listener
 from usecases.parts.clickhouse import ClickHouse, ClickHouseError
@@ -125,6 +126,7 @@ class Analytics(Chain):
             self._faults(size, history)
             self._compare(outcome)
         self._dead_letters(outcome)
+        self._dashboards(outcome)
         holds, seen = self.deployment.smoke()
         outcome.check("the platform keeps its contract", holds=holds, seen=seen)
         if "picture" in options:
@@ -256,6 +258,19 @@ class Analytics(Chain):
             seen="; ".join(f"{id_}: {reason}" for id_, reason in found[:2]) or "none",
         )
 
+    def _dashboards(self, outcome: Outcome) -> None:
+        """Every query of every panel of Grafana's dashboards, at the real data source."""
+        for dashboard in sorted((_EXAMPLES / "grafana" / "dashboards").glob("*.json")):
+            rows = grafana.answers(
+                dashboard,
+                datetime.now(UTC) + timedelta(minutes=1),
+                clickhouse=self.clickhouse.rows,
+                postgresql=partial(self.postgresql.rows, "warehouse"),
+                elasticsearch=partial(self.elasticsearch.ask, "POST", "/orders/_search"),
+            )
+            for title, count in rows:
+                outcome.check(f"Grafana shows: {title}", holds=count > 0, seen=f"{count} rows")
+
     def _insert(self, ids: Iterable[int]) -> None:
         with psycopg.connect(self.postgresql.url("shop")) as connection, connection.cursor() as cursor:
             cursor.executemany(_INSERT, [_order(id_) for id_ in ids])
@@ -332,7 +347,7 @@ class _Writer:
         return self._chosen.choice((old, new))
 
 
-# --- destinations ------------------------------------------------------------------------------------------------------
+# --- destinations ----------------------------------------------------------------------------------------------------
 
 
 class _Destination:

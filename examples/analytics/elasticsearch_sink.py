@@ -25,10 +25,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 LOG = logging.getLogger("elasticsearch_sink")
 LINGER_SECONDS = 0.05
@@ -38,16 +38,6 @@ TOLD_EVERY_SECONDS = 10.0
 LATER = frozenset({429, 502, 503, 504})
 """What Elasticsearch, or a proxy before it, answers where the same request may succeed later."""
 CONFLICT, NOT_FOUND = 409, 404
-
-
-class Message(Protocol):
-    """What this program uses of a message of confluent-kafka."""
-
-    def key(self) -> bytes | None: ...  # noqa: D102
-    def value(self) -> bytes | None: ...  # noqa: D102
-    def topic(self) -> str: ...  # noqa: D102
-    def partition(self) -> int: ...  # noqa: D102
-    def offset(self) -> int: ...  # noqa: D102
 
 
 class UnreadableError(ValueError):
@@ -280,7 +270,7 @@ class Sink:
         while not self.ends and (left := end - time.monotonic()) > 0:
             message = self._consumer.poll(min(left, 0.5))
             if message is not None and not self._is_error(message):  # of a partition that was not paused yet
-                self._consumer.seek(TopicPartition(message.topic(), message.partition(), message.offset()))
+                self._consumer.seek(_place(message))
         self._waits = False
         self._consumer.resume(self._consumer.assignment())
 
@@ -291,28 +281,36 @@ class Sink:
             consumer.pause(partitions)
 
     def _put_aside(self, message: Message, reason: str) -> None:
-        LOG.error("%s-%s@%s is put aside: %s", message.topic(), message.partition(), message.offset(), reason)
-        origin = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
-        headers = [("error.reason", reason.encode())]
-        headers += [(f"error.{name}", str(value).encode()) for name, value in origin.items()]
+        place = _place(message)
+        LOG.error("%s-%s@%s is put aside: %s", place.topic, place.partition, place.offset, reason)
+        headers: dict[str, str | bytes | None] = {
+            "error.reason": reason,
+            "error.topic": place.topic,
+            "error.partition": str(place.partition),
+            "error.offset": str(place.offset),
+        }
         self._producer.produce(self._dead_letters, message.value(), message.key(), headers=headers)
         self.counts["put_aside"] += 1
 
     def _commit(self, messages: Iterable[Message]) -> None:
         if self._producer.flush(60):
             raise SystemExit("dead letters could not be written within 60 s: nothing was committed")
-        last: dict[tuple[str, int], int] = {}
-        for message in messages:
-            last[message.topic(), message.partition()] = message.offset() + 1
+        # Of each partition the last one counts.
+        last = {(at.topic, at.partition): at for at in (_place(message, 1) for message in messages)}
         try:
-            self._consumer.commit(
-                offsets=[TopicPartition(*at, offset) for at, offset in last.items()], asynchronous=False
-            )
+            self._consumer.commit(offsets=list(last.values()), asynchronous=False)
         except KafkaException as error:
             # A rebalance has taken the partitions, or brokers are away: whoever reads this again changes nothing.
             if error.args[0].code() == KafkaError._NO_OFFSET:  # noqa: SLF001 - the library's public name of it
                 return
             LOG.warning("the offsets were not committed: %s", error)
+
+
+def _place(message: Message, further: int = 0) -> TopicPartition:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    if topic is None or partition is None or offset is None:
+        raise ValueError("this message was not read from a topic")
+    return TopicPartition(topic, partition, offset + further)
 
 
 def main() -> None:
