@@ -25,8 +25,7 @@ CLICKHOUSE = Connector(
         "username": "connect",
         "password": "${dir:/secrets/clickhouse:password}",
         "topic2TableMap": "shop.public.orders=orders",
-        # The table is a ReplacingMergeTree(__lsn, is_deleted): what comes twice is one row, so this may stay off, and no
-        # state has to be kept in a KeeperMap.
+        # In a ReplacingMergeTree(__lsn) what comes twice is one row: no state has to be kept in a KeeperMap.
         "exactlyOnce": False,
         # A row says __deleted by itself; the tombstone after it has nothing that ClickHouse could insert.
         "transforms": "rows",
