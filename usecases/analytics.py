@@ -29,7 +29,7 @@ from usecases.parts.postgresql import PostgreSQL
 from usecases.process import PartFailedError, Process, until
 
 _EXAMPLES = ROOT / "examples" / "analytics"
-_BROKER_PORT, _WORKER_PORT, _DATABASE_PORT, _CLICKHOUSE_PORT, _ELASTICSEARCH_PORT = 32092, 32083, 32432, 32123, 32920
+_BROKER_PORT, _WORKER_PORT, _DATABASE_PORT, _CLICKHOUSE_PORT, _ELASTICSEARCH_PORT = 32092, 32083, 32432, 32123, 32620
 _TOPIC, _DEAD_LETTERS = "shop.public.orders", "elasticsearch-orders.dead-letters"
 _COLUMNS = "id, customer, status, amount, quantity, note, paid, ordered_at"
 _REFUSED_ID = -1
@@ -207,11 +207,11 @@ class Analytics(Chain):
             self.sink.start()
             if self.short:
                 away("worker, broker", partial(kill_listener, _WORKER_PORT), partial(kill_listener, _BROKER_PORT))
-                self.deployment.again()
+                self.deployment.mend()
             else:
                 for name, port in (("worker", _WORKER_PORT), ("broker", _BROKER_PORT + 1)):
                     away(name, partial(kill_listener, port))
-                    self.deployment.again()
+                    self.deployment.mend()
             self.elasticsearch.wait()
             writer.wait_for(size.changes_between)
             self.postgresql.kill()

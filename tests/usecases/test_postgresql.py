@@ -6,7 +6,7 @@ import pytest
 from usecases.chain import Chain, Outcome
 from usecases.parts.postgresql import PostgreSQL
 
-PORT = 32632
+PORT = 32732
 
 pytestmark = pytest.mark.ensemble
 
