@@ -101,6 +101,8 @@ class EventBus(Chain):
         self.database.start()
         with psycopg.connect(self.database.url("shop"), autocommit=True) as connection:
             connection.execute((EXAMPLE / "tables.sql").read_bytes())
+        self._again: Process | None = None
+        stack.callback(self._end_worker)  # after the platform, whose connector only a worker can delete
         self.bootstrap = self._deploy(stack)
         self.webhook = Webhook(stack)
         session = ("--session", "6" if self.short else "10")
@@ -119,7 +121,6 @@ class EventBus(Chain):
         for part in (self.fraud, self.teller):
             self.watch(part, stack)
             part.start()
-        self._stack = stack
 
     def _deploy(self, stack: ExitStack) -> str:
         outputs = Deployment(self.name, self.folder, small=self.short).up(stack)
@@ -187,8 +188,11 @@ class EventBus(Chain):
         worker.wait(20)
         again = Process("connect-again", command, folder=self.folder, environment={**environment, "PWD": folder})
         again.folder = Path(folder)
-        self._stack.callback(again.stop)
-        again.start()
+        self._again = again.start()
+
+    def _end_worker(self) -> None:
+        if self._again is not None:
+            self._again.stop()
 
     @staticmethod
     def _is_worker(process: psutil.Process) -> bool:
