@@ -105,13 +105,17 @@ class Deployment:
         self._cdktf("deploy", "--auto-approve", "--outputs-file", str(self.outputs_file))
 
     def destroy(self) -> None:
-        """Destroy it.
+        """Destroy it; where a server that is needed for that has ended, it is started first.
 
         Raises:
             PartFailedError: as :meth:`up`.
         """
         if self._state.exists():
-            self._cdktf("destroy", "--auto-approve")
+            try:
+                self._cdktf("destroy", "--auto-approve")
+            except PartFailedError:  # a run was ended while a broker was away: topics are deleted by brokers
+                self.mend()
+                self._cdktf("destroy", "--auto-approve")
             for file in self.folder.glob(f"{self.stack}.tfstate*"):
                 file.unlink()
 
