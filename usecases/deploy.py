@@ -68,6 +68,9 @@ class Deployment:
             **kept,
             "TF_CLI_CONFIG_FILE": str(settings),
             "TF_IN_AUTOMATION": "1",
+            # cdktf has Terraform keep providers in one folder of the user's home, for all checkouts: one that deploys
+            # meanwhile would put its own there, and this run would go on with that.
+            "CDKTF_DISABLE_PLUGIN_CACHE_ENV": "1",
             "CHECKPOINT_DISABLE": "1",
             "DISABLE_VERSION_CHECK": "1",
             "CI": "1",

@@ -152,7 +152,7 @@ class Telemetry(Chain):
         wanted, begun = self._size, time.monotonic()
         failures: list[tuple[float, str, Callable[[], None]]] = [
             (0.15, "the bridge is killed", self._kill_bridge),
-            (0.35, "the bridge's connection to the MQTT broker is cut", self._relay.cut),
+            (0.35, "the bridge's connection is cut", self._relay.cut),
             (0.5, "a broker of Kafka is killed", lambda: mended.append(self._kill_broker())),
             (0.8, "the MQTT broker restarts", self._mosquitto.restart),
         ]
@@ -169,8 +169,7 @@ class Telemetry(Chain):
             self._look()
             time.sleep(_LOOK_SECONDS)
         self._write_lines(wanted.lines)
-        for each in mended:
-            each.result()
+        self._mended = mended
         report = self._report("devices")
         if not report or not report["over"]:
             raise PartFailedError(f"the devices have ended before their time:\n{devices.log_end()}")
@@ -232,6 +231,9 @@ class Telemetry(Chain):
             holds=read["out_of_order"] == 0 and read["wrong_keys"] == 0,
             seen=f"{read['out_of_order']} out of order, {read['wrong_keys']} with the key of another",
         )
+        for each in self._mended:
+            error = each.exception()
+            outcome.check("the broker is started again", holds=error is None, seen=str(error or "by one more deploy"))
         seconds = read["seconds"]
         calm = [each for each in seconds if not self._failed_at or each[0] < int(self._failed_at[0][0])]
         outcome.figures.update(
@@ -355,8 +357,16 @@ def _draw(picture: Path, seconds: list[list[float]], failed_at: list[tuple[float
     for moment, what in failed_at:
         for axes in (above, below):
             axes.axvline(moment - first, color="#6b7280", linewidth=0.8, linestyle="--")
-        above.annotate(
-            what, (moment - first, 0), xytext=(3, 4), textcoords="offset points", fontsize=7, rotation=90, va="bottom"
+        place = (moment - first, 0.03)
+        below.annotate(
+            what,
+            place,
+            xycoords=("data", "axes fraction"),
+            xytext=(2, 0),
+            textcoords="offset points",
+            fontsize=7,
+            rotation=90,
+            va="bottom",
         )
     for axes in (above, below):
         axes.grid(visible=True, alpha=0.25)

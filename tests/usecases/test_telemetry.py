@@ -27,7 +27,7 @@ def test_no_message_and_no_line_is_lost_while_every_part_fails_in_its_turn(tmp_p
     assert outcome.failed == []
     assert outcome.figures["lost"] == 0
     assert outcome.figures["messages"] > 2000
-    assert len(outcome.checks) == 6
+    assert len(outcome.checks) == 7
 
 
 def test_the_platform_follows_from_the_devices(tmp_path: Path) -> None:
