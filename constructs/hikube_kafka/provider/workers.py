@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _ARRIVAL_SECONDS = 120.0
 """For a worker to answer during an apply: one that was made a moment ago loads its plugins first."""
+_RETURN_SECONDS = 15.0
+"""For a worker to answer where something is deleted: what runs there was made before. A restart takes about as long."""
 _ORDINALS = range(3)
 """Pods that are tried: any worker answers for all."""
 _POD_SECONDS = 3.0
@@ -54,7 +56,7 @@ class Workers:
         self._failure: Unreachable | Rebalancing | Refused | None = None
         self._judged: dict[tuple[str, frozenset[tuple[str, str]]], tuple[KeyFindings, ...] | Refused] = {}
         self._classes: frozenset[str] | None = None
-        self._waited = False
+        self._waited = 0.0
 
     def all(self, *, fresh: bool = False) -> Mapping[str, ConnectorSeen]:
         """All connectors, read once per process unless they must be fresh.
@@ -106,8 +108,11 @@ class Workers:
         except NotThere:
             return None
 
-    def await_answer(self) -> None:
+    def await_answer(self, *, starting: bool = True) -> None:
         """Wait a bounded time for a worker that may be starting. For an apply.
+
+        Args:
+            starting: Whether it may; if not, it gets a moment to come back and no more.
 
         Raises:
             Unreachable: None answered in time; the next caller looks once.
@@ -125,10 +130,11 @@ class Workers:
                 return False
             return True
 
-        if not until(answered, 0 if self._waited else _ARRIVAL_SECONDS, self._stopped.is_set, every=0.5):
-            self._waited = True
+        patience = _ARRIVAL_SECONDS if starting else _RETURN_SECONDS
+        if not until(answered, patience - self._waited, self._stopped.is_set, every=0.5):
+            self._waited = max(self._waited, patience)
             last = problems[-1]
-            raise Unreachable(last.urls, f"{last.reason}; waited {_ARRIVAL_SECONDS:g} s for it")
+            raise Unreachable(last.urls, f"{last.reason}; waited {self._waited:g} s for it")
 
     def validate(self, class_name: str, config: Mapping[str, str]) -> tuple[KeyFindings, ...]:
         """What Connect says of a configuration; the same is asked once per process.
@@ -175,7 +181,7 @@ class Workers:
         with self._lock:
             self._seen = self._names = self._failure = self._classes = None
             self._judged.clear()
-            self._waited = False
+            self._waited = 0.0
 
     def _forwarded(self) -> tuple[str, ...]:
         """URLs of port-forwards to the workers' pods; they stand from then on.

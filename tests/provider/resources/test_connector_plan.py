@@ -9,6 +9,7 @@ from hikube_kafka.connect.seen import ConnectorSeen, TaskSeen
 from hikube_kafka.plugin.diagnostics import Refusal, collected_warnings
 from hikube_kafka.plugin.resource import Plan, PlanRequest
 from hikube_kafka.plugin.values import UNKNOWN
+from hikube_kafka.provider import workers
 from hikube_kafka.provider.resources import connector
 from hikube_kafka.provider.resources.connector import ConnectorResource
 from hikube_kafka.provider.session import Session
@@ -285,3 +286,11 @@ def test_what_the_plan_validated_is_known_by_its_whole_configuration() -> None:
     assert connector._remembered(connector._memory(digest)) == digest
     assert connector._digest(state(tasks_max=2)) != digest
     assert connector._digest(state(config={"topics": UNKNOWN})) == ""
+
+
+def test_one_that_failed_can_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_RETURN_SECONDS", 0.0)
+    with pytest.raises(Refusal) as caught:
+        resource("http://127.0.0.1:1").delete(state(state="failed"), b"")
+    # What stands in the way is that no worker answers, and not the state that a refresh has told.
+    assert [each.summary for each in caught.value.diagnostics] == ["The Connect workers do not answer"]

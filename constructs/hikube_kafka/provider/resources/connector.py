@@ -337,7 +337,7 @@ class ConnectorResource(Resource):
         """Delete the connector, its offsets first where that is declared; gone already is done."""
         name = prior["name"]
         doing = f"delete connector {name}"
-        workers = self._answering(doing, prior)
+        workers = self._answering(doing, prior, starting=False)
         self._ours.add(name)
         try:
             if (prior["offsets"] or {}).get("on_destroy") == "reset":
@@ -365,14 +365,14 @@ class ConnectorResource(Resource):
         finally:
             workers.forget()
 
-    def _answering(self, doing: str, values: State) -> Workers:
+    def _answering(self, doing: str, values: State, *, starting: bool = True) -> Workers:
         """The workers, waited for: they may have been made by this very apply."""
         workers = self._session.require(self._session.workers(), f"The provider cannot {doing}")
-        faults = [*schema_faults(self.schema, values), *told(changes.never(values))]
+        faults = [*schema_faults(self.schema, values), *told(changes.never(values))] if starting else []
         if any(each.severity == "error" for each in faults):
             raise Refusal(*faults)
         try:
-            workers.await_answer()
+            workers.await_answer(starting=starting)
         except (Unreachable, Rebalancing, Refused, Stopped) as problem:
             raise Refusal(not_answered(problem, doing=doing)) from None
         return workers
