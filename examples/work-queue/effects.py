@@ -16,8 +16,8 @@ CREATE TABLE IF NOT EXISTS task_done (
     task_id text PRIMARY KEY,
     done_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE TABLE IF NOT EXISTS task_begun_again (
-    task_id text PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS task_begun (
+    message text PRIMARY KEY,
     times integer NOT NULL
 );
 """
@@ -78,28 +78,37 @@ class Effects:
             effect(cursor)
             return True
 
-    # What a worker asks of tasks that others died with.
+    # What a worker notes of tasks that others may have died with, by the places of their messages.
 
-    def of(self, task: str) -> int:
-        """How often the task was begun again and not ended.
+    def of(self, message: str) -> int:
+        """How often the task was begun and not ended.
 
         Raises:
             UnavailableError: the database does not answer.
         """
         with self._transaction() as cursor:
-            cursor.execute("SELECT times FROM task_begun_again WHERE task_id = %s", (task,))
+            cursor.execute("SELECT times FROM task_begun WHERE message = %s", (message,))
             (times,) = cursor.fetchone() or (0,)
             return int(times)
 
-    def begin(self, task: str) -> None:
-        """Count that the task is begun again.
+    def begin(self, message: str) -> None:
+        """Count that the task is begun.
 
         Raises:
             UnavailableError: the database does not answer.
         """
         with self._transaction() as cursor:
             cursor.execute(
-                "INSERT INTO task_begun_again AS seen (task_id, times) VALUES (%s, 1) "
-                "ON CONFLICT (task_id) DO UPDATE SET times = seen.times + 1",
-                (task,),
+                "INSERT INTO task_begun AS seen (message, times) VALUES (%s, 1) "
+                "ON CONFLICT (message) DO UPDATE SET times = seen.times + 1",
+                (message,),
             )
+
+    def end(self, message: str) -> None:
+        """Forget it.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM task_begun WHERE message = %s", (message,))

@@ -204,11 +204,14 @@ class Sender:
 class Deaths(Protocol):
     """Remembers which tasks were under way when workers died; ``effects.py`` does so in PostgreSQL."""
 
-    def of(self, task: str) -> int:
-        """How often it was begun again and not ended."""
+    def of(self, message: str) -> int:
+        """How often the task of this message was begun and not ended."""
 
-    def begin(self, task: str) -> None:
-        """Count that it is begun again."""
+    def begin(self, message: str) -> None:
+        """Count that it is begun."""
+
+    def end(self, message: str) -> None:
+        """Forget it: whatever came of it, its worker lives."""
 
 
 @dataclass(eq=False)
@@ -230,6 +233,11 @@ class _Run:
     """Topic that it goes on to; None means that it is done."""
     headers: list[tuple[str, str | bytes | None]] = field(default_factory=list)
     """Those that it goes on with."""
+
+    @property
+    def place(self) -> str:
+        """Of the message: another attempt is another one."""
+        return f"{self.message.topic()}/{self.message.partition()}/{self.offset}"
 
     @property
     def offset(self) -> int:
@@ -526,10 +534,10 @@ class Worker:
         try:
             task = self._task(run.message)
             attempt = task.attempt
-            if not self._may_begin(run, task):
+            if not self._may_begin(run):
                 run.wants_to_be_alone = True
             else:
-                self._patiently(run, lambda: self._handle(task))
+                self._watched(run, task)
         except UnavailableError:
             return  # this worker ends; whoever has the partition next runs the task
         except PoisonError as error:
@@ -541,18 +549,27 @@ class Worker:
                 self._pass_on(run, self._topics.after(self._topics.delays[attempt - 1]), {ATTEMPT: str(attempt + 1)})
         self._finished.put(run)
 
-    def _may_begin(self, run: _Run, task: Task) -> bool:
+    def _may_begin(self, run: _Run) -> bool:
         """Whether it may begin here and now; not where workers died with it and others run beside it."""
         deaths = self._deaths
         if deaths is None or not run.is_suspect:
             return True
-        count = self._patiently(run, lambda: deaths.of(task.id))
+        count = self._patiently(run, lambda: deaths.of(run.place))
         if count >= self._most_deaths:
             raise PoisonError(f"{count} workers died while they had it")
-        if count and not run.is_alone:
-            return False
-        self._patiently(run, lambda: deaths.begin(task.id))
-        return True
+        return run.is_alone or not count
+
+    def _watched(self, run: _Run, task: Task) -> None:
+        """Do it; of what somebody who died may have begun, note that it was begun until it has ended."""
+        deaths = self._deaths
+        if deaths is None or not run.is_suspect:
+            self._patiently(run, lambda: self._handle(task))
+            return
+        self._patiently(run, lambda: deaths.begin(run.place))
+        try:
+            self._patiently(run, lambda: self._handle(task))
+        finally:
+            self._patiently(run, lambda: deaths.end(run.place))
 
     def _patiently(self, run: _Run, call: Callable[[], _T]) -> _T:
         pause = _FIRST_PAUSE
@@ -590,7 +607,7 @@ class Worker:
         told = {
             ATTEMPT: str(attempt),
             ERROR: reason[:_SHOWN],
-            ORIGIN: f"{message.topic()}/{message.partition()}/{message.offset()}",
+            ORIGIN: run.place,
             FAILED_AT: str(int(time.time() * 1_000)),
         }
         self._pass_on(run, self._topics.dead_letters, told)
