@@ -603,7 +603,6 @@ class Worker:
         )
 
     def _bury(self, run: _Run, attempt: int, reason: str) -> None:
-        message = run.message
         told = {
             ATTEMPT: str(attempt),
             ERROR: reason[:_SHOWN],
