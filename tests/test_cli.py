@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from hikube_kafka import __version__
 from hikube_kafka.cli import app
-from hikube_kafka.ensemble.configuration import write_declaration
+from hikube_kafka.ensemble.configuration import write_connect, write_declaration
 from hikube_kafka.ensemble.processes import running_servers, start
 from hikube_kafka.ensemble.tools import TOOLS
 from hikube_kafka.exit_code import ExitCode
-from hikube_kafka.spec.ensemble import EnsembleDeclaration
+from hikube_kafka.spec.ensemble import ConnectDeclaration, EnsembleDeclaration, ServerProcess
 from hikube_kafka.waiting import until
 from tests.support.ensemble import LivingEnsemble
 
@@ -127,6 +127,35 @@ def test_an_ensemble_in_a_directory_of_its_own_is_found_by_its_name_while_it_run
     finally:
         server.kill()
     assert f"broker-0 has no log in {directory}" in said
+
+
+def test_workers_are_shown_and_stopped_beside_an_ensemble(run: Any, tmp_path: Path) -> None:
+    root = tmp_path / ".local" / "share" / "hikube-kafka"
+    events, changes = root / "events", root / "changes"
+    for each in (events, changes / "worker-0"):
+        each.mkdir(parents=True)
+    write_declaration(events, EnsembleDeclaration(name="events", directory=str(events), zookeeper=(), brokers=()))
+    worker = ServerProcess(kind="worker", id=0, heap="1m", properties={"group.id": "the-group"})
+    write_connect(changes, ConnectDeclaration(name="changes", directory=str(changes), workers=(worker,)))
+    mark = f"-Dhikube.ensemble={changes}/worker-0"
+    process = start(changes, [sys.executable, "-c", "import signal; signal.pause()", mark], {})
+    assert process is not None
+    try:
+        assert until(lambda: running_servers(changes), 30)
+        shown = run("local", "status")
+        assert shown.exit_code == ExitCode.SOMETHING_WRONG, "it was started with another configuration"
+        assert "worker-0" in shown.output
+        assert "group the-group" in shown.output
+        (_, seen) = sorted(json.loads(run("local", "status", "--json").output), key=lambda each: "group" in each)
+        assert (seen["group"], seen["is_healthy"]) == ("the-group", False)
+        (changes / "worker-0" / "server.log").write_text("a line\n")
+        assert run("local", "logs", "worker-0").output == "a line\n"
+        stopped = run("local", "stop")
+        assert stopped.output.splitlines()[-2:] == ["changes: stopped worker-0.", "events: nothing was running."]
+        assert not process.is_running()
+    finally:
+        if process.is_running():
+            process.kill()
 
 
 def test_the_provider_is_installed_once_and_then_found(run: Any, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from hikube_kafka.smoke.command import smoke
 
 if TYPE_CHECKING:
     from hikube_kafka.ensemble import EnsembleObservation
+    from hikube_kafka.ensemble.workers import ConnectObservation
 
 
 app = typer.Typer(
@@ -45,7 +46,11 @@ app.add_typer(provider, name="provider")
 
 Ensemble = Annotated[
     str | None,
-    typer.Option("--ensemble", "-e", help="Name of the ensemble, or its directory. Not needed when there is only one."),
+    typer.Option(
+        "--ensemble",
+        "-e",
+        help="Name of the ensemble or Connect cluster, or its directory. Not needed when there is only one.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -209,16 +214,19 @@ def _as_options(text: str) -> str:
 # --- local ---------------------------------------------------------------------------------------------------------
 
 
-def _directories(ensemble: str | None) -> list[Path]:
-    """Directories of the ensembles that are meant: the named one, or all."""
+def _directories(ensemble: str | None, kind: Literal["ensembles", "Connect clusters"] | None = None) -> list[Path]:
+    """Directories of the ensembles and Connect clusters that are meant: the named one, or all, workers first."""
     from hikube_kafka.ensemble import default_directory, ensembles
+    from hikube_kafka.ensemble.workers import clusters
 
     if ensemble is None:
-        found = ensembles()
+        found = [] if kind == "ensembles" else clusters()
+        found += [] if kind == "Connect clusters" else ensembles()
         if not found:
+            missing = "Connect cluster" if kind == "Connect clusters" else "ensemble"
             _fail(
                 ExitCode.NOTHING_CHECKED,
-                f"there is no ensemble in {default_directory('x').parent}: deploy one, or name it with -e.",
+                f"there is no {missing} in {default_directory('x').parent}: deploy one, or name it with -e.",
             )
         return found
     if os.sep not in ensemble:
@@ -229,25 +237,25 @@ def _directories(ensemble: str | None) -> list[Path]:
         _fail(ExitCode.NOTHING_CHECKED, f"the directory {ensemble} is not known: {error}")
 
 
-def _directory(ensemble: str | None) -> Path:
-    """Directory of the one ensemble that is meant; by its name it is also found elsewhere, while it runs."""
+def _directory(ensemble: str | None, kind: Literal["ensembles", "Connect clusters"] = "ensembles") -> Path:
+    """Directory of the one of its kind that is meant; by its name it is also found elsewhere, while it runs."""
     from hikube_kafka.ensemble import running_directory
 
-    found = _directories(ensemble)
+    found = _directories(ensemble, kind)
     if ensemble is not None and os.sep not in ensemble:
         return running_directory(ensemble) or found[0]
     if len(found) > 1:
         _fail(
             ExitCode.NOTHING_CHECKED,
-            f"there are {len(found)} ensembles: choose one with -e {' or -e '.join(d.name for d in found)}.",
+            f"there are {len(found)} {kind}: choose one with -e {' or -e '.join(d.name for d in found)}.",
         )
     return found[0]
 
 
-def _look(directory: Path) -> "EnsembleObservation":
-    from hikube_kafka.ensemble import status
+def _look(directory: Path) -> "EnsembleObservation | ConnectObservation":
+    from hikube_kafka.ensemble import status, workers
 
-    observation = status(directory)
+    observation = status(directory) or workers.status(directory)
     if observation is None:
         _fail(ExitCode.NOTHING_CHECKED, f"there is no ensemble in {directory}.")
     return observation
@@ -262,15 +270,22 @@ def local_status(ensemble: Ensemble = None, *, as_json: AsJson = False) -> None:
     else:
         from rich.console import Console
 
+        from hikube_kafka.ensemble import EnsembleObservation
+
         console = Console()
         for observation in observations:
             console.print(_table(observation))
-            console.print(f"{observation.directory}, cluster id {observation.cluster_id or 'not known yet'}\n")
+            known = (
+                f"cluster id {observation.cluster_id or 'not known yet'}"
+                if isinstance(observation, EnsembleObservation)
+                else f"group {observation.group}"
+            )
+            console.print(f"{observation.directory}, {known}\n")
     if not all(observation.is_healthy for observation in observations):
         raise typer.Exit(ExitCode.SOMETHING_WRONG)
 
 
-def _table(observation: "EnsembleObservation") -> Any:
+def _table(observation: "EnsembleObservation | ConnectObservation") -> Any:
     from rich.table import Table
 
     table = Table("server", "state", "", "pid", "memory", "up", title=observation.name, title_justify="left")
@@ -294,7 +309,7 @@ def _duration(seconds: float) -> str:
 
 @local.command("logs")
 def local_logs(
-    server: Annotated[str, typer.Argument(help="Name of the server: broker-0, zookeeper-1.")],
+    server: Annotated[str, typer.Argument(help="Name of the server: broker-0, zookeeper-1, worker-0.")],
     ensemble: Ensemble = None,
     *,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
@@ -303,7 +318,7 @@ def local_logs(
     """Show the log of a server."""
     from hikube_kafka.ensemble import logs
 
-    directory = _directory(ensemble)
+    directory = _directory(ensemble, "Connect clusters" if server.startswith("worker-") else "ensembles")
     try:
         for line in logs(directory, server, lines=lines, follow=follow):
             typer.echo(line)
@@ -318,7 +333,7 @@ def local_logs(
 
 @local.command("stop")
 def local_stop(ensemble: Ensemble = None) -> None:
-    """Stop the servers, brokers first. Their data is kept, and the next deploy starts them again.
+    """Stop the servers: workers first, then brokers. Their data is kept, and the next deploy starts them again.
 
     An ensemble that is stopped is also free: the deploy of another Terraform state may take up its data.
     """

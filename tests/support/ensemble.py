@@ -14,7 +14,13 @@ from hikube_kafka.spec.targets.local import LocalLayout
 
 SERVERS = 5
 """How many ports of each kind an ensemble may need."""
-_BASES = {"broker_port": 31092, "zookeeper_port": 32181, "peer_port": 32288, "election_port": 32388}
+_BASES = {
+    "broker_port": 31092,
+    "zookeeper_port": 32181,
+    "peer_port": 32288,
+    "election_port": 32388,
+    "connect_port": 31583,
+}
 _SECOND_LISTENERS = 31192
 _BLOCKS = 18
 

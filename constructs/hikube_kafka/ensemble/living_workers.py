@@ -169,8 +169,9 @@ class LivingWorkers:
 
 
 def _group(properties: Mapping[str, str]) -> "WorkerGroup | Unreadable | None":
-    if properties.get("security.protocol", "PLAINTEXT") != "PLAINTEXT":
+    bootstrap, group = (properties.get(key) for key in ("bootstrap.servers", "group.id"))
+    if properties.get("security.protocol", "PLAINTEXT") != "PLAINTEXT" or not bootstrap or not group:
         return None
     from hikube_kafka.probe.worker_group import read_worker_group
 
-    return read_worker_group(properties["bootstrap.servers"], properties["group.id"], timeout=_ANSWER_SECONDS)
+    return read_worker_group(bootstrap, group, timeout=_ANSWER_SECONDS)

@@ -17,6 +17,7 @@ from hikube_kafka.ensemble.configuration import (
     digest,
     is_written,
     meta_properties,
+    read_connect,
     read_declaration,
     written_properties,
 )
@@ -140,7 +141,7 @@ def running_directory(name: str) -> Path | None:
 
 def _declared_name(directory: Path) -> str | None:
     try:
-        declaration = read_declaration(directory)
+        declaration = read_declaration(directory) or read_connect(directory)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # somebody else's, or being written by another version
     return declaration.name if declaration else None

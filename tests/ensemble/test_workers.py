@@ -1,0 +1,219 @@
+"""Real Connect workers on this machine, beside one ensemble of one server of each kind, which all tests here share."""
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Producer
+
+from hikube_kafka.connect.client import ConnectClient
+from hikube_kafka.connect.seen import ConnectorSeen
+from hikube_kafka.ensemble import EnsembleExistsError, PluginError, PreflightError, StartFailedError, jars, workers
+from hikube_kafka.ensemble import apply as apply_ensemble
+from hikube_kafka.ensemble import destroy as destroy_ensemble
+from hikube_kafka.ensemble.conduct import Conduct
+from hikube_kafka.ensemble.processes import running_servers
+from hikube_kafka.spec.connect import ConnectCluster
+from hikube_kafka.spec.ensemble import ConnectDeclaration, PluginSource
+from tests.support.ensemble import LivingEnsemble, small_ensemble
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.ensemble, pytest.mark.timeout(300)]
+
+FILE = PluginSource(name="file", maven="org.apache.kafka:connect-file:3.9.2")
+SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+CLUSTER = ConnectCluster(
+    "changes",
+    workers=2,
+    heap="192Mi",
+    config={
+        # As short as a restart takes here; tasks of a worker that was killed wait for it.
+        "scheduled.rebalance.max.delay.ms": 2000,
+        "session.timeout.ms": 6000,
+        "heartbeat.interval.ms": 1000,
+        "offset.storage.partitions": 1,
+        "status.storage.partitions": 1,
+        "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+        "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingEnsemble]:
+    """The ensemble. A worker makes its internal topics itself, since nobody has declared them."""
+    config = {"min.insync.replicas": 1, "group.min.session.timeout.ms": 1000}
+    living = small_ensemble(tmp_path_factory.mktemp("beside"), brokers=1, servers=1, connect=(CLUSTER,), config=config)
+    try:
+        apply_ensemble(living.declaration)
+        yield living
+    finally:
+        destroy_ensemble(living.declaration.directory, keep_data=False)
+
+
+@pytest.fixture
+def declare(beside: LivingEnsemble, tmp_path: Path) -> Iterator[Callable[..., ConnectDeclaration]]:
+    """Declares workers of a group of its own; they are stopped when the test ends."""
+    group = f"group-{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:8]}"
+    directory = tmp_path / "workers"
+    processes = beside.layout.connect_processes(beside.platform, beside.platform.connect[0])
+
+    def declared(count: int = 2, plugins: tuple[PluginSource, ...] = (FILE,), **entries: str) -> ConnectDeclaration:
+        own = {f"{kind}.storage.topic": f"{group}.{kind}" for kind in ("config", "offset", "status")}
+        given = {name.replace("_", "."): value for name, value in entries.items()}
+        return ConnectDeclaration(
+            name="test",
+            directory=str(directory),
+            workers=tuple(
+                replace(each, properties={**each.properties, "group.id": group, **own, **given})
+                for each in processes[:count]
+            ),
+            plugins=plugins,
+        )
+
+    try:
+        yield declared
+    finally:
+        workers.destroy(directory)
+
+
+def client(declaration: ConnectDeclaration, worker: int = 0) -> ConnectClient:
+    return ConnectClient([declaration.workers[worker].properties["listeners"]])
+
+
+def pids(directory: str) -> dict[str, int]:
+    return {name: each.pid for name, each in running_servers(Path(directory)).items()}
+
+
+def balanced(connector: ConnectorSeen, declaration: ConnectDeclaration) -> bool:
+    """Whether both workers run tasks, each as many as the other."""
+    at = [task.worker for task in connector.tasks if task.state == "RUNNING"]
+    ids = [each.properties["listeners"].removeprefix("http://") for each in declaration.workers]
+    return [at.count(each) for each in ids] == [2] * len(ids)
+
+
+def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(
+    declare: Callable[..., ConnectDeclaration], beside: LivingEnsemble, tmp_path: Path
+) -> None:
+    declared = declare()
+    directory = declared.directory
+    assert workers.apply(declared, owner="me", creating=True).is_healthy
+    begun = pids(directory)
+    with client(declared) as connect:
+        # A connector that reads four partitions with four tasks, two a worker.
+        producer = Producer({"bootstrap.servers": beside.bootstrap})
+        assert {each.class_name for each in connect.plugins()} >= {SINK}
+        connect.put_config(
+            "lines",
+            {
+                "connector.class": SINK,
+                "tasks.max": "4",
+                "topics": "lines",
+                "file": str(tmp_path / "lines.txt"),
+                "consumer.override.auto.offset.reset": "earliest",
+            },
+        )
+        until(lambda: balanced(connect.connector("lines"), declared), "tasks on both workers")
+
+        told: list[str] = []
+        assert workers.apply(declared, owner="me", progress=told.append).is_healthy
+        assert (told, pids(directory)) == ([], begun), "nothing to do"
+
+        killed = psutil.Process(begun["worker-0"])
+        killed.kill()
+        killed.wait(10)
+        states = {each.name: each.state for each in workers.observe(declared).servers}
+        assert states == {"worker-0": "stopped", "worker-1": "running"}
+        assert workers.apply(declared, owner="me").is_healthy
+        assert pids(directory)["worker-1"] == begun["worker-1"]
+        assert balanced(connect.connector("lines"), declared), "no task waits once the apply has ended"
+
+        told.clear()
+        changed = declare(offset_flush_interval_ms="5000")
+        assert [each.state for each in workers.observe(changed).servers] == ["configuration differs"] * 2
+        assert workers.apply(changed, owner="me", progress=told.append).is_healthy
+        order = [each for each in told if each.startswith(("restarting", "starting"))]
+        assert [each.split()[0] + each.split()[1] for each in order] == [
+            *("restartingworker-0", "startingworker-0", "restartingworker-1", "startingworker-1")
+        ]
+        assert all(task.state == "RUNNING" for task in connect.connector("lines").tasks)
+        until(lambda: balanced(connect.connector("lines"), declared), "balanced tasks")
+
+        producer.produce("lines", "after all of it")
+        assert producer.flush(30) == 0
+        until(lambda: "after all of it" in (tmp_path / "lines.txt").read_text(), "the record in the file")
+
+        with pytest.raises(EnsembleExistsError):
+            workers.apply(changed, owner="another", creating=True)
+        fewer = declare(1, offset_flush_interval_ms="5000")
+        assert [each.state for each in workers.observe(fewer).servers] == ["running", "not declared"]
+        assert workers.apply(fewer, owner="me").is_healthy
+        assert set(pids(directory)) == {"worker-0"}
+        assert [task.state for task in connect.connector("lines").tasks] == ["RUNNING"] * 4
+    assert workers.stop(directory, owner="me") == ["worker-0"]
+    assert pids(directory) == {}
+    workers.destroy(directory, owner="me")
+    assert not Path(directory).exists()
+
+
+def test_a_plugin_by_archive_is_loaded_and_another_one_restarts_the_worker(
+    declare: Callable[..., ConnectDeclaration], tmp_path: Path
+) -> None:
+    (built,) = jars.cache_root().glob("plugins/org.apache.kafka_connect-file_*/connect-file-*.jar")
+    archive = tmp_path / "mine.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(built, "mine/connect-file.jar")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    mine = PluginSource(name="mine", archive=archive.as_uri(), checksum=f"sha256:{digest}")
+    declared = declare(1, plugins=(mine,))
+    assert workers.apply(declared).is_healthy
+    first = pids(declared.directory)
+    with client(declared) as connect:
+        assert {each.version for each in connect.plugins() if each.class_name == SINK} == {"3.9.2"}
+
+    wrong = replace(mine, checksum=f"sha256:{'0' * 64}")
+    with pytest.raises(PluginError, match="is not the file whose checksum is declared"):
+        workers.apply(replace(declared, plugins=(wrong,)))
+    assert pids(declared.directory) == first, "nothing was changed"
+
+    without = replace(declared, plugins=())
+    assert workers.observe(without).servers[0].state == "configuration differs"
+    assert workers.apply(without).is_healthy
+    assert pids(declared.directory) != first
+    with client(declared) as connect:
+        assert SINK not in {each.class_name for each in connect.plugins()}
+
+
+def test_a_worker_that_cannot_start_is_shown_with_its_reason_and_nothing_is_left(
+    declare: Callable[..., ConnectDeclaration],
+) -> None:
+    declared = declare(2, key_converter="com.example.NoConverter")
+    with pytest.raises(StartFailedError) as failure:
+        workers.apply(declared, owner="me", creating=True)
+    assert failure.value.server in {"worker-0", "worker-1"}
+    assert "ended right after its start" in str(failure.value)
+    assert "com.example.NoConverter" in str(failure.value)
+    assert pids(declared.directory) == {}
+
+
+def test_what_stands_in_the_way_is_told_before_anything_starts(
+    declare: Callable[..., ConnectDeclaration], beside: LivingEnsemble, tmp_path: Path
+) -> None:
+    taken = beside.declaration.brokers[0].ports[0]
+    listeners = declare(1, listeners=f"http://127.0.0.1:{taken}")
+    with pytest.raises(PreflightError, match=rf"Port {taken}, which worker-0 listens on, is in use by java .*broker-0"):
+        workers.apply(listeners)
+    with pytest.raises(PreflightError, match="holds an ensemble of ZooKeeper servers and brokers"):
+        workers.apply(replace(declare(1), directory=beside.declaration.directory))
+    home = tmp_path / "home"
+    shutil.copytree(
+        jars.provide(None, Conduct()), home / "libs", ignore=shutil.ignore_patterns("connect-runtime*"), symlinks=True
+    )
+    with pytest.raises(PreflightError, match=r"has no connect-runtime-\*\.jar: name an unpacked Kafka"):
+        workers.apply(replace(declare(1), kafka_home=str(home)))
+    assert running_servers(Path(listeners.directory)) == {}
