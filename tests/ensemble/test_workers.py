@@ -1,22 +1,18 @@
 """Real Connect workers on this machine, beside one ensemble of one server of each kind, which all tests here share."""
 
 import hashlib
-import shutil
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Producer
 
 from hikube_kafka.connect.client import ConnectClient
 from hikube_kafka.connect.seen import ConnectorSeen
-from hikube_kafka.ensemble import EnsembleExistsError, PluginError, PreflightError, StartFailedError, jars, workers
+from hikube_kafka.ensemble import EnsembleExistsError, workers
 from hikube_kafka.ensemble import apply as apply_ensemble
 from hikube_kafka.ensemble import destroy as destroy_ensemble
-from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.connect import ConnectCluster
 from hikube_kafka.spec.ensemble import ConnectDeclaration, PluginSource
@@ -98,15 +94,14 @@ def balanced(connector: ConnectorSeen, declaration: ConnectDeclaration) -> bool:
 
 
 def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(
-    declare: Callable[..., ConnectDeclaration], beside: LivingEnsemble, tmp_path: Path
+    declare: Callable[..., ConnectDeclaration], tmp_path: Path
 ) -> None:
     declared = declare()
     directory = declared.directory
     assert workers.apply(declared, owner="me", creating=True).is_healthy
     begun = pids(directory)
     with client(declared) as connect:
-        # A connector that reads four partitions with four tasks, two a worker.
-        producer = Producer({"bootstrap.servers": beside.bootstrap})
+        # Four tasks, two a worker.
         assert {each.class_name for each in connect.plugins()} >= {SINK}
         connect.put_config(
             "lines",
@@ -143,11 +138,6 @@ def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(
             *("restartingworker-0", "startingworker-0", "restartingworker-1", "startingworker-1")
         ]
         assert [task.state for task in connect.connector("lines").tasks] == ["RUNNING"] * 4
-        until(lambda: balanced(connect.connector("lines"), declared), "balanced tasks")
-
-        producer.produce("lines", "after all of it")
-        assert producer.flush(30) == 0
-        until(lambda: "after all of it" in (tmp_path / "lines.txt").read_text(), "the record in the file")
 
         with pytest.raises(EnsembleExistsError):
             workers.apply(changed, owner="another", creating=True)
@@ -160,61 +150,3 @@ def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(
     assert pids(directory) == {}
     workers.destroy(directory, owner="me")
     assert not Path(directory).exists()
-
-
-def test_a_plugin_by_archive_is_loaded_and_another_one_restarts_the_worker(
-    declare: Callable[..., ConnectDeclaration], tmp_path: Path
-) -> None:
-    (built,) = jars.cache_root().glob("plugins/org.apache.kafka_connect-file_*/connect-file-*.jar")
-    archive = tmp_path / "mine.zip"
-    with zipfile.ZipFile(archive, "w") as packed:
-        packed.write(built, "mine/connect-file.jar")
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    mine = PluginSource(name="mine", archive=archive.as_uri(), checksum=f"sha256:{digest}")
-    declared = declare(1, plugins=(mine,))
-    assert workers.apply(declared).is_healthy
-    first = pids(declared.directory)
-    with client(declared) as connect:
-        assert {each.version for each in connect.plugins() if each.class_name == SINK} == {"3.9.2"}
-
-    wrong = replace(mine, checksum=f"sha256:{'0' * 64}")
-    with pytest.raises(PluginError, match="is not the file whose checksum is declared"):
-        workers.apply(replace(declared, plugins=(wrong,)))
-    assert pids(declared.directory) == first, "nothing was changed"
-
-    without = replace(declared, plugins=())
-    assert workers.observe(without).servers[0].state == "configuration differs"
-    assert workers.apply(without).is_healthy
-    assert pids(declared.directory) != first
-    with client(declared) as connect:
-        assert SINK not in {each.class_name for each in connect.plugins()}
-
-
-def test_a_worker_that_cannot_start_is_shown_with_its_reason_and_nothing_is_left(
-    declare: Callable[..., ConnectDeclaration],
-) -> None:
-    declared = declare(2, key_converter="com.example.NoConverter")
-    with pytest.raises(StartFailedError) as failure:
-        workers.apply(declared, owner="me", creating=True)
-    assert failure.value.server in {"worker-0", "worker-1"}
-    assert "ended right after its start" in str(failure.value)
-    assert "com.example.NoConverter" in str(failure.value)
-    assert pids(declared.directory) == {}
-
-
-def test_what_stands_in_the_way_is_told_before_anything_starts(
-    declare: Callable[..., ConnectDeclaration], beside: LivingEnsemble, tmp_path: Path
-) -> None:
-    taken = beside.declaration.brokers[0].ports[0]
-    listeners = declare(1, listeners=f"http://127.0.0.1:{taken}")
-    with pytest.raises(PreflightError, match=rf"Port {taken}, which worker-0 listens on, is in use by java .*broker-0"):
-        workers.apply(listeners)
-    with pytest.raises(PreflightError, match="holds an ensemble of ZooKeeper servers and brokers"):
-        workers.apply(replace(declare(1), directory=beside.declaration.directory))
-    home = tmp_path / "home"
-    shutil.copytree(
-        jars.provide(None, Conduct()), home / "libs", ignore=shutil.ignore_patterns("connect-runtime*"), symlinks=True
-    )
-    with pytest.raises(PreflightError, match=r"has no connect-runtime-\*\.jar: name an unpacked Kafka"):
-        workers.apply(replace(declare(1), kafka_home=str(home)))
-    assert running_servers(Path(listeners.directory)) == {}
