@@ -77,21 +77,28 @@ class LocalDelivery(Delivery):
 
 
 class ClusterDelivery(Delivery):
-    """Three and three on a cluster.
+    """A platform on a cluster: three and three, unless another stack is named.
 
     The releases are applied by Terraform where a mirror has the provider ``hashicorp/helm``, else by the ``helm``
     command with the very values and charts of the synthesized stack; the namespace is the stack's where a mirror has
     ``hashicorp/kubernetes``. Everything else is Terraform's in any case.
     """
 
-    def __init__(self, folder: Path, namespace: str) -> None:
+    def __init__(self, folder: Path, namespace: str, *, stack: str = "on_a_cluster.py", **declared: Any) -> None:
+        self._stack = stack
         self._mirror = mirror_of("helm")
         of_namespace = mirror_of("kubernetes")
         super().__init__(folder, *(each for each in (self._mirror, of_namespace) if each))
         self.namespace = namespace
         self.has_namespace = of_namespace is not None
         """Whether the namespace is a resource of the stack."""
-        self.declared: dict[str, Any] = {"servers": 3, "brokers": 3, "storage": "1Gi", "config": {}, "drain": False}
+        self.declared: dict[str, Any] = declared or {
+            "servers": 3,
+            "brokers": 3,
+            "storage": "1Gi",
+            "config": {},
+            "drain": False,
+        }
         self._helm = Helm(folder / "helm")
 
     def kubectl(self, *arguments: str) -> str:
@@ -144,7 +151,7 @@ class ClusterDelivery(Delivery):
     def _declare(self) -> list[dict[str, Any]]:
         """Write the stack; give the releases that the helm command has to apply, in their order."""
         self._synthesize(
-            "on_a_cluster.py",
+            self._stack,
             os.environ["KUBECONFIG"],
             self.namespace,
             json.dumps(self.declared),
@@ -155,7 +162,8 @@ class ClusterDelivery(Delivery):
             file = self.terraform.directory / "cdk.tf.json"
             content = json.loads(file.read_text())
             found = content["resource"].pop("helm_release")
-            releases = [found["shop_zookeeper"], found["shop_kafka"]]
+            servers = [found.pop("shop_zookeeper"), found.pop("shop_kafka")]
+            releases = [*servers, *found.values()]  # workers start after the servers and their topics
             content["provider"].pop("helm")
             content["terraform"]["required_providers"].pop("helm")
             for resources in content["resource"].values():
