@@ -34,12 +34,12 @@ def test_a_hundred_connectors_are_refreshed_and_planned_in_a_handful_of_requests
         with ThreadPoolExecutor(8) as pool:
             full = {**config, "connector.class": FILE_SOURCE, "tasks.max": "1"}
             list(pool.map(lambda name: client.create(name, full, "stopped"), names))
+        session = Session()
+        session.configure(Settings(connect_urls=(connect_worker.url,)))
+        session._workers = Workers(
+            session.settings, session.stopped, on_request=lambda method, path: asked.update([f"{method} {path}"])
+        )
         try:
-            session = Session()
-            session.configure(Settings(connect_urls=(connect_worker.url,)))
-            session._workers = Workers(
-                session.settings, session.stopped, on_request=lambda method, path: asked.update([f"{method} {path}"])
-            )
             resource = ConnectorResource(session)
             declared = {
                 **dict.fromkeys((*resource.schema.attributes, *resource.schema.blocks)),
@@ -56,6 +56,7 @@ def test_a_hundred_connectors_are_refreshed_and_planned_in_a_handful_of_requests
                 plan = resource.plan(PlanRequest(state, state, {**declared, "name": state["name"]}))
                 assert plan.planned == state
         finally:
+            session._workers.client.close()
             for name in names:
                 with suppress(NotThere):
                     client.delete(name)
