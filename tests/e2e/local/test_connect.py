@@ -10,6 +10,7 @@ import pytest
 
 from hikube_kafka import ensemble
 from hikube_kafka.ensemble import workers
+from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.targets.local import LocalLayout
 from tests.support.delivery import Delivery
 from tests.support.ensemble import free_layout, is_free
@@ -46,9 +47,7 @@ class Connected(Delivery):
 
     def worker(self, name: str) -> psutil.Process:
         """The process of a worker."""
-        seen = workers.status(self.workers)
-        assert seen is not None
-        return psutil.Process(next(each.pid for each in seen.servers if each.name == name))
+        return psutil.Process(running_servers(self.workers)[name].pid)
 
 
 @pytest.fixture
