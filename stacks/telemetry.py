@@ -2,8 +2,7 @@
 
 from hikube_kafka.platform import KafkaPlatform, LocalTarget
 from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack
-from hikube_kafka.spec import Kafka, LocalLayout, Resources, Topic, Workload, ZooKeeper
-from hikube_kafka.spec.sizing import size
+from hikube_kafka.spec import Kafka, LocalLayout, Resources, Topic, Workload, ZooKeeper, size
 
 DEVICES = Workload(devices=2000, messages_per_second=0.5, bytes=200, retention="1d")
 """What is expected. Brokers, partitions and copies follow from it: ``size(DEVICES).steps`` says how."""

@@ -50,7 +50,7 @@ class KafkaPlatform(Construct):
         topics: the topics.
         connect: the clusters of Kafka Connect. Their topics are made with the others, then the workers start, then the
             connectors.
-        workload: the expected load, in place of numbers: see :func:`hikube_kafka.spec.sizing.size`.
+        workload: the expected load, in place of numbers: see :func:`hikube_kafka.spec.size`.
         name: name of the platform. None means the id.
         moved_from: its former id, or with a ``/`` its former path within the stack. What Terraform has under the
             former names is then taken for this platform; ``name`` must be what it was.

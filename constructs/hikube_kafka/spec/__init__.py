@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hikube_kafka.spec.quantities import Duration, Quantity, Throughput
     from hikube_kafka.spec.resources import Preset, Resources
     from hikube_kafka.spec.security import ClientSecurity, Mechanism, Protocol
-    from hikube_kafka.spec.sizing import Sizing, Workload
+    from hikube_kafka.spec.sizing import Sizing, Workload, size
     from hikube_kafka.spec.storage import Storage
     from hikube_kafka.spec.targets.kubernetes import (
         ClaimRetention,
@@ -50,7 +50,7 @@ _MODULES = {
     "quantities": ("Duration", "Quantity", "Throughput"),
     "resources": ("Preset", "Resources"),
     "security": ("ClientSecurity", "Mechanism", "Protocol"),
-    "sizing": ("Sizing", "Workload"),
+    "sizing": ("Sizing", "Workload", "size"),
     "storage": ("Storage",),
     "topic": ("Topic",),
     "zookeeper": ("ZooKeeper",),
@@ -90,6 +90,7 @@ __all__ = [
     "Topic",
     "Workload",
     "ZooKeeper",
+    "size",
 ]
 
 
