@@ -114,6 +114,17 @@ def test_a_connector_keeps_what_is_its_own(name: str) -> None:
     assert check_connector_config(HEALTHY_SINKS[name], sink=True) == []
 
 
+def test_a_source_may_have_topics_of_its_own() -> None:
+    mirror = {"source.cluster.alias": "east", "target.cluster.alias": "west", "topics": "orders.*"}
+    assert check_connector_config(mirror, sink=False) == []
+
+
+@pytest.mark.parametrize("key", ["mongo.errors.tolerance", "src.key.converter", "src.header.converter"])
+def test_a_key_of_connects_with_a_prefix_is_the_connectors_own(key: str) -> None:
+    assert check_connector_config({key: "all"}, sink=False) == []
+    assert check_connector_config({"topics": "a", key: "all"}, sink=True) == []
+
+
 def test_a_source_may_create_topics() -> None:
     config = {
         "topic.creation.groups": "compacted",

@@ -32,7 +32,8 @@ _CONVERTERS = ("key.converter", "value.converter", "header.converter")
 _WORKER_PREFIXES = ("config.providers.", "metrics.context.", "listeners.https.", "admin.listeners.https.")
 _JAVA_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*")
 _OWN = frozenset({"name", "topics"})
-"""Keys of Connect that a connector's own are like: ``topic`` of the file source, ``names``."""
+"""Keys of Connect that a connector's own are like: ``topic`` of the file source, ``names``, ``topics`` of MirrorMaker's
+sources and of Camel's."""
 
 
 def check_worker_config(config: Mapping[str, object]) -> list[Fault]:
@@ -94,15 +95,16 @@ def _of_connector(key: str, value: object, *, sink: bool) -> Iterator[Fault]:
         yield from _of_client(key, value, client[0], connect_definitions(_CLIENTS[client[1]]))
         return
     other = connect_definitions("source" if sink else "sink")
-    if key in other:
+    if key in other and key not in _OWN:
         kind = ("source", "sink")[sink]
         yield _conflict(
             key, value, f"'{key}' is read of a {('sink', 'source')[sink]}, and this is a {kind}.", "Drop it."
         )
     elif not key.startswith((*(f"{each}." for each in _CONVERTERS), "transforms.", "predicates.", "topic.creation.")):
         found = nearest(key, [name for name in known if name not in _OWN])
-        # A key that is not near enough to be sure is the connector's own.
-        if found.misspelt or not is_key(key) or _is_spelled_alike(key, known):
+        # A key that is not near enough to be sure is the connector's own, as is one with a prefix: src.key.converter.
+        prefixed = any(key.endswith(f".{name}") for name in known)
+        if (found.misspelt and not prefixed) or not is_key(key) or _is_spelled_alike(key, known):
             yield _unknown(key, "a connector", found.keys, misspelt=found.misspelt)
 
 
