@@ -6,6 +6,7 @@ import pytest
 
 from hikube_kafka.kafka.security import Credentials
 from hikube_kafka.plugin.values import UNKNOWN
+from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import SCHEMA, Settings, faults
 
 PEM = "-----BEGIN CERTIFICATE-----\n"
@@ -116,6 +117,17 @@ def test_what_only_connect_needs_keeps_nobody_from_asking_kafka() -> None:
     assert inside.kubernetes.connect_release is None
     without = Settings.of(block(bootstrap_servers=UNKNOWN, connect_url="http://a:1"))
     assert (without.unknown, without.connect_unknown) == (("bootstrap_servers",), ())
+    beside = Settings.of(block(connect_url="http://a:1", kubernetes={**KUBERNETES, "namespace": UNKNOWN}))
+    assert (beside.unknown, beside.connect_unknown) == (("kubernetes.namespace",), ())
+
+
+def test_workers_behind_a_port_forward_wait_for_every_setting() -> None:
+    """As Kafka does there: a password that the same plan makes is no reason to refuse the plan."""
+    session = Session()
+    session.configure(
+        Settings.of(block(**{**SASL, "password": UNKNOWN}, kubernetes={**KUBERNETES, "connect_release": "c"}))
+    )
+    assert session.workers() is None
 
 
 def test_urls_of_workers_are_taken_one_by_one() -> None:

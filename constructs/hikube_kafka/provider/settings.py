@@ -175,7 +175,8 @@ class Settings:
         unknown += [f"kubernetes.{name}" for name, value in inside.items() if value is UNKNOWN]
         if block is UNKNOWN:
             unknown.append("kubernetes")
-        connect_unknown = [name for name in unknown if name.startswith(("connect_url", "kubernetes"))]
+        forwarded = values["connect_url"] is None and (block is UNKNOWN or inside.get("connect_release") is not None)
+        connect_unknown = [name for name in unknown if forwarded or name == "connect_url"]
         unknown = [name for name in unknown if name not in _OF_CONNECT]
         inside = {name: None if value is UNKNOWN else value for name, value in inside.items()}
         known = {name: None if value is UNKNOWN else value for name, value in values.items()}
