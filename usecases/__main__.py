@@ -1,7 +1,7 @@
 """``python -m usecases NAME``: one use case with its real parts, from nothing to nothing.
 
-Exit codes: 0 every check passed; 1 a check failed; 2 it could not run: no such use case, a part that is not there, did
-not come up or ended; 130 it was interrupted, and has ended all that it had started.
+Exit codes: 0 every check passed; 1 a check failed; 2 it could not run: no such use case or option, a part that is not
+there, did not come up or ended; 130 it was interrupted, and has ended all that it had started.
 """
 
 import json
@@ -20,9 +20,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from hikube_kafka.exit_code import ExitCode
-from usecases.chain import Chain, Outcome
+from usecases.chain import Chain, Outcome, UnknownUseCaseError
 from usecases.process import PartFailedError
-from usecases.running import UnknownUseCaseError, run_chain
+from usecases.running import run_chain
 
 _INTERRUPTED = 130
 _REDRAWN_PER_SECOND = 2

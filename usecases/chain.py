@@ -13,6 +13,12 @@ ROOT = Path(__file__).parents[1]
 """The project's folder."""
 WORK = ROOT / ".build" / "usecases"
 """Folder of all that the chains write."""
+_MOST = 1e7
+"""More than any machine carries, whatever is counted."""
+
+
+class UnknownUseCaseError(ValueError):
+    """There is no use case of that name, or it has no such option, or not that value; the text says which there are."""
 
 
 @dataclass(kw_only=True)
@@ -66,6 +72,41 @@ class Chain(ABC):
         self.parts.append(part)
         stack.callback(part.stop)
         return part
+
+    def number(self, key: str, usual: float) -> float:
+        """An option that is a number; asked for in :meth:`up`, before anything is started.
+
+        Args:
+            key: its name.
+            usual: what it is when it is not given.
+
+        Raises:
+            UnknownUseCaseError: it is none, or not above 0.
+        """
+        text = self.options.get(key)
+        try:
+            value = usual if text is None else float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < _MOST:
+            raise UnknownUseCaseError(f"--option {key}={text}: write a number above 0 and below {_MOST:,.0f}")
+        return value
+
+    def choice(self, key: str, usual: str, *others: str) -> str:
+        """An option that is one of some words; asked for in :meth:`up`, before anything is started.
+
+        Args:
+            key: its name.
+            usual: the word that holds when it is not given.
+            others: the other words.
+
+        Raises:
+            UnknownUseCaseError: it is none of them.
+        """
+        word = self.options.get(key, usual)
+        if word not in {usual, *others}:
+            raise UnknownUseCaseError(f"--option {key}={word}: write {' or '.join((usual, *others))}")
+        return word
 
     @abstractmethod
     def up(self, stack: ExitStack) -> None:

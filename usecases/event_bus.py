@@ -39,7 +39,6 @@ CUSTOMERS = 40
 REFUSED_FIRST = 0.2
 """Share of alerts that the webhook refuses once, so that they are told again."""
 SLOT = "shop_outbox"
-PICTURE = ROOT / "docs" / "usecases" / "event_bus.png"
 SUSPICIOUS = f"""
 SELECT id FROM (
     SELECT id, sum(cents) OVER (
@@ -90,14 +89,16 @@ class EventBus(Chain):
 
     name = "event-bus"
     takes: Mapping[str, str] = {
-        "duration": "seconds for which orders are placed; 120",
+        "duration": "seconds for which orders are placed; 120, short 12",
         "rate": "transactions a second; 60",
-        "kills": "no: nobody is killed, to measure what is usual",
-        "picture": "yes: draw docs/usecases/event_bus.png",
+        "kills": "yes, or no: nobody is killed, to measure what is usual; yes",
+        "picture": "file that the plot is written to",
     }
 
     def up(self, stack: ExitStack) -> None:
         """PostgreSQL with the shop's tables, and the platform of ``stacks/event_bus.py`` with its connector."""
+        self.duration, self.rate = self.number("duration", 12 if self.short else 120), self.number("rate", 60)
+        self.kills = self.choice("kills", "yes", "no") == "yes"
         self.database = PostgreSQL(self, stack, port=DATABASE_PORT)
         self.database.start()
         with psycopg.connect(self.database.url("shop"), autocommit=True) as connection:
@@ -127,11 +128,10 @@ class EventBus(Chain):
         outputs = Deployment(self.name, self.folder, small=self.short).up(stack)
         return str(outputs[self.name]["bootstrap_servers"])
 
-    def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+    def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:  # noqa: ARG002 - known already
         """Place orders, kill who carries them, and count what has arrived."""
-        duration, rate = float(options.get("duration", 12 if short else 120)), float(options.get("rate", 60))
         kills = {0.25: self._kill_fraud, 0.5: self._kill_connect, 0.75: self._kill_fraud}
-        placed = self._place(duration, rate, kills if options.get("kills") != "no" else {})
+        placed = self._place(self.duration, self.rate, kills if self.kills else {})
         expected = {row[0] for row in self.database.rows("shop", "SELECT id FROM orders")}
         self._wait("notifications", len(expected))
         with suppress(PartFailedError):
@@ -144,8 +144,8 @@ class EventBus(Chain):
         )
         self._judge(outcome, expected)
         self._judge_slot(outcome)
-        if options.get("picture"):
-            self._draw()
+        if picture := options.get("picture"):
+            self._draw(Path(picture))
 
     def _place(self, duration: float, rate: float, kills: dict[float, Any]) -> int:
         chance, number = random.Random(SEED), 0  # noqa: S311 - no secret
@@ -272,7 +272,7 @@ class EventBus(Chain):
             until(is_well, 20, "the slot to be well")
         outcome.check("the slot is read, and does not lag", holds=not found, seen="; ".join(found) or "well")
 
-    def _draw(self) -> None:
+    def _draw(self, picture: Path) -> None:
         """From the commit to the alert, over time."""
         from matplotlib.figure import Figure  # noqa: PLC0415 - only who asks for a picture waits for it
 
@@ -286,8 +286,8 @@ class EventBus(Chain):
             yscale="log",
             title="From the order in PostgreSQL to the alert, while fraud and Connect are killed",
         )
-        PICTURE.parent.mkdir(exist_ok=True)
-        figure.savefig(PICTURE)
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(picture)
 
 
 def _keeps_its_schema(message: Message) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from usecases.chain import WORK, Chain, Outcome
+from usecases.chain import WORK, Chain, Outcome, UnknownUseCaseError
 from usecases.process import PartFailedError, end_leftovers, ended_by_themselves
 
 CHAINS: Mapping[str, str] = {
@@ -19,10 +19,6 @@ CHAINS: Mapping[str, str] = {
     "work-queue": "usecases.work_queue:WorkQueue",
 }
 """Where each use case is, by its name."""
-
-
-class UnknownUseCaseError(ValueError):
-    """There is no use case of that name, or it has no such option; the text says which there are."""
 
 
 def chain_class(name: str) -> type[Chain]:
@@ -54,7 +50,7 @@ def run_chain(
         watching: called with the chain before its first part starts.
 
     Raises:
-        UnknownUseCaseError: there is no such use case, or option.
+        UnknownUseCaseError: there is no such use case, or option, or not that value of it.
         PartFailedError: a part could not be had, did not come up, or ended; or the same use case runs already.
     """
     kind = chain_class(name)

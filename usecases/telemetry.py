@@ -5,6 +5,7 @@ restarts. What arrives is counted device by device.
 """
 
 import json
+import math
 import os
 import signal
 import sys
@@ -55,21 +56,22 @@ class Telemetry(Chain):
         "interval": "seconds between two messages of a device; 2, short 0.5",
         "duration": "seconds; 120, short 20",
         "lines": "log lines; 20000, short 2000",
-        "failures": "no: nothing is killed",
-        "mosquitto": "defaults: its own settings in place of those that lose nothing",
+        "failures": "yes, or no: nothing is killed; yes",
+        "mosquitto": "safe, or defaults: its own settings in place of those that lose nothing; safe",
         "picture": "file that the plot is written to",
     }
 
     def up(self, stack: ExitStack) -> None:
         """Deploy the platform and start the parts."""
         self._size = self._wanted()
+        settings = SAFE if self.choice("mosquitto", "safe", "defaults") == "safe" else {}
+        self._fails = self.choice("failures", "yes", "no") == "yes"
         self.tell("the platform is deployed")
         self._deployment = Deployment("telemetry", self.folder, small=self.short)
         self._bootstrap = str(self._deployment.up(stack)["telemetry"]["bootstrap_servers"])
         self._restarts = stack.enter_context(ThreadPoolExecutor(1))
 
         self.tell("the parts are started")
-        settings = {} if self.options.get("mosquitto") == "defaults" else SAFE
         self._mosquitto = Mosquitto(self._new("mosquitto"), _MQTT, settings)
         self.watch(self._mosquitto.process, stack)
         self._mosquitto.start()
@@ -156,7 +158,7 @@ class Telemetry(Chain):
             (0.5, "a broker of Kafka is killed", lambda: mended.append(self._kill_broker())),
             (0.8, "the MQTT broker restarts", self._mosquitto.restart),
         ]
-        if self.options.get("failures") == "no":
+        if not self._fails:
             failures.clear()
         while devices.is_running:
             passed = (time.monotonic() - begun) / wanted.duration
@@ -282,21 +284,11 @@ class Telemetry(Chain):
     # --- what it is made of ---
 
     def _wanted(self) -> _Size:
-        def number(key: str, usual: float, short: float) -> float:
-            text = self.options.get(key)
-            try:
-                value = float(text) if text else (short if self.short else usual)
-            except ValueError:
-                raise PartFailedError(f"--option {key}={text}: a number is needed") from None
-            if not 0 < value < 1e7:  # noqa: PLR2004 - more than any machine carries
-                raise PartFailedError(f"--option {key}={text}: a number above 0 is needed")
-            return value
-
         return _Size(
-            devices=int(number("devices", 2000, 200)),
-            interval=number("interval", 2, 0.5),
-            duration=number("duration", 120, 20),
-            lines=int(number("lines", 20_000, 2000)),
+            devices=math.ceil(self.number("devices", 200 if self.short else 2000)),
+            interval=self.number("interval", 0.5 if self.short else 2),
+            duration=self.number("duration", 20 if self.short else 120),
+            lines=math.ceil(self.number("lines", 2000 if self.short else 20_000)),
         )
 
     def _new(self, name: str) -> Path:

@@ -46,7 +46,6 @@ TROUBLES: Mapping[str, tuple[float, str]] = {
 """What is mixed in, how often, and for what nobody can do the words of the reason."""
 SENT_TWICE, DELAYED = 0.01, 0.02
 """Share of tasks whose sender did not know whether it was heard; and of those that it wants done later."""
-PICTURE = ROOT / "docs" / "usecases" / "work_queue.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,14 +210,15 @@ class WorkQueue(Chain):
 
     name = "work-queue"
     takes: Mapping[str, str] = {
-        "duration": "seconds for which tasks are sent; 120",
+        "duration": "seconds for which tasks are sent; 120, short 12",
         "rate": "tasks a second; 40",
-        "picture": "yes: draw docs/usecases/work_queue.png",
+        "picture": "file that the plot is written to",
     }
 
     def up(self, stack: ExitStack) -> None:
         """PostgreSQL, and the platform of ``stacks/work_queue.py``."""
         self.size = SHORT if self.short else LONG
+        self.duration, self.rate = self.number("duration", self.size.duration), self.number("rate", self.size.rate)
         self.topics = Topics(delays=self.size.delays)
         self.database = PostgreSQL(self, stack, port=DATABASE_PORT, databases=("tasks",), user="worker")
         self.database.start()
@@ -247,9 +247,8 @@ class WorkQueue(Chain):
         until(lambda: self._effects() >= BACKLOG * len(self.topics.weights), 120, "the backlog to be done")
         self._judge_priorities(outcome)
 
-        duration = float(options.get("duration", size.duration))
         began = time.monotonic()
-        self._send(sender, sent, duration, float(options.get("rate", size.rate)))
+        self._send(sender, sent, self.duration, self.rate)
         outcome.figures["sent_per_s"] = round(sum(sent.kinds.values()) / (time.monotonic() - began), 1)
         patience = 2 * seconds(size.delays[-1]) + 4 * size.session + 60
         self._wait_for_effects(sent, patience)
@@ -269,8 +268,8 @@ class WorkQueue(Chain):
         outcome.check(
             "workers were killed in the middle", holds=self.workers.killed > 0, seen=f"{self.workers.killed} times"
         )
-        if options.get("picture"):
-            self._draw()
+        if picture := options.get("picture"):
+            self._draw(Path(picture))
 
     # What is sent.
 
@@ -416,7 +415,7 @@ class WorkQueue(Chain):
             cuts = statistics.quantiles(waits, n=100)
             outcome.figures |= {f"{priority}_p50_ms": round(cuts[49], 1), f"{priority}_p99_ms": round(cuts[98], 1)}
 
-    def _draw(self) -> None:
+    def _draw(self, picture: Path) -> None:
         """Effects a second by priority, and when workers were killed."""
         from matplotlib.figure import Figure  # noqa: PLC0415 - only who asks for a picture waits for it
 
@@ -436,5 +435,5 @@ class WorkQueue(Chain):
             axes.axvline(at - began, color="black", lw=0.8, ls=":", label=None if index else "a worker is killed")
         axes.set(xlabel="seconds", ylabel="effects a second", title="Effects in PostgreSQL while workers are killed")
         axes.legend(loc="upper right", ncols=4, fontsize=8)
-        PICTURE.parent.mkdir(exist_ok=True)
-        figure.savefig(PICTURE)
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(picture)

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from usecases import __main__ as command
-from usecases.chain import ROOT, Chain, Outcome
+from usecases.chain import ROOT, Chain, Outcome, UnknownUseCaseError
 from usecases.process import PartFailedError, Process, end_leftovers, until
-from usecases.running import CHAINS, UnknownUseCaseError, run
+from usecases.running import CHAINS, chain_class, run
 
 
 class Sleeper(Chain):
@@ -99,6 +99,24 @@ def test_a_part_that_the_chain_itself_has_killed_is_no_finding(tmp_path: Path) -
 def test_an_option_that_the_use_case_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownUseCaseError, match=r"sleeper has no option dration; it has: fails \(up, run or check\)"):
         run(Sleeper, tmp_path / "chain", options={"dration": "600"})
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        *(("telemetry", f"devices={text}") for text in ("many", "", "0", "-1", "nan", "inf", "1e9")),
+        *(("event-bus", option) for option in ("duration=2 minutes", "rate=0", "kills=none")),
+        *(("work-queue", option) for option in ("duration=0", "rate=fast")),
+        *(("telemetry", option) for option in ("failures=No", "mosquitto=default")),
+    ],
+)
+def test_a_value_that_an_option_does_not_have_is_refused_before_anything_is_started(
+    tmp_path: Path, name: str, option: str
+) -> None:
+    key, _, value = option.partition("=")
+    with pytest.raises(UnknownUseCaseError, match=f"--option {option}: write "):
+        run(chain_class(name), tmp_path / "chain", options={key: value})
+    assert list((tmp_path / "chain").iterdir()) == []
 
 
 def test_one_use_case_does_not_run_twice_at_once(tmp_path: Path) -> None:

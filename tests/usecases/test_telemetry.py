@@ -13,7 +13,6 @@ from hikube_kafka.platform import App
 from hikube_kafka.spec.sizing import size
 from stacks.telemetry import DEVICES, TelemetryPlatform
 from usecases.chain import ROOT
-from usecases.process import PartFailedError
 from usecases.running import run
 from usecases.telemetry import Telemetry
 
@@ -37,12 +36,6 @@ def test_the_platform_follows_from_the_devices(tmp_path: Path) -> None:
     assert (readings.partitions, stack.platform.declaration.kafka.brokers) == (sized.partitions, sized.kafka.brokers)
     assert letters.name == "telemetry.dead-letters"
     assert logs.config["message.timestamp.type"] == "LogAppendTime"
-
-
-@pytest.mark.parametrize("text", ["many", "0", "-1", "nan", "inf"])
-def test_an_option_that_is_no_number_is_told(tmp_path: Path, text: str) -> None:
-    with pytest.raises(PartFailedError, match="a number"):
-        run(Telemetry, tmp_path / "run", options={"devices": text})
 
 
 @pytest.mark.parametrize("program", ["devices", "readings", "logs_to_postgresql"])
