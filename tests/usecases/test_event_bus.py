@@ -1,9 +1,13 @@
 """The event bus: what an outbox is refused without, the rule, the events' schemas, and the whole chain."""
 
+import copy
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import compatible
 import jsonschema
 import pytest
 from fraud import LIMIT_CENTS, WINDOW_SECONDS, judged
@@ -14,6 +18,7 @@ from usecases.event_bus import EventBus
 from usecases.running import run
 
 SCHEMAS = sorted((Path(__file__).parents[2] / "examples" / "event-bus" / "schemas").glob("*.json"))
+AUTHOR = ["-c", "user.name=tests", "-c", "user.email=tests@localhost"]
 COMPLETE: dict[str, Any] = {
     "host": "database",
     "port": 5432,
@@ -76,6 +81,70 @@ def test_a_schema_is_one_and_lets_later_events_say_more(schema: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(read)
     assert read.get("additionalProperties", True) is True  # else no field could ever be added
     assert set(read["required"]) <= set(read["properties"])
+
+
+def changed(name: str, fields: dict[str, Any]) -> list[str]:
+    before: dict[str, Any] = json.loads((SCHEMAS[0].parent / f"{name}.json").read_text("utf-8"))
+    after = copy.deepcopy(before)
+    for field, schema in fields.items():
+        after["properties"][field] = schema
+    return compatible.breaks(before, after)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda file: str(file.stem))
+def test_a_schema_may_gain_a_field_that_nobody_has_to_write(schema: Path) -> None:
+    assert changed(schema.stem, {}) == []
+    assert changed(schema.stem, {"coupon": {"type": "string"}}) == []
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda file: str(file.stem))
+def test_no_required_field_of_a_schema_is_given_up(schema: Path) -> None:
+    before = json.loads(schema.read_text("utf-8"))
+    for field in before["required"]:
+        after = before | {"required": [each for each in before["required"] if each != field]}
+        assert compatible.breaks(before, after) == ["a reader that knows the former schema may fail on a new event"]
+
+
+@pytest.mark.parametrize(
+    ("cents", "who"),
+    [
+        ({"type": "string"}, ["former", "new"]),
+        ({"type": ["integer", "string"], "minimum": 1}, ["former"]),
+        ({"type": "integer", "minimum": 100}, ["new"]),
+        ({"type": "integer", "minimum": 0}, ["former"]),
+        ({"enum": [1, 2]}, ["new"]),
+    ],
+)
+def test_a_field_of_a_schema_gets_neither_wider_nor_narrower(cents: dict[str, Any], who: list[str]) -> None:
+    told = changed("order-placed.v1", {"cents": cents})
+    assert [reason.split("knows the ")[1].split()[0] for reason in told] == who
+
+
+def test_a_field_that_has_to_be_written_is_a_new_version() -> None:
+    before = json.loads((SCHEMAS[0].parent / "order-placed.v1.json").read_text("utf-8"))
+    after = before | {
+        "required": [*before["required"], "coupon"],
+        "properties": {**before["properties"], "coupon": {"type": "string"}},
+    }
+    assert compatible.breaks(before, after) == ["a reader that knows the new schema may fail on an event that is kept"]
+
+
+def test_schemas_are_compared_with_those_of_a_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schemas = tmp_path / "schemas"
+    shutil.copytree(SCHEMAS[0].parent, schemas)
+    for command in (["init", "-q"], ["add", "."], [*AUTHOR, "commit", "-q", "-m", "Schemas"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(compatible, "SCHEMAS", schemas)
+    assert compatible.since("HEAD") == {}
+    (schemas / "totals.v1.json").unlink()
+    order = json.loads((schemas / "order-placed.v1.json").read_text("utf-8"))
+    del order["properties"]["cents"]
+    order["required"].remove("cents")
+    (schemas / "order-placed.v1.json").write_text(json.dumps(order), "utf-8")
+    assert compatible.since("HEAD") == {
+        "order-placed.v1.json": ["a reader that knows the former schema may fail on a new event"],
+        "totals.v1.json": ["it is gone, and its events are kept"],
+    }
 
 
 @pytest.mark.ensemble
