@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Self
 from hikube_kafka.connect.client import ConnectClient
 from hikube_kafka.connect.errors import Rebalancing, Refused, Unreachable
 from hikube_kafka.ensemble.configuration import written_properties
-from hikube_kafka.probe.observation import Unreadable
+from hikube_kafka.probe.observation import GroupSeen, Unreadable
 from hikube_kafka.spec.ensemble import LISTENER
 
 if TYPE_CHECKING:
     from hikube_kafka.connect.seen import ConnectorSeen
-    from hikube_kafka.probe.worker_group import WorkerGroup
 
 _ANSWER_SECONDS = 2.0
 """Longest wait for one answer on this machine."""
@@ -52,7 +51,7 @@ class WorkersPicture:
     """How the others speak of the workers of this directory that do not run."""
     answering: frozenset[str]
     """Names of the workers that answer."""
-    group: "WorkerGroup | Unreadable | None"
+    group: GroupSeen | Unreadable | None
     """None: it is not asked, since Kafka asks for credentials."""
     connectors: "Mapping[str, ConnectorSeen] | None"
     """None: nobody tells."""
@@ -61,7 +60,7 @@ class WorkersPicture:
         """Whether the worker answers and is a member of the group, as far as the group can be asked."""
         if name not in self.answering:
             return False
-        if self.group is None or isinstance(self.group, Unreadable):
+        if self.group is None or isinstance(self.group, Unreadable) or self.group.is_rebalancing:
             return True
         return self.ids[name] in self._members()
 
@@ -70,6 +69,8 @@ class WorkersPicture:
         found = [f"{name} does not answer" for name in sorted(self.ids.keys() - self.answering)]
         if isinstance(self.group, Unreadable):
             found.append(f"{self.group}")
+        elif self.group is not None and self.group.is_rebalancing:
+            found.append("a rebalance is under way")
         elif self.group is not None:
             members = self._members()
             found += [
@@ -80,7 +81,7 @@ class WorkersPicture:
             ]
             found += [f"the group has not missed the former worker at {its} yet" for its in sorted(gone)]
             if not found and not self.group.is_balanced:
-                found.append("a rebalance is under way, or due once a worker that left has been waited for")
+                found.append("a rebalance is due once a worker that left has been waited for")
         if self.connectors is None:
             found.append("the workers do not tell their connectors")
         else:
@@ -90,7 +91,7 @@ class WorkersPicture:
     def _members(self) -> Counter[str]:
         if self.group is None or isinstance(self.group, Unreadable):
             return Counter()
-        return Counter(member.url.partition("://")[2].strip("/") for member in self.group.members)
+        return Counter(member.partition("://")[2].strip("/") for member in self.group.members)
 
     def _unassigned(self, connectors: "Mapping[str, ConnectorSeen]") -> list[str]:
         parts = [(f"connector {name}", each.state, each.worker) for name, each in connectors.items()]
@@ -168,7 +169,7 @@ class LivingWorkers:
         return self._clients[address]
 
 
-def _group(properties: Mapping[str, str]) -> "WorkerGroup | Unreadable | None":
+def _group(properties: Mapping[str, str]) -> GroupSeen | Unreadable | None:
     bootstrap, group = (properties.get(key) for key in ("bootstrap.servers", "group.id"))
     if properties.get("security.protocol", "PLAINTEXT") != "PLAINTEXT" or not bootstrap or not group:
         return None

@@ -1,6 +1,5 @@
 """Reading Kafka Connect: each worker by itself, the group as Kafka's coordinator has it, and what sinks leave."""
 
-import struct
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,12 +16,10 @@ from hikube_kafka.kafka.errors import Denied, explain, is_forbidden
 from hikube_kafka.kafka.errors import Unreachable as KafkaUnreachable
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 from hikube_kafka.probe.observation import ConnectSeen, GroupSeen, Unreadable, WorkerSeen
+from hikube_kafka.probe.worker_group import ask_for_group
 from hikube_kafka.spec.contract import ConnectExpected
 
 Answer = TypeVar("Answer")
-
-_BEFORE_THE_URL = struct.Struct(">hh")
-"""A worker's part in a group begins with a version and the length of its URL (ConnectProtocol of Kafka 3.9)."""
 
 
 def observe_connect(
@@ -101,7 +98,7 @@ class _Kafka:
             )
         asked = partial(self._asked, connection)
         return (
-            asked(f"group {expected.group_id}", partial(self._group, connection, expected.group_id)),
+            asked(f"group {expected.group_id}", partial(ask_for_group, connection, expected.group_id, self._timeout)),
             {sink: asked(f"lag of {group}", partial(self._lag, connection, group)) for sink, group in groups.items()},
             {topic: asked(f"records in {topic}", partial(self._records, connection, topic)) for topic in topics},
         )
@@ -115,15 +112,6 @@ class _Kafka:
             return Unreadable(what, reason, lasting=is_forbidden(error))
         except LookupError as error:
             return Unreadable(what, str(error.args[0]))
-
-    def _group(self, connection: Connection, group: str) -> GroupSeen:
-        for each in connection.client.list_groups(group, self._timeout):
-            if each.id == group:
-                if each.error is not None:
-                    raise KafkaException(each.error)
-                members = sorted(_url(member.metadata) or member.client_id for member in each.members)
-                return GroupSeen(state=each.state, members=tuple(members))
-        return GroupSeen(state="Dead", members=())
 
     def _lag(self, connection: Connection, group: str) -> int:
         """Records between what the group has committed and what it may read, over all partitions that it has seen."""
@@ -162,14 +150,3 @@ class _Kafka:
             (each.topic, each.partition): int(future.result(self._timeout + 1).offset)
             for each, future in answers.items()
         }
-
-
-def _url(metadata: bytes | None) -> str:
-    """URL at which a member of a group of workers is met by the others; empty where it cannot be read."""
-    content = bytes(metadata or b"")
-    try:
-        _, length = _BEFORE_THE_URL.unpack_from(content)
-        begin = _BEFORE_THE_URL.size
-        return content[begin : begin + length].decode() if 0 < length <= len(content) - begin else ""
-    except (struct.error, UnicodeDecodeError):
-        return ""

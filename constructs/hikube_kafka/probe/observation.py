@@ -307,7 +307,19 @@ class GroupSeen:
     state: str
     """In Kafka's words: ``Stable``, ``PreparingRebalance``, ``CompletingRebalance``, ``Empty``, ``Dead``."""
     members: tuple[str, ...]
-    """URL at which each member is met by the others."""
+    """URL at which each member is met by the others; while the group rebalances, only the ids of their clients."""
+    delays_ms: tuple[int, ...] = ()
+    """As each member that has an assignment knows it: how long tasks of a worker that is away still wait for it."""
+
+    @property
+    def is_rebalancing(self) -> bool:
+        """Whether it is just being settled who is in it."""
+        return self.state in {"PreparingRebalance", "CompletingRebalance"}
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether no rebalance is under way and none is due."""
+        return self.state == "Stable" and self.delays_ms == (0,) * len(self.members)
 
 
 @dataclass(frozen=True, kw_only=True)

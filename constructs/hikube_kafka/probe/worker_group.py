@@ -6,44 +6,19 @@ told as running until others have got them. Who is in the group, and whether tas
 
 import struct
 import warnings
-from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
 from hikube_kafka.kafka.connection import Connection, dial_any
 from hikube_kafka.kafka.errors import Denied, Unreachable, explain
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
-from hikube_kafka.probe.observation import Unreadable
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerMember:
-    """A worker, as the group has it."""
-
-    url: str
-    """Where it says that its REST interface is met."""
-    delay_ms: int | None
-    """How long tasks of a worker that is away still wait for it; None: no assignment is known."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerGroup:
-    """The workers that have joined."""
-
-    state: str
-    """In Kafka's words: ``Stable``, ``PreparingRebalance``, ``CompletingRebalance``, ``Empty``, ``Dead``."""
-    members: tuple[WorkerMember, ...]
-
-    @property
-    def is_balanced(self) -> bool:
-        """Whether no rebalance is under way and none is due."""
-        return self.state == "Stable" and all(member.delay_ms == 0 for member in self.members)
+from hikube_kafka.probe.observation import GroupSeen, Unreadable
 
 
 def read_worker_group(
     bootstrap: str, group: str, credentials: Credentials = PLAINTEXT, *, timeout: float
-) -> WorkerGroup | Unreadable:
-    """Ask Kafka for the group of this ``group.id``.
+) -> GroupSeen | Unreadable:
+    """Ask Kafka for the group of this ``group.id``, over a connection of its own.
 
     Args:
         bootstrap: ``host:port`` of brokers, separated by commas.
@@ -54,33 +29,58 @@ def read_worker_group(
     what = f"group {group}"
     try:
         dial_any(bootstrap, timeout)
-        connection = Connection(bootstrap, credentials)
-        with warnings.catch_warnings():
-            # What is to be called in its place gives only what members of consumer groups say.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            (found,) = connection.client.list_groups(group, timeout=timeout)
-        if found.error is not None:
-            return Unreadable(what, found.error.str())
-        return WorkerGroup(
-            state=str(found.state),
-            members=tuple(_member(each.metadata or b"", each.assignment or b"") for each in found.members),
-        )
+        return ask_for_group(Connection(bootstrap, credentials), group, timeout)
     except (Unreachable, Denied) as problem:
         return Unreadable(what, problem.reason)
     except KafkaException as error:
         return Unreadable(what, explain(error))
+    except LookupError as error:
+        return Unreadable(what, str(error.args[0]))
+
+
+def ask_for_group(connection: Connection, group: str, timeout: float) -> GroupSeen:
+    """Ask for the group of this ``group.id``.
+
+    Args:
+        connection: To the brokers.
+        group: The workers' ``group.id``.
+        timeout: Seconds to wait for the answer.
+
+    Raises:
+        KafkaException: The brokers do not tell.
+        LookupError: Its members are no workers.
+    """
+    with warnings.catch_warnings():
+        # What is to be called in its place gives only what members of consumer groups say.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = connection.client.list_groups(group, timeout=timeout)
+    if not found:
+        return GroupSeen(state="Dead", members=())
+    if found[0].error is not None:
+        raise KafkaException(found[0].error)
+    try:
+        return GroupSeen(
+            state=str(found[0].state),
+            # Nothing but its client's id is told of a member while the group rebalances.
+            members=tuple(
+                sorted(_url(each.metadata) if each.metadata else str(each.client_id) for each in found[0].members)
+            ),
+            delays_ms=tuple(
+                _delay(assignment) for each in found[0].members if (assignment := bytes(each.assignment or b""))
+            ),
+        )
     except (ValueError, struct.error):
-        return Unreadable(what, "its members are no Connect workers")
+        raise LookupError("its members are no Connect workers") from None
 
 
-def _member(metadata: bytes, assignment: bytes) -> WorkerMember:
-    """Read what Kafka keeps for the members without understanding it.
+def _url(metadata: bytes) -> str:
+    """Read where a worker is met by the others, which Kafka keeps without understanding it.
 
     Source: ConnectProtocol and IncrementalCooperativeConnectProtocol of Kafka 3.9, versions 0 to 2.
     """
     _, at = _number(metadata, 0, "h")
     url, _ = _text(metadata, at)
-    return WorkerMember(url=url, delay_ms=_delay(assignment) if assignment else None)
+    return url
 
 
 def _delay(assignment: bytes) -> int:
