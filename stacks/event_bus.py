@@ -1,6 +1,6 @@
 """An event bus: orders, payments and notifications from an outbox to services, and what is computed of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hikube_kafka.platform import KafkaPlatform, LocalTarget
@@ -27,6 +27,12 @@ DEBEZIUM = Plugin(
     maven="io.debezium:debezium-connector-postgres:3.1.3.Final:tar.gz:plugin",
     checksum="sha256:2ed3f0b1dd3ee3b1180cc975e0464b675cca5f972db6a9ae3a75f5376874f652",
 )
+
+_MEASURES: Mapping[str, Callable[[str], float]] = {
+    "heartbeat": lambda text: Duration(text).milliseconds,
+    "wal_cap": lambda text: Quantity(text).bytes,
+    "lag_alert": lambda text: Quantity(text).bytes,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +93,19 @@ class Outbox:
         if self.password is not None and not self.password.startswith("${"):
             why = "It would stand in the plan, in the state and in Connect's topic."
             yield _problem("outbox-password", "the password is written out.", why, "Declare a reference: ${dir:…}.")
-        if self.wal_cap and self.lag_alert and Quantity(self.lag_alert).bytes >= Quantity(self.wal_cap).bytes:
+        amounts: dict[str, float] = {}
+        for field, measure in _MEASURES.items():
+            if text := getattr(self, field):
+                try:
+                    amount = measure(text)
+                except ValueError as error:
+                    mistake = f"{field}: {error}."
+                else:
+                    amounts[field], mistake = amount, "" if amount > 0 else f"{field} is {text}."
+                if mistake:
+                    why, what = missing[field]
+                    yield _problem(f"outbox-{field.replace('_', '-')}", mistake, why, f"Declare {what}.")
+        if {"wal_cap", "lag_alert"} <= amounts.keys() and amounts["lag_alert"] >= amounts["wal_cap"] > 0:
             message = f"lag_alert {self.lag_alert} is not below wal_cap {self.wal_cap}."
             yield _problem("outbox-lag-alert", message, "The slot is lost before anybody knows.", "Declare half of it.")
 

@@ -49,7 +49,17 @@ def test_all_that_is_missing_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"), [({"password": "hunter2"}, "written out"), ({"lag_alert": "10Gi"}, "not below wal_cap")]
+    ("wrong", "words"),
+    [
+        ({"password": "hunter2"}, "written out"),
+        ({"lag_alert": "10Gi"}, "not below wal_cap"),
+        ({"heartbeat": "0s"}, "heartbeat is 0s"),  # Debezium: no heartbeat
+        ({"heartbeat": "soon"}, "heartbeat: 'soon' is not"),
+        ({"wal_cap": "10GB"}, "wal_cap: '10GB' is not .*: declare 10Gi"),
+        ({"wal_cap": "-1"}, "wal_cap: '-1' is not"),  # PostgreSQL: no cap
+        ({"wal_cap": "0"}, "wal_cap is 0"),
+        ({"lag_alert": "0"}, "lag_alert is 0"),
+    ],
 )
 def test_an_outbox_is_refused_where_it_would_end_badly(wrong: dict[str, str], words: str) -> None:
     with pytest.raises(DeclarationError, match=words) as refused:
