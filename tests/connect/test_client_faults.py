@@ -5,10 +5,6 @@ answers as told. What workers themselves answer is tested against real ones, in 
 import json
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
@@ -16,42 +12,9 @@ from hikube_kafka.connect.client import ConnectClient
 from hikube_kafka.connect.errors import AlreadyThere, NotThere, Rebalancing, Refused, Unanswered, Unreachable
 from hikube_kafka.connect.seen import summary
 from hikube_kafka.waiting import Stopped
+from tests.support.scripted_worker import fault, worker
 
 REBALANCE = "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
-
-
-def fault(status: int, message: str) -> tuple[int, str]:
-    return status, json.dumps({"error_code": status, "message": message})
-
-
-@contextmanager
-def worker(*answers: tuple[int, str]) -> Iterator[tuple[str, list[tuple[str, str, Any]]]]:
-    """Something that gives these answers in turn, the last one for ever; and what it was asked."""
-    asked: list[tuple[str, str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked.append((self.command, self.path, json.loads(body) if body else None))
-            status, text = answers[min(len(asked), len(answers)) - 1]
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = answer  # noqa: N815 - their names in the library
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", asked
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def dead_url() -> str:

@@ -14,6 +14,7 @@ from hikube_kafka.provider.resources import connector
 from hikube_kafka.provider.resources.connector import ConnectorResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
+from tests.support.scripted_worker import fault, worker
 
 CLASS = "com.example.Sink"
 REFERENCE = "${dir:/secrets/search:password}"
@@ -294,3 +295,56 @@ def test_one_that_failed_can_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None
         resource("http://127.0.0.1:1").delete(state(state="failed"), b"")
     # What stands in the way is that no worker answers, and not the state that a refresh has told.
     assert [each.summary for each in caught.value.diagnostics] == ["The Connect workers do not answer"]
+
+
+RUNNING = (
+    200,
+    json.dumps(
+        {
+            "search": {
+                "info": {"config": dict(seen().config), "type": "sink"},
+                "status": {
+                    "connector": {"state": "RUNNING", "worker_id": "a:1"},
+                    "tasks": [{"id": 0, "state": "RUNNING", "worker_id": "a:1"}],
+                },
+            }
+        }
+    ),
+)
+STOPPED = (
+    200,
+    RUNNING[1]
+    .replace('"RUNNING"', '"STOPPED"', 1)
+    .replace(json.dumps([{"id": 0, "state": "RUNNING", "worker_id": "a:1"}]), "[]"),
+)
+DONE = (200, "{}")
+NO_OFFSETS = (200, json.dumps({"offsets": []}))
+
+
+def test_offsets_change_once_no_task_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last commit of a task that is still stopping would replace them; Connect takes them before."""
+    monkeypatch.setattr(connector, "_STEADY_SECONDS", 0.0)
+    reset = state(offsets={"on_change": "reset", "to": None, "on_destroy": None})
+    with worker(DONE, DONE, RUNNING, STOPPED, DONE, NO_OFFSETS, DONE, RUNNING) as (url, asked):
+        assert resource(url).update(state(), reset, b"") == reset
+    listing = "GET /connectors?expand=info&expand=status"
+    assert [f"{method} {path}" for method, path, _ in asked] == [
+        listing,
+        "PUT /connectors/search/stop",
+        listing,
+        listing,
+        "DELETE /connectors/search/offsets",
+        "GET /connectors/search/offsets",
+        "PUT /connectors/search/resume",
+        listing,
+    ]
+
+
+def test_what_was_not_created_in_full_is_replaced_without_a_reset() -> None:
+    """Terraform deletes it before it creates another one, and that is no destroy that anybody has declared."""
+    planned = state(offsets={"on_change": None, "to": None, "on_destroy": "reset"})
+    private = connector._memory(connector._digest(planned))
+    with worker(DONE, DONE, fault(500, "No.")) as (url, _), pytest.raises(Refusal) as caught:
+        resource(url).create(planned, private)
+    assert caught.value.state is not None
+    assert caught.value.state["offsets"] == {"on_change": None, "to": None, "on_destroy": None}

@@ -274,16 +274,13 @@ class ConnectorResource(Resource):
         workers = self._answering(doing, planned)
         self._check(workers, planned, private)
         intent = _intent(planned)
-        offsets = planned["offsets"] or {}
-        made = {**planned, "id": name, "tasks": UNKNOWN, "type": UNKNOWN}
-        # What a failure leaves is what is there: the offsets are still to be changed.
-        begun = {**made, "offsets": {**offsets, "on_change": None, "to": None} if offsets else None}
+        begun = _left(planned, changed=False)
         try:
             self._make(workers, name, _entries(planned), "stopped" if intent else planned["state"])
             doing = f"bring connector {name} into the state {planned['state']}"
             if intent:
-                self._change_offsets(workers, name, intent, offsets.get("to"))
-                begun = made
+                self._change_offsets(workers, name, intent, planned["offsets"].get("to"))
+                begun = _left(planned, changed=True)
                 self._bring(workers, name, planned["state"])
             seen = self._settled(workers, name, planned["state"], _entries(planned))
         except NotThere as problem:
@@ -317,6 +314,7 @@ class ConnectorResource(Resource):
                 workers.client.put_config(name, _entries(planned))
                 state |= {each: planned[each] for each in _VALIDATED}
             if intent:
+                self._rest(workers, prior)
                 self._change_offsets(workers, name, intent, planned["offsets"].get("to"))
             state["offsets"] = planned["offsets"]
             if intent or wanted != prior["state"]:
@@ -343,6 +341,7 @@ class ConnectorResource(Resource):
             if (prior["offsets"] or {}).get("on_destroy") == "reset":
                 workers.client.stop(name)
                 doing = f"reset the offsets of connector {name}"
+                self._rest(workers, prior)
                 self._change_offsets(workers, name, "reset", None)
             workers.client.delete(name)
             doing = f"see connector {name} disappear"
@@ -417,6 +416,26 @@ class ConnectorResource(Resource):
     def _bring(workers: Workers, name: str, state: str) -> None:
         {"running": workers.client.resume, "paused": workers.client.pause, "stopped": workers.client.stop}[state](name)
 
+    def _rest(self, workers: Workers, prior: State) -> None:
+        """Wait until a connector that is being stopped has no task any more.
+
+        Connect takes other offsets as soon as its tasks are to stop, and the last commit of a source's task would then
+        replace them. Whether a task that stays stands in the way is for Connect to say.
+        """
+        if prior["state"] == "stopped":
+            return
+        empty: list[float] = []
+
+        def rests() -> bool:
+            seen = workers.find(prior["name"], fresh=True)
+            if seen is not None and seen.tasks:
+                empty.clear()
+                return False
+            empty.append(time.monotonic())
+            return empty[-1] - empty[0] >= _STEADY_SECONDS
+
+        until(rests, _STOP_SECONDS, self._session.stopped.is_set, every=_POLL_SECONDS)
+
     def _change_offsets(self, workers: Workers, name: str, intent: str, to: str | None) -> None:
         """Change the offsets of a connector that is being stopped, and see that they have changed.
 
@@ -454,11 +473,11 @@ class ConnectorResource(Resource):
             each for each in wanted if each["offset"] is not None and not any(_is_so(each, found) for found in live)
         ]
         if wrong or (not wanted and live):
+            remedy = "Write offsets.to as its class names partitions and offsets." if wrong else "Apply again."
             raise Refusal(
                 Diagnostic(
                     f"The offsets of connector {name} are not as declared",
-                    f"Connect has changed them, and tells others: {json.dumps(live)}. Write offsets.to as its class "
-                    "names partitions and offsets.",
+                    f"Connect has changed them, and tells others: {json.dumps(live)}. {remedy}",
                 )
             )
 
@@ -693,6 +712,17 @@ def _state(state: State, seen: ConnectorSeen) -> State:
         "type": seen.kind or state["type"],
         "tasks": seen.running,
     }
+
+
+def _left(planned: State, *, changed: bool) -> State:
+    """What a creation leaves that failed. Offsets that are not changed yet are still to be.
+
+    Terraform deletes it before it creates another one: that resets nothing, for the other goes on where this one ended.
+    """
+    offsets = planned["offsets"] or None
+    if offsets is not None:
+        offsets = {**offsets, "on_destroy": None} | ({} if changed else {"on_change": None, "to": None})
+    return {**planned, "id": planned["name"], "tasks": UNKNOWN, "type": UNKNOWN, "offsets": offsets}
 
 
 def _applied(planned: State, seen: ConnectorSeen) -> State:
