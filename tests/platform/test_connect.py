@@ -108,6 +108,7 @@ def test_references_of_connect_are_not_those_of_terraform(stack: TerraformStack,
 
 def test_the_contract_promises_the_connect_clusters(stack: TerraformStack) -> None:
     group = {"consumer.override.group.id": "mine", "topics": "lines", "file": "c"}
+    group["consumer.override.auto.offset.reset"] = "latest"
     source = Connector("in", "org.apache.kafka.connect.file.FileStreamSourceConnector", config={"file": "a"})
     plugin = Plugin(
         "file", version="3.9.2", classes=[SINK, source.connector_class], maven="org.apache.kafka:connect-file:3.9.2"
@@ -127,7 +128,7 @@ def test_the_contract_promises_the_connect_clusters(stack: TerraformStack) -> No
     assert (lines.dead_letters, lines.most_lag, lines.tasks_max) == ("lines-out.dead-letters", 10_000, 1)
     assert (more.state, more.tasks_max) == ("paused", 2)
     assert (of_source.dead_letters, of_source.most_lag, of_source.group) == (None, None, None)
-    assert grouped.group == "mine"
+    assert (lines.begins, grouped.begins, grouped.group) == (None, "latest", "mine")
     promised = {topic.name: topic for topic in contract.topics}
     assert promised["events-connect-files.configs"].config["cleanup.policy"] == "compact"
     assert promised["events-connect-files.configs"].partitions == 1

@@ -1,5 +1,6 @@
 """Reading Kafka Connect: each worker by itself, the group as Kafka's coordinator has it, and what sinks leave."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +18,7 @@ from hikube_kafka.kafka.errors import Unreachable as KafkaUnreachable
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
 from hikube_kafka.probe.observation import ConnectSeen, GroupSeen, Unreadable, WorkerSeen
 from hikube_kafka.probe.worker_group import ask_for_group
-from hikube_kafka.spec.contract import ConnectExpected
+from hikube_kafka.spec.contract import ConnectExpected, ConnectorExpected
 
 Answer = TypeVar("Answer")
 
@@ -84,7 +85,7 @@ class _Kafka:
         self, expected: ConnectExpected
     ) -> tuple[GroupSeen | Unreadable, dict[str, int | Unreadable], dict[str, int | Unreadable]]:
         """The group, the lag of each sink by its name, and the number of records in each dead-letter topic."""
-        groups = {each.name: each.consumer_group for each in expected.connectors if each.most_lag is not None}
+        sinks = [each for each in expected.connectors if each.most_lag is not None]
         topics = sorted({each.dead_letters for each in expected.connectors if each.dead_letters})
         try:
             connection = Connection(self._bootstrap, self._credentials)
@@ -93,13 +94,13 @@ class _Kafka:
             nobody = Unreadable("Kafka", problem.reason, lasting=isinstance(problem, Denied) and problem.lasting)
             return (
                 replace(nobody, what=f"group {expected.group_id}"),
-                {sink: replace(nobody, what=f"lag of {group}") for sink, group in groups.items()},
+                {each.name: replace(nobody, what=f"lag of {each.consumer_group}") for each in sinks},
                 {topic: replace(nobody, what=f"records in {topic}") for topic in topics},
             )
         asked = partial(self._asked, connection)
         return (
             asked(f"group {expected.group_id}", partial(ask_for_group, connection, expected.group_id, self._timeout)),
-            {sink: asked(f"lag of {group}", partial(self._lag, connection, group)) for sink, group in groups.items()},
+            {each.name: asked(f"lag of {each.consumer_group}", partial(self._lag, connection, each)) for each in sinks},
             {topic: asked(f"records in {topic}", partial(self._records, connection, topic)) for topic in topics},
         )
 
@@ -113,16 +114,31 @@ class _Kafka:
         except LookupError as error:
             return Unreadable(what, str(error.args[0]))
 
-    def _lag(self, connection: Connection, group: str) -> int:
-        """Records between what the group has committed and what it may read, over all partitions that it has seen."""
-        asked = ConsumerGroupTopicPartitions(group)
+    def _lag(self, connection: Connection, sink: ConnectorExpected) -> int:
+        """Records between where its group is and what it may read, over all partitions that it reads or has read."""
+        asked = ConsumerGroupTopicPartitions(sink.consumer_group)
         (future,) = connection.client.list_consumer_group_offsets(
             [asked], require_stable=False, request_timeout=self._timeout
         ).values()
-        committed = [each for each in future.result(self._timeout + 1).topic_partitions or () if each.offset >= 0]
+        answer = future.result(self._timeout + 1).topic_partitions or ()
+        at = {(each.topic, each.partition): each.offset for each in answer if each.offset >= 0}
+        if sink.begins is None:
+            # A sink that has delivered nothing since it was made has committed nothing: it is at the beginning.
+            fresh = [each for each in self._assigned(connection, sink) if (each.topic, each.partition) not in at]
+            at |= self._offsets(connection, fresh, latest=False, isolation=IsolationLevel.READ_COMMITTED)
         # A sink reads what is committed: the end is where the first open transaction begins.
-        ends = self._offsets(connection, committed, latest=True, isolation=IsolationLevel.READ_COMMITTED)
-        return sum(max(0, ends[each.topic, each.partition] - each.offset) for each in committed)
+        ends = self._offsets(
+            connection, itertools.starmap(TopicPartition, at), latest=True, isolation=IsolationLevel.READ_COMMITTED
+        )
+        return sum(max(0, ends[each] - offset) for each, offset in at.items())
+
+    def _assigned(self, connection: Connection, sink: ConnectorExpected) -> list[TopicPartition]:
+        """The partitions that its tasks read just now."""
+        (future,) = connection.client.describe_consumer_groups(
+            [sink.consumer_group], request_timeout=self._timeout
+        ).values()
+        members = future.result(self._timeout + 1).members
+        return [each for member in members if member.assignment for each in member.assignment.topic_partitions]
 
     def _records(self, connection: Connection, topic: str) -> int:
         partitions = self._partitions(connection, topic)

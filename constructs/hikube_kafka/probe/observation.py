@@ -331,7 +331,7 @@ class ConnectSeen:
     """In the order in which they were asked for."""
     group: GroupSeen | Unreadable
     lags: Mapping[str, int | Unreadable] = field(default_factory=dict)
-    """Records by which each sink lags behind, by its name, over all partitions that it has committed offsets of."""
+    """Records by which each sink lags behind, by its name, over all partitions that it reads or has read."""
     dead_letters: Mapping[str, int | Unreadable] = field(default_factory=dict)
     """Records in each dead-letter topic, by its name."""
 

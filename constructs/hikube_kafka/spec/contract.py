@@ -173,6 +173,8 @@ class ConnectorExpected(Model):
     """Records that may be in it."""
     most_lag: int | None = None
     """Of a sink: records by which its group may lag behind; None means that nothing is promised."""
+    begins: Literal["latest"] | None = None
+    """Of a sink: where it begins in a partition of which it has committed nothing, if not at the oldest record."""
 
     @property
     def consumer_group(self) -> str:

@@ -178,7 +178,7 @@ def tasks_run(contract: Contract, seen: Observation) -> Outcome:
     unread_remedy="The brokers tell the offsets of a group to whoever may Describe it and read its topics.",
 )
 def sinks_keep_up(contract: Contract, seen: Observation) -> Outcome:
-    """Records between what its consumer group has committed and the end, over all partitions that it has read."""
+    """Records between where its consumer group is and the end, over all partitions that it reads or has read."""
     found = _Found()
     lags: list[str] = []
     bounded = 0

@@ -26,6 +26,7 @@ from hikube_kafka.spec.versions import KAFKA_VERSION
 from hikube_kafka.spec.zoo_cfg import ZooKeeperAddress
 
 _GROUP = "consumer.override.group.id"
+_RESET = "auto.offset.reset"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,12 +112,14 @@ def _connect(platform: Platform, cluster: ConnectCluster, met: WorkersMet) -> Co
             for plugin in cluster.plugins
             for class_name in plugin.classes
         ),
-        connectors=tuple(_connector(each) for each in cluster.connectors),
+        connectors=tuple(_connector(cluster, each) for each in cluster.connectors),
     )
 
 
-def _connector(connector: Connector) -> ConnectorExpected:
+def _connector(cluster: ConnectCluster, connector: Connector) -> ConnectorExpected:
     sink = is_sink(connector)
+    # Source of the default: Worker.baseConsumerConfigs of Kafka 3.9.
+    reset = connector.config.get(f"consumer.override.{_RESET}", cluster.config.get(f"consumer.{_RESET}", "earliest"))
     return ConnectorExpected(
         name=connector.name,
         class_name=connector.connector_class,
@@ -126,4 +129,5 @@ def _connector(connector: Connector) -> ConnectorExpected:
         dead_letters=dead_letter_topic(connector),
         dead_letters_allowed=connector.dead_letters_allowed,
         most_lag=connector.most_lag if sink else None,
+        begins="latest" if sink and reset != "earliest" else None,
     )
