@@ -138,6 +138,12 @@ def test_a_healthy_cluster_passes_every_check(connected: Contract, running: Obse
     }
 
 
+def test_a_pass_tells_what_was_counted(connected: Contract, running: Observation) -> None:
+    found = judge(connected, running)
+    assert found["connect-dead-letters"].seen == ("search.dead-letters: 3",)
+    assert found["connect-sinks-lag"].seen == ("search: 100",)
+
+
 def test_a_platform_without_connect_has_none_of_the_checks(contract: Contract, connected: Contract) -> None:
     own = {check.id for check in CONNECT}
     assert own.isdisjoint(ids(contract))

@@ -226,15 +226,19 @@ def dead_letters(contract: Contract, seen: Observation) -> Outcome:
             records = cluster.dead_letters.get(topic, Unreadable(f"records in {topic}", "not read"))
             if isinstance(records, Unreadable):
                 found.unread.append(records)
+    counted: list[str] = []
     for topic, most in allowed.items():
         counts = [cluster.dead_letters.get(topic) for _, cluster in _clusters(contract, seen)]
-        records = next((each for each in counts if isinstance(each, int)), 0)
-        if records > most:
-            found.lasting.append(f"{topic} has {records:,} records, and {most:,} are allowed")
-    return found.outcome(
+        count = next((each for each in counts if isinstance(each, int)), None)
+        if count is not None and count > most:
+            found.lasting.append(f"{topic} has {count:,} records, and {most:,} are allowed")
+        elif count is not None:
+            counted.append(f"{topic}: {count:,}")
+    outcome = found.outcome(
         listed(f"{topic}: {most:,} at most" for topic, most in allowed.items()),
         untested="" if allowed else "the contract declares no dead-letter topic",
     )
+    return Outcome(**{**vars(outcome), "seen": listed(counted)})
 
 
 @dataclass
