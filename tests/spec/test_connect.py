@@ -182,6 +182,7 @@ def test_workers_know_their_group_their_topics_and_where_secrets_are() -> None:
     assert {found[f"{kind}.storage.replication.factor"] for kind in ("config", "offset", "status")} == {"2"}
     assert found["config.providers.dir.param.allowed.paths"] == "/secrets"
     assert found["listeners"] == "http://127.0.0.1:8083"
+    assert found["task.shutdown.graceful.timeout.ms"] == "30000"
     assert list(found) == sorted(found)
 
 

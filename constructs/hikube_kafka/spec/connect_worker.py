@@ -180,6 +180,9 @@ def computed_settings(platform: Platform, cluster: ConnectCluster, *, secrets: s
         # For so long the tasks of a worker that has left wait: to its end, also where it is back before, to get them
         # again. 30 s is what the restart of a pod takes; a shorter time moves them twice. Kafka's own is 5 minutes.
         "scheduled.rebalance.max.delay.ms": "30000",
+        # So long a task that is to stop may finish what it writes and commit; then it is left behind, and what it wrote
+        # is delivered again. Kafka's own 5 s is short for a batch; half of rebalance.timeout.ms leaves time to rejoin.
+        "task.shutdown.graceful.timeout.ms": "30000",
         # A sink must not see what a producer has aborted.
         "consumer.isolation.level": "read_committed",
         "config.providers": ",".join(sorted(_PROVIDERS)),

@@ -26,7 +26,7 @@ _SETTLE_SECONDS = 300.0
 scheduled.rebalance.max.delay.ms for a worker that left."""
 _STOP_SECONDS = 120.0
 """For a connector to stop, and for a sink's consumers to have left their group: task.shutdown.graceful.timeout.ms is
-5 s, and a consumer that did not leave is missed after session.timeout.ms = 45 s."""
+30 s here, and a consumer that did not leave is missed after session.timeout.ms = 45 s."""
 _STEADY_SECONDS = 2.0
 """As long as a state must last: a task that cannot do its work starts, and fails a moment later."""
 _EMPTY_SECONDS = 10.0
