@@ -15,9 +15,9 @@ from confluent_kafka import Consumer, KafkaException
 from fraud import ALERTS
 
 _LONGEST_PAUSE = 30.0
-_REFUSED = range(400, 500)
-_MAY_PASS = {408, 409, 425, 429}
-"""Refusals that mean "later"."""
+_REFUSED = {400, 413, 415, 422}
+"""Codes that are about this one alert: no further attempt would help. A wrong token or path (401, 403, 404) is about
+all of them, and is waited out: otherwise every alert would be passed over until somebody sees it."""
 
 
 def deliver(client: httpx.Client, url: str, alert: bytes, key: str, stop: threading.Event) -> bool:
@@ -31,13 +31,16 @@ def deliver(client: httpx.Client, url: str, alert: bytes, key: str, stop: thread
         try:
             headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
             code = client.post(url, content=alert, headers=headers).status_code
-        except httpx.TransportError:
-            code = 0
+        except httpx.TransportError as error:
+            code, answer = 0, f"{type(error).__name__}: {error}"
+        else:
+            answer = str(code)
         if httpx.codes.is_success(code):
             return True
-        if code in _REFUSED and code not in _MAY_PASS:
-            print(f"alert {key} was refused with {code}", flush=True)
+        if code in _REFUSED:
+            print(f"alert {key} was refused with {code}, and is passed over", flush=True)
             return False
+        print(f"alert {key} was not taken ({answer}): it is told again in {pause:g} s", flush=True)
         stop.wait(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
     return False
@@ -76,14 +79,18 @@ def main() -> None:
         with httpx.Client(timeout=10.0) as client:
             while not stop.is_set():
                 message = consumer.poll(0.2)
-                if message is None or message.error() is not None:
+                if message is None:
+                    continue
+                if (broken := message.error()) is not None:
+                    if broken.fatal():  # another one has taken its place in the group: only a new process can go on
+                        raise KafkaException(broken)
                     continue
                 value = message.value() or b""
                 deliver(client, chosen.url, value, str(json.loads(value)["alert"]), stop)
                 if stop.is_set():
                     break
                 try:
-                    consumer.commit(message, asynchronous=False)
+                    consumer.commit(message=message, asynchronous=False)
                 except KafkaException as error:  # a rebalance: whoever has the partition now tells it once more
                     print(f"{time.time():.0f} {error}", flush=True)
     finally:

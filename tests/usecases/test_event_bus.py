@@ -4,12 +4,16 @@ import copy
 import json
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import compatible
+import httpx
 import jsonschema
 import pytest
+import webhook
+from confluent_kafka import KafkaError, KafkaException
 from fraud import LIMIT_CENTS, WINDOW_SECONDS, judged
 
 from hikube_kafka.spec import DeclarationError
@@ -155,6 +159,53 @@ def test_schemas_are_compared_with_those_of_a_revision(tmp_path: Path, monkeypat
         "order-placed.v1.json": ["a reader that knows the former schema may fail on a new event"],
         "totals.v1.json": ["it is gone, and its events are kept"],
     }
+
+
+@pytest.mark.parametrize(
+    ("answers", "calls"),
+    [
+        ([200], 1),
+        ([503, 429, 200], 3),
+        ([301, 401, 403, 404, 204], 5),  # what is wrong for every alert is mended by somebody, and waited for
+        *(([code, 200], 1) for code in (400, 413, 415, 422)),
+    ],
+)
+def test_the_webhook_passes_over_an_alert_only_for_what_is_wrong_with_it(
+    answers: list[int], calls: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        return httpx.Response(answers[len(keys) - 1])
+
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return False
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        is_taken = webhook.deliver(client, "http://service/alerts", b"{}", "key", Impatient())
+    assert is_taken == httpx.codes.is_success(answers[calls - 1])
+    assert keys == ["key"] * calls
+    assert capsys.readouterr().out.count("alert key was") == sum(code not in {200, 204} for code in answers[:calls])
+
+
+def test_a_webhook_whose_place_in_the_group_was_taken_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fenced:
+        def __init__(self, _config: dict[str, Any]) -> None: ...
+        def subscribe(self, _topics: list[str]) -> None: ...
+        def close(self) -> None: ...
+        def poll(self, _seconds: float) -> "Fenced":
+            return self
+
+        def error(self) -> KafkaError:
+            return KafkaError(KafkaError._FENCED, "fenced", fatal=True)
+
+    monkeypatch.setattr(webhook, "Consumer", Fenced)
+    monkeypatch.setattr("sys.argv", ["webhook.py", "--bootstrap", "broker:9092", "--url", "http://service"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(KafkaException, match="fenced"):
+        webhook.main()
 
 
 @pytest.mark.ensemble
