@@ -250,9 +250,10 @@ class Topic(Declared):
         """Facts that several services read, each at its own pace: orders, payments.
 
         ``cleanup.policy=delete``: every event counts, not the last of a key. ``segment.ms`` is an eighth of the
-        retention, and not Kafka's 7 days: Kafka deletes whole segments and never the one being written, so a topic with
-        little traffic would keep messages for twice 7 days. ``message.timestamp.after.max.ms`` is an hour, Kafka 4.0's
-        default (KIP-1030): one message from a clock that is years ahead would keep its segment for years.
+        retention, and not Kafka's 7 days: Kafka deletes a segment as a whole, once the latest message in it is past the
+        retention, so a topic with little traffic would keep messages for twice 7 days.
+        ``message.timestamp.after.max.ms`` is an hour, Kafka 4.0's default (KIP-1030): one message from a clock that is
+        years ahead would keep its segment for years.
 
         Args:
             name: of the topic.
