@@ -240,6 +240,10 @@ MISTAKES: dict[str, tuple[Any, list[str]]] = {
             "dead_letters: True names no topic. Declare its name, False, or leave it out",
         ],
     ),
+    "dead letters without a name": (
+        Connector("search", "com.example.SearchSink", dead_letters=""),
+        ["dead_letters: '' names no topic. Declare its name, False, or leave it out"],
+    ),
     "set without offsets": (Offsets(on_change="set"), ['on_change = "set" needs offsets. Declare them with to=[...].']),
     "offsets without set": (
         Offsets(to=({"partition": {}, "offset": {}},)),

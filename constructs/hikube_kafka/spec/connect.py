@@ -146,7 +146,7 @@ class Offsets(Declared):
 
 
 def _a_name_or_false(value: object) -> object:
-    if value is None or value is False or isinstance(value, str):
+    if value is None or value is False or (isinstance(value, str) and value):
         return value
     raise ValueError(f"{shown(value)} names no topic: declare its name, False, or leave it out for the default")
 

@@ -118,6 +118,10 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         lambda: platform(cluster(), topics=(Topic("shop-connect-changes.status", partitions=5),)),
         "connect-internal-topic", "error", "topic shop-connect-changes.status", "need it with cleanup.policy = compact",
     ),
+    "internal_topics_are_as_workers_need_them: dead letters": (
+        lambda: with_one(sink(dead_letters="shop-connect-changes.offsets")),
+        "connect-internal-topic", "error", "topic shop-connect-changes.offsets", "it has cleanup.policy = delete",
+    ),
     "internal_topics_are_as_workers_need_them: partitions": (
         lambda: platform(
             cluster(),

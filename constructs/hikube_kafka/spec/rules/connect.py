@@ -328,13 +328,11 @@ def workers_can_log_in(platform: Platform) -> Iterator[Problem]:
 
 
 def internal_topics_are_as_workers_need_them(platform: Platform) -> Iterator[Problem]:
-    """An internal topic that the user declares, in a way that workers refuse."""
-    declared = {topic.name: topic for topic in platform.topics}
+    """An internal topic that is declared, or is that of a sink's dead letters, in a way that workers refuse."""
+    there = {topic.name: topic for topic in all_topics(platform)}
     for cluster in platform.connect:
         for needed in internal_topics(platform, cluster):
-            topic = declared.get(needed.name)
-            if topic is None:
-                continue
+            topic = there[needed.name]
             where, policy = f"topic {topic.name}", topic_config(platform, topic).get("cleanup.policy")
             if policy != "compact":
                 has = "the brokers' cleanup.policy" if policy is None else f"cleanup.policy = {policy}"
