@@ -348,3 +348,17 @@ def test_what_was_not_created_in_full_is_replaced_without_a_reset() -> None:
         resource(url).create(planned, private)
     assert caught.value.state is not None
     assert caught.value.state["offsets"] == {"on_change": None, "to": None, "on_destroy": None}
+
+
+def test_a_restart_that_meets_a_leader_on_its_way_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_STEADY_SECONDS", "_BACK_OFF_SECONDS"):
+        monkeypatch.setattr(connector, name, 0.0)
+    failed = (
+        200,
+        RUNNING[1].replace('"tasks": [{"id": 0, "state": "RUNNING"', '"tasks": [{"id": 0, "state": "FAILED"'),
+    )
+    away = fault(500, "IO Error trying to forward REST request: Connection refused")
+    with worker(DONE, DONE, failed, failed, away, failed, DONE, RUNNING) as (url, asked):
+        assert resource(url).update(state(state="paused"), state(), b"") == state()
+    restart = "/connectors/search/restart?includeTasks=true&onlyFailed=true"
+    assert [path for method, path, _ in asked if method == "POST"] == [restart, restart]

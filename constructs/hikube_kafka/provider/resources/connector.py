@@ -566,7 +566,11 @@ class _Watch:
             self._restart_at = now + _BACK_OFF_SECONDS * 2**self._restarts
         elif now >= self._restart_at:
             log("info", "restarting what failed", connector=self._name, restarts=self._restarts + 1)
-            self._workers.client.restart(self._name)
+            try:
+                self._workers.client.restart(self._name)
+            except (Unreachable, Rebalancing) as problem:
+                self.shown = str(problem)
+                return  # the next look asks again
             self._restarts += 1
             self._restart_at = None
 
