@@ -142,16 +142,14 @@ def test_offsets_are_kept_reset_and_set_as_declared(
     # Or set, while it runs, and it goes on from there.
     partition = connect.offsets(name)[0]["partition"]
     to = [{"partition": partition, "offset": {"position": 7}}]
-    declare(source, state="stopped", offsets={"on_change": "set", "to": json.dumps(to)})
+    offsets = {"on_change": "set", "to": json.dumps(to), "on_destroy": "reset"}
+    declare(source, state="stopped", offsets=offsets)
     workspace.apply()
     assert position(connect, name) == 7
-    declare(source, state="stopped", offsets={"on_change": "set", "to": json.dumps({"offsets": to}, indent=1)})
+    declare(source, state="stopped", offsets={**offsets, "to": json.dumps({"offsets": to}, indent=1)})
     assert workspace.plan() == "empty"
 
     # A destroy resets them where that is declared.
-    declare(source, state="stopped", offsets={"on_destroy": "reset"})
-    workspace.apply()
-    assert position(connect, name) == 7
     declare(None)
     workspace.apply()
     connect.create(name, {"name": name, "connector.class": FILE_SOURCE, **source["config"]}, "stopped")
