@@ -65,7 +65,8 @@ class Plugin(Declared):
             instead="write sha256: and 64 hexadecimal digits, or sha512: and 128",
         ),
     ] = None
-    """``sha256:`` or ``sha512:`` and the digest in hexadecimal digits, of the archive or of Maven's file."""
+    """``sha256:`` or ``sha512:`` and the digest in hexadecimal digits, of the archive or of Maven's file; where
+    both are declared, they must be the same file."""
     image: str | None = None
     """Reference of a container image that holds the plugin."""
     image_path: str = "/plugins"
