@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -208,6 +209,14 @@ def test_figures_are_written_as_json(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     subprocess.run(_program(tmp_path, "--figures", str(file)), check=True, capture_output=True)
     assert '"rows_per_s": 1.0' in file.read_text()
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_page_has_every_use_case_with_its_options(name: str) -> None:
+    page = (ROOT / "docs" / "usecases" / "README.md").read_text("utf-8")
+    assert f"`{name}`" in page
+    (options,) = re.findall(rf"^\| {name} \| (.*) \|$", page, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)[=\w]*`", options)) == set(chain_class(name).takes)
 
 
 def test_every_use_case_has_a_name_of_its_own() -> None:
