@@ -214,6 +214,19 @@ def test_connectors_of_one_name_in_two_clusters_are_two(stack: TerraformStack, s
     assert len(resources(synthesized(stack), "hikube_kafka_connector")) == 2
 
 
+def test_a_cluster_alone_is_warned_of_what_concerns_connect(stack: TerraformStack) -> None:
+    alone = KafkaConnect(
+        stack,
+        "files",
+        target=LocalTarget(),
+        platform=Platform(name="shop", kafka=Kafka(brokers=3)),
+        cluster=FILES.model_copy(update={"workers": 1}),
+        bootstrap_servers="kafka:9092",
+    )
+    told = [str(each.data).rpartition(" ")[2] for each in alone.node.metadata if each.type == "@cdktf/warn"]
+    assert told == ["[connect-worker-single]", "[connect-plugin-checksum]"]
+
+
 def test_two_clusters_of_one_group_are_refused(stack: TerraformStack, synthesized: Synthesize) -> None:
     kafka = HikubeProvider(stack, "kafka", alias="kafka", bootstrap_servers="kafka:9092")
     for port in (30083, 31083):

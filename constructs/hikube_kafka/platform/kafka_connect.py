@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hikube_kafka.platform import apart, declarations, refusal, terraform
 from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.arguments import checked_part
-from hikube_kafka.platform.cdk import Construct, ITerraformDependable, require_family
+from hikube_kafka.platform.cdk import Annotations, Construct, ITerraformDependable, require_family
 from hikube_kafka.platform.kafka_connector import KafkaConnector
 from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.platform.target import ConnectDelivery, Delivery, Target
@@ -86,6 +86,10 @@ class KafkaConnect(Construct):
         if found := [problem for problem in problems if problem.severity == "error"]:
             refusal.refuse(self, found)
             return
+        for problem in problems:
+            # What there is to say about brokers that exist is not the workers' business.
+            if problem.severity == "warning" and problem.rule.startswith("connect-"):
+                Annotations.of(self).add_warning(str(problem))
         self._kafka = topics
         if topics is not None:
             before += declare_topics(self, alone, all_topics(alone), provider=topics, depends_on=before).values()
