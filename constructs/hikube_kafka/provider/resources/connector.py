@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -710,7 +711,7 @@ def _state(state: State, seen: ConnectorSeen) -> State:
         **state,
         "id": state["name"],
         "class": seen.config.get("connector.class", state["class"]),
-        "tasks_max": int(tasks_max) if tasks_max.isascii() and tasks_max.isdecimal() else state["tasks_max"],
+        "tasks_max": int(tasks_max) if re.fullmatch("[0-9]+", tasks_max) else state["tasks_max"],
         "config": config if config or state["config"] is not None else None,
         "state": _state_of(seen, state["state"]),
         "type": seen.kind or state["type"],
