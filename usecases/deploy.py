@@ -29,10 +29,12 @@ def kill_listener(port: int) -> None:
     """Kill the server that listens on a port of 127.0.0.1: a broker or a worker of a deployment.
 
     Raises:
-        PartFailedError: nobody listens there.
+        PartFailedError: nobody listens there, or a process of another user.
     """
     for connection in psutil.net_connections("tcp"):
         if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+            if connection.pid is None:  # which psutil would take for this process
+                raise PartFailedError(f"who listens on 127.0.0.1:{port} is another user's process")
             process = psutil.Process(connection.pid)
             process.kill()
             process.wait()

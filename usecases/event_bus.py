@@ -182,7 +182,10 @@ class EventBus(Chain):
 
     def _kill_connect(self) -> None:
         """Kill the Connect worker, and start it again with the same command, as a supervisor would."""
-        (worker,) = [each for each in psutil.process_iter(["cmdline"]) if self._is_worker(each)]
+        found = [each for each in psutil.process_iter(["cmdline"]) if self._is_worker(each)]
+        if len(found) != 1:
+            raise PartFailedError(f"{len(found)} Connect workers of event-bus run on this machine: one is expected")
+        (worker,) = found
         command, folder, environment = worker.cmdline(), worker.cwd(), worker.environ()
         self.tell("the Connect worker is killed")
         worker.kill()
