@@ -7,7 +7,7 @@ from hikube_kafka.platform import KafkaPlatform, LocalTarget
 from hikube_kafka.platform.cdk import Construct, LocalBackend, TerraformStack
 from hikube_kafka.spec import ConnectCluster, Connector, Kafka, LocalLayout, Plugin, Resources, Topic, ZooKeeper
 
-DATABASE_PORT = 32432
+DATABASE_PORT = 26432
 """PostgreSQL, on this machine."""
 
 _JSON = "org.apache.kafka.connect.json.JsonConverter"
@@ -161,7 +161,7 @@ class AnalyticsPlatform(TerraformStack):
             "analytics",
             target=LocalTarget(
                 LocalLayout(
-                    broker_port=32092, zookeeper_port=32181, peer_port=32288, election_port=32388, connect_port=32083
+                    broker_port=26092, zookeeper_port=26181, peer_port=26288, election_port=26388, connect_port=26083
                 ),
                 keep_data=False,
             ),
@@ -181,6 +181,7 @@ class AnalyticsPlatform(TerraformStack):
                     resources=Resources(cpu=1, memory="1Gi"),
                     plugins=PLUGINS,
                     connectors=[each if tuned else untuned(each) for each in (CAPTURE, WAREHOUSE)],
+                    deletion_protection=False,
                 )
             ],
         )

@@ -49,7 +49,7 @@ def main(
         with _shown(console) as show:
             outcome = run_chain(name, short=short, options=options, watching=show)
     except (PartFailedError, UnknownUseCaseError) as error:
-        console.print(escape(str(error)), style="red", highlight=False)
+        console.print(escape(_said(error)), style="red", highlight=False)
         sys.exit(ExitCode.NOTHING_CHECKED)
     except KeyboardInterrupt:
         console.print("Interrupted; all that was started has been ended.")
@@ -66,6 +66,17 @@ def _pairs(options: list[str]) -> Mapping[str, str]:
     if wrong := [key for key, equals, _ in split if not equals or not key]:
         raise UnknownUseCaseError(f"--option {wrong[0]}: write KEY=VALUE")
     return {key: value for key, _, value in split}
+
+
+def _said(error: BaseException | None) -> str:
+    """What went wrong first, and what then went wrong while the parts were ended."""
+    texts: list[str] = []
+    while error is not None:
+        text = str(error) if isinstance(error, PartFailedError) else f"{type(error).__name__}: {error}"
+        if not any(text in known for known in texts):
+            texts.insert(0, text)
+        error = error.__context__
+    return "\n".join(texts)
 
 
 class _Figures:

@@ -29,7 +29,7 @@ from usecases.parts.postgresql import PostgreSQL
 from usecases.process import PartFailedError, Process, until
 
 _EXAMPLES = ROOT / "examples" / "analytics"
-_BROKER_PORT, _WORKER_PORT, _DATABASE_PORT, _CLICKHOUSE_PORT, _ELASTICSEARCH_PORT = 32092, 32083, 32432, 32123, 32620
+_BROKER_PORT, _WORKER_PORT, _DATABASE_PORT, _CLICKHOUSE_PORT, _ELASTICSEARCH_PORT = 26092, 26083, 26432, 26123, 26620
 _TOPIC, _DEAD_LETTERS = "shop.public.orders", "elasticsearch-orders.dead-letters"
 _COLUMNS = "id, customer, status, amount, quantity, note, paid, ordered_at"
 _REFUSED_ID = -1
@@ -48,10 +48,11 @@ class _Size:
     burst_rows: int
     changes_between: int
     """Transactions that are committed while a part is away."""
+    changes_per_s: int
 
 
-_SHORT = _Size(paced_rows=600, paced_per_s=200, burst_rows=3_000, changes_between=15)
-_FULL = _Size(paced_rows=15_000, paced_per_s=500, burst_rows=100_000, changes_between=200)
+_SHORT = _Size(paced_rows=600, paced_per_s=200, burst_rows=3_000, changes_between=15, changes_per_s=20)
+_FULL = _Size(paced_rows=15_000, paced_per_s=500, burst_rows=100_000, changes_between=200, changes_per_s=80)
 
 
 class Analytics(Chain):
@@ -197,7 +198,7 @@ class Analytics(Chain):
             self.tell(f"killed: {name}")
             writer.wait_for(size.changes_between)
 
-        with _Writer(self.postgresql.url("shop")) as writer:
+        with _Writer(self.postgresql.url("shop"), size.changes_per_s) as writer:
             writer.wait_for(size.changes_between)
             away("Elasticsearch", self.elasticsearch.process.kill)
             self.elasticsearch.start(wait=False)  # it boots while others are killed
@@ -299,8 +300,8 @@ def _order(id_: int) -> tuple[Any, ...]:
 class _Writer:
     """Inserts, updates and deletes, a few in each transaction, until it is left; survives the database."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, per_s: int) -> None:
+        self._url, self._pause = url, 1 / per_s
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._chosen = random.Random(7)  # noqa: S311 - a load, not a secret
@@ -328,7 +329,7 @@ class _Writer:
                     self._transaction(connection)
                     connection.commit()
                     self.done += 1
-                    self._over.wait(0.01)
+                    self._over.wait(self._pause)
             self._over.wait(0.1)
 
     def _transaction(self, connection: "psycopg.Connection[Any]") -> None:

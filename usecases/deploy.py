@@ -60,6 +60,7 @@ class Deployment:
         self.log = folder / "deployment.log"
         self.outputs_file = folder / "outputs.json"
         self._state = folder / f"{stack}.tfstate"
+        self._synthesized = folder / "cdktf.out"
         settings = folder / "terraform.rc"
         plugins = folder / "plugins"
         install(plugins)
@@ -94,7 +95,9 @@ class Deployment:
         """
         if self._state.exists():
             # A topic is deleted by brokers, which may be gone with their run: deployed once more, all can be deleted.
-            self._cdktf("deploy", "--auto-approve")
+            # It is enough that the servers come up: a connector fails as long as its database is away.
+            with suppress(PartFailedError):
+                self._cdktf("deploy", "--auto-approve")
             self.destroy()
         stack.callback(self.destroy)
         self._cdktf("deploy", "--auto-approve", "--outputs-file", str(self.outputs_file))
@@ -102,27 +105,43 @@ class Deployment:
         return outputs
 
     def mend(self) -> None:
-        """Deploy it once more: a server that has ended is started again.
+        """Apply it once more: a server that has ended is started again.
 
         Raises:
             PartFailedError: as :meth:`up`.
         """
-        self._cdktf("deploy", "--auto-approve", "--outputs-file", str(self.outputs_file))
+        self._terraform("apply")
 
     def destroy(self) -> None:
         """Destroy it; where a server that is needed for that has ended, it is started first.
 
+        Where it cannot be destroyed, its servers are stopped, and the state is kept: :meth:`up` destroys it.
+
         Raises:
             PartFailedError: as :meth:`up`.
         """
-        if self._state.exists():
-            try:
-                self._cdktf("destroy", "--auto-approve")
-            except PartFailedError:  # a run was ended while a broker was away: topics are deleted by brokers
+        if not self._state.exists():
+            return
+        try:
+            self._terraform("destroy")
+        except PartFailedError:  # a run was ended while a broker was away: topics are deleted by brokers
+            with suppress(PartFailedError):  # a connector whose database is away has failed, and can be deleted
                 self.mend()
-                self._cdktf("destroy", "--auto-approve")
-            for file in self.folder.glob(f"{self.stack}.tfstate*"):
-                file.unlink()
+            try:
+                self._terraform("destroy")
+            except PartFailedError:
+                self._stop()
+                raise
+        for file in self.folder.glob(f"{self.stack}.tfstate*"):
+            file.unlink()
+
+    def _stop(self) -> None:
+        """Stop what the state says is running: workers before brokers."""
+        resources = json.loads(self._state.read_text("utf-8"))["resources"]
+        for kind in ("hikube_local_connect", "hikube_local_ensemble"):
+            for resource in resources:
+                for instance in resource["instances"] if resource["type"] == kind else ():
+                    self._run([_HIKUBE, "local", "stop", "--ensemble", instance["attributes"]["path"]])
 
     def smoke(self, *arguments: str) -> tuple[bool, str]:
         """Hold the platform to its contract: whether it keeps it; and the verdict, or else the whole report."""
@@ -134,10 +153,23 @@ class Deployment:
         if not _CDKTF.exists():
             raise PartFailedError(f"the cdktf command is not in {_CDKTF.parent}: run make setup")
         app = f"{sys.executable} {ROOT / 'main.py'}"
-        done = self._run([_CDKTF, verb, self.stack, "--app", app, "--output", self.folder / "cdktf.out", *options])
+        self._succeeds(
+            f"cdktf {verb} {self.stack}",
+            [_CDKTF, verb, self.stack, "--app", app, "--output", self._synthesized, *options],
+        )
+
+    def _terraform(self, verb: str) -> None:
+        """With what was deployed last. cdktf would synthesize every stack again, and hides why a destroy is refused."""
+        folder = self._synthesized / "stacks" / self.stack
+        self._succeeds(
+            f"terraform {verb} of {self.stack}", ["terraform", f"-chdir={folder}", verb, "-auto-approve", "-no-color"]
+        )
+
+    def _succeeds(self, what: str, command: list[str | Path]) -> None:
+        done = self._run(command)
         if done.returncode:
             said = "\n".join(done.stdout.strip().splitlines()[-_SHOWN_LINES:])
-            raise PartFailedError(f"cdktf {verb} {self.stack} ended with code {done.returncode}:\n{said}")
+            raise PartFailedError(f"{what} ended with code {done.returncode}:\n{said}")
 
     def _run(self, command: list[str | Path]) -> subprocess.CompletedProcess[str]:
         """Run it to its end. On an interruption Terraform ends in its own order first, so that its state is whole."""

@@ -43,7 +43,7 @@ def until(condition: Callable[[], object], seconds: float, waiting_for: str, eve
 
 
 class Process:
-    """A process with a log file, in a session of its own: whatever it starts ends with it.
+    """A process with a log file, in a session of its own: whatever it starts there ends with it.
 
     Args:
         name: of its log, and in messages.
@@ -175,8 +175,15 @@ class Process:
         if self._process is None:
             return
         self._ended_by_us |= self.is_running
+        descendants: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):  # those of PostgreSQL have sessions of their own, and end a little later
+            descendants = psutil.Process(self.pid).children(recursive=True)
         self._signal(signal.SIGKILL)
         self._process.wait()
+        for each in descendants:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        psutil.wait_procs(descendants, _END_SECONDS)
         self._record.unlink(missing_ok=True)
 
     def _signal(self, number: signal.Signals) -> None:

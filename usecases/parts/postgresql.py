@@ -90,7 +90,7 @@ class PostgreSQL:
         self.process.kill()
 
     def url(self, database: str, *, user: str | None = None) -> str:
-        """For psycopg: ``postgresql://shop@127.0.0.1:32432/shop``."""
+        """For psycopg: ``postgresql://shop@127.0.0.1:26432/shop``."""
         return f"postgresql://{user or self._user}@127.0.0.1:{self.port}/{database}"
 
     def rows(self, database: str, query: str) -> list[tuple[Any, ...]]:
