@@ -72,10 +72,11 @@ def _said(error: BaseException | None) -> str:
     """What went wrong first, and what then went wrong while the parts were ended."""
     texts: list[str] = []
     while error is not None:
-        text = str(error) if isinstance(error, PartFailedError) else f"{type(error).__name__}: {error}"
-        if not any(text in known for known in texts):
+        known = isinstance(error, PartFailedError | UnknownUseCaseError)
+        text = str(error) if known else f"{type(error).__name__}: {error}"
+        if not any(text in later for later in texts):
             texts.insert(0, text)
-        error = error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n".join(texts)
 
 

@@ -34,6 +34,7 @@ _TOPIC, _DEAD_LETTERS = "shop.public.orders", "elasticsearch-orders.dead-letters
 _COLUMNS = "id, customer, status, amount, quantity, note, paid, ordered_at"
 _REFUSED_ID = -1
 """A row whose quantity does not fit into the index: Elasticsearch alone refuses it."""
+_BLOCK_ROWS = 200
 _SETTLE_SECONDS = 120.0
 _AWAY = (httpx.HTTPError, psycopg.OperationalError, ClickHouseError)
 """What asking a destination raises while it is away."""
@@ -95,6 +96,7 @@ class Analytics(Chain):
             brokers=brokers,
             group="clickhouse-orders",
             consumers=1 if self.short else 3,
+            block=_BLOCK_ROWS if tuned else None,
             with_schema=True,
         ):
             self.clickhouse.run(statement)
@@ -192,11 +194,12 @@ class Analytics(Chain):
         """Kill each part in turn, wait until there is something that it has missed, bring it back."""
 
         def away(name: str, *kills: Callable[[], None]) -> None:
-            for kill in kills:
-                kill()
             history.mark(name)
             self.tell(f"killed: {name}")
-            writer.wait_for(size.changes_between)
+            changes = 0 if name == "PostgreSQL" else size.changes_between  # nothing is written while the source is away
+            for kill in kills:
+                kill()
+            writer.wait_for(changes)
 
         with _Writer(self.postgresql.url("shop"), size.changes_per_s) as writer:
             writer.wait_for(size.changes_between)
@@ -206,19 +209,19 @@ class Analytics(Chain):
             self.clickhouse.start()
             away("sink program", self.sink.kill)
             self.sink.start()
+            away("PostgreSQL", self.postgresql.kill)
+            self.postgresql.start()
+            writer.wait_for(size.changes_between)
             if self.short:
                 away("worker, broker", partial(kill_listener, _WORKER_PORT), partial(kill_listener, _BROKER_PORT))
-                self.deployment.mend()
             else:
-                for name, port in (("worker", _WORKER_PORT), ("broker", _BROKER_PORT + 1)):
-                    away(name, partial(kill_listener, port))
-                    self.deployment.mend()
+                # A JDBC sink whose connection was cut in the middle of a batch has failed: an apply restarts it.
+                self.deployment.mend()
+                away("worker", partial(kill_listener, _WORKER_PORT))
+                self.deployment.mend()
+                away("broker", partial(kill_listener, _BROKER_PORT + 1))
+            self.deployment.mend()
             self.elasticsearch.wait()
-            writer.wait_for(size.changes_between)
-            self.postgresql.kill()
-            history.mark("PostgreSQL")
-            self.tell("killed: PostgreSQL")
-            self.postgresql.start()
             writer.wait_for(size.changes_between)
         self.tell(f"{writer.done} transactions written; waiting for the last")
 
@@ -455,7 +458,7 @@ class _Arrivals:
         self.thread.join()
 
     def _look(self) -> None:
-        while not self._over.wait(0.02):
+        while not self._over.wait(0.05):
             with suppress(*_AWAY):
                 ids = self._destination.after(self._low)
                 now = time.monotonic()

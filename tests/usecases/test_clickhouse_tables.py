@@ -42,6 +42,14 @@ def test_names_from_elsewhere_are_quoted() -> None:
     assert "kafka_group_name = 'a\\\\b'" in queue
 
 
+def test_rows_written_at_once_are_bounded_where_that_is_asked_for() -> None:
+    def queue(block: int | None) -> str:
+        return statements("t", [ID], key=["id"], topic="t", brokers="b:1", group="g", block=block)[2]
+
+    assert queue(200).endswith("kafka_max_block_size = 200")
+    assert "kafka_max_block_size" not in queue(None)
+
+
 @pytest.mark.parametrize(
     ("columns", "key", "table", "why"),
     [

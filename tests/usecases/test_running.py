@@ -97,6 +97,29 @@ def test_a_part_that_the_chain_itself_has_killed_is_no_finding(tmp_path: Path) -
     assert run(Kills, tmp_path / "chain").failed == []
 
 
+def test_a_part_that_is_killed_takes_with_it_what_has_a_session_of_its_own(tmp_path: Path) -> None:
+    part = Process("two", ["sh", "-c", "setsid sleep 600 & echo both; wait"], folder=tmp_path)
+    part.start(lambda: part.log_end() == "both")
+    (other,) = psutil.Process(part.pid).children()
+    until(lambda: os.getsid(other.pid) == other.pid, 10, "a session")
+    part.kill()
+    assert not other.is_running()
+
+
+def test_what_went_wrong_first_is_told_before_what_went_wrong_at_the_end(tmp_path: Path) -> None:
+    class CannotBeEnded(Sleeper):
+        def up(self, stack: ExitStack) -> None:
+            def ends() -> None:
+                raise PartFailedError("a topic is protected")
+
+            stack.callback(ends)
+            super().up(stack)
+
+    with pytest.raises(PartFailedError) as failed:
+        run(CannotBeEnded, tmp_path / "chain", options={"fails": "run"})
+    assert command._said(failed.value) == "nothing arrived\na topic is protected"
+
+
 def test_an_option_that_the_use_case_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownUseCaseError, match=r"sleeper has no option dration; it has: fails \(up, run or check\)"):
         run(Sleeper, tmp_path / "chain", options={"dration": "600"})
