@@ -81,7 +81,7 @@ class WorkersPicture:
             ]
             found += [f"the group has not missed the former worker at {its} yet" for its in sorted(gone)]
             if not found and not self.group.is_balanced:
-                found.append("a rebalance is due once a worker that left has been waited for")
+                found.append("a rebalance is due: tasks wait for a worker that left, or move to another one")
         if self.connectors is None:
             found.append("the workers do not tell their connectors")
         else:

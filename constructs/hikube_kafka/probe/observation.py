@@ -4,7 +4,7 @@ What follows from what was seen is a property here: who leads, who agrees, what 
 be is for others to judge, the smoke tests by the contract and the provider by what its user expects.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
@@ -301,6 +301,19 @@ class WorkerSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkerShare:
+    """What a worker has to run, as its group has settled it."""
+
+    connectors: int
+    """Its connectors themselves; their tasks are counted apart."""
+    tasks: int
+    revoked: int = 0
+    """How many connectors and tasks it has just been told to give up: the next rebalance hands them on."""
+    delay_ms: int = 0
+    """How long tasks of a worker that is away still wait for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GroupSeen:
     """The group of the workers, as its coordinator among the brokers has it."""
 
@@ -308,8 +321,8 @@ class GroupSeen:
     """In Kafka's words: ``Stable``, ``PreparingRebalance``, ``CompletingRebalance``, ``Empty``, ``Dead``."""
     members: tuple[str, ...]
     """URL at which each member is met by the others; while the group rebalances, only the ids of their clients."""
-    delays_ms: tuple[int, ...] = ()
-    """As each member that has an assignment knows it: how long tasks of a worker that is away still wait for it."""
+    shares: tuple[WorkerShare, ...] = ()
+    """What each member has to run that has an assignment."""
 
     @property
     def is_rebalancing(self) -> bool:
@@ -318,8 +331,19 @@ class GroupSeen:
 
     @property
     def is_balanced(self) -> bool:
-        """Whether no rebalance is under way and none is due."""
-        return self.state == "Stable" and self.delays_ms == (0,) * len(self.members)
+        """Whether no rebalance is under way and none is due, and no member has more to run than it must."""
+        return (
+            self.state == "Stable"
+            and len(self.shares) == len(self.members)
+            and not any(share.delay_ms or share.revoked for share in self.shares)
+            and _is_even([share.connectors for share in self.shares])
+            and _is_even([share.tasks for share in self.shares])
+        )
+
+
+def _is_even(counts: Collection[int]) -> bool:
+    """Whether the counts differ by one at most: so far does every rebalance of Connect go that waits for nobody."""
+    return not counts or max(counts) - min(counts) <= 1
 
 
 @dataclass(frozen=True, kw_only=True)

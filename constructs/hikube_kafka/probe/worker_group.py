@@ -6,13 +6,14 @@ told as running until others have got them. Who is in the group, and whether tas
 
 import struct
 import warnings
+from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 
 from hikube_kafka.kafka.connection import Connection, dial_any
 from hikube_kafka.kafka.errors import Denied, Unreachable, explain
 from hikube_kafka.kafka.security import PLAINTEXT, Credentials
-from hikube_kafka.probe.observation import GroupSeen, Unreadable
+from hikube_kafka.probe.observation import GroupSeen, Unreadable, WorkerShare
 
 
 def read_worker_group(
@@ -65,39 +66,79 @@ def ask_for_group(connection: Connection, group: str, timeout: float) -> GroupSe
             members=tuple(
                 sorted(_url(each.metadata) if each.metadata else str(each.client_id) for each in found[0].members)
             ),
-            delays_ms=tuple(
-                _delay(assignment) for each in found[0].members if (assignment := bytes(each.assignment or b""))
+            shares=tuple(
+                _share(bytes(each.metadata or b""), assignment)
+                for each in found[0].members
+                if (assignment := bytes(each.assignment or b""))
             ),
         )
     except (ValueError, struct.error):
         raise LookupError("its members are no Connect workers") from None
 
 
-def _url(metadata: bytes) -> str:
-    """Read where a worker is met by the others, which Kafka keeps without understanding it.
+# What Kafka keeps for the members without understanding it. Source: ConnectProtocol and
+# IncrementalCooperativeConnectProtocol of Kafka 3.9, versions 0 (eager) to 2.
 
-    Source: ConnectProtocol and IncrementalCooperativeConnectProtocol of Kafka 3.9, versions 0 to 2.
-    """
+
+class _Assignment(NamedTuple):
+    """What a member is told, or says that it has; a connector itself is the task -1."""
+
+    assigned: frozenset[tuple[str, int]]
+    revoked: frozenset[tuple[str, int]] = frozenset()
+    delay_ms: int = 0
+
+
+def _url(metadata: bytes) -> str:
+    """Where a worker is met by the others."""
     _, at = _number(metadata, 0, "h")
     url, _ = _text(metadata, at)
     return url
 
 
-def _delay(assignment: bytes) -> int:
-    version, at = _number(assignment, 0, "h")
-    if version == 0:  # the eager protocol knows no delay
-        return 0
+def _share(metadata: bytes, assignment: bytes) -> WorkerShare:
+    """What a worker has to run: what it had when it joined, and what it was told to give up and to take on."""
+    told = _assignment(assignment)
+    held = _held_before(metadata) - told.revoked | told.assigned
+    return WorkerShare(
+        connectors=sum(task < 0 for _, task in held),
+        tasks=sum(task >= 0 for _, task in held),
+        revoked=len(told.revoked),
+        delay_ms=told.delay_ms,
+    )
+
+
+def _held_before(metadata: bytes) -> frozenset[tuple[str, int]]:
+    version, at = _number(metadata, 0, "h")
+    if version == 0:  # whoever joins has given up everything
+        return frozenset()
+    _, at = _text(metadata, at)
+    length, at = _number(metadata, at + 8, "i")  # after the offset in the topic of configurations
+    return _assignment(metadata[at : at + length]).assigned if length > 0 else frozenset()
+
+
+def _assignment(data: bytes) -> _Assignment:
+    version, at = _number(data, 0, "h")
     at += 2  # the error
     for _ in ("leader", "its URL"):
-        _, at = _text(assignment, at)
+        _, at = _text(data, at)
     at += 8  # the offset in the topic of configurations
-    for _ in ("assigned", "revoked"):
-        connectors, at = _number(assignment, at, "i")
-        for _ in range(connectors):
-            _, at = _text(assignment, at)
-            tasks, at = _number(assignment, at, "i")
-            at += 4 * tasks
-    return _number(assignment, at, "i")[0]
+    assigned, at = _tasks(data, at)
+    if version == 0:  # no revocations, and no delay
+        return _Assignment(assigned)
+    revoked, at = _tasks(data, at)
+    return _Assignment(assigned, revoked, _number(data, at, "i")[0])
+
+
+def _tasks(data: bytes, at: int) -> tuple[frozenset[tuple[str, int]], int]:
+    found: set[tuple[str, int]] = set()
+    connectors, at = _number(data, at, "i")
+    for _ in range(connectors):
+        name, at = _text(data, at)
+        count, at = _number(data, at, "i")
+        for _ in range(count):
+            task, at = _number(data, at, "i")
+            found.add((name, task))
+    return frozenset(found), at
 
 
 def _number(data: bytes, at: int, form: str) -> tuple[int, int]:
