@@ -79,8 +79,9 @@ def apply(
     """Bring the workers to what is declared: create, heal, grow, shrink, reconfigure; nothing to do is a short look.
 
     Plugins are fetched before anything is stopped. Workers that do not run are started together; workers whose
-    configuration or plugins differ are restarted one at a time, and before each next one all workers have joined, no
-    rebalance is under way, and no task waits for a worker.
+    configuration or plugins differ are restarted one at a time. Before each next one, and at the end, all workers have
+    joined, no rebalance is under way or due, no task waits for a worker, and each has its share: of the connectors, and
+    of the tasks, none runs two more than another.
 
     Args:
         declaration: what is to run.
@@ -262,9 +263,6 @@ class _Application:
         if leaving:
             self.conduct.progress(f"stopping {', '.join(server.name for server in leaving)}: no longer declared")
             self._stop(leaving)
-        for folder in self.directory.glob("worker-*"):
-            if folder.name not in declared:
-                shutil.rmtree(folder)
         if self.running and any(self._moved(worker) for worker in workers):
             self.conduct.progress("the group, its topics or its brokers change: all workers stop and start again")
             self._stop(list(self.running.values()))
@@ -272,6 +270,7 @@ class _Application:
         if dead:
             self._start(dead)
         self._restart_hung(living)
+        self._restart_astray(living)
         self._await_joined(workers, living)
         changed = [worker for worker in workers if self._differs(worker)]
         self._await_balanced(workers, living, "Before a restart" if changed else "Starting")
@@ -281,6 +280,9 @@ class _Application:
             self._start([worker])
             self._await_joined([worker], living)
             self._await_balanced(workers, living, f"Restarting {worker.name}")
+        for folder in self.directory.glob("worker-*"):  # by now the group has missed those that left
+            if folder.name not in declared:
+                shutil.rmtree(folder)
 
     def _differs(self, worker: ServerProcess) -> bool:
         running = self.running.get(worker.name)
@@ -310,7 +312,7 @@ class _Application:
             raise self._failure(missing[0], f"has not joined its group after {self.conduct.patience.joined:.0f} s")
 
     def _await_balanced(self, workers: Iterable[ServerProcess], living: LivingWorkers, doing: str) -> None:
-        """Until all have joined, no rebalance is under way or due, and no task waits for a worker."""
+        """Until all have joined, no rebalance is under way or due, no task waits, and each worker has its share."""
         workers = tuple(workers)
         agreeing = 0
         missing: list[str] = []
@@ -353,6 +355,24 @@ class _Application:
         for worker in hung:
             del self.running[worker.name]
         self._start(hung)
+
+    def _restart_astray(self, living: LivingWorkers) -> None:
+        """Those that are to be restarted anyway and do not get into the group: to wait for them first is in vain."""
+        astray = [worker for worker in self.declaration.workers if self._differs(worker)]
+
+        def all_joined() -> bool:
+            picture = living.picture() if astray else None
+            astray[:] = [
+                each for each in astray if picture and self._runs(each.name) and not picture.has_joined(each.name)
+            ]
+            return not astray
+
+        if self.conduct.until(all_joined, self.conduct.patience.answer):
+            return
+        names = ", ".join(worker.name for worker in astray)
+        self.conduct.progress(f"restarting {names} with the new configuration: not in the group")
+        self._stop([self.running[worker.name] for worker in astray])
+        self._start(astray)
 
     # -- processes -------------------------------------------------------------------------------------------------
 

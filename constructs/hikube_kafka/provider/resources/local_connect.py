@@ -62,7 +62,7 @@ class LocalConnectResource(Resource):
             ),
             "workers": local_machine.servers(
                 "The workers, of one group. A changed configuration is a rolling restart: before each next worker all "
-                "have joined, no rebalance is under way, and no task waits for a worker.",
+                "have joined, no rebalance is under way or due, and each has its share of the tasks.",
                 "Number of the worker, from 0.",
                 (0, 2**31 - 1),
                 "connect-distributed.properties",
