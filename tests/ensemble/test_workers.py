@@ -1,19 +1,26 @@
 """Real Connect workers on this machine, beside one ensemble of one server of each kind, which all tests here share."""
 
 import hashlib
+import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from hikube_kafka.connect.client import ConnectClient
 from hikube_kafka.connect.seen import ConnectorSeen
-from hikube_kafka.ensemble import EnsembleExistsError, workers
+from hikube_kafka.ensemble import EnsembleExistsError, PluginError, PreflightError, StartFailedError, jars, workers
 from hikube_kafka.ensemble import apply as apply_ensemble
 from hikube_kafka.ensemble import destroy as destroy_ensemble
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.processes import running_servers
+from hikube_kafka.probe.observation import GroupSeen
+from hikube_kafka.probe.worker_group import read_worker_group
 from hikube_kafka.spec.connect import ConnectCluster
 from hikube_kafka.spec.ensemble import ConnectDeclaration, PluginSource
 from tests.support.ensemble import LivingEnsemble, small_ensemble
@@ -86,22 +93,40 @@ def pids(directory: str) -> dict[str, int]:
     return {name: each.pid for name, each in running_servers(Path(directory)).items()}
 
 
-def balanced(connector: ConnectorSeen, declaration: ConnectDeclaration) -> bool:
-    """Whether both workers run tasks, each as many as the other."""
-    at = [task.worker for task in connector.tasks if task.state == "RUNNING"]
-    ids = [each.properties["listeners"].removeprefix("http://") for each in declaration.workers]
-    return [at.count(each) for each in ids] == [2] * len(ids)
+def running(connector: ConnectorSeen) -> list[str]:
+    return [task.worker for task in connector.tasks if task.state == "RUNNING"]
 
 
-def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(
-    declare: Callable[..., ConnectDeclaration], tmp_path: Path
+def spread(declaration: ConnectDeclaration) -> list[tuple[int, int]]:
+    """Connectors and tasks of each member of the group, fewest first; nothing of it is about to change."""
+    first = declaration.workers[0].properties
+    group = read_worker_group(first["bootstrap.servers"], first["group.id"], timeout=10)
+    assert isinstance(group, GroupSeen), group
+    assert group.is_balanced, group
+    return sorted((share.connectors, share.tasks) for share in group.shares)
+
+
+def archived(folder: Path) -> PluginSource:
+    """The plugin that Maven has brought, as an archive of somebody's own."""
+    (built,) = jars.cache_root().glob("plugins/org.apache.kafka_connect-file_*/connect-file-*.jar")
+    archive = folder / "mine.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(built, "mine/connect-file.jar")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    return PluginSource(name="mine", archive=archive.as_uri(), checksum=f"sha256:{digest}")
+
+
+def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(  # noqa: PLR0915 - one run of them
+    declare: Callable[..., ConnectDeclaration], beside: LivingEnsemble, tmp_path: Path
 ) -> None:
     declared = declare()
     directory = declared.directory
     assert workers.apply(declared, owner="me", creating=True).is_healthy
     begun = pids(directory)
     with client(declared) as connect:
-        # Four tasks, two a worker.
+        # A connector that reads four partitions with four tasks, two a worker.
+        admin = AdminClient({"bootstrap.servers": beside.bootstrap})
+        admin.create_topics([NewTopic("lines", 4, 1)])["lines"].result(30)
         assert {each.class_name for each in connect.plugins()} >= {SINK}
         connect.put_config(
             "lines",
@@ -113,7 +138,8 @@ def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(
                 "consumer.override.auto.offset.reset": "earliest",
             },
         )
-        until(lambda: balanced(connect.connector("lines"), declared), "tasks on both workers")
+        until(lambda: len(set(running(connect.connector("lines")))) == 2, "tasks on both workers")
+        assert spread(declared) == [(0, 2), (1, 2)]
 
         told: list[str] = []
         assert workers.apply(declared, owner="me", progress=told.append).is_healthy
@@ -125,28 +151,74 @@ def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(
         states = {each.name: each.state for each in workers.observe(declared).servers}
         assert states == {"worker-0": "stopped", "worker-1": "running"}
         assert workers.apply(declared, owner="me").is_healthy
-        assert pids(directory)["worker-1"] == begun["worker-1"]
-        tasks = connect.connector("lines").tasks
-        assert [task.state for task in tasks] == ["RUNNING"] * 4, "no task waits once the apply has ended"
+        before = pids(directory)
+        assert before["worker-1"] == begun["worker-1"]
+        assert len(running(connect.connector("lines"))) == 4, "no task waits once the apply has ended"
+        assert spread(declared) == [(0, 2), (1, 2)], "the worker that is back has its share"
 
         told.clear()
-        changed = declare(offset_flush_interval_ms="5000")
+        mine = archived(tmp_path)
+        wrong = replace(mine, checksum=f"sha256:{'0' * 64}")
+        with pytest.raises(PluginError, match="is not the file whose checksum is declared"):
+            workers.apply(declare(plugins=(wrong,)), owner="me")
+        assert (told, pids(directory)) == ([], before), "nothing was changed"
+
+        changed = declare(plugins=(mine,))
         assert [each.state for each in workers.observe(changed).servers] == ["configuration differs"] * 2
         assert workers.apply(changed, owner="me", progress=told.append).is_healthy
         order = [each for each in told if each.startswith(("restarting", "starting"))]
         assert [each.split()[0] + each.split()[1] for each in order] == [
             *("restartingworker-0", "startingworker-0", "restartingworker-1", "startingworker-1")
         ]
-        assert [task.state for task in connect.connector("lines").tasks] == ["RUNNING"] * 4
+        assert len(running(connect.connector("lines"))) == 4
+        assert spread(changed) == [(0, 2), (1, 2)], "each worker has its share again"
+        assert {each.version for each in connect.plugins() if each.class_name == SINK} == {"3.9.2"}
+        links = [each.name for each in Path(directory).glob("worker-*/plugins/*")]
+        assert links == ["mine", "mine"]
+
+        producer = Producer({"bootstrap.servers": beside.bootstrap})
+        producer.produce("lines", "after all of it")
+        assert producer.flush(30) == 0
+        until(lambda: "after all of it" in (tmp_path / "lines.txt").read_text(), "the record in the file")
 
         with pytest.raises(EnsembleExistsError):
             workers.apply(changed, owner="another", creating=True)
-        fewer = declare(1, offset_flush_interval_ms="5000")
+        fewer = declare(1, plugins=(mine,))
         assert [each.state for each in workers.observe(fewer).servers] == ["running", "not declared"]
         assert workers.apply(fewer, owner="me").is_healthy
         assert set(pids(directory)) == {"worker-0"}
-        assert [task.state for task in connect.connector("lines").tasks] == ["RUNNING"] * 4
+        assert len(running(connect.connector("lines"))) == 4
     assert workers.stop(directory, owner="me") == ["worker-0"]
     assert pids(directory) == {}
     workers.destroy(directory, owner="me")
     assert not Path(directory).exists()
+
+
+def test_a_worker_that_cannot_start_is_shown_with_its_reason_and_nothing_is_left(
+    declare: Callable[..., ConnectDeclaration],
+) -> None:
+    declared = declare(2, key_converter="com.example.NoConverter")
+    with pytest.raises(StartFailedError) as failure:
+        workers.apply(declared, owner="me", creating=True)
+    assert failure.value.server in {"worker-0", "worker-1"}
+    assert "ended right after its start" in str(failure.value)
+    assert "com.example.NoConverter" in str(failure.value)
+    assert pids(declared.directory) == {}
+
+
+def test_what_stands_in_the_way_is_told_before_anything_starts(
+    declare: Callable[..., ConnectDeclaration], beside: LivingEnsemble, tmp_path: Path
+) -> None:
+    taken = beside.declaration.brokers[0].ports[0]
+    listeners = declare(1, listeners=f"http://127.0.0.1:{taken}")
+    with pytest.raises(PreflightError, match=rf"Port {taken}, which worker-0 listens on, is in use by java .*broker-0"):
+        workers.apply(listeners)
+    with pytest.raises(PreflightError, match="holds an ensemble of ZooKeeper servers and brokers"):
+        workers.apply(replace(declare(1), directory=beside.declaration.directory))
+    home = tmp_path / "home"
+    shutil.copytree(
+        jars.provide(None, Conduct()), home / "libs", ignore=shutil.ignore_patterns("connect-runtime*"), symlinks=True
+    )
+    with pytest.raises(PreflightError, match=r"has no connect-runtime-\*\.jar: name an unpacked Kafka"):
+        workers.apply(replace(declare(1), kafka_home=str(home)))
+    assert running_servers(Path(listeners.directory)) == {}
