@@ -106,6 +106,26 @@ def test_references_of_connect_are_not_those_of_terraform(stack: TerraformStack,
     assert json.loads(made["offsets"]["to"]) == [{"partition": {"filename": "a"}, "offset": {"position": 5}}]
 
 
+def test_one_reference_to_a_secret_is_met_at_both_targets(stack: TerraformStack, synthesized: Synthesize) -> None:
+    """On this machine the workers' config providers are confined to a folder beside the workers."""
+    config = {"topics": "lines", "file": "${dir:/secrets/a:b}-${file:/secrets/c.properties:d}-${env:CONNECT_E}"}
+    cluster = ConnectCluster("files", plugins=FILES.plugins, connectors=[Connector("out", SINK, config=config)])
+    KafkaPlatform(stack, "events", target=LocalTarget(), topics=[LINES], connect=[cluster])
+    theirs = {"config.providers.dir.param.allowed.paths": "/secrets"}
+    other = cluster.model_copy(update={"name": "other", "config": theirs})
+    layout = LocalLayout(
+        broker_port=39092, zookeeper_port=32181, peer_port=32888, election_port=33888, connect_port=38083
+    )
+    KafkaPlatform(stack, "more", target=LocalTarget(layout), topics=[LINES], connect=[other])
+    made = resources(synthesized(stack), "hikube_kafka_connector")
+    assert made["events_connect_files_out"]["config"]["file"] == (
+        '${join("${hikube_local_connect.events_connect_files.path}/secrets/", '
+        '["$${dir:", "a:b}-$${file:", "c.properties:d}-$${env:CONNECT_E}"])}'
+    )
+    as_declared = "$${dir:/secrets/a:b}-$${file:/secrets/c.properties:d}-$${env:CONNECT_E}"
+    assert made["more_connect_other_out"]["config"]["file"] == as_declared, "whoever allows other paths means them"
+
+
 def test_the_contract_promises_the_connect_clusters(stack: TerraformStack) -> None:
     group = {"consumer.override.group.id": "mine", "topics": "lines", "file": "c"}
     group["consumer.override.auto.offset.reset"] = "latest"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         App,
         AssetType,
         DefaultTokenResolver,
+        Fn,
         IResolvable,
         IStackSynthesizer,
         ISynthesisSession,
@@ -67,6 +68,7 @@ else:
     App = _family.App
     AssetType = _family.AssetType
     DefaultTokenResolver = _family.DefaultTokenResolver
+    Fn = _family.Fn
     IResolvable = _family.IResolvable
     IStackSynthesizer = _family.IStackSynthesizer
     ISynthesisSession = _family.ISynthesisSession
@@ -128,6 +130,7 @@ __all__ = [
     "AssetType",
     "Construct",
     "DefaultTokenResolver",
+    "Fn",
     "IConstruct",
     "IResolvable",
     "IStackSynthesizer",

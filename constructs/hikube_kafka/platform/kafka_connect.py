@@ -1,15 +1,17 @@
 """A Connect cluster as a construct: its workers, and the connectors that they run."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hikube_kafka.platform import apart, declarations, refusal, terraform
 from hikube_kafka.platform.apart import Parts
 from hikube_kafka.platform.arguments import checked_part
-from hikube_kafka.platform.cdk import Annotations, Construct, ITerraformDependable, require_family
+from hikube_kafka.platform.cdk import Annotations, Construct, Fn, ITerraformDependable, require_family
 from hikube_kafka.platform.kafka_connector import KafkaConnector
 from hikube_kafka.platform.provider import HikubeProvider
 from hikube_kafka.platform.target import ConnectDelivery, Delivery, Target
 from hikube_kafka.platform.topic import KafkaTopic
+from hikube_kafka.spec.chart_values import CONNECT_SECRETS
 from hikube_kafka.spec.connect import ConnectCluster, Connector
 from hikube_kafka.spec.connect_worker import all_topics, connector_config, group_id
 from hikube_kafka.spec.frozen import FrozenDict
@@ -22,6 +24,9 @@ from hikube_kafka.spec.topic import Topic
 
 _FIELDS = frozenset({"name", "connector.class", "tasks.max"})
 """Entries of a connector's configuration for which its resource has attributes of their own."""
+
+_IN_SECRETS = re.compile(rf"(?:(?<=\$\{{dir:)|(?<=\$\{{file:)){CONNECT_SECRETS}/")
+"""Where a reference to a config provider goes on with a path in the folder of Secrets."""
 
 
 class KafkaConnect(Construct):
@@ -115,7 +120,7 @@ class KafkaConnect(Construct):
         self._connectors = {each.name: self._connector(scope, each, delivery) for each in self.declaration.connectors}
 
     def _connector(self, scope: Construct, connector: Connector, delivery: ConnectDelivery) -> KafkaConnector:
-        config = connector_config(self._platform, connector)
+        config = self._found(connector_config(self._platform, connector), delivery.secrets)
         made = terraform.named(
             KafkaConnector(
                 scope,
@@ -134,6 +139,18 @@ class KafkaConnect(Construct):
         if connector.declared_at:
             declarations.remember(made, connector.declared_at)
         return made
+
+    def _found(self, config: Mapping[str, str], secrets: str) -> Mapping[str, str]:
+        """The configuration, with references to ``/secrets`` as the workers find it at this target."""
+        own = self.declaration.config.keys() & {
+            f"config.providers.{name}.param.allowed.paths" for name in ("dir", "file")
+        }
+        if secrets == CONNECT_SECRETS or own:  # whoever allows other paths means them as they are
+            return config
+        parts = {key: _IN_SECRETS.split(value) for key, value in config.items()}
+        # A function of Terraform's, since a reference of the CDK's is not resolved within ${...} of somebody else.
+        moved = {key: Fn.join(f"{secrets}/", each) for key, each in parts.items() if len(each) > 1}
+        return {**config, **moved}
 
     def occupies(self, parts: Parts) -> Iterator[Taken]:
         """The group of its workers, and so its internal topics."""

@@ -118,7 +118,9 @@ class LocalTarget(Target):
             provider=beside.provider if beside else provider,
             depends_on=depends_on,
         )
-        return ConnectDelivery(provider=provider, ready=[terraform.named(ready, terraform.name(scope))])
+        named = terraform.named(ready, terraform.name(scope))
+        # Beside the folders of the workers: the one to which their config providers are confined.
+        return ConnectDelivery(provider=provider, ready=[named], secrets=f"{ready.path}/secrets")
 
     def withdraw_connect(self, scope: Construct, platform: Platform, cluster: ConnectCluster) -> None:
         """Add the block with the workers' URLs alone."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hikube_kafka.platform.cdk import Construct, ITerraformDependable
 from hikube_kafka.platform.provider import HikubeProvider
+from hikube_kafka.spec.chart_values import CONNECT_SECRETS
 from hikube_kafka.spec.connect import ConnectCluster
 from hikube_kafka.spec.contract import Contract
 from hikube_kafka.spec.platform import Platform
@@ -39,6 +40,8 @@ class ConnectDelivery:
     """The block through which the connectors are made: it has ``connect_url``, or ``kubernetes.connect_release``."""
     ready: Sequence[ITerraformDependable]
     """What ends once the workers answer: connectors are created after it and deleted before it."""
+    secrets: str = CONNECT_SECRETS
+    """Where the workers find what a connector calls ``/secrets``: a path, or a reference to one."""
 
 
 class Target(ABC):

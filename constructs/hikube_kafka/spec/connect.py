@@ -250,7 +250,8 @@ class ConnectCluster(Declared):
     deletion_protection: bool = True
     """Of the topics that the cluster needs and nobody has declared: the internal ones and those of dead letters."""
     secrets: Several = ()
-    """Names of Secrets that connectors refer to: each is mounted as ``/secrets/<name>``, a file a key."""
+    """Names of Secrets that connectors refer to: each is mounted as ``/secrets/<name>``, a file a key. On this machine
+    the folder ``secrets`` beside the workers has that place."""
 
     if TYPE_CHECKING:
 
