@@ -275,10 +275,12 @@ class Sink:
         self._consumer.resume(self._consumer.assignment())
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """A partition that comes while the program waits must not be read: its messages would be dropped."""
+        """A partition that comes while the program waits must not be read: its messages would be dropped.
+
+        One that comes back is still paused if it was lost while the program waited.
+        """
         consumer.incremental_assign(partitions)
-        if self._waits:
-            consumer.pause(partitions)
+        (consumer.pause if self._waits else consumer.resume)(partitions)
 
     def _put_aside(self, message: Message, reason: str) -> None:
         place = _place(message)

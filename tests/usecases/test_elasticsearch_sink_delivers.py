@@ -198,3 +198,19 @@ def test_partitions_that_come_while_the_sink_waits_are_read_from_their_first_mes
     trial.sink._wait(0.5)
     assert sorted(json.loads(message.value() or b"")["id"] for message in trial.read(40)) == list(range(40))
     trial.consumer.close()
+
+
+def test_partitions_that_were_lost_while_the_sink_waited_are_read_when_they_come_back(producer: Producer) -> None:
+    trial = Trial(producer, "others")
+    trial.topic = "lost"
+    trial.write(0)
+    partitions = [TopicPartition("lost", 0)]
+    trial.sink._assigned(trial.consumer, partitions)
+    trial.read(1)
+    trial.consumer.pause(partitions)  # as the sink does that waits
+    trial.consumer.poll(0.2)
+    trial.consumer.incremental_unassign(partitions)
+    trial.consumer.poll(0.2)
+    trial.sink._assigned(trial.consumer, partitions)
+    assert len(trial.read(1)) == 1  # it was not committed
+    trial.consumer.close()
