@@ -92,6 +92,8 @@ WAREHOUSE = Connector(
         "flush.max.retries": 60,
         "flush.retry.delay.ms": 1000,
         "consumer.override.fetch.max.wait.ms": 100,
+        # How long what a killed worker was reading stays unread, even where it is back at once: 45 s by default.
+        "consumer.override.session.timeout.ms": 10_000,
         # The records of one poll are one transaction.
         "batch.size": 500,
         "consumer.override.max.poll.records": 500,
@@ -124,6 +126,7 @@ TUNED = frozenset(
         "batch.size",
         "consumer.override.max.poll.records",
         "consumer.override.fetch.max.wait.ms",
+        "consumer.override.session.timeout.ms",
     }
 )
 """Entries above that concern speed alone."""

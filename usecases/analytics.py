@@ -1,6 +1,7 @@
 """Analytics: rows of PostgreSQL in ClickHouse, in Elasticsearch and in a second database, whatever is killed."""
 
 import json
+import math
 import random
 import statistics
 import sys
@@ -62,13 +63,14 @@ class Analytics(Chain):
     name = "analytics"
     takes: Mapping[str, str] = {
         "settings": "tuned, or default: every part's own settings; tuned",
-        "picture": "file of the picture of the run",
+        "picture": "file that the plot is written to",
     }
 
     def up(self, stack: ExitStack) -> None:
         """Elasticsearch needs longest: it boots while everything else is brought up."""
-        tuned = self.options.get("settings", "tuned") != "default"
-        self.elasticsearch = Elasticsearch(self, stack, port=_ELASTICSEARCH_PORT)
+        tuned = self.choice("settings", "tuned", "default") == "tuned"
+        quick = ("-XX:TieredStopAtLevel=1", "-XX:-AlwaysPreTouch") if self.short else ()
+        self.elasticsearch = Elasticsearch(self, stack, port=_ELASTICSEARCH_PORT, java=quick)
         self.elasticsearch.start(wait=False)
         self.postgresql = PostgreSQL(self, stack, port=_DATABASE_PORT, databases=("shop", "warehouse"))
         self.postgresql.start()
@@ -132,8 +134,8 @@ class Analytics(Chain):
         self._dashboards(outcome)
         holds, seen = self.deployment.smoke()
         outcome.check("the platform keeps its contract", holds=holds, seen=seen)
-        if "picture" in options:
-            history.draw(Path(options["picture"]))
+        if picture := options.get("picture"):
+            history.draw(Path(picture))
 
     # --- figures ---------------------------------------------------------------------------------------------------
 
@@ -522,7 +524,7 @@ class _History:
             "Elasticsearch": _InElasticsearch(chain.elasticsearch),
             "PostgreSQL (warehouse)": _InPostgreSQL(chain.postgresql),
         }
-        self._points: dict[str, list[tuple[float, int]]] = {name: [] for name in self._places}
+        self._points: dict[str, list[tuple[float, float]]] = {name: [] for name in self._places}
         self._marks: list[tuple[float, str]] = []
 
     def __enter__(self) -> Self:
@@ -540,10 +542,12 @@ class _History:
     def _look(self) -> None:
         while not self._over.wait(0.25):
             for name, place in self._places.items():
-                with suppress(*_AWAY):
-                    count = place.count(10_000_000)
-                    self._points[name].append((time.monotonic() - self._began, count))
+                try:
+                    count: float = place.count(10_000_000)
                     self._chain.live[name] = count
+                except _AWAY:
+                    count = math.nan  # a gap in its line
+                self._points[name].append((time.monotonic() - self._began, count))
 
     def draw(self, file: Path) -> None:
         """Write it as a picture."""
@@ -558,6 +562,7 @@ class _History:
             axes.text(at, axes.get_ylim()[1], f" {killed} killed", rotation=90, va="top", ha="right", fontsize=8)
         axes.set_xlabel("seconds")
         axes.set_ylabel("rows written during the run")
-        axes.legend(loc="lower right")
+        axes.legend(loc="center")
         figure.tight_layout()
+        file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file)

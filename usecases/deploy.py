@@ -141,7 +141,8 @@ class Deployment:
         for kind in ("hikube_local_connect", "hikube_local_ensemble"):
             for resource in resources:
                 for instance in resource["instances"] if resource["type"] == kind else ():
-                    self._run([_HIKUBE, "local", "stop", "--ensemble", instance["attributes"]["path"]])
+                    if path := instance["attributes"].get("path"):  # none where nothing was started
+                        self._run([_HIKUBE, "local", "stop", "--ensemble", path])
 
     def smoke(self, *arguments: str) -> tuple[bool, str]:
         """Hold the platform to its contract: whether it keeps it; and the verdict, or else the whole report."""

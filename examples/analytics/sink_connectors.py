@@ -2,6 +2,9 @@
 
 Their projects publish them as archives; here they are in a volume of plugins. Add the plugins and the connectors to a
 Connect cluster of a platform: ``ConnectCluster("sinks", plugins=[...], connectors=[...])``.
+
+The one for Elasticsearch deletes a document by the tombstone of its row, which Debezium's transform leaves out with
+``delete.tombstone.handling.mode=rewrite``: declare ``rewrite-with-tombstone`` there.
 """
 
 from hikube_kafka.spec import Connector, Plugin
