@@ -29,7 +29,7 @@ class TelemetryPlatform(TerraformStack):
             self,
             "telemetry",
             target=LocalTarget(
-                LocalLayout(broker_port=33092, zookeeper_port=33181, peer_port=33288, election_port=33388),
+                LocalLayout(broker_port=27092, zookeeper_port=27181, peer_port=27288, election_port=27388),
                 keep_data=False,
             ),
             # As many as the workload asks for, and as small as one machine needs them. On Kubernetes leave both out,

@@ -30,7 +30,7 @@ from usecases.parts.rsyslog import Rsyslog
 from usecases.process import PartFailedError, Process, until
 
 _EXAMPLES = ROOT / "examples" / "telemetry"
-_MQTT, _RELAY, _BRIDGE, _POSTGRESQL = 33883, 33884, 33641, 33432
+_MQTT, _RELAY, _BRIDGE, _POSTGRESQL = 27883, 27884, 27641, 27432
 _SETTLE_SECONDS = 300.0
 _LOOK_SECONDS = 0.25
 _MIB = 1024**2

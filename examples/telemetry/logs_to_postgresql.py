@@ -1,6 +1,6 @@
 """Log lines from a topic into a table of PostgreSQL, each once.
 
-    python logs_to_postgresql.py --bootstrap-servers 127.0.0.1:33092 --topic app.logs --database postgresql://…
+    python logs_to_postgresql.py --bootstrap-servers 127.0.0.1:27092 --topic app.logs --database postgresql://…
 
 The rows of a batch are committed before the offsets of its records. After a kill in between the records come again, and
 the table, whose key is where a record stands in Kafka, refuses the rows that it has. A line that the shipper sent twice

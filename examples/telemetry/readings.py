@@ -1,6 +1,6 @@
 """Reads what devices have sent: each value once, in the order of its device, and says what it saw.
 
-    python readings.py --bootstrap-servers 127.0.0.1:33092 --topic telemetry --report readings.json
+    python readings.py --bootstrap-servers 127.0.0.1:27092 --topic telemetry --report readings.json
 
 The bridge delivers at least once: what was in flight when it was killed comes again. A device's messages are in order,
 so its last number tells which are repetitions. Keep that number where you keep the effect of a message, in the same
