@@ -72,6 +72,12 @@ def test_what_only_the_leader_answers_is_asked_again_too() -> None:
         assert len(asked) == 2
 
 
+def test_an_offset_that_was_reset_a_moment_ago_is_none() -> None:
+    told = '{"offsets": [{"partition": {"a": 1}, "offset": null}, {"partition": {"a": 2}, "offset": {"at": 3}}]}'
+    with worker((200, told)) as (url, _), ConnectClient([url]) as client:
+        assert client.offsets("orders") == [{"partition": {"a": 2}, "offset": {"at": 3}}]
+
+
 def test_a_leader_that_is_away_is_waited_for_but_a_creation_is_not_asked_for_twice() -> None:
     away = fault(500, "IO Error trying to forward REST request: Connection refused")
     with worker(away, (200, "{}")) as (url, asked):

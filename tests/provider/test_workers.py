@@ -17,6 +17,7 @@ from hikube_kafka.provider.settings import KubernetesReach, Settings
 from hikube_kafka.provider.workers import Workers, not_answered
 from hikube_kafka.waiting import Stopped
 from tests.support.connect import FILE_SOURCE, LivingWorker
+from tests.support.waiting import until
 
 MANY = 100
 
@@ -34,6 +35,8 @@ def test_a_hundred_connectors_are_refreshed_and_planned_in_a_handful_of_requests
         with ThreadPoolExecutor(8) as pool:
             full = {**config, "connector.class": FILE_SOURCE, "tasks.max": "1"}
             list(pool.map(lambda name: client.create(name, full, "stopped"), names))
+        # Connect lists what it has a status of, and that comes a moment later.
+        until(lambda: set(names) <= client.connectors().keys(), "all connectors are listed")
         session = Session()
         session.configure(Settings(connect_urls=(connect_worker.url,)))
         session._workers = Workers(

@@ -173,7 +173,8 @@ class ConnectClient:
             NotThere: There is none of this name.
         """
         answer = self._json("GET", _path(name, "offsets"), dict, what=f"connector {name}")
-        return list(answer.get("offsets") or ())
+        # One that was reset a moment ago may still be told, with null.
+        return [each for each in answer.get("offsets") or () if each.get("offset") is not None]
 
     # ---- changing --------------------------------------------------------------------------------------------------
 
