@@ -20,6 +20,7 @@ SINK = {
     "type": "sink",
     "tasks": 1,
 }
+RESETS = {**SINK, "offsets": {"on_change": None, "to": None, "on_destroy": "reset"}}
 HERE = {
     "name": "events-connect-changes",
     "path": "/data",
@@ -43,6 +44,9 @@ def release(replicas: int = 2, **values: Any) -> dict[str, Any]:
         (of("hikube_kafka_connector", None, SINK), set()),
         (of("hikube_kafka_connector", SINK, SINK), set()),
         (of("hikube_kafka_connector", SINK, None), {"connector-deleted"}),
+        (of("hikube_kafka_connector", SINK, SINK, "delete", "create"), set()),
+        (of("hikube_kafka_connector", RESETS, RESETS, "delete", "create"), {"connector-replaced"}),
+        (of("hikube_kafka_connector", RESETS, {**RESETS, "name": "b"}, "delete", "create"), {"connector-deleted"}),
         (of("hikube_kafka_connector", SINK, None, "forget"), {"connector-forgotten"}),
         (of("hikube_kafka_connector", SINK, {**SINK, "tasks_max": 2}), {"connector-tasks-changed"}),
         (of("hikube_kafka_connector", SINK, {**SINK, "state": "stopped"}), {"connector-held"}),

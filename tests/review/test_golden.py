@@ -165,8 +165,8 @@ UNMADE = {
             connector-class-missing connector-config-invalid connector-converter-changed connector-deleted
             connector-drops-records connector-exists connector-forgotten connector-held connector-key-unknown
             connector-literal-secret connector-offsets-reset connector-offsets-set connector-offsets-to
-            connector-offsets-word connector-own-key connector-renamed connector-restarts connector-state
-            connector-tasks-changed connector-topics-changed local-connect-restarts connector-name
+            connector-offsets-word connector-own-key connector-renamed connector-replaced connector-restarts
+            connector-state connector-tasks-changed connector-topics-changed local-connect-restarts connector-name
             connector-system-unreached local-connect-exists local-connect-group-twice local-connect-held-elsewhere
             local-directory-shared
         """,

@@ -292,6 +292,8 @@ def _connector(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001
     if change.action is Action.REPLACE and prior is not None and planned.get("name") != prior["name"]:
         yield from connector_consequences.consequences(prior, None)
         prior = None
+    elif change.action is Action.REPLACE and prior is not None:
+        yield from connector.replaced(prior.get("offsets"), planned)
     yield from connector.problems(prior, planned)
     yield from connector_consequences.consequences(prior, planned)
 

@@ -340,14 +340,62 @@ def test_offsets_change_once_no_task_is_left(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
-def test_what_was_not_created_in_full_is_replaced_without_a_reset() -> None:
-    """Terraform deletes it before it creates another one, and that is no destroy that anybody has declared."""
+def test_what_was_not_created_in_full_is_destroyed_as_declared() -> None:
     planned = state(offsets={"on_change": None, "to": None, "on_destroy": "reset"})
     private = connector._memory(connector._digest(planned))
     with worker(DONE, DONE, fault(500, "No.")) as (url, _), pytest.raises(Refusal) as caught:
         resource(url).create(planned, private)
     assert caught.value.state is not None
-    assert caught.value.state["offsets"] == {"on_change": None, "to": None, "on_destroy": None}
+    assert caught.value.state["offsets"] == planned["offsets"]
+
+
+def test_offsets_that_a_creation_has_not_reached_are_still_to_be_set() -> None:
+    planned = state(offsets=offsets(json.dumps([{"partition": {"a": 1}, "offset": {"b": 2}}]), "set", "reset"))
+    private = connector._memory(connector._digest(planned))
+    with worker(DONE, DONE, fault(400, "No.")) as (url, _), pytest.raises(Refusal) as caught:
+        resource(url).create(planned, private)
+    assert caught.value.state is not None
+    assert caught.value.state["offsets"] == offsets(on_destroy="reset")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (offsets(on_destroy="reset"), offsets(on_destroy="reset"), "its offsets are reset"),
+        (offsets(on_destroy="reset"), None, "its offsets are reset"),
+        (None, offsets(on_change="reset"), "its offsets are reset"),
+        (
+            offsets(on_destroy="reset"),
+            offsets('[{"partition": {"a": 1}, "offset": null}]', "set"),
+            "its offsets are set as offsets.to says",
+        ),
+        (None, None, None),
+        (offsets(on_destroy="keep"), offsets(on_change="keep", on_destroy="reset"), None),
+    ],
+)
+def test_a_replacement_tells_what_becomes_of_the_offsets(before: Any, after: Any, told: str | None) -> None:
+    connectors = resource("http://127.0.0.1:1")
+    connectors.read(state(offsets=before), b"")
+    # A tainted one is asked about as if it was created.
+    answer = connectors.plan(PlanRequest(None, config(offsets=after), config(offsets=after)))
+    found = [each.summary for each in answer.diagnostics]
+    assert found == (
+        [] if told is None else [f"Connector search: it is deleted and created again, and {told} [connector-replaced]"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "is_so"),
+    [
+        ({"partition": {"kafka_topic": "a", "kafka_partition": 0}, "offset": {"kafka_offset": 42}}, True),
+        ({"partition": {"kafka_topic": "a", "kafka_partition": 0}, "offset": {"kafka_offset": 4}}, False),
+        ({"partition": {"kafka_topic": "a", "kafka_partition": 1}, "offset": {"kafka_offset": 42}}, False),
+        ({"partition": {"kafka_topic": "a", "kafka_partition": 0}, "offset": None}, False),
+    ],
+)
+def test_numbers_of_a_sink_may_be_declared_as_text(told: dict[str, Any], is_so: bool) -> None:  # noqa: FBT001
+    wanted = {"partition": {"kafka_topic": "a", "kafka_partition": "0"}, "offset": {"kafka_offset": "42"}}
+    assert connector._is_so(wanted, told) is is_so
 
 
 def test_a_restart_that_meets_a_leader_on_its_way_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,7 +156,7 @@ def test_offsets_are_kept_reset_and_set_as_declared(
     assert position(connect, name) is None
 
 
-def test_a_running_sink_is_reset_by_its_destroy(  # noqa: PLR0917 - fixtures
+def test_offsets_of_a_running_sink_are_set_reset_by_its_destroy_and_by_its_replacement(  # noqa: PLR0917 - fixtures
     workspace: Workspace,
     declare: Declare,
     connect: ConnectClient,
@@ -172,6 +172,37 @@ def test_a_running_sink_is_reset_by_its_destroy(  # noqa: PLR0917 - fixtures
     assert workspace.state(ADDRESS)["type"] == "sink"
     until(lambda: out.read_text() == LINES, "all lines are delivered")
     until(lambda: connect.offsets(name), "they are committed")
+
+    # A replacement is a destroy: all is read again.
+    workspace.expect("taint", ADDRESS)
+    said = workspace.apply()
+    assert "it is deleted and created again, and its offsets are reset [connector-replaced]" in said
+    assert "1 added, 0 changed, 1 destroyed" in said
+    until(lambda: out.read_text() == 2 * LINES, "all lines are delivered again")
+
+    # Set while it runs, in the numbers of a consumer group; Connect takes them as text too.
+    partition = {"kafka_topic": name, "kafka_partition": "0"}
+    to = json.dumps([{"partition": partition, "offset": {"kafka_offset": "3"}}])
+    offsets = {"on_change": "set", "to": to, "on_destroy": "reset"}
+    declare(sink, offsets=offsets)
+    assert "1 to change" in workspace.apply()
+    after = 2 * LINES + "line 3\nline 4\n"
+    until(lambda: out.read_text() == after, "the last two lines are delivered once more")
+    assert workspace.plan() == "empty"
+
+    # One that is stopped shows what was set; null takes away what is kept of a partition.
+    to = json.dumps([{"partition": partition, "offset": {"kafka_offset": 4}}])
+    declare(sink, state="stopped", offsets={**offsets, "to": to})
+    workspace.apply()
+    assert [each["offset"] for each in connect.offsets(name)] == [{"kafka_offset": 4}]
+    declare(sink, state="stopped", offsets={**offsets, "to": to.replace('{"kafka_offset": 4}', "null")})
+    workspace.apply()
+    assert connect.offsets(name) == []
+    assert workspace.plan() == "empty"
+
+    declare(sink, offsets=offsets)
+    workspace.apply()
+    until(lambda: out.read_text() == after + "line 3\nline 4\n", "it goes on from what was set again")
     declare(None)
     workspace.apply()
     connect.create(name, {"connector.class": FILE_SINK, **sink["config"]}, "stopped")  # type: ignore[dict-item]

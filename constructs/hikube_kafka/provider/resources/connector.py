@@ -115,7 +115,8 @@ class ConnectorResource(Resource):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._ours: set[str] = set()  # names that some state of this configuration holds, as far as seen by now
+        # What some state of this configuration holds, as far as seen by now: its offsets, by name.
+        self._ours: dict[str, State | None] = {}
 
     # ---- before the workers ----------------------------------------------------------------------------------------
 
@@ -140,7 +141,7 @@ class ConnectorResource(Resource):
     def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed = request.prior, request.proposed
         if prior is not None:
-            self._ours.add(prior["name"])
+            self._ours[prior["name"]] = prior["offsets"]
         if proposed is None:
             return Plan(None)
         assert request.config is not None  # noqa: S101 - there is a configuration wherever something is proposed
@@ -158,6 +159,8 @@ class ConnectorResource(Resource):
         faults: list[Diagnostic] = []
         known, validated = self._known(prior, planned, faults)
         problems = [*changes.problems(prior, known_values(planned), known)]
+        if prior is None and self._is_replaced(planned, request):
+            problems += changes.replaced(self._ours[planned["name"]], known_values(planned))
         faults += told(problems)
         private = request.private
         if changed:
@@ -165,6 +168,12 @@ class ConnectorResource(Resource):
             sound = validated and not any(each.severity == "error" or each.rule in again for each in problems)
             private = _memory(_digest(planned) if sound else "")
         return Plan(planned, replace=[("name",)] if renamed else [], diagnostics=faults, private=private)
+
+    def _is_replaced(self, planned: State, request: PlanRequest) -> bool:
+        """Whether what is created takes the place of one of its name: named by ``-replace``, or tainted."""
+        # Another address that stands for the connector has a refusal of its own.
+        alone = request.replaces or not self._session.addresses.seen(_thing(planned))
+        return alone and planned["name"] in self._ours
 
     def _known(
         self, prior: State | None, planned: State, faults: list[Diagnostic]
@@ -201,7 +210,7 @@ class ConnectorResource(Resource):
     def read(self, state: State, private: bytes) -> State | None:  # noqa: ARG002 - the protocol's signature
         """The connector as it is. Workers that do not answer have not lost it: the state is kept, with a warning."""
         name = state["name"]
-        self._ours.add(name)
+        self._ours[name] = state["offsets"]
         imported = state["class"] is None
         workers = self._session.workers()
         if workers is None:
@@ -337,7 +346,7 @@ class ConnectorResource(Resource):
         name = prior["name"]
         doing = f"delete connector {name}"
         workers = self._answering(doing, prior, starting=False)
-        self._ours.add(name)
+        self._ours[name] = prior["offsets"]
         try:
             if (prior["offsets"] or {}).get("on_destroy") == "reset":
                 workers.client.stop(name)
@@ -668,7 +677,14 @@ def _may_pass(refusal: Refused) -> bool:
 
 
 def _is_so(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-    return bool(wanted["partition"] == found.get("partition") and wanted["offset"] == found.get("offset"))
+    """Whether an offset is as declared: Connect takes the numbers of a sink as text too, and tells them as numbers."""
+    return all(_as_text(wanted[each]) == _as_text(found.get(each)) for each in ("partition", "offset"))
+
+
+def _as_text(values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    return {key: each if isinstance(each, Mapping | list) else str(each) for key, each in values.items()}
 
 
 def _is_as(seen: ConnectorSeen, wanted: str) -> bool:
@@ -720,13 +736,10 @@ def _state(state: State, seen: ConnectorSeen) -> State:
 
 
 def _left(planned: State, *, changed: bool) -> State:
-    """What a creation leaves that failed. Offsets that are not changed yet are still to be.
-
-    Terraform deletes it before it creates another one: that resets nothing, for the other goes on where this one ended.
-    """
+    """What a creation leaves that failed. Offsets that are not changed yet are still to be, if it is untainted."""
     offsets = planned["offsets"] or None
-    if offsets is not None:
-        offsets = {**offsets, "on_destroy": None} | ({} if changed else {"on_change": None, "to": None})
+    if offsets is not None and not changed:
+        offsets = {**offsets, "on_change": None, "to": None}
     return {**planned, "id": planned["name"], "tasks": UNKNOWN, "type": UNKNOWN, "offsets": offsets}
 
 

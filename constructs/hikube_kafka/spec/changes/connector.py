@@ -36,6 +36,15 @@ RENAMED = Rule(
     message_in_general="it gets another name, and its offsets do not move along.",
     remedy_in_general="Keep the name to go on where it is, or declare offsets for the new one.",
 )
+REPLACED = Rule(
+    id="connector-replaced",
+    severity="warning",
+    message="it is deleted and created again, and its offsets are {offsets}.",
+    why="{declared} holds for a replacement as for any destroy and creation: of one whose creation has failed, of one "
+    "that is tainted, and with -replace.",
+    remedy="To have it go on where it is, take the mark away (terraform untaint with its address), or plan without "
+    "-replace: it then changes in place.",
+)
 NAME = Rule(
     id="connector-name",
     severity="error",
@@ -176,6 +185,23 @@ def problems(
     if known.loaded is not None:
         yield from _missing_class(planned, known.loaded)
     yield from _judged(planned, known.verdicts, may_come=known.may_come)
+
+
+def replaced(offsets: Mapping[str, Any] | None, planned: Mapping[str, Any]) -> Iterator[Problem]:
+    """What becomes of the offsets where one of the same name takes the place of a connector; nothing if they are kept.
+
+    Args:
+        offsets: The block as it was applied: it says what the destroy does.
+        planned: As the new one is to be.
+    """
+    on_destroy = (offsets or {}).get("on_destroy")
+    after = planned.get("offsets")
+    on_change = after.get("on_change") if isinstance(after, Mapping) else None
+    said = [f'offsets.on_destroy = "{on_destroy}"'] if on_destroy == "reset" else []
+    said += [f'offsets.on_change = "{on_change}"'] if on_change in {"reset", "set"} else []
+    if said:
+        become = "set as offsets.to says" if on_change == "set" else "reset"
+        yield REPLACED(_where(planned), path=("offsets",), offsets=become, declared=" and ".join(said))
 
 
 def never(planned: Mapping[str, Any]) -> Iterator[Problem]:
