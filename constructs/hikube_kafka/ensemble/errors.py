@@ -137,11 +137,21 @@ class NotBalancedError(EnsembleError):
     """
 
     def __init__(self, doing: str, seconds: float, missing: Sequence[str]) -> None:
+        self.doing = doing
+        self.seconds = seconds
         self.missing = tuple(missing)
         super().__init__(
-            f"{doing}: the workers' group is not balanced after {seconds:.0f} s: {shortened(self.missing, most=5)}. "
-            "They are left running, and no worker after that was changed. Check their logs, and apply again."
+            f"{self.waited} They are left running, and no worker after that was changed. Apply again: it goes on from "
+            "here, and restarts a worker that does not answer. If that ends in the same way, see their logs "
+            "(hikube-kafka local logs worker-0), and have all of them start anew: hikube-kafka local stop, then apply. "
+            "What they run is kept in Kafka."
         )
+
+    @property
+    def waited(self) -> str:
+        """What was waited for in vain: one sentence."""
+        missing = shortened(self.missing, most=5)
+        return f"{self.doing}: the workers' group is not balanced after {self.seconds:.0f} s: {missing}."
 
 
 class StaleRegistrationError(EnsembleError):

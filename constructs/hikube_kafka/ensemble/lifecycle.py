@@ -21,9 +21,8 @@ from hikube_kafka.ensemble.configuration import (
     write_server,
     written_properties,
 )
-from hikube_kafka.ensemble.directory import changing, resolved
+from hikube_kafka.ensemble.directory import resolved
 from hikube_kafka.ensemble.errors import (
-    ApplyInterruptedError,
     BrokerHoldsReplicasError,
     CreationStoppedError,
     NotInSyncError,
@@ -35,13 +34,13 @@ from hikube_kafka.ensemble.java import environment, java_command, java_problems
 from hikube_kafka.ensemble.living import LivingEnsemble, Picture, is_silent, zookeeper_mode
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addresses, observe
-from hikube_kafka.ensemble.ownership import Holding, mark, refuse_foreign, release
+from hikube_kafka.ensemble.ownership import Holding, applying, ending, mark, release
 from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start
 from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from hikube_kafka.spec.problem import shortened
-from hikube_kafka.waiting import Stopped, never
+from hikube_kafka.waiting import never
 
 _STEADY_LOOKS = 3
 """How many looks in a row must agree: metadata may be a moment old."""
@@ -89,21 +88,8 @@ def apply(
     """
     directory = resolved(declaration.directory)
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    with changing(directory, declaration.name, conduct):
-        holding = Holding(directory, owner, creating=creating)
-        try:
-            _Application(declaration, directory, conduct, holding).run()
-        except Stopped:
-            running = sorted(running_servers(directory))  # one look: the caller records by it what is held
-            if creating and running:
-                holding.keep()
-            else:
-                holding.give_back()
-            raise ApplyInterruptedError(running) from None
-        except BaseException:
-            holding.give_back()
-            raise
-        holding.keep()
+    with applying(directory, declaration.name, conduct, owner, creating=creating) as holding:
+        _Application(declaration, directory, conduct, holding).run()
     return observe(declaration)
 
 
@@ -134,9 +120,7 @@ def stop(
     if not _is_there(directory):
         return []
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    with changing(directory, directory.name, conduct):
-        if owner is not None:
-            refuse_foreign(directory, owner)
+    with ending(directory, conduct, owner):
         running = running_servers(directory)
         stop_in_order(running, conduct)
         release(directory)
@@ -174,9 +158,7 @@ def destroy(
     if not _is_there(directory):
         return
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    with changing(directory, directory.name, conduct):
-        if owner is not None:
-            refuse_foreign(directory, owner)
+    with ending(directory, conduct, owner):
         running = running_servers(directory)
         if running:
             progress(f"ending {', '.join(sorted(running))}")

@@ -6,13 +6,23 @@ were marks has none: it belongs to whoever has it, and is free once its servers 
 
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.configuration import write
-from hikube_kafka.ensemble.errors import EnsembleError, EnsembleExistsError, HeldByAnotherError
+from hikube_kafka.ensemble.directory import changing
+from hikube_kafka.ensemble.errors import (
+    ApplyInterruptedError,
+    EnsembleError,
+    EnsembleExistsError,
+    HeldByAnotherError,
+)
 from hikube_kafka.ensemble.processes import running_servers
+from hikube_kafka.waiting import Stopped
 
 OWNER_FILE = "owner.json"
 
@@ -129,3 +139,55 @@ class Holding:
         """The caller's state will not have it: a creation that leaves nothing running has changed nothing."""
         if self._begun and not running_servers(self._directory):
             mark(self._directory, self._before)
+
+
+@contextmanager
+def applying(directory: Path, name: str, conduct: Conduct, owner: str | None, *, creating: bool) -> Iterator[Holding]:
+    """Hold a directory alone while its servers are brought to what is declared, and say afterwards who holds them.
+
+    Args:
+        directory: Theirs, absolute.
+        name: Of what they are, for what cannot be made.
+        conduct: How long the directory is waited for.
+        owner: As for :class:`Holding`.
+        creating: As for :class:`Holding`.
+
+    Raises:
+        PreflightError, DirectoryBusyError: The directory cannot be had.
+        EnsembleExistsError, HeldByAnotherError: It is somebody else's.
+        ApplyInterruptedError: In place of ``Stopped``; of a creation, what runs is held.
+    """
+    with changing(directory, name, conduct):
+        holding = Holding(directory, owner, creating=creating)
+        try:
+            yield holding
+        except Stopped:
+            running = sorted(running_servers(directory))  # one look: the caller records by it what is held
+            if creating and running:
+                holding.keep()
+            else:
+                holding.give_back()
+            raise ApplyInterruptedError(running) from None
+        except BaseException:
+            holding.give_back()
+            raise
+        holding.keep()
+
+
+@contextmanager
+def ending(directory: Path, conduct: Conduct, owner: str | None) -> Iterator[None]:
+    """Hold a directory alone while its servers are ended.
+
+    Args:
+        directory: Theirs, absolute.
+        conduct: How long the directory is waited for.
+        owner: Id that the caller's state has; None: nobody asks.
+
+    Raises:
+        HeldByAnotherError, DirectoryBusyError: It is somebody else's, or another process changes it.
+        ApplyInterruptedError: In place of ``Stopped``.
+    """
+    with changing(directory, directory.name, conduct):
+        if owner is not None:
+            refuse_foreign(directory, owner)
+        yield

@@ -20,9 +20,8 @@ from hikube_kafka.ensemble.configuration import (
     write_server,
     written_properties,
 )
-from hikube_kafka.ensemble.directory import changing, resolved
+from hikube_kafka.ensemble.directory import resolved
 from hikube_kafka.ensemble.errors import (
-    ApplyInterruptedError,
     CreationStoppedError,
     NotBalancedError,
     PreflightError,
@@ -33,12 +32,12 @@ from hikube_kafka.ensemble.lifecycle import stop, stop_in_order
 from hikube_kafka.ensemble.living_workers import LivingWorkers, WorkersPicture
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import ServerObservation, State, default_directory, seen
-from hikube_kafka.ensemble.ownership import Holding, mark, refuse_foreign
+from hikube_kafka.ensemble.ownership import Holding, applying, ending, mark
 from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.spec.ensemble import ConnectDeclaration, ServerProcess
 from hikube_kafka.spec.problem import shortened
-from hikube_kafka.waiting import Stopped, never
+from hikube_kafka.waiting import never
 
 __all__ = ["ConnectObservation", "apply", "clusters", "destroy", "observe", "status", "stop"]
 
@@ -106,21 +105,8 @@ def apply(
     """
     directory = resolved(declaration.directory)
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    with changing(directory, declaration.name, conduct):
-        holding = Holding(directory, owner, creating=creating)
-        try:
-            _Application(declaration, directory, conduct, holding).run()
-        except Stopped:
-            running = sorted(running_servers(directory))  # one look: the caller records by it what is held
-            if creating and running:
-                holding.keep()
-            else:
-                holding.give_back()
-            raise ApplyInterruptedError(running) from None
-        except BaseException:
-            holding.give_back()
-            raise
-        holding.keep()
+    with applying(directory, declaration.name, conduct, owner, creating=creating) as holding:
+        _Application(declaration, directory, conduct, holding).run()
     return observe(declaration)
 
 
@@ -149,9 +135,7 @@ def destroy(
     if not directory.is_dir() and not running:
         return
     conduct = Conduct(progress=progress, cancelled=cancelled, patience=patience)
-    with changing(directory, directory.name, conduct):
-        if owner is not None:
-            refuse_foreign(directory, owner)
+    with ending(directory, conduct, owner):
         stop_in_order({name: each for name, each in running.items() if name.startswith("worker-")}, conduct)
         for folder in directory.glob("worker-*"):
             shutil.rmtree(folder)
@@ -254,7 +238,8 @@ class _Application:
         except (NotBalancedError, OSError) as problem:  # the last: such as a full disk
             if not self.holding.creating:
                 raise
-            raise CreationStoppedError(str(problem), self._stop_in_vain()) from None
+            said = problem.waited if isinstance(problem, NotBalancedError) else str(problem)
+            raise CreationStoppedError(said, self._stop_in_vain()) from None
 
     def _run(self, living: LivingWorkers) -> None:
         workers = self.declaration.workers
