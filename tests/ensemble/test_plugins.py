@@ -157,6 +157,8 @@ def test_what_cannot_be_fetched_is_told_before_anything_starts(tmp_path: Path, m
     first, second = plugins.problems([gone, by_maven])
     assert "gone.zip is no file" in first
     assert "it fetches plugin file once" in second
+    (of_nobody,) = plugins.problems([PluginSource(name="gone", archive="~nobody.here/gone.zip", checksum="sha256:0")])
+    assert "this machine has no user nobody.here, whose home ~nobody.here/gone.zip is below" in of_nobody
 
 
 def test_files_that_are_gone_from_the_cache_are_fetched_again(tmp_path: Path) -> None:

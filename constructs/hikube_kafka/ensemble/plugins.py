@@ -1,6 +1,7 @@
 """Plugins of Connect workers: fetched once into the cache, checked before they are unpacked, linked into a worker."""
 
 import hashlib
+import os
 import re
 import shutil
 import tarfile
@@ -80,7 +81,10 @@ def problems(sources: Iterable[PluginSource]) -> list[str]:
             )
         path = None if source.archive is None else _local_path(source.archive)
         if path is not None and not path.is_file():
-            found.append(f"The archive of plugin {source.name} is not there: {path} is no file. Correct the path.")
+            why = f"{path} is no file"
+            if str(path).startswith("~"):
+                why = f"this machine has no user {path.parts[0].removeprefix('~')}, whose home {path} is below"
+            found.append(f"The archive of plugin {source.name} is not there: {why}. Correct the path.")
     return found
 
 
@@ -233,7 +237,8 @@ def _local_path(archive: str) -> Path | None:
         return None
     if parts.scheme == "file":
         return Path(urllib.request.url2pathname(parts.path))
-    return Path(archive).expanduser()
+    # Path's own raises a RuntimeError where the user is not known.
+    return Path(os.path.expanduser(archive))  # noqa: PTH111
 
 
 def _file_name(archive: str) -> str:

@@ -1,8 +1,7 @@
 """Workers of Kafka Connect on this machine as a construct: ``hikube_local_connect``."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from os.path import normpath
-from pathlib import Path
+from os.path import expanduser, normpath
 
 from hikube_kafka.platform import terraform
 from hikube_kafka.platform.apart import Parts
@@ -95,7 +94,7 @@ class LocalConnect(HikubeResource):
                 part=part,
                 thing=directory,
                 rule=APP_DIRECTORY_TWICE,
-                keys=frozenset({normpath(Path(directory).expanduser())}),
+                keys=frozenset({normpath(expanduser(directory))}),  # noqa: PTH111 - Path's own raises a RuntimeError
             )
 
     @property

@@ -1,8 +1,7 @@
 """ZooKeeper servers and brokers on this machine as a construct: ``hikube_local_ensemble``."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from os.path import normpath
-from pathlib import Path
+from os.path import expanduser, normpath
 from typing import Any
 
 from hikube_kafka.platform import terraform
@@ -94,7 +93,7 @@ class LocalEnsemble(HikubeResource):
                 part=part,
                 thing=directory,
                 rule=APP_DIRECTORY_TWICE,
-                keys=frozenset({normpath(Path(directory).expanduser())}),
+                keys=frozenset({normpath(expanduser(directory))}),  # noqa: PTH111 - Path's own raises a RuntimeError
             )
 
     def _ports(self) -> frozenset[int]:

@@ -1,5 +1,6 @@
 """What resources on this machine have in common: a directory, servers, ports that nobody else may have."""
 
+import os
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,6 +99,19 @@ def name_faults(name: Any, what: str) -> list[Diagnostic]:
         path=("name",),
     )
     return [fault]
+
+
+def home_faults(config: State) -> list[Diagnostic]:
+    """A folder below the home of a user whom this machine does not have."""
+    return [
+        Diagnostic(
+            f"{attribute} = {config[attribute]!r} is below the home of a user whom this machine does not have",
+            "Correct the name after ~, or write the path in full.",
+            path=(attribute,),
+        )
+        for attribute in ("directory", "kafka_home")
+        if isinstance(config[attribute], str) and os.path.expanduser(config[attribute]).startswith("~")  # noqa: PTH111
+    ]
 
 
 def heap_faults(heap: Any, path: tuple[str | int, ...]) -> list[Diagnostic]:

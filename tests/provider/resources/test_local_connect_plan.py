@@ -93,6 +93,7 @@ def marked(directory: Path, owner: str, standing: Standing = "held") -> str:
     ("declared", "summary"),
     [
         ({"name": "a/b"}, "'a/b' cannot be the name of a Connect cluster"),
+        ({"directory": "~nobody.here/changes"}, "directory = '~nobody.here/changes' is below the home of a user whom"),
         ({"workers": []}, "workers is empty"),
         ({"workers": [worker(0), worker(0)]}, "workers has id 0 twice"),
         ({"workers": [{**worker(0), "heap": "much"}]}, "heap 'much' is not a size"),

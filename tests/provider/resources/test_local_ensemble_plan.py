@@ -388,6 +388,7 @@ def test_unknown_values_leave_the_plan_open(ensembles: LocalEnsembleResource) ->
     ("values", "said"),
     [
         ({"name": "a/b"}, "cannot be the name of an ensemble"),
+        ({"kafka_home": "~nobody.here/kafka"}, "is below the home of a user whom this machine does not have"),
         ({"brokers": []}, "brokers is empty"),
         ({"zookeeper": []}, "zookeeper is empty"),
         ({"brokers": [broker(0), broker(0)]}, "id 0 twice"),

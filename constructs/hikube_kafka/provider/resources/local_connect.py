@@ -14,7 +14,7 @@ from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import STRING, Attribute, Map, Nested, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider import local_machine
-from hikube_kafka.provider.local_machine import RUNNING, heap_faults, name_faults, place, placed, settle
+from hikube_kafka.provider.local_machine import RUNNING, heap_faults, home_faults, name_faults, place, placed, settle
 from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.spec.changes import local_connect as changes
@@ -124,6 +124,7 @@ class LocalConnectResource(Resource):
     def validate(self, config: State) -> Iterator[Diagnostic]:
         """Names, ids, heaps, plugins and the entries without which no worker can be started."""
         yield from name_faults(config["name"], "a Connect cluster")
+        yield from home_faults(config)
         yield from _workers_faults(config["workers"])
         yield from _plugins_faults(config["plugins"])
 

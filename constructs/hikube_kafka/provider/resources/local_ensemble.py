@@ -20,6 +20,7 @@ from hikube_kafka.provider.local_machine import (
     absolute,
     attributes,
     heap_faults,
+    home_faults,
     name_faults,
     of_clients,
     place,
@@ -125,6 +126,7 @@ class LocalEnsembleResource(Resource):
     def validate(self, config: State) -> Iterator[Diagnostic]:
         """Names, ids, heaps and the entries without which no server can be started."""
         yield from name_faults(config["name"], "an ensemble")
+        yield from home_faults(config)
         for attribute, kind in (("zookeeper", "zookeeper"), ("brokers", "broker")):
             servers = config[attribute]
             if servers is None or servers is UNKNOWN:
