@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.kubernetes import CHARTS, Helm, Kubectl, Manifest, Render, Template, new_namespace
+from tests.support.kubernetes import CHARTS, Helm, Kubectl, Manifest, Render, Template, new_namespace, rolled_out
 from tests.support.kubernetes import kubectl as run_kubectl
 
 KUBERNETES = "1.34"
@@ -54,14 +54,14 @@ def kubectl() -> Kubectl:
     return run_kubectl
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
     """A namespace that lets in nothing but the restricted standard; it goes with everything in it."""
     with new_namespace("charts", restricted=True) as name:
         yield name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def release(helm: Helm, namespace: str) -> Callable[..., None]:
     """Install a chart, or upgrade it, by Helm; wait until every pod is ready."""
 
@@ -70,6 +70,6 @@ def release(helm: Helm, namespace: str) -> Callable[..., None]:
         done = helm("upgrade", "--install", name, str(CHARTS / chart), "--namespace", namespace, *given)
         assert done.returncode == 0, done.stderr
         if wait:
-            run_kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=600s")
+            rolled_out(namespace, name)
 
     return run

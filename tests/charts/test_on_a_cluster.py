@@ -18,7 +18,7 @@ from kazoo.exceptions import NewConfigNoQuorumError
 
 from hikube_kafka.probe.forwards import forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
-from tests.support.kubernetes import CHARTS, Helm, Kubectl
+from tests.support.kubernetes import CHARTS, Helm, Kubectl, rolled_out
 from tests.support.load import Load, new_topic
 from tests.support.waiting import until
 
@@ -41,13 +41,14 @@ ZONED = SMALL_BROKER | {"rack.fromZone": True, r"config.broker\.rack": "<rack>"}
 
 @pytest.fixture(scope="module")
 def installed(release: Release, helm: Helm, namespace: str) -> Iterator[None]:
-    # Both at once: brokers wait for ZooKeeper.
-    release("zookeeper", "zookeeper", SMALL, wait=False)
-    release("kafka", "kafka", SMALL_BROKER)
-    release("zookeeper", "zookeeper", SMALL)
-    yield
-    # Brokers first: without ZooKeeper one waits for it until its grace is over.
-    helm("uninstall", "kafka", "--namespace", namespace, "--wait", "--cascade", "foreground")
+    with contextlib.ExitStack() as stack:
+        # Brokers first: without ZooKeeper one waits for it until its grace is over.
+        stack.callback(helm, "uninstall", "kafka", "--namespace", namespace, "--wait", "--cascade", "foreground")
+        # Both at once: brokers wait for ZooKeeper.
+        release("zookeeper", "zookeeper", SMALL, wait=False)
+        release("kafka", "kafka", SMALL_BROKER)
+        release("zookeeper", "zookeeper", SMALL)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +207,7 @@ def test_a_broker_that_is_told_to_stop_waits_for_another_that_is_behind(
         kubectl("-n", namespace, "delete", "pod", "kafka-2", "--wait=false")
         until(lambda: looks and looks[-1].missing == {2}, "broker 2 alone is behind", 120)
         kubectl("-n", namespace, "delete", "pod", "kafka-1", "--wait=true")
-        kubectl("-n", namespace, "rollout", "status", "statefulset/kafka", "--timeout=300s")
+        rolled_out(namespace, "kafka")
     missing = [look.missing for look in looks]
     assert {1, 2} not in missing
     assert {1} in missing
@@ -240,7 +241,7 @@ def test_a_single_zookeeper_server_grows_to_three_and_back_without_losing_what_i
                 assert voters(zookeeper) == ["server.1", "server.2", "server.3"]
 
     kubectl("-n", namespace, "delete", "pod", "grown-0", "grown-1", "grown-2")
-    kubectl("-n", namespace, "rollout", "status", "statefulset/grown", "--timeout=300s")
+    rolled_out(namespace, "grown")
     with forwarded(reach, brokers=[], zookeeper=[3]) as forwards, client(forwards.zookeeper[3]) as zookeeper:
         assert zookeeper.get("/kept")[0] == b"here"
         assert voters(zookeeper) == ["server.1", "server.2", "server.3"]
@@ -262,7 +263,7 @@ def test_a_single_zookeeper_server_grows_to_three_and_back_without_losing_what_i
     upgraded = helm(*fewer)
     assert upgraded.returncode == 0, upgraded.stderr
     kubectl("-n", namespace, "wait", "--for=delete", "pod/grown-1", "pod/grown-2", "--timeout=120s")
-    kubectl("-n", namespace, "rollout", "status", "statefulset/grown", "--timeout=300s")
+    rolled_out(namespace, "grown")
     with forwarded(reach, brokers=[], zookeeper=[1]) as forwards, client(forwards.zookeeper[1]) as zookeeper:
         assert zookeeper.get("/kept")[0] == b"here"
 

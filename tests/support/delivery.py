@@ -12,7 +12,7 @@ from typing import Any
 
 from hikube_kafka.provider.install import install
 from hikube_kafka.spec.targets.local import LocalLayout
-from tests.support.kubernetes import Helm, kubectl
+from tests.support.kubernetes import Helm, kubectl, pods_ready, pods_told
 from tests.support.terraform import Terraform
 
 STACKS = Path(__file__).parent / "stacks"
@@ -108,11 +108,12 @@ class ClusterDelivery(Delivery):
         """Declare it so, and apply. It ends when every server is ready."""
         self.declared |= declared
         begin = time.monotonic()
-        for release in self._declare():
-            first = [f"-target={each}" for each in release["depends_on"] if not each.startswith("helm_release.")]
-            self.terraform.apply(*first)
-            self._upgrade(release)
-        self.terraform.apply()
+        with pods_told(self.namespace):
+            for release in self._declare():
+                first = [f"-target={each}" for each in release["depends_on"] if not each.startswith("helm_release.")]
+                self.terraform.apply(*first)
+                self._upgrade(release)
+            self.terraform.apply()
         _LOG.info("ready %.0f s after the synthesis began: %s", time.monotonic() - begin, declared or "all of it")
         self._write_outputs()
 
@@ -145,7 +146,7 @@ class ClusterDelivery(Delivery):
         begin = time.monotonic()
         for release in releases:
             each = "-l", f"app.kubernetes.io/instance={release}"
-            self.kubectl("wait", "pods", *each, "--for=condition=Ready", "--timeout=300s")
+            pods_ready(self.namespace, "pods", *each)
         _LOG.info("ready again after %.0f s", time.monotonic() - begin)
 
     def _declare(self) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from tests.support.kubernetes import kubectl
+from tests.support.kubernetes import kubectl, pods_ready, pods_told
 from tests.support.waiting import until
 
 IMAGE = "apache/kafka:3.9.2"
@@ -76,8 +76,9 @@ class PodLoad:
             },
         }
         kubectl("-n", self._namespace, "apply", "-f", "-", stdin=json.dumps(pod))
-        kubectl("-n", self._namespace, "wait", f"pod/{self._pod}", "--for=condition=Ready", "--timeout=120s")
-        self.wait_for(300)
+        pods_ready(self._namespace, f"pod/{self._pod}")
+        with pods_told(self._namespace):
+            self.wait_for(300)
         return self
 
     def __exit__(

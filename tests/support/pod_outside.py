@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.kubernetes import kubectl
+from tests.support.kubernetes import kubectl, pods_ready
 from tests.support.waiting import until
 from usecases.debian import unpacked
 
@@ -53,7 +53,7 @@ class PodOutside:
         self._namespace = namespace
         for each in _objects():
             kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(each))
-        kubectl("-n", namespace, "wait", "pod/outside", "--for=condition=Ready", "--timeout=120s")
+        pods_ready(namespace, "pod/outside")
         subprocess.run(
             ["kubectl", "-n", namespace, "exec", "-i", "outside", "--", "tar", "-xf", "-", "-C", "/here"],
             input=_packed(files),

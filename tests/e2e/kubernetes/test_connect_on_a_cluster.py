@@ -1,6 +1,5 @@
 """Change capture and a sink on a cluster: what is written to one table arrives in the other."""
 
-import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any, Self
 import pytest
 
 from tests.support.delivery import ClusterDelivery
-from tests.support.kubernetes import kubectl, new_namespace
+from tests.support.kubernetes import kubectl, new_namespace, rolled_out
 from tests.support.pod_outside import PodOutside
 from tests.support.waiting import until
 from usecases.maven import artifact
@@ -48,9 +47,7 @@ def outside(namespace: str) -> PodOutside:
 
 
 @pytest.fixture(scope="module")
-def delivery(
-    tmp_path_factory: pytest.TempPathFactory, namespace: str, outside: PodOutside
-) -> Iterator[ClusterDelivery]:
+def delivery(tmp_path_factory: pytest.TempPathFactory, namespace: str, outside: PodOutside) -> ClusterDelivery:
     assert outside.sql("select count(*) from orders") == ["100"]
     files = {name: artifact(each) for name, each in (("capture", CAPTURE), ("jdbc", JDBC))}
     delivered = ClusterDelivery(
@@ -62,10 +59,8 @@ def delivery(
         config={},
         **{name: [file.name, checksum(file)] for name, file in files.items()},
     )
-    with contextlib.ExitStack() as stack:
-        stack.callback(delivered.kubectl, "delete", "pods", "--all", "--force", "--grace-period=0")
-        delivered.apply()
-        yield delivered
+    delivered.apply()
+    return delivered
 
 
 class Writer:
@@ -136,7 +131,7 @@ def test_a_plan_after_it_is_empty(delivery: ClusterDelivery, outside: PodOutside
 def test_a_worker_that_is_deleted_loses_nothing(delivery: ClusterDelivery, outside: PodOutside) -> None:
     with Writer(outside):
         delivery.kubectl("delete", "pod", f"{WORKERS}-0", "--wait=true")
-        delivery.kubectl("rollout", "status", f"statefulset/{WORKERS}", "--timeout=300s")
+        rolled_out(delivery.namespace, WORKERS)
     all_arrive(outside)
 
 

@@ -11,7 +11,8 @@ from hikube_kafka.provider import rollout
 from hikube_kafka.provider.rollout import Wanted, roll_out
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import KubernetesReach
-from tests.support.kubernetes import kubectl, new_namespace
+from tests.support import kubernetes
+from tests.support.kubernetes import kubectl, new_namespace, rolled_out
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
@@ -37,7 +38,8 @@ def servers(image: str) -> dict[str, Any]:
 
 @pytest.fixture
 def namespace(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(rollout, "_PATIENCE", dict.fromkeys(rollout._PATIENCE, 6.0))
+    # With those alone that the tests are about: on a new node the kubelet may not be able to mount anything for a moment.
+    monkeypatch.setattr(rollout, "_PATIENCE", {**rollout._PATIENCE, "image": 6.0, "refused": 6.0})
     with new_namespace("rollout") as name:
         yield name
 
@@ -64,3 +66,15 @@ def test_a_quota_that_lets_no_pod_in(namespace: str) -> None:
     assert "exceeded quota: none" in said
     context = kubectl("config", "current-context").strip()
     assert f"kubectl --context {context} -n {namespace} describe resourcequota" in said
+
+
+def test_a_test_that_waits_in_vain_says_what_the_pods_wait_for(namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes, "READY_SECONDS", 5)
+    pods = servers("not-there.invalid/kafka:0")
+    pods["spec"]["template"]["spec"]["nodeSelector"] = {"kubernetes.io/hostname": "not-there"}
+    kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(pods))
+    with pytest.raises(AssertionError, match="timed out") as failed:
+        rolled_out(namespace, "servers")
+    (said,) = failed.value.__notes__
+    assert "servers-1: NOT READY, Pending, no node, 0 restarts" in said
+    assert said.count("not PodScheduled: Unschedulable") == 2

@@ -19,7 +19,7 @@ from hikube_kafka.spec.contract import (
     ZooKeeperServerExpected,
 )
 from hikube_kafka.spec.quantities import Quantity
-from tests.support.kubernetes import Kubectl, new_namespace
+from tests.support.kubernetes import Kubectl, new_namespace, rolled_out
 from tests.support.kubernetes import kubectl as run_kubectl
 
 
@@ -33,7 +33,7 @@ def reach() -> Iterator[ReachByPortForward]:
     with new_namespace("port-forward") as namespace:
         run_kubectl("-n", namespace, "apply", "-f", str(Path(__file__).with_name("three_and_three.yaml")))
         for name in ("zookeeper", "kafka"):
-            run_kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=600s")
+            rolled_out(namespace, name)
         yield ReachByPortForward(
             namespace=namespace, kafka_pods="kafka", zookeeper_pods="zookeeper", forward_port=19392
         )

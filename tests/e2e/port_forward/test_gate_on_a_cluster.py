@@ -23,6 +23,7 @@ from hikube_kafka.smoke.gate import CannotCheckError, run
 from hikube_kafka.smoke.report import Report
 from hikube_kafka.spec.contract import ClaimExpected, Contract, ReachByPortForward, TopicExpected
 from hikube_kafka.spec.quantities import Quantity
+from tests.support.kubernetes import rolled_out
 from tests.support.load import knows
 from tests.support.waiting import until
 
@@ -59,7 +60,7 @@ def gone(kubectl: Kubectl, reach: ReachByPortForward, contract: Contract) -> Ite
     yield delete
     kubectl("-n", reach.namespace, "apply", "-f", str(MANIFEST))
     for kind in ("zookeeper", "kafka"):
-        kubectl("-n", reach.namespace, "rollout", "status", f"statefulset/{kind}", "--timeout=600s")
+        rolled_out(reach.namespace, kind)
     assert run(contract, patience=300, timeout=SLOW, canary=False).faults == ()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.kubernetes import Kubectl, new_namespace
+from tests.support.kubernetes import Kubectl, new_namespace, rolled_out
 from tests.support.kubernetes import kubectl as run_kubectl
 from tests.support.terraform import Workspace
 
@@ -22,8 +22,12 @@ ADDRESS = "hikube_volume_claims.this"
 @pytest.fixture(scope="module")
 def kubectl() -> Iterator[Kubectl]:
     """kubectl in a namespace that lives as long as these tests."""
-    with new_namespace("claims") as namespace:
-        yield lambda *arguments, stdin=None: run_kubectl("-n", namespace, *arguments, stdin=stdin).strip()
+    with new_namespace("claims") as name:
+        yield lambda *arguments, stdin=None: run_kubectl("-n", name, *arguments, stdin=stdin).strip()
+
+
+def namespace(kubectl: Kubectl) -> str:
+    return kubectl("get", "serviceaccount", "default", "-o", "jsonpath={.metadata.namespace}")
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ def stateful_set(name: str, size: str, storage_class: str | None) -> dict[str, A
 @pytest.fixture
 def declare(workspace: Workspace, kubectl: Kubectl, name: str) -> Callable[..., None]:
     """Write a configuration: the claims, and after them what has the StatefulSet."""
-    namespace = json.loads(kubectl("get", "serviceaccount", "default", "-o", "json"))["metadata"]["namespace"]
+    within = namespace(kubectl)
 
     def write(size: str, storage_class: str | None = "standard", *, release: bool = True, **claims: Any) -> None:
         path = workspace.directory / "stateful_set.json"
@@ -75,10 +79,10 @@ def declare(workspace: Workspace, kubectl: Kubectl, name: str) -> Callable[..., 
         deployed = {
             "triggers_replace": [size, storage_class],
             "depends_on": [ADDRESS],
-            "provisioner": [{"local-exec": {"command": f"kubectl -n {namespace} apply -f {path}"}}],
+            "provisioner": [{"local-exec": {"command": f"kubectl -n {within} apply -f {path}"}}],
         }
         workspace.write(
-            provider={"hikube": {"kubernetes": {"namespace": namespace, "release": name}}},
+            provider={"hikube": {"kubernetes": {"namespace": within, "release": name}}},
             resource={
                 "hikube_volume_claims": {"this": {"stateful_set": name, "templates": {"data": template}, **claims}},
                 **({"terraform_data": {"release": deployed}} if release else {}),
@@ -95,7 +99,7 @@ def deployed(workspace: Workspace, declare: Callable[..., None], kubectl: Kubect
     def apply(size: str, storage_class: str | None = "standard") -> None:
         declare(size, storage_class)
         workspace.apply()
-        kubectl("rollout", "status", f"statefulset/{name}", "--timeout=120s")
+        rolled_out(namespace(kubectl), name)
 
     return apply
 
@@ -141,7 +145,7 @@ def test_claims_grow_while_their_pods_run_on(
     workspace.apply()
     assert capacities(kubectl, name) == {f"data-{name}-0": "2Gi", f"data-{name}-1": "2Gi"}
     assert template_size(kubectl, name) == "2Gi"
-    kubectl("rollout", "status", f"statefulset/{name}", "--timeout=120s")
+    rolled_out(namespace(kubectl), name)
     assert pods(kubectl, name) == before, "a pod was restarted"
     assert workspace.plan() == "empty"
     # The same size in another spelling is the same size.
@@ -197,7 +201,7 @@ def test_a_growth_that_was_broken_off_is_finished_by_the_next_apply(
     shown = workspace.plan()
     assert f'~ "data-{name}-1" = "1Gi" -> "2Gi"' in shown
     workspace.apply()
-    kubectl("rollout", "status", f"statefulset/{name}", "--timeout=120s")
+    rolled_out(namespace(kubectl), name)
     assert capacities(kubectl, name) == {f"data-{name}-0": "2Gi", f"data-{name}-1": "2Gi"}
     assert pods(kubectl, name) == before
     assert workspace.plan() == "empty"
@@ -212,7 +216,7 @@ def test_an_interrupted_growth_is_recorded_and_goes_on(
     workspace.apply_interrupted(f"{ADDRESS}: Modifying...")
     assert ADDRESS in {each["address"] for each in workspace.resources()}
     workspace.apply()
-    kubectl("rollout", "status", f"statefulset/{name}", "--timeout=120s")
+    rolled_out(namespace(kubectl), name)
     assert capacities(kubectl, name) == {f"data-{name}-0": "2Gi", f"data-{name}-1": "2Gi"}
     assert pods(kubectl, name) == before
 
@@ -222,7 +226,7 @@ def test_a_missing_claim_is_told_and_a_destroy_keeps_all_of_them(
 ) -> None:
     deployed("1Gi")
     kubectl("scale", "statefulset", name, "--replicas=3")
-    kubectl("rollout", "status", f"statefulset/{name}", "--timeout=120s")
+    rolled_out(namespace(kubectl), name)
     kubectl("delete", "pvc", f"data-{name}-2", "--wait=false")
     kubectl("patch", "pvc", f"data-{name}-2", "-p", '{"metadata": {"finalizers": null}}')  # a pod uses it
     assert f"Claim data-{name}-2 is missing" in workspace.run("plan").stdout
