@@ -38,7 +38,7 @@ def servers(image: str) -> dict[str, Any]:
 
 @pytest.fixture
 def namespace(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    # With those alone that the tests are about: on a new node the kubelet may not be able to mount anything for a moment.
+    # Those of the tests alone: on a new node nothing can be mounted for a moment.
     monkeypatch.setattr(rollout, "_PATIENCE", {**rollout._PATIENCE, "image": 6.0, "refused": 6.0})
     with new_namespace("rollout") as name:
         yield name
