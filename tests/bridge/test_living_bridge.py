@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,18 +17,13 @@ from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
 from hikube_kafka.ensemble import status
-from tests.support.ensemble import LivingEnsemble
+from tests.support.ensemble import LivingEnsemble, free_port
 from usecases.parts.bridge import Bridge
 from usecases.parts.mosquitto import Mosquitto
 from usecases.parts.relay import Relay
 from usecases.process import until
 
 pytestmark = pytest.mark.ensemble
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Devices:

@@ -113,3 +113,14 @@ def test_a_drain_is_over_when_kafka_has_all() -> None:
     assert not window.wait_until_empty(0.01)
     window.delivered(entry)
     assert window.wait_until_empty(0.01)
+
+
+def test_a_drain_is_over_when_nothing_more_can_come() -> None:
+    window = Window(print, messages=10, bytes_=100)
+    entered(window, 1)
+    waited: list[bool] = []
+    waits = Thread(target=lambda: waited.append(window.wait_until_empty(3600)), daemon=True)
+    waits.start()
+    window.give_up()
+    waits.join(10)
+    assert waited == [False]

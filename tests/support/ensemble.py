@@ -54,6 +54,12 @@ def is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+def free_port() -> int:
+    """A port that nobody listens on, of those that the system gives to whoever asks for any."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def free_layout() -> LocalLayout:
     """Ports that nobody listens on, below those that the system gives to clients (32768 and up on Linux)."""
     for _ in _blocks:

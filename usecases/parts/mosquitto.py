@@ -27,23 +27,38 @@ SAFE: Mapping[str, str] = {
 """What a broker before Kafka needs besides its defaults."""
 
 
+def _written(settings: Mapping[str, str]) -> str:
+    return "".join(f"{key} {value}\n" for key, value in settings.items())
+
+
 class Mosquitto:
-    """An MQTT broker on 127.0.0.1 that asks nobody for a password.
+    """An MQTT broker on 127.0.0.1 that asks nobody for a password on this port.
 
     Args:
         folder: existing folder for its configuration, data and log.
         port: that it listens on.
         settings: of ``mosquitto.conf``. Empty: its own defaults.
+        listeners: further ones, by port: the settings of each, and nobody comes in there but who they let in.
     """
 
-    def __init__(self, folder: Path, port: int, settings: Mapping[str, str] = SAFE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        settings: Mapping[str, str] = SAFE,
+        listeners: Mapping[int, Mapping[str, str]] | None = None,
+    ) -> None:
         self.port = port
         root = unpacked("mosquitto", *_LIBRARIES)
         self._configuration = folder / "mosquitto.conf"
         # It gives up root by itself, for a user that this machine need not have.
         lines = {"user": "root", "persistence_location": f"{folder}/", "log_type": "warning", **settings}
-        listener = f"listener {port} 127.0.0.1\nallow_anonymous true\n"
-        self._configuration.write_text("".join(f"{key} {value}\n" for key, value in lines.items()) + listener, "utf-8")
+        if listeners:
+            lines = {"per_listener_settings": "true", **lines}
+        written = _written(lines) + f"listener {port} 127.0.0.1\nallow_anonymous true\n"
+        for further, own in (listeners or {}).items():
+            written += f"listener {further} 127.0.0.1\n{_written(own)}"
+        self._configuration.write_text(written, "utf-8")
         self.process = Process(
             "mosquitto",
             [root / "usr/sbin/mosquitto", "-c", self._configuration],

@@ -143,13 +143,14 @@ def mqtt(
 
 def _run(carrier: "MqttBridge") -> None:
     from hikube_kafka.bridge.pipeline import PipelineError
+    from hikube_kafka.bridge.session import MqttError
 
     for number in (signal.SIGTERM, signal.SIGINT):
         # In a thread: the handler interrupts this one, which may hold the lock that stop() needs.
         signal.signal(number, lambda *_: Thread(target=carrier.stop).start())
     try:
         failure = carrier.run()
-    except PipelineError as error:
+    except (PipelineError, MqttError) as error:
         _fail(ExitCode.NOTHING_CHECKED, error)
     if failure is not None:
         _fail(ExitCode.SOMETHING_WRONG, failure)

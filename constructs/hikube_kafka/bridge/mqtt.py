@@ -10,7 +10,7 @@ from hikube_kafka.bridge.logs import tell
 from hikube_kafka.bridge.metrics import Metrics
 from hikube_kafka.bridge.pipeline import Pipeline, limits
 from hikube_kafka.bridge.routes import Message, Routes
-from hikube_kafka.bridge.session import MqttBroker, Session, SessionTerms
+from hikube_kafka.bridge.session import MqttBroker, MqttError, Session, SessionTerms
 from hikube_kafka.bridge.window import Entry, Window
 from hikube_kafka.kafka.security import Credentials
 
@@ -80,10 +80,11 @@ class MqttBridge:
         self._stopped.set()
 
     def fail(self, why: str) -> None:
-        """End, and say why."""
-        if self._failure is None and not self._stopped.is_set():
+        """End, and say why: the first reason is the one that counts. A drain ends too."""
+        if self._failure is None:
             self._failure = why
         self._stopped.set()
+        self._window.give_up()
 
     def run(self) -> str | None:
         """Carry messages until the end.
@@ -92,7 +93,8 @@ class MqttBridge:
             Why it had to end; None: it was stopped, and all that it had taken is in Kafka and acknowledged.
 
         Raises:
-            PipelineError: Kafka has not the topics, or does not let the bridge in.
+            PipelineError: Kafka has not the topics, or does not let the bridge write to them.
+            MqttError: The MQTT broker does not let it in, or does not let it subscribe.
         """
         try:
             known = limits(self._addresses, self._credentials, self._routes.topics, self._stopped)
@@ -118,15 +120,18 @@ class MqttBridge:
         """Wait for what is in flight; what Kafka has not got by then comes again when the bridge is back."""
         self._window.close()
         tell("draining", in_flight=self._window.in_flight)
-        if self._failure is None and not self._window.wait_until_empty(self._bounds.drain_seconds):
+        if not self._window.wait_until_empty(0 if self._failure else self._bounds.drain_seconds) and not self._failure:
             self._failure = (
                 f"after {self._bounds.drain_seconds:g} s Kafka had not acknowledged {self._window.in_flight} messages: "
                 "the MQTT broker sends them again to the next bridge of this client id."
             )
+        failure = self._failure
         self._session.end()
         pipeline.end()
-        tell("ended", delivered=self.metrics.delivered, acknowledged=self._window.acknowledged, failure=self._failure)
-        return self._failure
+        tell("ended", delivered=self.metrics.delivered, acknowledged=self._window.acknowledged, failure=failure)
+        if failure is not None and not (self._session.was_subscribed or self.metrics.received):
+            raise MqttError(failure)
+        return failure
 
     # --- called by the MQTT client's thread ---
 

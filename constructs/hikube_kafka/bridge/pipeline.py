@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from hikube_kafka.bridge.logs import tell
 from hikube_kafka.bridge.routes import Record
+from hikube_kafka.kafka.address import one_line
 from hikube_kafka.kafka.connection import Connection, client_settings
 from hikube_kafka.kafka.errors import Denied, Unreachable
 from hikube_kafka.kafka.security import Credentials
@@ -45,16 +47,64 @@ def limits(addresses: str, credentials: Credentials, topics: tuple[str, ...], st
                     f"Kafka does not have the topic {' and '.join(missing)}, or does not show it to this client: "
                     "declare it, or allow Describe and Write on it."
                 )
+            _refuse_unwritable(connection, topics)
             return _limits(connection, topics)
         except Denied as denied:
             if denied.lasting:
-                raise PipelineError(f"{denied}.") from None
+                raise PipelineError(_mended_by(denied, credentials)) from None
             tell("kafka_unreachable", level=logging.WARNING, reason=str(denied))
         except Unreachable as unreachable:
             tell("kafka_unreachable", level=logging.WARNING, reason=str(unreachable))
         stopped.wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
     return None
+
+
+def _mended_by(denied: Denied, credentials: Credentials) -> str:
+    """What Kafka says, and what to do about it."""
+    said, cause = f"{str(denied).rstrip('.')}.", denied.reason.lower()
+    if "certificate verify failed" in cause:  # librdkafka does not say which of the two it is
+        trusted = "those that the system trusts" if credentials.authorities is None else credentials.authorities
+        return (
+            f"{said} HIKUBE_KAFKA_CA_FILE has to name the authority that signed the certificates of the brokers (now "
+            f"it is {trusted}), and they have to be for the names in --bootstrap-servers and in advertised.listeners."
+        )
+    if "alert" in cause and "certificate" in cause:
+        given = "none is given" if credentials.certificate is None else f"now it is {credentials.certificate}"
+        return (
+            f"{said} HIKUBE_KAFKA_CERTIFICATE_FILE and HIKUBE_KAFKA_KEY_FILE have to name a certificate that the "
+            f"brokers trust ({given})."
+        )
+    if "authentication" in cause:
+        return f"{said} Correct HIKUBE_KAFKA_USERNAME, now {credentials.username}, or HIKUBE_KAFKA_PASSWORD."
+    return said
+
+
+def _refuse_unwritable(connection: Connection, topics: tuple[str, ...]) -> None:
+    """Before a message is taken: Kafka tells what an authorizer allows this client.
+
+    Raises:
+        PipelineError: It does not allow Write on each of the topics.
+    """
+    from confluent_kafka import KafkaException, TopicCollection
+    from confluent_kafka.admin import AclOperation
+
+    unwritable = []
+    described = connection.client.describe_topics(
+        TopicCollection(list(topics)), include_authorized_operations=True, request_timeout=_ANSWER_SECONDS
+    )
+    for topic, future in described.items():
+        try:
+            allowed = future.result(_ANSWER_SECONDS + 1).authorized_operations
+        except (KafkaException, TimeoutError):
+            continue  # then the first record tells
+        if allowed and AclOperation.WRITE not in allowed:
+            unwritable.append(topic)
+    if unwritable:
+        raise PipelineError(
+            f"Kafka does not let {connection.principal or 'this client'} write to the topic "
+            f"{' and '.join(unwritable)}: allow Write on it, as on each topic of the bridge."
+        )
 
 
 def _limits(connection: Connection, topics: tuple[str, ...]) -> dict[str, int]:
@@ -102,6 +152,9 @@ class Pipeline:
         from confluent_kafka import Producer
 
         self._fail = fail
+        self._credentials = credentials
+        self._addresses = addresses
+        self._denied = ""
         self._topic = next(iter(limits))
         self._ended = Event()
         self.connected = True
@@ -134,30 +187,60 @@ class Pipeline:
         Raises:
             confluent_kafka.KafkaException: The record cannot be sent at all.
         """
+        from confluent_kafka import KafkaError, KafkaException
 
-        def report(error: "KafkaError | None", _message: "Delivery") -> None:
+        def report(error: KafkaError | None, _message: "Delivery") -> None:
             if error is None:
                 delivered()
             elif not self._ended.is_set():
-                self._fail(f"Kafka refuses a record of topic {record.topic}: {error.str()}")
+                self._fail(
+                    f"Kafka refuses a record of topic {record.topic}: {error.str()}.{self._remedy(error)} The message "
+                    "is not acknowledged: the MQTT broker sends it again to the next bridge of this client id."
+                )
 
-        self._producer.produce(
-            record.topic, value=record.value, key=record.key, headers=list(record.headers), on_delivery=report
-        )
+        try:
+            self._producer.produce(
+                record.topic, value=record.value, key=record.key, headers=list(record.headers), on_delivery=report
+            )
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._FATAL:  # noqa: SLF001 - its public name
+                raise
+            # A record before this one was refused: that is told by its report.
+
+    def _remedy(self, error: "KafkaError") -> str:
+        from confluent_kafka import KafkaError
+
+        match error.code():
+            case KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                return f" Allow {self._credentials.principal or 'the bridge'} Write on it."
+            case KafkaError.MSG_SIZE_TOO_LARGE:
+                return " The next start makes it a dead letter, if the bridge is allowed DescribeConfigs on the topic."
+            case KafkaError.UNKNOWN_TOPIC_OR_PART | KafkaError._UNKNOWN_TOPIC:  # noqa: SLF001 - its public name
+                return " Declare it again."
+            case _:
+                return ""
 
     def _complain(self, error: "KafkaError") -> None:
         from confluent_kafka import KafkaError
 
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name
             self.connected = False
-        if error.fatal():
-            self._fail(f"Kafka's client has ended: {error.str()}")
-        else:
-            tell("kafka_complaint", level=logging.WARNING, reason=error.str())
+        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - likewise
+            self._denied = one_line(error.str())
+        tell("kafka_complaint", level=logging.WARNING, reason=error.str())
 
     def _deliver(self) -> None:
+        from confluent_kafka import KafkaException
+
+        fatal = ""
         while not self._ended.is_set():
-            self._producer.poll(_POLL_SECONDS)
+            try:
+                self._producer.poll(_POLL_SECONDS)
+            except KafkaException as error:  # confluent-kafka raises what is fatal here, and before it is reported
+                fatal = one_line(error.args[0].str())
+            else:
+                if fatal:
+                    self._fail(f"Kafka's client has ended: {fatal}")
 
     def _watch(self) -> None:
         from confluent_kafka import KafkaException
@@ -165,14 +248,22 @@ class Pipeline:
         while not self._ended.wait(_WATCH_SECONDS):
             try:
                 self._producer.list_topics(self._topic, timeout=_ANSWER_SECONDS)
-                self.connected = True
             except KafkaException:
                 self.connected = False
+                if self._denied:  # no broker lets it in, and it reads no other password until it is started again
+                    denied = Denied(self._addresses, self._denied)
+                    if denied.lasting:
+                        self._fail(_mended_by(denied, self._credentials))
+            else:
+                self.connected, self._denied = True, ""
 
     def end(self) -> None:
         """Drop what was not delivered."""
+        from confluent_kafka import KafkaException
+
         self._ended.set()
         for thread in self._threads:
             thread.join(2 * _ANSWER_SECONDS)
         self._producer.purge()
-        self._producer.poll(0)
+        with suppress(KafkaException):  # what is fatal now has no consequence any more
+            self._producer.poll(0)

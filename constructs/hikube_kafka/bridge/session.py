@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,23 @@ _FAILURE = 0x80
 _UNSUPPORTED_VERSION = 0x84
 _LASTING = frozenset({_UNSUPPORTED_VERSION, 0x85, 0x86, 0x87, 0x8A, 0x8C})
 """Refusals that the next attempt meets again: version, client id, password, permission, ban, log-in method."""
+_WHO_IT_IS = frozenset({0x86, 0x87, 0x8C})
+"""Those of them that are about the user: password, permission, log-in method."""
 _TAKEN_OVER = 0x8E
+_HAS_EXPIRED, _NOT_YET_VALID = 10, 9
+_OTHER_NAME = frozenset({62, 64})
+"""What OpenSSL's verification says by number (X509_V_ERR_…): two are the wrong host name and the wrong IP address."""
+_CERTIFICATE_ALERTS = (
+    "CERTIFICATE_REQUIRED",
+    "BAD_CERTIFICATE",
+    "UNSUPPORTED_CERTIFICATE",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_UNKNOWN",
+    "UNKNOWN_CA",
+    "HANDSHAKE_FAILURE",
+)
+"""Alerts of TLS by which a server refuses the certificate of a client, or that there is none."""
 _SHORT_SECONDS = 5.0
 _SHORT_IN_A_ROW = 3
 """So many connections in a row that ended so soon look like two clients of one id, who end each other's."""
@@ -107,11 +124,48 @@ class MqttBroker:
             return None
         try:
             context = ssl.create_default_context(cafile=self.authorities)
-            if self.certificate is not None:
-                context.load_cert_chain(self.certificate, self.key, password=self.key_password or "")
         except (OSError, ValueError) as error:
-            raise MqttError(f"the certificates for MQTT cannot be used: {reason(error)}.") from None
+            raise MqttError(f"HIKUBE_KAFKA_MQTT_CA_FILE, {self.authorities}: {reason(error)}.") from None
+        if self.certificate is not None:
+            try:
+                context.load_cert_chain(self.certificate, self.key, password=self.key_password or "")
+            except (OSError, ValueError) as error:
+                raise MqttError(
+                    f"the certificate {self.certificate} (HIKUBE_KAFKA_MQTT_CERTIFICATE_FILE) cannot be used with the "
+                    f"key {self.key} (HIKUBE_KAFKA_MQTT_KEY_FILE, HIKUBE_KAFKA_MQTT_KEY_PASSWORD): {reason(error)}."
+                ) from None
         return context
+
+    def untrusted(self, error: ssl.SSLCertVerificationError) -> str | None:
+        """Why its certificate is not accepted and what to do; None: waiting can help."""
+        said = f"the certificate of the MQTT broker {self.address} is not accepted: {error.verify_message.rstrip('.')}"
+        if error.verify_code == _NOT_YET_VALID:
+            return None
+        if error.verify_code == _HAS_EXPIRED:
+            return f"{said}. Renew it there, or the certificate of its authority."
+        if error.verify_code in _OTHER_NAME:
+            return f"{said}. Give --mqtt a name that is in the certificate."
+        trusted = "those that the system trusts" if self.authorities is None else self.authorities
+        return f"{said}. HIKUBE_KAFKA_MQTT_CA_FILE has to name the authority that signed it; now it is {trusted}."
+
+    def refused_certificate(self, alert: str) -> str:
+        """What to do when it does not accept the bridge's own certificate."""
+        said = f"the MQTT broker {self.address} does not accept"
+        if self.certificate is None:
+            return (
+                f"{said} a client without a certificate: {alert}. Set HIKUBE_KAFKA_MQTT_CERTIFICATE_FILE and "
+                "HIKUBE_KAFKA_MQTT_KEY_FILE."
+            )
+        return f"{said} the certificate {self.certificate}: {alert}. Take one of an authority that it trusts."
+
+    def refused(self, code: str, *, user: bool) -> str:
+        """What to do when it answers, and does not let the bridge in."""
+        said = f"the MQTT broker {self.address} does not let the bridge in: {code}."
+        if not user:
+            return said
+        if self.username is None:
+            return f"{said} The bridge has given no user: set HIKUBE_KAFKA_MQTT_USERNAME, and its password."
+        return f"{said} Correct HIKUBE_KAFKA_MQTT_USERNAME, now {self.username}, or its password."
 
 
 def _address(url: str) -> tuple[bool, str, int]:
@@ -191,7 +245,9 @@ class Session:
         self.broker = broker
         self.terms = terms
         self.subscribed = False
+        self.was_subscribed = False
         self._connected_at = 0.0
+        self._alert = ""
         self._short = 0
         self._take, self._lost, self._begun, self._fail = take, lost, begun, fail
         self._client: Client = Client(
@@ -208,6 +264,7 @@ class Session:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.on_log = self._on_log
         self._asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         self._asked.SessionExpiryInterval = terms.expiry_seconds
         self._asked.ReceiveMaximum = terms.receive_maximum
@@ -237,8 +294,9 @@ class Session:
             tell("mqtt_refused", level=logging.WARNING, address=self.broker.address, reason=str(code))
             if code.value in _LASTING:
                 speaks = " It has to speak MQTT 5." if code.value == _UNSUPPORTED_VERSION else ""
-                self._fail(f"the MQTT broker {self.broker.address} does not let the bridge in: {code}.{speaks}")
+                self._fail(self.broker.refused(str(code), user=code.value in _WHO_IT_IS) + speaks)
             return
+        client.on_log = None  # it would be told of every packet
         kept = getattr(properties, "SessionExpiryInterval", self.terms.expiry_seconds)
         if kept < self.terms.expiry_seconds:
             tell("mqtt_session_shortened", level=logging.WARNING, asked_s=self.terms.expiry_seconds, granted_s=kept)
@@ -256,17 +314,43 @@ class Session:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect_fail(self, _client: "Client", _data: Any) -> None:
-        tell("mqtt_unreachable", level=logging.WARNING, address=self.broker.address)
+        error = sys.exc_info()[1]  # paho calls this while it handles it, and does not pass it on
+        tell(
+            "mqtt_unreachable",
+            level=logging.WARNING,
+            address=self.broker.address,
+            reason=reason(error) if error is not None else "",
+        )
+        if isinstance(error, ssl.SSLCertVerificationError):
+            why = self.broker.untrusted(error)
+        else:
+            why = self._alerted(str(error))
+        if why is not None:
+            self._fail(why)
+
+    def _alerted(self, said: str) -> str | None:
+        """What to do if a TLS alert is in it that refuses the bridge's certificate."""
+        alert = next((each for each in _CERTIFICATE_ALERTS if f"ALERT_{each}" in said), None)
+        return alert and self.broker.refused_certificate(alert.lower().replace("_", " "))
+
+    def _on_log(self, _client: "Client", _data: Any, _level: int, said: str) -> None:
+        # With TLS 1.3 a server refuses a certificate after the handshake: paho writes it to its log, and no more.
+        if "ALERT_" in said:
+            self._alert = said
 
     def _on_disconnect(
-        self, _client: "Client", _data: Any, flags: "DisconnectFlags", code: "ReasonCode", _properties: Any
+        self, client: "Client", _data: Any, flags: "DisconnectFlags", code: "ReasonCode", _properties: Any
     ) -> None:
         self.subscribed = False
+        client.on_log = self._on_log
         self._short = self._short + 1 if time.monotonic() - self._connected_at < _SHORT_SECONDS else 0
         self._lost()
         told = logging.INFO if code.value == 0 else logging.WARNING
         tell("mqtt_disconnected", level=told, address=self.broker.address, reason=str(code))
-        if flags.is_disconnect_packet_from_server and code.value == _TAKEN_OVER:
+        alert, self._alert = self._alert, ""
+        if (why := self._alerted(alert)) is not None:
+            self._fail(why)
+        elif flags.is_disconnect_packet_from_server and code.value == _TAKEN_OVER:
             self._fail(
                 f"another client of {self.broker.address} has taken over the client id {self.terms.client_id}: each "
                 "bridge needs one of its own."
@@ -284,14 +368,17 @@ class Session:
     ) -> None:
         for filter_, code in zip(self.terms.filters, codes, strict=True):
             if code.value >= _FAILURE:
-                self._fail(f"the MQTT broker {self.broker.address} refuses the subscription to {filter_}: {code}.")
+                self._fail(
+                    f"the MQTT broker {self.broker.address} refuses the subscription to {filter_}: {code}. It has to "
+                    f"allow {self.broker.username or 'the bridge'} to read there."
+                )
                 return
             if code.value == 0:
                 self._fail(
                     f"the MQTT broker {self.broker.address} grants QoS 0 for {filter_}: no message would be safe."
                 )
                 return
-        self.subscribed = True
+        self.subscribed = self.was_subscribed = True
         tell("mqtt_subscribed", filters=list(self.terms.filters))
 
     def _on_message(self, _client: "Client", _data: Any, message: "MQTTMessage") -> None:

@@ -40,6 +40,7 @@ class Window:
         self._order: deque[Entry] = deque()
         self._former: dict[int, Entry] = {}
         self._closed = False
+        self._given_up = False
         self.in_flight = 0
         self.in_flight_bytes = 0
         self.acknowledged = 0
@@ -115,7 +116,14 @@ class Window:
             self._closed = True
             self._changed.notify_all()
 
-    def wait_until_empty(self, seconds: float) -> bool:
-        """Wait until all is in Kafka; whether it is."""
+    def give_up(self) -> None:
+        """Nothing of what is in flight can reach Kafka any more: nobody is to wait for it."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self.in_flight, seconds)
+            self._given_up = True
+            self._changed.notify_all()
+
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Wait until all is in Kafka, or given up; whether it is in Kafka."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._given_up or not self.in_flight, seconds)
+            return not self.in_flight

@@ -41,13 +41,17 @@ class Authority:
         self._directory = directory
         self.certificate = self._write(f"{name}.ca", self._signed(self._name, self._key, authority=True))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Issue a certificate for 127.0.0.1; gives its file and its key's."""
+    def issue(
+        self, name: str, *, address: str = "127.0.0.1", lasts: timedelta = timedelta(days=1), password: str = ""
+    ) -> tuple[Path, Path]:
+        """Issue a certificate for an address; gives its file and its key's, which the password encrypts."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._signed(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, authority=False)
-        text = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = self._signed(subject, key, authority=False, address=address, lasts=lasts)
+        encryption = (
+            serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
         )
+        text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
         key_file = self._directory / f"{name}.key"
         key_file.write_bytes(text)
         return self._write(name, certificate), key_file
@@ -57,9 +61,16 @@ class Authority:
         file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return file
 
-    def _signed(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, authority: bool) -> x509.Certificate:
+    def _signed(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        authority: bool,
+        address: str = "127.0.0.1",
+        lasts: timedelta = timedelta(days=1),
+    ) -> x509.Certificate:
         now = datetime.now(UTC)
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -67,9 +78,9 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_after(now + lasts)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -99,10 +110,12 @@ class Secured:
 
     directory: str
     doors: Mapping[str, Door]
+    authority: Authority
+    """Whom brokers and clients trust."""
     stranger: Authority
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     files = tmp_path_factory.mktemp("certificates")
     authority, stranger = Authority("authority", files), Authority("stranger", files)
@@ -177,6 +190,6 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
                 administrators=living.bootstrap,
                 key=opener,
             )
-        yield Secured(directory=declaration.directory, doors=doors, stranger=stranger)
+        yield Secured(directory=declaration.directory, doors=doors, authority=authority, stranger=stranger)
     finally:
         destroy(declaration.directory, keep_data=False)
