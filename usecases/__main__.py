@@ -8,6 +8,8 @@ import json
 import sys
 import threading
 import time
+import traceback
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hikube_kafka.exit_code import ExitCode
-from usecases.chain import Chain, Outcome, UnknownUseCaseError
+from usecases.chain import Chain, Outcome, UnknownUseCaseError, writable
 from usecases.process import PartFailedError
 from usecases.running import run_chain
 
@@ -46,6 +48,8 @@ def main(
     console = Console()
     try:
         options = _pairs(option or [])
+        if figures:
+            writable("--figures", figures)
         with _shown(console) as show:
             outcome = run_chain(name, short=short, options=options, watching=show)
     except (PartFailedError, UnknownUseCaseError) as error:
@@ -54,6 +58,9 @@ def main(
     except KeyboardInterrupt:
         console.print("Interrupted; all that was started has been ended.")
         sys.exit(_INTERRUPTED)
+    except Exception:  # noqa: BLE001 - a mistake of the use case: no check has failed
+        traceback.print_exc()
+        sys.exit(ExitCode.NOTHING_CHECKED)
     _report(console, outcome)
     if figures:
         checks = [{"what": what, "holds": holds, "seen": seen} for what, holds, seen in outcome.checks]
@@ -65,6 +72,8 @@ def _pairs(options: list[str]) -> Mapping[str, str]:
     split = [each.partition("=") for each in options]
     if wrong := [key for key, equals, _ in split if not equals or not key]:
         raise UnknownUseCaseError(f"--option {wrong[0]}: write KEY=VALUE")
+    if twice := [key for key, times in Counter(key for key, _, _ in split).items() if times > 1]:
+        raise UnknownUseCaseError(f"--option {twice[0]} is given twice: write it once")
     return {key: value for key, _, value in split}
 
 

@@ -16,18 +16,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
 import psycopg
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from examples.analytics import clickhouse as tables
 from usecases import grafana
+from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment, kill_listener
-from usecases.parts.clickhouse import ClickHouse, ClickHouseError
+from usecases.parts.clickhouse import ClickHouse
 from usecases.parts.elasticsearch import Elasticsearch
 from usecases.parts.postgresql import PostgreSQL
-from usecases.process import PartFailedError, Process, until
+from usecases.process import PartAwayError, PartFailedError, Process
 
 _EXAMPLES = ROOT / "examples" / "analytics"
 _BROKER_PORT, _WORKER_PORT, _DATABASE_PORT, _CLICKHOUSE_PORT, _ELASTICSEARCH_PORT = 26092, 26083, 26432, 26123, 26620
@@ -37,8 +37,6 @@ _REFUSED_ID = -1
 """A row whose quantity does not fit into the index: Elasticsearch alone refuses it."""
 _BLOCK_ROWS = 200
 _SETTLE_SECONDS = 120.0
-_AWAY = (httpx.HTTPError, psycopg.OperationalError, ClickHouseError)
-"""What asking a destination raises while it is away."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +111,10 @@ class Analytics(Chain):
         )
         self.watch(self.sink, stack).start()
         self.elasticsearch.wait()
-        until(lambda: self.elasticsearch.http.head("/orders").is_success, 60, "the index to be created")
+        self.until(lambda: self.elasticsearch.ask("GET", "/orders"), 60, "the index to be created")
         self.tell("every part is up")
 
-    def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+    def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:  # noqa: ARG002 - of the chain itself
         """Latency of rows that come evenly, the time that a burst takes, and what faults do to neither."""
         size = _SHORT if short else _FULL
         self._destinations: Mapping[str, _Destination] = {
@@ -134,8 +132,8 @@ class Analytics(Chain):
         self._dashboards(outcome)
         holds, seen = self.deployment.smoke()
         outcome.check("the platform keeps its contract", holds=holds, seen=seen)
-        if picture := options.get("picture"):
-            history.draw(Path(picture))
+        if picture := self.picture:
+            history.draw(picture)
 
     # --- figures ---------------------------------------------------------------------------------------------------
 
@@ -144,23 +142,24 @@ class Analytics(Chain):
         self._insert(range(1, 51))
         self._insert([_REFUSED_ID])
         for name, destination in self._destinations.items():
-            until(partial(_has, destination, 1, 50), 120, f"the first rows in {name}")
+            self.until(partial(_has, destination, 1, 50), 120, f"the first rows in {name}")
 
     def _measure_latency(self, outcome: Outcome, size: _Size) -> None:
         self.tell(f"{size.paced_rows} rows, {size.paced_per_s} a second")
         first = 1_000
         ids = range(first, first + size.paced_rows)
         committed: dict[int, float] = {}
-        with _arriving(self._destinations, first) as arrivals:
+        with _arriving(self, self._destinations, first) as arrivals:
             began = time.monotonic()
-            with psycopg.connect(self.postgresql.url("shop"), autocommit=True) as connection:
+            with self.postgresql.connection("shop", "rows, evenly", autocommit=True) as connection:
                 for number, id_ in enumerate(ids):
                     time.sleep(max(0.0, began + number / size.paced_per_s - time.monotonic()))
                     connection.execute(_INSERT, _order(id_))
                     committed[id_] = time.monotonic()
                     self.live["rows"] = number + 1
+                    self.heed()
             for each in arrivals.values():
-                until(partial(each.has, size.paced_rows), 60, f"all rows in {each.name}")
+                self.until(partial(each.has, size.paced_rows), 60, f"all rows in {each.name}")
         for name, each in arrivals.items():
             waits = sorted(1000 * (each.at[id_] - committed[id_]) for id_ in ids)
             cuts = statistics.quantiles(waits, n=100)
@@ -172,7 +171,7 @@ class Analytics(Chain):
         self.tell(f"{size.burst_rows} rows at once")
         first, chunk = 1_000_000, 1_000
         began = time.monotonic()
-        with psycopg.connect(self.postgresql.url("shop")) as connection:
+        with self.postgresql.connection("shop", "rows at once") as connection:
             for start in range(first, first + size.burst_rows, chunk):
                 with connection.cursor() as cursor, cursor.copy(f"copy orders ({_COLUMNS}) from stdin") as copy:
                     for id_ in range(start, start + chunk):
@@ -181,7 +180,7 @@ class Analytics(Chain):
         outcome.figures["source_rows_per_s"] = round(size.burst_rows / (time.monotonic() - began))
 
         def arrived(destination: _Destination) -> float:
-            until(partial(_has, destination, first, size.burst_rows), 300, "a burst", every=0.1)
+            self.until(partial(_has, destination, first, size.burst_rows), 300, "a burst", every=0.1)
             return time.monotonic() - began
 
         with ThreadPoolExecutor() as pool:
@@ -203,7 +202,7 @@ class Analytics(Chain):
                 kill()
             writer.wait_for(changes)
 
-        with _Writer(self.postgresql.url("shop"), size.changes_per_s) as writer:
+        with _Writer(self, size.changes_per_s) as writer:
             writer.wait_for(size.changes_between)
             away("Elasticsearch", self.elasticsearch.process.kill)
             self.elasticsearch.start(wait=False)  # it boots while others are killed
@@ -234,7 +233,7 @@ class Analytics(Chain):
             wanted = {key: row for key, row in source.items() if key != _REFUSED_ID or name != "elasticsearch"}
             difference = _Difference(wanted)
             with suppress(PartFailedError):
-                until(partial(difference.none, destination), _SETTLE_SECONDS, "equal rows", every=0.5)
+                self.until(partial(difference.none, destination), _SETTLE_SECONDS, "equal rows", every=0.5)
             outcome.check(f"{name} has exactly the rows of the source", holds=difference.holds, seen=str(difference))
 
     def _source(self) -> dict[int, tuple[Any, ...]]:
@@ -253,10 +252,15 @@ class Analytics(Chain):
             }
         )
         consumer.subscribe([_DEAD_LETTERS])
-        while (message := consumer.poll(20)) is not None and not message.error():
-            headers: dict[str, Any] = dict(message.headers() or [])
-            found.append((json.loads(message.value() or b"")["payload"]["id"], headers["error.reason"].decode()))
-        consumer.close()
+        with asking("Kafka", f"the messages of {_DEAD_LETTERS}"):
+            while (message := consumer.poll(20)) is not None:
+                if error := message.error():
+                    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public name of it
+                        break
+                    raise KafkaException(error)
+                headers: dict[str, Any] = dict(message.headers() or [])
+                found.append((json.loads(message.value() or b"")["payload"]["id"], headers["error.reason"].decode()))
+            consumer.close()
         only = {id_ for id_, _ in found} == {_REFUSED_ID} and all("quantity" in reason for _, reason in found)
         outcome.check(
             "the row that Elasticsearch refuses is among its dead letters, and no other",
@@ -278,7 +282,7 @@ class Analytics(Chain):
                 outcome.check(f"Grafana shows: {title}", holds=count > 0, seen=f"{count} rows")
 
     def _insert(self, ids: Iterable[int]) -> None:
-        with psycopg.connect(self.postgresql.url("shop")) as connection, connection.cursor() as cursor:
+        with self.postgresql.connection("shop", "rows") as connection, connection.cursor() as cursor:
             cursor.executemany(_INSERT, [_order(id_) for id_ in ids])
 
 
@@ -305,10 +309,10 @@ def _order(id_: int) -> tuple[Any, ...]:
 class _Writer:
     """Inserts, updates and deletes, a few in each transaction, until it is left; survives the database."""
 
-    def __init__(self, url: str, per_s: int) -> None:
-        self._url, self._pause = url, 1 / per_s
+    def __init__(self, chain: Analytics, per_s: int) -> None:
+        self._chain, self._pause = chain, 1 / per_s
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread = chain.thread("writing orders", self._write)
         self._chosen = random.Random(7)  # noqa: S311 - a load, not a secret
         self._next = 10_000_000
         self.done = 0
@@ -325,11 +329,11 @@ class _Writer:
     def wait_for(self, transactions: int) -> None:
         """Until so many more are committed."""
         goal = self.done + transactions
-        until(lambda: self.done >= goal, 120, f"{transactions} transactions")
+        self._chain.until(lambda: self.done >= goal, 120, f"{transactions} transactions")
 
     def _write(self) -> None:
         while not self._over.is_set():
-            with suppress(psycopg.OperationalError), psycopg.connect(self._url) as connection:
+            with suppress(PartAwayError), self._chain.postgresql.connection("shop", "orders") as connection:
                 while not self._over.is_set():
                     self._transaction(connection)
                     connection.commit()
@@ -373,9 +377,7 @@ class _Destination:
 
 
 def _has(destination: _Destination, first: int, rows: int) -> bool:
-    with suppress(*_AWAY):
-        return destination.count(first) == rows
-    return False
+    return destination.count(first) == rows
 
 
 def _alike(row: Sequence[Any]) -> tuple[Any, ...]:
@@ -444,13 +446,13 @@ class _InElasticsearch(_Destination):
 class _Arrivals:
     """When each row of a range could first be queried at a destination."""
 
-    def __init__(self, name: str, destination: _Destination, first: int) -> None:
+    def __init__(self, chain: Chain, name: str, destination: _Destination, first: int) -> None:
         self.name = name
         self.at: dict[int, float] = {}
         self._destination = destination
         self._low = first - 1
         self._over = threading.Event()
-        self.thread = threading.Thread(target=self._look, daemon=True)
+        self.thread = chain.thread(f"watching {name}", self._look)
 
     def has(self, rows: int) -> bool:
         return len(self.at) == rows
@@ -461,7 +463,7 @@ class _Arrivals:
 
     def _look(self) -> None:
         while not self._over.wait(0.05):
-            with suppress(*_AWAY):
+            with suppress(PartAwayError):
                 ids = self._destination.after(self._low)
                 now = time.monotonic()
                 for id_ in ids:
@@ -471,8 +473,8 @@ class _Arrivals:
 
 
 @contextmanager
-def _arriving(destinations: Mapping[str, _Destination], first: int) -> Iterator[Mapping[str, _Arrivals]]:
-    looked = {name: _Arrivals(name, each, first) for name, each in destinations.items()}
+def _arriving(chain: Chain, destinations: Mapping[str, _Destination], first: int) -> Iterator[Mapping[str, _Arrivals]]:
+    looked = {name: _Arrivals(chain, name, each, first) for name, each in destinations.items()}
     for each in looked.values():
         each.thread.start()
     try:
@@ -490,7 +492,7 @@ class _Difference:
         self._seen: Mapping[int, tuple[Any, ...]] = {}
 
     def none(self, destination: _Destination) -> bool:
-        with suppress(*_AWAY):
+        with suppress(PartAwayError):
             self._seen = destination.rows()
         return self.holds
 
@@ -517,7 +519,7 @@ class _History:
         self._chain = chain
         self._began = time.monotonic()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = chain.thread("counting rows", self._look)
         self._places: Mapping[str, _Destination] = {
             "PostgreSQL (source)": _InPostgreSQL(chain.postgresql, "shop"),
             "ClickHouse": _InClickHouse(chain.clickhouse),
@@ -545,7 +547,7 @@ class _History:
                 try:
                     count: float = place.count(10_000_000)
                     self._chain.live[name] = count
-                except _AWAY:
+                except PartAwayError:
                     count = math.nan  # a gap in its line
                 self._points[name].append((time.monotonic() - self._began, count))
 
@@ -564,5 +566,4 @@ class _History:
         axes.set_ylabel("rows written during the run")
         axes.legend(loc="center")
         figure.tight_layout()
-        file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file)

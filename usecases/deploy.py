@@ -1,5 +1,6 @@
 """Deploys a stack of ``main.py`` on this machine as ``make demo`` does: cdktf, Terraform, the provider of this tree."""
 
+import itertools
 import json
 import os
 import signal
@@ -12,9 +13,11 @@ from typing import Any
 
 import psutil
 
+from hikube_kafka.ensemble import status, workers
 from hikube_kafka.provider.install import install
+from usecases.asking import asking
 from usecases.chain import ROOT
-from usecases.process import PartFailedError
+from usecases.process import PartFailedError, log_end
 
 SMALL = "USE_CASE_SIZE"
 """Variable that ``main.py`` looks at: ``small`` means one broker, one ZooKeeper server and one worker."""
@@ -104,6 +107,17 @@ class Deployment:
         outputs: Mapping[str, Any] = json.loads(self.outputs_file.read_text("utf-8"))[self.stack]
         return outputs
 
+    def ended(self) -> list[str]:
+        """Of its servers that were deployed and have ended: which, and the end of the log."""
+        looks = (workers.status, status)
+        seen = [look(path) for look, paths in zip(looks, self._directories(), strict=True) for path in paths]
+        return [
+            f"{server.name} of {self.stack} has ended; its log ends:\n{log_end(server.log)}"
+            for each in seen
+            for server in (each.servers if each else ())
+            if server.state == "stopped"
+        ]
+
     def mend(self) -> None:
         """Apply it once more: a server that has ended is started again.
 
@@ -137,12 +151,18 @@ class Deployment:
 
     def _stop(self) -> None:
         """Stop what the state says is running: workers before brokers."""
-        resources = json.loads(self._state.read_text("utf-8"))["resources"]
-        for kind in ("hikube_local_connect", "hikube_local_ensemble"):
-            for resource in resources:
-                for instance in resource["instances"] if resource["type"] == kind else ():
-                    if path := instance["attributes"].get("path"):  # none where nothing was started
-                        self._run([_HIKUBE, "local", "stop", "--ensemble", path])
+        for path in itertools.chain(*self._directories()):
+            self._run([_HIKUBE, "local", "stop", "--ensemble", path])
+
+    def _directories(self) -> tuple[list[str], list[str]]:
+        """Those of the workers and those of the brokers, as the state has them; none where nothing was started."""
+        resources = json.loads(self._state.read_text("utf-8"))["resources"] if self._state.exists() else []
+        found: dict[str, list[str]] = {"hikube_local_connect": [], "hikube_local_ensemble": []}
+        for resource in resources:
+            for instance in resource["instances"] if resource["type"] in found else ():
+                if path := instance["attributes"].get("path"):
+                    found[resource["type"]].append(path)
+        return found["hikube_local_connect"], found["hikube_local_ensemble"]
 
     def smoke(self, *arguments: str) -> tuple[bool, str]:
         """Hold the platform to its contract: whether it keeps it; and the verdict, or else the whole report."""
@@ -173,17 +193,24 @@ class Deployment:
             raise PartFailedError(f"{what} ended with code {done.returncode}:\n{said}")
 
     def _run(self, command: list[str | Path]) -> subprocess.CompletedProcess[str]:
-        """Run it to its end. On an interruption Terraform ends in its own order first, so that its state is whole."""
-        with subprocess.Popen(
-            [str(each) for each in command],
-            cwd=ROOT,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as running:
+        """Run it to its end. On an interruption Terraform ends in its own order first, so that its state is whole.
+
+        Raises:
+            PartFailedError: it is not there, or has not ended in time.
+        """
+        with (
+            asking(Path(command[0]).name, " ".join(str(each) for each in command[1:])),
+            subprocess.Popen(
+                [str(each) for each in command],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as running,
+        ):
             try:
                 said, _ = running.communicate(timeout=_LONGEST_SECONDS)
             except BaseException:

@@ -16,13 +16,13 @@ from typing import Any
 
 import jsonschema
 import psutil
-import psycopg
 from confluent_kafka import Message
 
+from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment
 from usecases.parts.postgresql import PostgreSQL
-from usecases.process import PartFailedError, Process, until
+from usecases.process import PartFailedError, Process
 from usecases.work_queue import committed_records, text_of
 
 EXAMPLE = ROOT / "examples" / "event-bus"
@@ -53,7 +53,7 @@ SELECT id FROM (
 class Webhook:
     """A service that is told of alerts, and acts once on each key."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, chain: Chain, stack: ExitStack) -> None:
         webhook = self
         self.told: Counter[str] = Counter()
         self.acted: set[str] = set()
@@ -69,8 +69,15 @@ class Webhook:
             def log_message(self, *_: object) -> None:
                 """Nothing."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", WEBHOOK_PORT), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the library's
+                error = sys.exception()
+                if not isinstance(error, ConnectionError):  # who told it was killed, and tells again
+                    chain.failures.append(f"the webhook's service: {type(error).__name__}: {error}")
+
+        with asking("the webhook's service", f"to listen on 127.0.0.1:{WEBHOOK_PORT}"):
+            server = Server(("127.0.0.1", WEBHOOK_PORT), Handler)
+        chain.thread("the webhook's service", server.serve_forever).start()
         stack.callback(server.server_close)
         stack.callback(server.shutdown)
 
@@ -101,12 +108,12 @@ class EventBus(Chain):
         self.kills = self.choice("kills", "yes", "no") == "yes"
         self.database = PostgreSQL(self, stack, port=DATABASE_PORT)
         self.database.start()
-        with psycopg.connect(self.database.url("shop"), autocommit=True) as connection:
+        with self.database.connection("shop", "tables.sql", autocommit=True) as connection:
             connection.execute((EXAMPLE / "tables.sql").read_bytes())
         self._again: Process | None = None
         stack.callback(self._end_worker)  # after the platform, whose connector only a worker can delete
         self.bootstrap = self._deploy(stack)
-        self.webhook = Webhook(stack)
+        self.webhook = Webhook(self, stack)
         session = ("--session", "6" if self.short else "10")
         program = [sys.executable]
         self.fraud = Process(
@@ -125,7 +132,8 @@ class EventBus(Chain):
             part.start()
 
     def _deploy(self, stack: ExitStack) -> str:
-        outputs = Deployment(self.name, self.folder, small=self.short).up(stack)
+        self.deployment = Deployment(self.name, self.folder, small=self.short)
+        outputs = self.deployment.up(stack)
         return str(outputs[self.name]["bootstrap_servers"])
 
     def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:  # noqa: ARG002 - known already
@@ -135,7 +143,7 @@ class EventBus(Chain):
         expected = {row[0] for row in self.database.rows("shop", "SELECT id FROM orders")}
         self._wait("notifications", len(expected))
         with suppress(PartFailedError):
-            until(
+            self.until(
                 lambda: len(self.webhook.acted) >= len(self._suspicious()), 30, "the webhook to be told of every alert"
             )
         outcome.figures |= {"transactions": placed, "orders_committed": len(expected)}
@@ -144,18 +152,19 @@ class EventBus(Chain):
         )
         self._judge(outcome, expected)
         self._judge_slot(outcome)
-        if picture := options.get("picture"):
-            self._draw(Path(picture))
+        if picture := self.picture:
+            self._draw(picture)
 
     def _place(self, duration: float, rate: float, kills: dict[float, Any]) -> int:
         chance, number = random.Random(SEED), 0  # noqa: S311 - no secret
         began = time.monotonic()
         due = dict(kills)
-        with psycopg.connect(self.database.url("shop")) as connection:
+        with self.database.connection("shop", "an order") as connection:
             while (now := time.monotonic() - began) < duration:
                 for part in [part for part in due if now > part * duration]:
                     due.pop(part)()
                 if number >= now * rate:
+                    self.heed()
                     time.sleep(0.002)
                     continue
                 number += 1
@@ -208,7 +217,9 @@ class EventBus(Chain):
 
     def _wait(self, topic: str, count: int) -> None:
         with suppress(PartFailedError):
-            until(lambda: len(committed_records(self.bootstrap, topic)) >= count, 60, f"{count} messages in {topic}")
+            self.until(
+                lambda: len(committed_records(self.bootstrap, topic)) >= count, 60, f"{count} messages in {topic}"
+            )
 
     def _judge(self, outcome: Outcome, expected: set[str]) -> None:
         records = {
@@ -267,12 +278,12 @@ class EventBus(Chain):
         found: list[str] = []
 
         def is_well() -> bool:
-            with psycopg.connect(self.database.url("shop")) as connection:
+            with self.database.connection("shop", "the state of its slot") as connection:
                 found[:] = slot_lag.problems(connection, SLOT, "16MB")
             return not found
 
         with suppress(PartFailedError):
-            until(is_well, 20, "the slot to be well")
+            self.until(is_well, 20, "the slot to be well")
         outcome.check("the slot is read, and does not lag", holds=not found, seen="; ".join(found) or "well")
 
     def _draw(self, picture: Path) -> None:
@@ -281,7 +292,7 @@ class EventBus(Chain):
 
         figure = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")
         axes = figure.subplots()
-        began = self.waits[0][0]
+        began = self.waits[0][0] if self.waits else 0.0
         axes.scatter([at - began for at, _ in self.waits], [max(wait, 1) for _, wait in self.waits], s=4)
         axes.set(
             xlabel="seconds",
@@ -289,7 +300,6 @@ class EventBus(Chain):
             yscale="log",
             title="From the order in PostgreSQL to the alert, while fraud and Connect are killed",
         )
-        picture.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(picture)
 
 

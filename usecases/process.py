@@ -23,11 +23,15 @@ class PartFailedError(Exception):
     """A part of a chain ended, did not come up, or did not answer; the text has the end of its log."""
 
 
+class PartAwayError(PartFailedError):
+    """A part does not answer, or not as it should, and may later; the text names it, the request and what it said."""
+
+
 def until(condition: Callable[[], object], seconds: float, waiting_for: str, every: float = _LOOK_SECONDS) -> None:
     """Wait until the condition holds.
 
     Args:
-        condition: asked again and again; whatever is true ends the wait.
+        condition: asked again and again; whatever is true ends the wait. A part that is away means not yet.
         seconds: the longest wait.
         waiting_for: what the error names: ``"PostgreSQL to accept connections"``.
         every: seconds between two questions.
@@ -36,9 +40,15 @@ def until(condition: Callable[[], object], seconds: float, waiting_for: str, eve
         PartFailedError: it did not hold in that time.
     """
     end = time.monotonic() + seconds
-    while not condition():
+    while True:
+        away = ""
+        try:
+            if condition():
+                return
+        except PartAwayError as error:
+            away = f": {error}"
         if time.monotonic() > end:
-            raise PartFailedError(f"waited {seconds:g} s in vain for {waiting_for}")
+            raise PartFailedError(f"waited {seconds:g} s in vain for {waiting_for}{away}")
         time.sleep(every)
 
 
@@ -104,10 +114,9 @@ class Process:
         Raises:
             PartFailedError: the program is not there, it ended, or it was not ready in time.
         """
-        self._ended_by_us = False
         with self.log.open("ab") as log:
             try:
-                self._process = subprocess.Popen(
+                started = subprocess.Popen(
                     self.command,
                     cwd=self.folder,
                     stdin=subprocess.DEVNULL,
@@ -121,7 +130,9 @@ class Process:
                 )
             except OSError as error:
                 raise PartFailedError(f"{self.name} could not be started: {error}") from None
-        self._record.write_text(f"{self.pid} {psutil.Process(self.pid).create_time()}", "utf-8")
+        self._process, self._ended_by_us = started, False
+        with suppress(psutil.NoSuchProcess):  # it has ended already
+            self._record.write_text(f"{self.pid} {psutil.Process(self.pid).create_time()}", "utf-8")
         if ready is not None:
             self.wait_until(ready, seconds)
         return self
@@ -192,8 +203,13 @@ class Process:
 
     def log_end(self) -> str:
         """The last lines of its log."""
-        lines = self.log.read_text("utf-8", errors="replace").splitlines() if self.log.exists() else []
-        return "\n".join(lines[-_SHOWN_LINES:])
+        return log_end(self.log)
+
+
+def log_end(log: Path) -> str:
+    """The last lines of a log; nothing where there is none."""
+    lines = log.read_text("utf-8", errors="replace").splitlines() if log.exists() else []
+    return "\n".join(lines[-_SHOWN_LINES:])
 
 
 def ended_by_themselves(parts: Iterable[Process]) -> list[str]:

@@ -5,10 +5,12 @@ import importlib
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from usecases.asking import LIBRARY_ERRORS, named
 from usecases.chain import WORK, Chain, Outcome, UnknownUseCaseError
 from usecases.process import PartFailedError, end_leftovers, ended_by_themselves
 
@@ -19,6 +21,8 @@ CHAINS: Mapping[str, str] = {
     "work-queue": "usecases.work_queue:WorkQueue",
 }
 """Where each use case is, by its name."""
+
+_NOTICED_SECONDS = 0.3
 
 
 def chain_class(name: str) -> type[Chain]:
@@ -73,16 +77,17 @@ def run(
     if unknown := sorted(options.keys() - kind.takes.keys()):
         there = ", ".join(f"{key} ({what})" for key, what in kind.takes.items()) or "none"
         raise UnknownUseCaseError(f"{kind.name} has no option {', '.join(unknown)}; it has: {there}")
-    with _alone(folder, kind.name), _ended_in_order() as uninterrupted:
+    with _in_plain_words(), _alone(folder, kind.name), _ended_in_order() as uninterrupted:
         outcome, chain = Outcome(), kind(folder, short=short, options=options)
+        _ = chain.picture  # what it names may not be writable
         watching(chain)
         with ExitStack() as stack:
             try:
                 chain.up(stack)
                 chain.run(outcome, short=short, options=options)
-            except PartFailedError as error:
-                ended = [text for text in ended_by_themselves(chain.parts) if text not in str(error)]
-                raise PartFailedError("\n".join([str(error), *ended])) from error
+                chain.heed_threads()
+            except (PartFailedError, *LIBRARY_ERRORS) as error:
+                raise PartFailedError(_told(error, chain)) from None
             finally:
                 ended = ended_by_themselves(chain.parts)
                 uninterrupted()  # a second Ctrl-C must not leave half of the parts
@@ -94,6 +99,27 @@ def run(
     if not outcome.failed:
         shutil.rmtree(folder, ignore_errors=True)
     return outcome
+
+
+def _told(error: BaseException, chain: Chain) -> str:
+    """What ended by itself, which comes first; then what went wrong here, and in the chain's threads."""
+    text = named(error)
+    end = time.monotonic() + (0.0 if type(error) is PartFailedError else _NOTICED_SECONDS)
+    while not (ended := ended_by_themselves(chain.parts)) and time.monotonic() < end:
+        time.sleep(0.05)  # a connection breaks before its server is seen to have ended
+    if hasattr(chain, "deployment"):
+        ended += chain.deployment.ended()
+    # Who waited may have told it already.
+    return "\n".join(dict.fromkeys([*(each for each in ended if each not in text), text, *chain.failures]))
+
+
+@contextmanager
+def _in_plain_words() -> Iterator[None]:
+    """Have what a library raises while parts are ended say which; what went wrong before stays its cause."""
+    try:
+        yield
+    except LIBRARY_ERRORS as error:
+        raise PartFailedError(named(error)) from error.__context__
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 
 from hikube_kafka.ensemble import default_directory, status
+from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment
 from usecases.parts.bridge import Bridge
@@ -27,7 +28,7 @@ from usecases.parts.mosquitto import SAFE, Mosquitto
 from usecases.parts.postgresql import PostgreSQL
 from usecases.parts.relay import Relay
 from usecases.parts.rsyslog import Rsyslog
-from usecases.process import PartFailedError, Process, until
+from usecases.process import PartFailedError, Process
 
 _EXAMPLES = ROOT / "examples" / "telemetry"
 _MQTT, _RELAY, _BRIDGE, _POSTGRESQL = 27883, 27884, 27641, 27432
@@ -67,8 +68,8 @@ class Telemetry(Chain):
         settings = SAFE if self.choice("mosquitto", "safe", "defaults") == "safe" else {}
         self._fails = self.choice("failures", "yes", "no") == "yes"
         self.tell("the platform is deployed")
-        self._deployment = Deployment("telemetry", self.folder, small=self.short)
-        self._bootstrap = str(self._deployment.up(stack)["telemetry"]["bootstrap_servers"])
+        self.deployment = Deployment("telemetry", self.folder, small=self.short)
+        self._bootstrap = str(self.deployment.up(stack)["telemetry"]["bootstrap_servers"])
         self._restarts = stack.enter_context(ThreadPoolExecutor(1))
 
         self.tell("the parts are started")
@@ -161,6 +162,7 @@ class Telemetry(Chain):
         if not self._fails:
             failures.clear()
         while devices.is_running:
+            self.heed()
             passed = (time.monotonic() - begun) / wanted.duration
             if failures and passed >= failures[0][0]:
                 _, what, fail = failures.pop(0)
@@ -186,8 +188,9 @@ class Telemetry(Chain):
         pids = {server.name: server.pid for server in observation.servers} if observation else {}
         if not (pid := pids.get("broker-1")):
             raise PartFailedError("broker-1 does not run: hikube-kafka local status says what does")
-        os.kill(pid, signal.SIGKILL)
-        return self._restarts.submit(self._deployment.mend)
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(pid, signal.SIGKILL)
+        return self._restarts.submit(self.deployment.mend)
 
     def _write_lines(self, until_: int) -> None:
         with self._logs.open("a", encoding="utf-8") as file:
@@ -216,7 +219,8 @@ class Telemetry(Chain):
         total: int = sent["total"]
         self._wait(lambda: self._report("readings").get("distinct", 0) >= total)
         self._look()
-        metrics = self._bridge.metrics()
+        with asking("bridge", "GET /metrics"):
+            metrics = self._bridge.metrics()
         self._readings.stop()
         read = self._report("readings")
         lost = total - read["distinct"]
@@ -256,8 +260,8 @@ class Telemetry(Chain):
                 "bridge_memory_mib": self._most_memory / _MIB,
             }
         )
-        if picture := self.options.get("picture"):
-            _draw(Path(picture), seconds, self._failed_at, f"{self._size.devices:,} devices, {total:,} messages")
+        if picture := self.picture:
+            _draw(picture, seconds, self._failed_at, f"{self._size.devices:,} devices, {total:,} messages")
 
     def _count_lines(self, outcome: Outcome) -> None:
         wanted = {f"line-{number:06}" for number in range(self._size.lines)}
@@ -273,13 +277,10 @@ class Telemetry(Chain):
                 seen=f"{len(once & wanted):,} of {len(wanted):,}, {len(lines) - len(once):,} of them again",
             )
 
-    @staticmethod
-    def _wait(condition: Callable[[], object]) -> None:
+    def _wait(self, condition: Callable[[], object]) -> None:
         """Wait until it holds, or long enough: the check that follows says what is missing."""
-        try:
-            until(condition, _SETTLE_SECONDS, "all to arrive", every=_LOOK_SECONDS)
-        except PartFailedError:
-            return
+        with suppress(PartFailedError):
+            self.until(condition, _SETTLE_SECONDS, "all to arrive", every=_LOOK_SECONDS)
 
     # --- what it is made of ---
 
@@ -336,7 +337,7 @@ def _draw(picture: Path, seconds: list[list[float]], failed_at: list[tuple[float
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 - likewise
 
-    first = seconds[0][0]
+    first = seconds[0][0] if seconds else 0.0
     at = [each[0] - first for each in seconds]
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(9, 5.2), height_ratios=[1, 1.3])
     above.plot(at, [each[1] for each in seconds], color="#2563eb", linewidth=0.9)
@@ -363,6 +364,5 @@ def _draw(picture: Path, seconds: list[list[float]], failed_at: list[tuple[float
     for axes in (above, below):
         axes.grid(visible=True, alpha=0.25)
     figure.tight_layout()
-    picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=90)
     plt.close(figure)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment
 from usecases.parts.postgresql import PostgreSQL
@@ -87,9 +87,10 @@ class Workers:
         folder: has their logs.
         count: how many.
         arguments: of the program, but for the name.
+        chain: hears of it when one cannot be started again.
     """
 
-    def __init__(self, folder: Path, count: int, arguments: list[str]) -> None:
+    def __init__(self, folder: Path, count: int, arguments: list[str], chain: Chain) -> None:
         command = [sys.executable, str(EXAMPLE / "worker.py"), *arguments, "--instance"]
         self.processes = [
             Process(f"worker-{number}", [*command, f"worker-{number}"], folder=folder) for number in range(count)
@@ -100,7 +101,7 @@ class Workers:
         self._away: dict[str, float] = {}
         self._ending = threading.Event()
         self._lock = threading.Lock()
-        self._watching = threading.Thread(target=self._watch, daemon=True)
+        self._watching = chain.thread("starting workers again", self._watch)
 
     def start(self) -> None:
         """Start all, and begin to watch."""
@@ -167,6 +168,7 @@ def committed_records(bootstrap: str, topic: str) -> list[Message]:
         topic: its name.
 
     Raises:
+        PartAwayError: no broker answers, or the topic is not there.
         PartFailedError: the end was not reached within a minute.
     """
     consumer = Consumer(
@@ -178,21 +180,28 @@ def committed_records(bootstrap: str, topic: str) -> list[Message]:
             "enable.partition.eof": True,
         }
     )
+    found: list[Message] = []
+    ended: set[int] = set()
+
+    def is_read() -> bool:
+        for message in consumer.consume(500, timeout=0.2):
+            error = message.error()
+            if error is None:
+                found.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public name of it
+                ended.add(message.partition() or 0)
+            elif error.fatal():
+                raise KafkaException(error)
+        return ended >= partitions
+
     try:
-        partitions = sorted(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
-        consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
-        found: list[Message] = []
-        ended: set[int] = set()
-
-        def is_read() -> bool:
-            for message in consumer.consume(500, timeout=0.2):
-                if message.error() is None:
-                    found.append(message)
-                elif message.partition() is not None:
-                    ended.add(message.partition() or 0)
-            return ended >= set(partitions)
-
-        until(is_read, 60, f"the end of {topic}")
+        with asking("Kafka", f"the messages of {topic}"):
+            described = consumer.list_topics(topic, timeout=20).topics[topic]
+            if described.error is not None:
+                raise KafkaException(described.error)
+            partitions = set(described.partitions)
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+            until(is_read, 60, f"the end of {topic}")
         return found
     finally:
         consumer.close()
@@ -222,10 +231,11 @@ class WorkQueue(Chain):
         self.topics = Topics(delays=self.size.delays)
         self.database = PostgreSQL(self, stack, port=DATABASE_PORT, databases=("tasks",), user="worker")
         self.database.start()
-        outputs = Deployment(self.name, self.folder, small=self.short).up(stack)
+        self.deployment = Deployment(self.name, self.folder, small=self.short)
+        outputs = self.deployment.up(stack)
         self.bootstrap = str(outputs["work-queue"]["bootstrap_servers"])
         self.dsn = self.database.url("tasks")
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
+        with self.database.connection("tasks", "the tables", autocommit=True) as connection:
             connection.execute(effects.TABLES.encode())
             connection.execute(handlers.TABLES.encode())
         self.workers = Workers(
@@ -235,6 +245,7 @@ class WorkQueue(Chain):
                 *("--bootstrap", self.bootstrap, "--database", self.dsn),
                 *("--delays", ",".join(self.size.delays), "--session", str(self.size.session)),
             ],
+            self,
         )
         stack.callback(self.workers.stop)
 
@@ -244,7 +255,7 @@ class WorkQueue(Chain):
         sender = Sender(self.bootstrap, self.topics)
         self._fill(sender, sent)
         self.workers.start()
-        until(lambda: self._effects() >= BACKLOG * len(self.topics.weights), 120, "the backlog to be done")
+        self.until(lambda: self._effects() >= BACKLOG * len(self.topics.weights), 120, "the backlog to be done")
         self._judge_priorities(outcome)
 
         began = time.monotonic()
@@ -268,8 +279,8 @@ class WorkQueue(Chain):
         outcome.check(
             "workers were killed in the middle", holds=self.workers.killed > 0, seen=f"{self.workers.killed} times"
         )
-        if picture := options.get("picture"):
-            self._draw(Path(picture))
+        if picture := self.picture:
+            self._draw(picture)
 
     # What is sent.
 
@@ -300,6 +311,7 @@ class WorkQueue(Chain):
                 next_kill += size.kill_every
             if now > told + TELL_SECONDS:
                 told = now
+                self.heed()
                 self.live |= {"sent": number, "effects": self._effects(), "workers killed": self.workers.killed}
             time.sleep(0.005)
         sender.flush()
@@ -344,6 +356,7 @@ class WorkQueue(Chain):
                 self.tell(f"{now} of {len(sent.effective)} effects, and no other one for {patience:g} s")
                 return
             self.live |= {"effects": now, "expected": len(sent.effective)}
+            self.heed()
             time.sleep(0.5)
 
     def _judge_priorities(self, outcome: Outcome) -> None:
@@ -368,7 +381,7 @@ class WorkQueue(Chain):
             return len({each.key() for each in seen}) >= len(sent.doomed)
 
         try:
-            until(all_there, patience, f"{len(sent.doomed)} dead letters")
+            self.until(all_there, patience, f"{len(sent.doomed)} dead letters")
         except PartFailedError as error:
             self.tell(str(error))
         by_key = {(each.key() or b"").decode(): each for each in seen}
@@ -412,8 +425,9 @@ class WorkQueue(Chain):
                 for row in rows
                 if row[1:3] == (priority, 1) and not str(row[0]).startswith("backlog")
             ]
-            cuts = statistics.quantiles(waits, n=100)
-            outcome.figures |= {f"{priority}_p50_ms": round(cuts[49], 1), f"{priority}_p99_ms": round(cuts[98], 1)}
+            if len(waits) > 1:
+                cuts = statistics.quantiles(waits, n=100)
+                outcome.figures |= {f"{priority}_p50_ms": round(cuts[49], 1), f"{priority}_p99_ms": round(cuts[98], 1)}
 
     def _draw(self, picture: Path) -> None:
         """Effects a second by priority, and when workers were killed."""
@@ -423,11 +437,11 @@ class WorkQueue(Chain):
             "tasks",
             "SELECT priority, extract(epoch FROM entered_at)::float8 FROM ledger WHERE account <> 'backlog' ORDER BY 2",
         )
-        began = float(rows[0][1])
+        began, over = (float(rows[0][1]), float(rows[-1][1])) if rows else (0.0, 0.0)
         figure = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")
         axes = figure.subplots()
-        width = max(1, int((float(rows[-1][1]) - began) // 120))
-        edges = range(0, int(float(rows[-1][1]) - began) + 2 * width, width)
+        width = max(1, int((over - began) // 120))
+        edges = range(0, int(over - began) + 2 * width, width)
         times = [[float(at) - began for name, at in rows if name == priority] for priority in self.topics.weights]
         weights = [[1 / width] * len(each) for each in times]
         axes.hist(times, bins=list(edges), weights=weights, stacked=True, label=list(self.topics.weights))
@@ -435,5 +449,4 @@ class WorkQueue(Chain):
             axes.axvline(at - began, color="black", lw=0.8, ls=":", label=None if index else "a worker is killed")
         axes.set(xlabel="seconds", ylabel="effects a second", title="Effects in PostgreSQL while workers are killed")
         axes.legend(loc="upper right", ncols=4, fontsize=8)
-        picture.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(picture)

@@ -1,20 +1,25 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import psutil
+import psycopg
 import pytest
+from confluent_kafka import Consumer
 
 from usecases import __main__ as command
+from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome, UnknownUseCaseError
-from usecases.process import PartFailedError, Process, end_leftovers, until
+from usecases.process import PartAwayError, PartFailedError, Process, end_leftovers, until
 from usecases.running import CHAINS, chain_class, run
 
 
@@ -34,6 +39,10 @@ class Sleeper(Chain):
     def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
         if options.get("fails") == "run":
             raise PartFailedError("nothing arrived")
+        if options.get("fails") == "library":
+            socket.create_connection(("127.0.0.1", 9))
+        if options.get("fails") == "mistake":
+            raise KeyError("orders")
         outcome.check("rows arrive", holds=options.get("fails") != "check", seen="0 of 1")
         outcome.figures["rows_per_s"] = 1.0
 
@@ -84,9 +93,100 @@ def test_a_part_that_ends_by_itself_is_a_failed_check_with_the_end_of_its_log(tm
     ]
 
 
-def test_what_failed_because_a_part_ended_says_so(tmp_path: Path) -> None:
-    with pytest.raises(PartFailedError, match="nothing arrived\nsleep has ended with code -15; its log ends:\nI sleep"):
+def test_what_failed_because_a_part_ended_names_its_end_first(tmp_path: Path) -> None:
+    with pytest.raises(PartFailedError, match="sleep has ended with code -15; its log ends:\nI sleep\nnothing arrived"):
         run(EndsWhileItRuns, tmp_path / "chain", options={"fails": "run"})
+
+
+def test_a_wait_ends_with_the_part_that_has_ended(tmp_path: Path) -> None:
+    class Waits(Sleeper):
+        def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+            os.killpg(self.part.pid, signal.SIGTERM)
+            self.until(lambda: False, 20, "rows")
+
+    with pytest.raises(PartFailedError) as failed:
+        run(Waits, tmp_path / "chain")
+    assert str(failed.value) == "sleep has ended with code -15; its log ends:\nI sleep"
+
+
+@pytest.mark.parametrize("in_a_thread", [False, True])
+@pytest.mark.parametrize(
+    ("asks", "says"),
+    [
+        (lambda: psycopg.connect("postgresql://u:hunter2@127.0.0.1:9/d"), "PostgreSQL: .*[Cc]onnection refused"),
+        (
+            lambda: httpx.get("http://u:hunter2@127.0.0.1:9/rows?token=hunter2"),
+            "GET http://127.0.0.1:9/rows: ConnectError: .*refused",
+        ),
+        (
+            lambda: Consumer({"bootstrap.servers": "127.0.0.1:9", "group.id": "g", "log_level": 0}).list_topics(
+                timeout=0.1
+            ),
+            "Kafka: _TRANSPORT: ",
+        ),
+        (lambda: socket.create_connection(("127.0.0.1", 9)), "ConnectionRefusedError: Connection refused"),
+        (lambda: Path("/no/such/file").read_bytes(), "FileNotFoundError: No such file or directory: /no/such/file"),
+        (
+            lambda: subprocess.run(["sh", "-c", "sleep 60", "password=hunter2"], timeout=0.01, check=False),
+            "sh: it has not ended after 0.01 s",
+        ),
+        (lambda: psutil.Process(2**22 + 1), "NoSuchProcess: "),
+    ],
+)
+def test_what_a_library_raises_is_a_text_and_everything_is_ended(
+    tmp_path: Path, asks: Callable[[], object], says: str, *, in_a_thread: bool
+) -> None:
+    class Asks(Sleeper):
+        def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+            if in_a_thread:
+                self.thread("asking", asks).start()
+                self.until(lambda: False, 20, "rows")
+            asks()
+
+    with pytest.raises(PartFailedError, match=("^asking: " if in_a_thread else "^") + says) as failed:
+        run(Asks, tmp_path / "chain")
+    assert "hunter2" not in command._said(failed.value)
+    assert not psutil.pid_exists(Sleeper.seen)
+
+
+def test_a_thread_that_failed_unheeded_fails_the_run(tmp_path: Path) -> None:
+    class Forgets(Sleeper):
+        def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:
+            thread = self.thread("counting", lambda: Path("/no/such/file").read_bytes())
+            thread.start()
+            thread.join()
+
+    with pytest.raises(PartFailedError, match="counting: FileNotFoundError"):
+        run(Forgets, tmp_path / "chain")
+
+
+def test_what_a_library_raises_at_the_end_comes_after_what_went_wrong_first(tmp_path: Path) -> None:
+    class CannotBeEnded(Sleeper):
+        def up(self, stack: ExitStack) -> None:
+            stack.callback(lambda: socket.create_connection(("127.0.0.1", 9)))
+            super().up(stack)
+
+    with pytest.raises(PartFailedError) as failed:
+        run(CannotBeEnded, tmp_path / "chain", options={"fails": "run"})
+    assert command._said(failed.value) == "nothing arrived\nConnectionRefusedError: Connection refused"
+
+
+def test_a_part_that_is_asked_is_named_with_the_request_and_its_answer() -> None:
+    with pytest.raises(PartAwayError) as away, asking("warehouse", "select 1"):
+        psycopg.connect("postgresql://127.0.0.1:9/d")
+    assert str(away.value).startswith("warehouse: select 1: connection failed: ")
+    with pytest.raises(PartFailedError) as refused, asking("warehouse", "select\n  1"):
+        raise psycopg.errors.UndefinedTable('relation "orders" does not exist')
+    assert str(refused.value) == 'warehouse: select 1: relation "orders" does not exist'
+    assert not isinstance(refused.value, PartAwayError)
+
+
+def test_a_wait_for_a_part_that_is_away_says_what_it_said_last() -> None:
+    def asks() -> object:
+        raise PartAwayError("warehouse: select 1: Connection refused")
+
+    with pytest.raises(PartFailedError, match="waited 0 s in vain for rows: warehouse: select 1: Connection refused"):
+        until(asks, 0, "rows")
 
 
 def test_a_part_that_the_chain_itself_has_killed_is_no_finding(tmp_path: Path) -> None:
@@ -175,6 +275,23 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     [
         (["analytic"], 2, "there is no use case 'analytic': choose one of analytics, event-bus, telemetry, work-queue"),
         (["analytics", "--option", "settings"], 2, "--option settings: write KEY=VALUE"),
+        (["analytics", "--option", "a=1", "--option", "a=2"], 2, "--option a is given twice: write it once"),
+        (
+            ["analytics", "--figures", "no/figures.json"],
+            2,
+            "--figures no/figures.json: there is no folder no: create it first",
+        ),
+        (["analytics", "--figures", "docs"], 2, "--figures docs: that is a folder: name a file"),
+        (
+            ["work-queue", "--option", "picture=no/queue.png"],
+            2,
+            "--option picture: no/queue.png: there is no folder no: create it first",
+        ),
+        (
+            ["work-queue", "--option", "picture=queue.docx"],
+            2,
+            "--option picture=queue.docx: name a file that ends in .png or .svg or .pdf",
+        ),
     ],
 )
 def test_a_command_that_is_misused_ends_with_2(arguments: list[str], code: int, said: str) -> None:
@@ -211,10 +328,11 @@ def _program(work: Path, *arguments: str, kind: str = "Sleeper") -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(text)]
 
 
-@pytest.mark.parametrize(("fails", "code"), [("nothing", 0), ("check", 1), ("up", 2)])
+@pytest.mark.parametrize(("fails", "code"), [("nothing", 0), ("check", 1), ("up", 2), ("library", 2), ("mistake", 2)])
 def test_the_exit_code_says_how_it_ended(tmp_path: Path, fails: str, code: int) -> None:
     done = subprocess.run(_program(tmp_path, "--option", f"fails={fails}"), capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
+    assert ("Traceback" in done.stderr) == (fails == "mistake")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

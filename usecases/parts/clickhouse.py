@@ -7,15 +7,12 @@ from xml.sax.saxutils import escape
 
 import httpx
 
+from usecases.asking import asking
 from usecases.chain import Chain
 from usecases.debian import libraries, unpacked
 from usecases.process import Process
 
 _PATIENCE_SECONDS = 30.0
-
-
-class ClickHouseError(Exception):
-    """A statement was refused; the text is the server's own."""
 
 
 class ClickHouse:
@@ -101,7 +98,7 @@ class ClickHouse:
         """Run a statement that gives no rows.
 
         Raises:
-            ClickHouseError: it was refused.
+            PartAwayError: it was refused, or the server does not answer.
         """
         self._post(statement)
 
@@ -109,16 +106,18 @@ class ClickHouse:
         """What a query gives, by the names of its columns.
 
         Raises:
-            ClickHouseError: it was refused.
+            PartAwayError: it was refused, or the server does not answer.
         """
         found: list[dict[str, Any]] = self._post(f"{query.rstrip().rstrip(';')}\nFORMAT JSON").json()["data"]
         return found
 
     def _post(self, text: str) -> httpx.Response:
         # Without the setting, numbers of 64 bits are written as texts.
-        answer = self._http.post("/", params={"output_format_json_quote_64bit_integers": "0"}, content=text.encode())
-        if not answer.is_success:
-            raise ClickHouseError(answer.text.strip())
+        with asking(self.process.name, text):
+            answer = self._http.post(
+                "/", params={"output_format_json_quote_64bit_integers": "0"}, content=text.encode()
+            )
+            answer.raise_for_status()
         return answer
 
 

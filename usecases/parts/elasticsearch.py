@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from usecases import unprivileged
+from usecases.asking import asking
 from usecases.chain import Chain
 from usecases.maven import artifact
 from usecases.process import Process
@@ -109,10 +110,15 @@ class Elasticsearch:
         return answer.is_success and answer.json()["status"] != "red"
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer to a request, which must succeed."""
-        answer = self.http.request(method, path, json=body)
-        answer.raise_for_status()
-        return answer.json()
+        """The answer to a request; None: it has no body.
+
+        Raises:
+            PartAwayError: it does not answer, or refuses it.
+        """
+        with asking(self.process.name, f"{method} {path}"):
+            answer = self.http.request(method, path, json=body)
+            answer.raise_for_status()
+        return answer.json() if answer.content else None
 
 
 def _java_home() -> str:

@@ -1,13 +1,14 @@
 """PostgreSQL 15: the machine's own programs, or those of Debian's package."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from usecases import unprivileged
+from usecases.asking import asking
 from usecases.chain import Chain
 from usecases.debian import unpacked
 from usecases.process import Process
@@ -77,7 +78,7 @@ class PostgreSQL:
         if not self._data.exists():
             self._initialize()
         self.process.start(self._answers)
-        with psycopg.connect(self.url("postgres", user="postgres"), autocommit=True) as connection:
+        with self.connection("postgres", "role and databases", user="postgres", autocommit=True) as connection:
             if not connection.execute("select 1 from pg_roles where rolname = %s", [self._user]).fetchone():
                 connection.execute(f'create role "{self._user}" login replication')
             there = {row[0] for row in connection.execute("select datname from pg_database")}
@@ -93,9 +94,34 @@ class PostgreSQL:
         """For psycopg: ``postgresql://shop@127.0.0.1:26432/shop``."""
         return f"postgresql://{user or self._user}@127.0.0.1:{self.port}/{database}"
 
+    @contextmanager
+    def connection(
+        self, database: str, request: str, *, user: str | None = None, autocommit: bool = False
+    ) -> Iterator["psycopg.Connection[Any]"]:
+        """A connection; what it raises names this server and what was asked.
+
+        Args:
+            database: its name.
+            request: what it is for: ``"an order"``.
+            user: role; by default that of the clients.
+            autocommit: each statement is a transaction; otherwise the whole block is one.
+
+        Raises:
+            PartAwayError: it does not answer, or has ended the connection.
+            PartFailedError: it refuses a statement.
+        """
+        url = self.url(database, user=user)
+        with asking(self.process.name, request), psycopg.connect(url, autocommit=autocommit) as connection:
+            yield connection
+
     def rows(self, database: str, query: str) -> list[tuple[Any, ...]]:
-        """What a statement gives, in a connection of its own; nothing where it gives no rows."""
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
+        """What a statement gives, in a connection of its own; nothing where it gives no rows.
+
+        Raises:
+            PartAwayError: it does not answer.
+            PartFailedError: it refuses the statement.
+        """
+        with self.connection(database, query, autocommit=True) as connection:
             cursor = connection.execute(query.encode())
             return cursor.fetchall() if cursor.description else []
 

@@ -5,6 +5,8 @@ from contextlib import suppress
 from threading import Lock, Thread
 from typing import Self
 
+from usecases.asking import asking
+
 _BYTES = 65_536
 
 
@@ -18,7 +20,8 @@ class Relay:
 
     def __init__(self, to: int, port: int = 0) -> None:
         self._to = to
-        self._listener = socket.create_server(("127.0.0.1", port))
+        with asking("relay", f"to listen on 127.0.0.1:{port}"):
+            self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
         self._lock = Lock()
@@ -49,11 +52,11 @@ class Relay:
                 return
             try:
                 server = socket.create_connection(("127.0.0.1", self._to))
-            except OSError:
+                for each in (client, server):
+                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError:  # nobody is there; or whoever called has gone again
                 client.close()
                 continue
-            for each in (client, server):
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._open |= {client, server}
                 self.taken += 1
