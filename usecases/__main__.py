@@ -1,7 +1,7 @@
 """``python -m usecases NAME``: one use case with its real parts, from nothing to nothing.
 
 Exit codes: 0 every check passed; 1 a check failed; 2 it could not run: no such use case or option, a part that is not
-there, did not come up or ended; 130 it was interrupted, and has ended all that it had started.
+there, did not come up, did not answer or ended; 130 it was interrupted, and has ended all that it had started.
 """
 
 import json

@@ -51,7 +51,7 @@ def said(error: BaseException) -> str:
         case OSError(strerror=str() as reason) if not isinstance(error, subprocess.SubprocessError):
             return _line(f"{reason}: {error.filename}" if error.filename else reason)
         case subprocess.TimeoutExpired():
-            return f"it has not ended after {error.timeout:g} s"
+            return f"it has not ended after {error.timeout:.3g} s"
     return _line(str(error)) or type(error).__name__
 
 
