@@ -127,8 +127,8 @@ def test_a_wait_ends_with_the_part_that_has_ended(tmp_path: Path) -> None:
         (lambda: socket.create_connection(("127.0.0.1", 9)), "ConnectionRefusedError: Connection refused"),
         (lambda: Path("/no/such/file").read_bytes(), "FileNotFoundError: No such file or directory: /no/such/file"),
         (
-            lambda: subprocess.run(["sh", "-c", "sleep 60", "password=hunter2"], timeout=0.01, check=False),
-            "sh: it has not ended after 0.01 s",
+            lambda: subprocess.run(["sh", "-c", "sleep 60", "password=hunter2"], timeout=0.5, check=False),
+            "sh: it has not ended after 0.5 s",
         ),
         (lambda: psutil.Process(2**22 + 1), "NoSuchProcess: "),
     ],
