@@ -33,6 +33,8 @@ SEED = 12
 BACKLOG = 200
 """Tasks of each priority that wait when the workers begin: while all have work, each has its share."""
 SHARE_TOLERANCE = 0.1
+FEWEST_TO_JUDGE = 50
+"""Tasks in a row of one worker from which shares are told: of fewer, chance alone takes them further apart."""
 DATABASE_PORT = 24432
 TELL_SECONDS = 20.0
 TROUBLES: Mapping[str, tuple[float, str]] = {
@@ -360,17 +362,26 @@ class WorkQueue(Chain):
             time.sleep(0.5)
 
     def _judge_priorities(self, outcome: Outcome) -> None:
-        """While all priorities had work, each had its share."""
-        rows = self.database.rows("tasks", "SELECT priority FROM ledger ORDER BY entered_at")
-        order = [str(priority) for (priority,) in rows]
-        last = len(order) - 1 - order[::-1].index("high")
-        shares = {each: order[: last + 1].count(each) / (last + 1) for each in self.topics.weights}
-        total = sum(self.topics.weights.values())
-        apart = max(abs(shares[each] - weight / total) for each, weight in self.topics.weights.items())
+        """While a worker had work of several priorities, each had its share of what that worker did.
+
+        The group shares out partitions, not priorities: a worker that joins late may have those of one priority alone.
+        """
+        rows = self.database.rows("tasks", "SELECT worker, priority FROM ledger ORDER BY entered_at")
+        apart, told = [], []
+        for worker in sorted({str(name) for name, _ in rows}):
+            done = [str(priority) for name, priority in rows if name == worker]
+            weights = {each: weight for each, weight in self.topics.weights.items() if each in done}
+            first, last = (pick(map(way.index, weights)) for pick, way in ((max, done), (max, done[::-1])))
+            stretch = done[first : len(done) - last]
+            if len(weights) == 1 or len(stretch) < FEWEST_TO_JUDGE:
+                continue
+            shares = {each: stretch.count(each) / len(stretch) for each in weights}
+            apart += [abs(shares[each] - weight / sum(weights.values())) for each, weight in weights.items()]
+            told.append(f"{worker} {', '.join(f'{each} {share:.1%}' for each, share in shares.items())}")
         outcome.check(
-            "while all priorities have work, high, normal and low get 6, 3 and 1 of 10",
-            holds=apart < SHARE_TOLERANCE,
-            seen=", ".join(f"{each} {share:.1%}" for each, share in shares.items()),
+            "while a worker has work of all priorities, high, normal and low get 6, 3 and 1 of 10",
+            holds=max(apart, default=1.0) < SHARE_TOLERANCE,
+            seen="; ".join(told) or "no worker had work of several priorities for long enough",
         )
 
     def _judge_dead_letters(self, outcome: Outcome, sent: Sent, patience: float) -> None:
