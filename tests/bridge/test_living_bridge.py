@@ -86,8 +86,8 @@ class Field:
         self.topic, self.dead_letters = f"telemetry-{self.name}", f"telemetry-{self.name}.dead"
         self.alarms = f"alarms-{self.name}"
         limited = {"min.insync.replicas": "2"}
-        admin = AdminClient({"bootstrap.servers": living.bootstrap})
-        created = admin.create_topics(
+        self.admin = AdminClient({"bootstrap.servers": living.bootstrap})
+        created = self.admin.create_topics(
             [
                 NewTopic(self.topic, 3, 3, config={**limited, "max.message.bytes": "20000"}),
                 NewTopic(self.alarms, 3, 3, config=limited),
@@ -114,7 +114,7 @@ class Field:
             routes=more.pop(
                 "routes", [f"devices/{{device}}/telemetry={self.topic}", f"alarms/+/{{device}}={self.alarms}"]
             ),
-            dead_letters=self.dead_letters,
+            dead_letters=more.pop("dead_letters", self.dead_letters),
             options=options,
             **more,
         )
@@ -308,3 +308,13 @@ def test_a_topic_that_kafka_does_not_have_is_told_at_the_start(field: Field) -> 
     until(lambda: not bridge.process.is_running, 30, "the bridge to end")
     assert bridge.process.exit_code == 2
     assert "Kafka does not have the topic nowhere" in bridge.process.log_end()
+
+
+def test_dead_letters_without_a_key_are_sent_to_no_compacted_topic(field: Field) -> None:
+    compacted = f"{field.dead_letters}.compacted"
+    field.admin.create_topics([NewTopic(compacted, 1, 1, config={"cleanup.policy": "compact"})])[compacted].result(30)
+    bridge = field.bridge(dead_letters=compacted)
+    bridge.process.start()
+    until(lambda: not bridge.process.is_running, 30, "the bridge to end")
+    assert bridge.process.exit_code == 2
+    assert f"{compacted} has cleanup.policy=compact" in bridge.process.log_end()

@@ -163,6 +163,16 @@ def test_what_is_too_large_for_its_topic_is_a_dead_letter_cut_to_what_is_taken_t
     assert dict(cut.headers)["bridge.bytes"] == b"5000"
 
 
+@given(st.binary(max_size=3000), st.integers(1, 60_000), st.sampled_from(["devices/+=t", "+/x=t"]))
+def test_no_dead_letter_is_larger_than_its_topic_takes(payload: bytes, length: int, route: str) -> None:
+    of = routes(route)
+    of.limits = {"t": 1000, "dead": 1200}
+    for topic in ("devices/" + "d" * length, "d" * length + "/x"):
+        found, _ = of.record(message(topic, payload))
+        assert found is not None
+        assert found.size <= of.limits[found.topic]
+
+
 @given(st.text(min_size=1, alphabet=st.characters(exclude_characters="/+#\0", exclude_categories=["Cs"])))
 def test_of_several_shards_exactly_one_carries_a_device(device: str) -> None:
     carried = [

@@ -1,10 +1,14 @@
 """Where the MQTT broker is, and who the bridge is to it."""
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 import pytest
 
-from hikube_kafka.bridge.session import MqttBroker, MqttError
+from hikube_kafka.bridge.session import MqttBroker, MqttError, Session, SessionTerms
 
 _IT = "HIKUBE_KAFKA_MQTT_"
 
@@ -24,7 +28,18 @@ def test_an_address_is_host_port_and_whether_there_is_tls(url: str, host: str, p
 
 
 @pytest.mark.parametrize(
-    "url", ["", "broker", "broker:1883", "http://broker", "mqtt://", "mqtt://b/x", "mqtt://b?x=1", "mqtt://b:x"]
+    "url",
+    [
+        "",
+        f"mqtt://{'x' * 64}.example.net",
+        "broker",
+        "broker:1883",
+        "http://broker",
+        "mqtt://",
+        "mqtt://b/x",
+        "mqtt://b?x=1",
+        "mqtt://b:x",
+    ],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(MqttError):
@@ -69,3 +84,54 @@ def test_a_certificate_that_cannot_be_read_is_told() -> None:
 
 def test_an_empty_variable_counts_as_absent() -> None:
     assert MqttBroker.parse("mqtt://b", {f"{_IT}PASSWORD": "", f"{_IT}CA_FILE": ""}).password is None
+
+
+@pytest.fixture
+def told() -> Callable[[bytes], str]:
+    """What a session fails with at an MQTT broker that says this, byte for byte."""
+
+    def fails_with(said: bytes) -> str:
+        reasons: Queue[str] = Queue()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            session = Session(
+                MqttBroker.parse(f"mqtt://127.0.0.1:{server.getsockname()[1]}", {}),
+                SessionTerms(
+                    client_id="bridge", filters=["devices/+"], receive_maximum=10, expiry_seconds=60, retained=True
+                ),
+                take=lambda *_: None,
+                lost=lambda: None,
+                begun=lambda _: None,
+                fail=reasons.put,
+            )
+
+            def answer() -> None:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(said)
+                    connection.recv(1000)
+
+            Thread(target=answer, daemon=True).start()
+            session.start()
+            try:
+                return reasons.get(timeout=20)
+            finally:
+                session.end()
+
+    return fails_with
+
+
+def test_an_answer_that_makes_no_sense_ends_the_bridge_and_not_its_thread_alone(told: Callable[[bytes], str]) -> None:
+    two_answers_to_one_filter = b"\x90\x05\x00\x01\x00\x01\x01"
+    assert "has ended with ValueError" in told(b"\x20\x03\x00\x00\x00" + two_answers_to_one_filter)
+
+
+def test_an_mqtt_broker_of_another_version_is_told(told: Callable[[bytes], str]) -> None:
+    assert "It has to speak MQTT 5" in told(b"\x20\x02\x00\x01")
+
+
+@pytest.mark.parametrize(("granted", "said"), [(0x87, "refuses the subscription to devices/+"), (0, "grants QoS 0")])
+def test_a_subscription_that_is_not_granted_as_asked_is_told(
+    told: Callable[[bytes], str], granted: int, said: str
+) -> None:
+    assert said in told(b"\x20\x03\x00\x00\x00" + bytes([0x90, 4, 0, 1, 0, granted]))

@@ -97,7 +97,9 @@ class MqttBridge:
             MqttError: The MQTT broker does not let it in, or does not let it subscribe.
         """
         try:
-            known = limits(self._addresses, self._credentials, self._routes.topics, self._stopped)
+            known = limits(
+                self._addresses, self._credentials, self._routes.topics, self._routes.dead_letters, self._stopped
+            )
             if known is None:
                 return None
             self._routes.limits = known

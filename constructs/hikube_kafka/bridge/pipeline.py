@@ -31,11 +31,20 @@ class PipelineError(Exception):
     """Kafka cannot be written to, and a further attempt would not help; the text says what to change."""
 
 
-def limits(addresses: str, credentials: Credentials, topics: tuple[str, ...], stopped: Event) -> dict[str, int] | None:
+def limits(
+    addresses: str, credentials: Credentials, topics: tuple[str, ...], keyless: str, stopped: Event
+) -> dict[str, int] | None:
     """Wait for Kafka, and read the largest record of each topic; None: it was stopped before.
 
+    Args:
+        addresses: of brokers.
+        credentials: who the bridge is.
+        topics: that it writes to.
+        keyless: that of them whose records may have no key.
+        stopped: ends the wait.
+
     Raises:
-        PipelineError: A topic is not there, or the bridge is not let in.
+        PipelineError: A topic is not there or does not take the records, or the bridge is not let in.
     """
     pause = _FIRST_PAUSE
     while not stopped.is_set():
@@ -48,7 +57,7 @@ def limits(addresses: str, credentials: Credentials, topics: tuple[str, ...], st
                     "declare it, or allow Describe and Write on it."
                 )
             _refuse_unwritable(connection, topics)
-            return _limits(connection, topics)
+            return _limits(connection, topics, keyless)
         except Denied as denied:
             if denied.lasting:
                 raise PipelineError(_mended_by(denied, credentials)) from None
@@ -107,7 +116,7 @@ def _refuse_unwritable(connection: Connection, topics: tuple[str, ...]) -> None:
         )
 
 
-def _limits(connection: Connection, topics: tuple[str, ...]) -> dict[str, int]:
+def _limits(connection: Connection, topics: tuple[str, ...], keyless: str) -> dict[str, int]:
     from confluent_kafka.admin import ConfigResource, ResourceType
 
     answers = connection.describe_configs(
@@ -118,6 +127,12 @@ def _limits(connection: Connection, topics: tuple[str, ...]) -> dict[str, int]:
         entries = answers.get(topic)
         if isinstance(entries, dict):
             found[topic] = int(entries["max.message.bytes"].value or DEFAULT_LIMIT)
+            policy = str(entries["cleanup.policy"].value)
+            if topic == keyless and "compact" in policy:
+                raise PipelineError(
+                    f"the topic of dead letters {topic} has cleanup.policy={policy}: Kafka refuses a record without a "
+                    "key there, and a message that names no device has none. Declare it with cleanup.policy=delete."
+                )
         else:  # it may write, and not read the configuration
             found[topic] = DEFAULT_LIMIT
             tell("kafka_limit_unknown", level=logging.WARNING, topic=topic, assumed=DEFAULT_LIMIT, reason=str(entries))
@@ -215,7 +230,7 @@ class Pipeline:
                 return f" Allow {self._credentials.principal or 'the bridge'} Write on it."
             case KafkaError.MSG_SIZE_TOO_LARGE:
                 return " The next start makes it a dead letter, if the bridge is allowed DescribeConfigs on the topic."
-            case KafkaError.UNKNOWN_TOPIC_OR_PART | KafkaError._UNKNOWN_TOPIC:  # noqa: SLF001 - its public name
+            case KafkaError.UNKNOWN_TOPIC_OR_PART | KafkaError._UNKNOWN_TOPIC | KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 - public names
                 return " Declare it again."
             case _:
                 return ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 _DEVICE = "{device}"
 _KAFKA_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _MOST_FILTER_BYTES = 65_535
+_SHOWN_BYTES = 256
+"""Of an MQTT topic, if all of it is more than the topic of dead letters takes."""
 RECORD_BYTES = 256
 """What Kafka counts beside key, value and headers: the batch around one record, its lengths. More than it is."""
 
@@ -219,4 +221,7 @@ class Routes:
                 value=told.value[: max(len(told.value) - over, 0)],
                 headers=(*told.headers, ("bridge.bytes", b"%d" % len(letter.value))),
             )
+        if told.size > self.limits.get(self.dead_letters, told.size):  # MQTT topics, and devices, may have 65,535 bytes
+            (name, topic), *others = told.headers
+            told = replace(told, key=None, headers=((name, topic[:_SHOWN_BYTES]), *others))
         return told, reason

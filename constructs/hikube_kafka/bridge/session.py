@@ -18,6 +18,7 @@ from hikube_kafka.kafka.address import join, reason
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+    from paho.mqtt.enums import MQTTErrorCode
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -173,6 +174,7 @@ def _address(url: str) -> tuple[bool, str, int]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the resolver does it
     except ValueError as error:
         raise MqttError(f"the address of the MQTT broker cannot be read: {error}.") from None
     if parts.username is not None or parts.password is not None:
@@ -257,6 +259,8 @@ class Session:
             self._client.tls_set_context(context)
         if broker.username is not None:
             self._client.username_pw_set(broker.username, broker.password)
+        self._loop = self._client.loop_forever
+        self._client.loop_forever = self._watched_loop  # type: ignore[method-assign]
         self._client.reconnect_delay_set(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._client.on_socket_open = self._on_socket_open
         self._client.on_connect = self._on_connect
@@ -268,6 +272,20 @@ class Session:
         self._asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         self._asked.SessionExpiryInterval = terms.expiry_seconds
         self._asked.ReceiveMaximum = terms.receive_maximum
+
+    def _watched_loop(self, timeout: float = 1.0, retry_first_connection: bool = False) -> "MQTTErrorCode":  # noqa: FBT001, FBT002 - paho's own
+        """What paho's thread runs: it would end in silence, and the bridge would look alive."""
+        from paho.mqtt.enums import MQTTErrorCode
+
+        try:
+            return self._loop(timeout, retry_first_connection)
+        except Exception as error:  # noqa: BLE001 - whatever an answer that makes no sense raises
+            self.subscribed = False
+            self._fail(
+                f"the connection to the MQTT broker {self.broker.address} has ended with {type(error).__name__}: "
+                f"{reason(error)}."
+            )
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
 
     def start(self) -> None:
         """Connect, and again whenever the connection is lost."""

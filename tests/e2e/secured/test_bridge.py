@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import httpx
@@ -31,6 +32,8 @@ from confluent_kafka.admin import (
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
+from hikube_kafka.bridge import pipeline
+from hikube_kafka.kafka.security import Credentials
 from tests.support.ensemble import free_port
 from usecases.parts.bridge import Bridge
 from usecases.parts.mosquitto import SAFE, Mosquitto
@@ -370,6 +373,22 @@ def test_what_can_only_be_mended_by_somebody_is_one_error_and_nothing_begins(
         assert said in told[0]
     assert "Traceback" not in log
     assert "s3cret" not in log
+
+
+def test_a_password_that_kafka_takes_no_longer_ends_the_bridge(between: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "_WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(pipeline, "_ANSWER_SECONDS", 1.0)
+    changed = between.kafka["SCRAM"].but(HIKUBE_KAFKA_PASSWORD=_STRANGER)
+    credentials = Credentials.from_environment("SASL_SSL", "SCRAM-SHA-512", changed.environment)
+    reasons: Queue[str] = Queue()
+    living = pipeline.Pipeline(
+        changed.address, credentials, limits={_TOPIC: 1000}, client_id="bridge", memory=1000, fail=reasons.put
+    )
+    try:
+        assert "Correct HIKUBE_KAFKA_USERNAME, now alice, or HIKUBE_KAFKA_PASSWORD" in reasons.get(timeout=30)
+        assert not living.connected
+    finally:
+        living.end()
 
 
 def test_a_drain_ends_when_kafka_refuses_what_is_in_flight_and_the_next_bridge_carries_it(between: Field) -> None:
