@@ -15,9 +15,11 @@ app = App()
 LocalPlatform(app, "local", disposable=True)
 # The use cases: `make usecase NAME=analytics` deploys one with its other systems. Small: one server of each kind.
 small = os.environ.get("USE_CASE_SIZE") == "small"
-AnalyticsPlatform(app, "analytics", small=small, tuned=os.environ.get("USE_CASE_SETTINGS") != "default")
+# Default, in place of tuned: the connectors' own settings, to compare.
+tuned = os.environ.get("USE_CASE_SETTINGS") != "default"
+AnalyticsPlatform(app, "analytics", small=small, tuned=tuned)
 TelemetryPlatform(app, "telemetry", small=small)
-EventBusPlatform(app, "event-bus", small=small)
+EventBusPlatform(app, "event-bus", small=small, tuned=tuned)
 WorkQueuePlatform(app, "work-queue", small=small)
 if environment := chosen_environment(app):
     KubernetesPlatform(app, f"events-{environment}", environment=environment)

@@ -144,6 +144,8 @@ class Outbox:
                 # An event that was read and whose offset was not: it is not written twice.
                 "exactly.once.support": "required",
                 "transaction.boundary": "poll",
+                # How long it waits where there was nothing to read: 500 ms by default, the most of what an event takes.
+                "poll.interval.ms": 100,
                 "predicates": "isEvent,isBeat",
                 "predicates.isEvent.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
                 "predicates.isEvent.pattern": rf"{topic_prefix}\.{schema_table}",
@@ -168,6 +170,17 @@ def _problem(rule: str, message: str, why: str, remedy: str) -> Problem:
     return Problem(rule=rule, severity="error", where="Outbox", message=message, remedy=remedy, why=why)
 
 
+TUNED = frozenset({"exactly.once.support", "transaction.boundary", "poll.interval.ms"})
+"""Entries of the connector that its defaults can take the place of."""
+
+
+def untuned(connector: Connector) -> Connector:
+    """The connector with the defaults of those entries, for a comparison."""
+    return connector.model_copy(
+        update={"config": {key: value for key, value in connector.config.items() if key not in TUNED}}
+    )
+
+
 class EventBusPlatform(TerraformStack):
     """The platform ``event-bus``.
 
@@ -175,9 +188,18 @@ class EventBusPlatform(TerraformStack):
         scope: the app.
         id: name of the stack.
         small: one broker, one ZooKeeper server, few partitions: to try the programs out.
+        tuned: False leaves Connect's and Debezium's own settings in place of ours, for a comparison: events are then
+            written again after a worker was killed.
     """
 
-    def __init__(self, scope: Construct, id: str, *, small: bool = False) -> None:  # noqa: A002 - the CDK's name
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - the CDK's name
+        *,
+        small: bool = False,
+        tuned: bool = True,
+    ) -> None:
         super().__init__(scope, id)
         LocalBackend(self, path=f"../../../{id}.tfstate")
         partitions = 3 if small else 6
@@ -194,6 +216,7 @@ class EventBusPlatform(TerraformStack):
             wal_cap="512Mi",
             lag_alert="256Mi",
         )
+        capture = outbox.connector("shop-outbox", "shop")
         self.platform = KafkaPlatform(
             self,
             "event-bus",
@@ -223,8 +246,8 @@ class EventBusPlatform(TerraformStack):
                     workers=1,  # this connector has one task: a second worker stands by, where there is room
                     resources=Resources(cpu=1, memory="1Gi"),
                     plugins=[DEBEZIUM],
-                    connectors=[outbox.connector("shop-outbox", "shop")],
-                    config={"exactly.once.source.support": "enabled"},
+                    connectors=[capture if tuned else untuned(capture)],
+                    config={"exactly.once.source.support": "enabled"} if tuned else {},
                     deletion_protection=False,
                 )
             ],

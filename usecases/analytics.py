@@ -24,6 +24,7 @@ from usecases import grafana
 from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment, kill_listener
+from usecases.highest import loaded, report
 from usecases.parts.clickhouse import ClickHouse
 from usecases.parts.elasticsearch import Elasticsearch
 from usecases.parts.postgresql import PostgreSQL
@@ -60,13 +61,15 @@ class Analytics(Chain):
 
     name = "analytics"
     takes: Mapping[str, str] = {
+        "burst": "rows at once, to measure the highest rate, or no; 100000, short 3000",
         "settings": "tuned, or default: every part's own settings; tuned",
         "picture": "file that the plot is written to",
     }
 
     def up(self, stack: ExitStack) -> None:
         """Elasticsearch needs longest: it boots while everything else is brought up."""
-        tuned = self.choice("settings", "tuned", "default") == "tuned"
+        tuned = self.tuned
+        self._at_once = self.burst((_SHORT if self.short else _FULL).burst_rows)
         quick = ("-XX:TieredStopAtLevel=1", "-XX:-AlwaysPreTouch") if self.short else ()
         self.elasticsearch = Elasticsearch(self, stack, port=_ELASTICSEARCH_PORT, java=quick)
         self.elasticsearch.start(wait=False)
@@ -83,7 +86,7 @@ class Analytics(Chain):
             self.name,
             self.folder,
             small=self.short,
-            environment={"USE_CASE_SETTINGS": "tuned" if tuned else "default"},
+            tuned=tuned,
         )
         self.tell("PostgreSQL and ClickHouse are up; deploying Kafka and Connect")
         self.deployment.up(stack)
@@ -124,7 +127,8 @@ class Analytics(Chain):
         }
         self._warm_up()
         self._measure_latency(outcome, size)
-        self._measure_burst(outcome, size)
+        if self._at_once:
+            self._measure_burst(outcome, self._at_once)
         with _History(self) as history:
             self._faults(size, history)
             self._compare(outcome)
@@ -167,27 +171,30 @@ class Analytics(Chain):
             outcome.figures[f"{name}_latency_p99_ms"] = round(cuts[98], 1)
             self.live[f"{name} p50, p99"] = f"{cuts[49]:.0f} ms, {cuts[98]:.0f} ms"
 
-    def _measure_burst(self, outcome: Outcome, size: _Size) -> None:
-        self.tell(f"{size.burst_rows} rows at once")
+    def _measure_burst(self, outcome: Outcome, rows: int) -> None:
+        """As :func:`~usecases.highest.measure`, with three destinations: the last one of a row counts."""
+        self.tell(f"{rows} rows at once")
         first, chunk = 1_000_000, 1_000
-        began = time.monotonic()
-        with self.postgresql.connection("shop", "rows at once") as connection:
-            for start in range(first, first + size.burst_rows, chunk):
-                with connection.cursor() as cursor, cursor.copy(f"copy orders ({_COLUMNS}) from stdin") as copy:
-                    for id_ in range(start, start + chunk):
-                        copy.write_row(_order(id_))
-                connection.commit()
-        outcome.figures["source_rows_per_s"] = round(size.burst_rows / (time.monotonic() - began))
 
         def arrived(destination: _Destination) -> float:
-            self.until(partial(_has, destination, first, size.burst_rows), 300, "a burst", every=0.1)
+            self.until(partial(_has, destination, first, rows), 300, "rows that were written at once", every=0.1)
             return time.monotonic() - began
 
-        with ThreadPoolExecutor() as pool:
-            took = dict(zip(self._destinations, pool.map(arrived, self._destinations.values()), strict=True))
+        with loaded(self) as load:
+            began = time.monotonic()
+            with self.postgresql.connection("shop", "rows at once") as connection:
+                for start in range(first, first + rows, chunk):
+                    with connection.cursor() as cursor, cursor.copy(f"copy orders ({_COLUMNS}) from stdin") as copy:
+                        for id_ in range(start, min(start + chunk, first + rows)):
+                            copy.write_row(_order(id_))
+                    connection.commit()
+            outcome.figures["source_rows_per_s"] = round(rows / (time.monotonic() - began))
+            with ThreadPoolExecutor() as pool:
+                took = dict(zip(self._destinations, pool.map(arrived, self._destinations.values()), strict=True))
         for name, seconds in took.items():
-            outcome.figures[f"{name}_rows_per_s"] = round(size.burst_rows / seconds)
-            self.live[f"{name} rows per second"] = round(size.burst_rows / seconds)
+            outcome.figures[f"{name}_rows_per_s"] = round(rows / seconds)
+            self.live[f"{name} rows per second"] = round(rows / seconds)
+        report(outcome, rows, max(took.values()), load)
 
     # --- faults ----------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What every use case has in common: it is brought up, runs, checks itself, and leaves nothing running."""
 
+import math
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -188,6 +189,27 @@ class Chain(ABC):
         if word not in {usual, *others}:
             raise UnknownUseCaseError(f"--option {key}={word}: write {' or '.join((usual, *others))}")
         return word
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the parts have the settings of the use case; otherwise, to compare, their own defaults.
+
+        Raises:
+            UnknownUseCaseError: the option ``settings`` is neither.
+        """
+        return self.choice("settings", "tuned", "default") == "tuned"
+
+    def burst(self, usual: int) -> int:
+        """How many messages are sent at once, to measure the highest rate; 0: none.
+
+        Raises:
+            UnknownUseCaseError: the option ``burst`` is neither ``no`` nor a number above 0.
+        """
+        return 0 if self.options.get("burst") == "no" else math.ceil(self.number("burst", usual))
+
+    def processes(self) -> Mapping[str, list[int]]:
+        """The processes of each part that runs, by its name; each stands for all that it has started."""
+        return {part.name: [part.pid] for part in self.parts if part.is_running} | self.deployment.processes()
 
     @property
     def picture(self) -> Path | None:

@@ -21,6 +21,11 @@ from usecases.process import PartFailedError, log_end
 
 SMALL = "USE_CASE_SIZE"
 """Variable that ``main.py`` looks at: ``small`` means one broker, one ZooKeeper server and one worker."""
+SETTINGS = "USE_CASE_SETTINGS"
+"""Variable that ``main.py`` looks at: ``default`` means the connectors' own settings where ours could be left out."""
+_MARK = "-Dhikube.ensemble="
+"""Before the folder of a server, in its command."""
+_KINDS = {"broker": "Kafka", "zookeeper": "ZooKeeper", "worker": "Connect"}
 _CDKTF = ROOT / "node_modules" / ".bin" / "cdktf"
 _HIKUBE = Path(sys.executable).with_name("hikube-kafka")
 _SHOWN_LINES = 40
@@ -52,12 +57,10 @@ class Deployment:
         stack: name of the stack in ``main.py``.
         folder: existing folder.
         small: one server of each kind, as short runs have it.
-        environment: further variables, for what ``main.py`` makes of them.
+        tuned: False: the connectors' own settings, to compare.
     """
 
-    def __init__(
-        self, stack: str, folder: Path, *, small: bool = False, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, stack: str, folder: Path, *, small: bool = False, tuned: bool = True) -> None:
         self.stack = stack
         self.folder = folder
         self.log = folder / "deployment.log"
@@ -82,7 +85,7 @@ class Deployment:
             "CI": "1",
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
             SMALL: "small" if small else "full",
-            **(environment or {}),
+            SETTINGS: "tuned" if tuned else "default",
         }
 
     def up(self, stack: ExitStack) -> Mapping[str, Any]:
@@ -117,6 +120,17 @@ class Deployment:
             for server in (each.servers if each else ())
             if server.state == "stopped"
         ]
+
+    def processes(self) -> dict[str, list[int]]:
+        """Its servers' processes, by what they are: ``Kafka``, ``ZooKeeper``, ``Connect``."""
+        marks = tuple(f"{_MARK}{path}/" for path in itertools.chain(*self._directories()))
+        found: dict[str, list[int]] = {}
+        for process in psutil.process_iter(["cmdline"]):
+            for word in process.info["cmdline"] or ():
+                if word.startswith(marks):
+                    kind, _, _ = word.rpartition("/")[2].rpartition("-")
+                    found.setdefault(_KINDS.get(kind, kind), []).append(process.pid)
+        return found
 
     def mend(self) -> None:
         """Apply it once more: a server that has ended is started again.

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any
 
 import jsonschema
 import psutil
-from confluent_kafka import Message
+from confluent_kafka import Consumer, Message, TopicPartition
 
+from usecases import highest
 from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment
@@ -38,6 +39,14 @@ ROLLED_BACK = 0.1
 CUSTOMERS = 40
 REFUSED_FIRST = 0.2
 """Share of alerts that the webhook refuses once, so that they are told again."""
+TOGETHER = 100
+"""Orders that one transaction has where the highest rate is measured."""
+DEFAULTS: Mapping[str, str] = {
+    "compression.type": "none",
+    "partitioner": "consistent_random",
+    "partition.assignment.strategy": "range,roundrobin",
+}
+"""librdkafka's own, in place of those of ``fraud.py``."""
 SLOT = "shop_outbox"
 SUSPICIOUS = f"""
 SELECT id FROM (
@@ -91,6 +100,40 @@ class Webhook:
             return 200
 
 
+class Arrivals:
+    """Counts the messages that are committed to a topic from now on."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._topic = topic
+        self._counted = 0
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "arrivals",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+            }
+        )
+        with asking("Kafka", f"the end of {topic}"):
+            partitions = self._consumer.list_topics(topic, timeout=20).topics[topic].partitions
+            self._consumer.assign([self._end(partition) for partition in partitions])
+
+    def _end(self, partition: int) -> TopicPartition:
+        _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=20)
+        return TopicPartition(self._topic, partition, end)
+
+    def count(self) -> int:
+        """How many there are by now."""
+        with asking("Kafka", f"the messages of {self._topic}"):
+            while messages := self._consumer.consume(1_000, timeout=0.02):
+                self._counted += sum(each.error() is None for each in messages)
+        return self._counted
+
+    def close(self) -> None:
+        """Leave."""
+        self._consumer.close()
+
+
 class EventBus(Chain):
     """PostgreSQL → outbox → Debezium → orders → fraud → alerts → webhook."""
 
@@ -99,6 +142,8 @@ class EventBus(Chain):
         "duration": "seconds for which orders are placed; 120, short 12",
         "rate": "transactions a second; 60",
         "kills": "yes, or no: nobody is killed, to measure what is usual; yes",
+        "burst": "orders at once, to measure the highest rate, or no; 10000, short 300",
+        "settings": "tuned, or default: every part's own settings; tuned",
         "picture": "file that the plot is written to",
     }
 
@@ -106,6 +151,8 @@ class EventBus(Chain):
         """PostgreSQL with the shop's tables, and the platform of ``stacks/event_bus.py`` with its connector."""
         self.duration, self.rate = self.number("duration", 12 if self.short else 120), self.number("rate", 60)
         self.kills = self.choice("kills", "yes", "no") == "yes"
+        self.at_once = self.burst(300 if self.short else 10_000)
+        tuned = self.tuned
         self.database = PostgreSQL(self, stack, port=DATABASE_PORT)
         self.database.start()
         with self.database.connection("shop", "tables.sql", autocommit=True) as connection:
@@ -114,11 +161,12 @@ class EventBus(Chain):
         stack.callback(self._end_worker)  # after the platform, whose connector only a worker can delete
         self.bootstrap = self._deploy(stack)
         self.webhook = Webhook(self, stack)
-        session = ("--session", "6" if self.short else "10")
+        session = ("--session", "6" if self.short else "10") if tuned else ()
+        own = () if tuned else [word for pair in DEFAULTS.items() for word in ("--config", "=".join(pair))]
         program = [sys.executable]
         self.fraud = Process(
             "fraud-0",
-            [*program, EXAMPLE / "fraud.py", "--bootstrap", self.bootstrap, "--instance", "fraud-0", *session],
+            [*program, EXAMPLE / "fraud.py", "--bootstrap", self.bootstrap, "--instance", "fraud-0", *session, *own],
             folder=self.folder,
         )
         url = f"http://127.0.0.1:{WEBHOOK_PORT}/alerts"
@@ -132,7 +180,7 @@ class EventBus(Chain):
             part.start()
 
     def _deploy(self, stack: ExitStack) -> str:
-        self.deployment = Deployment(self.name, self.folder, small=self.short)
+        self.deployment = Deployment(self.name, self.folder, small=self.short, tuned=self.tuned)
         outputs = self.deployment.up(stack)
         return str(outputs[self.name]["bootstrap_servers"])
 
@@ -141,15 +189,18 @@ class EventBus(Chain):
         kills = {0.25: self._kill_fraud, 0.5: self._kill_connect, 0.75: self._kill_fraud}
         placed = self._place(self.duration, self.rate, kills if self.kills else {})
         expected = {row[0] for row in self.database.rows("shop", "SELECT id FROM orders")}
-        self._wait("notifications", len(expected))
+        committed = len(expected)
+        self._wait("notifications", committed)
         with suppress(PartFailedError):
             self.until(
                 lambda: len(self.webhook.acted) >= len(self._suspicious()), 30, "the webhook to be told of every alert"
             )
-        outcome.figures |= {"transactions": placed, "orders_committed": len(expected)}
-        outcome.check(
-            "some transactions were rolled back", holds=placed > len(expected), seen=f"{placed - len(expected)}"
-        )
+        if self.at_once:
+            with closing(Arrivals(self.bootstrap, "notifications")) as arrivals:
+                highest.measure(self, outcome, self._place_at_once, arrivals.count, destination="notifications")
+            expected = {row[0] for row in self.database.rows("shop", "SELECT id FROM orders")}
+        outcome.figures |= {"transactions": placed, "orders_committed": committed}
+        outcome.check("some transactions were rolled back", holds=placed > committed, seen=f"{placed - committed}")
         self._judge(outcome, expected)
         self._judge_slot(outcome)
         if picture := self.picture:
@@ -183,6 +234,22 @@ class EventBus(Chain):
         for part in due.values():
             part()
         return number
+
+    def _place_at_once(self) -> int:
+        """Orders that nobody suspects: the webhook, which tells one alert at a time, is not what is measured."""
+        with self.database.connection("shop", "orders at once") as connection:
+            for first in range(0, self.at_once, TOGETHER):
+                with connection.pipeline():
+                    for number in range(first, min(first + TOGETHER, self.at_once)):
+                        order = shop.Order(
+                            id=f"at-once-{number:06}",
+                            customer=f"at-once-{number % 500:03}",
+                            cents=1,
+                            created_at=datetime.now(UTC),
+                        )
+                        shop.place(connection, order)
+                connection.commit()
+        return self.at_once
 
     def _kill_fraud(self) -> None:
         self.tell("the fraud program is killed")

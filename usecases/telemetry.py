@@ -12,14 +12,18 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+from confluent_kafka import Consumer, TopicPartition
+from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
 
 from hikube_kafka.ensemble import default_directory, status
+from usecases import highest
 from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment
@@ -33,9 +37,61 @@ from usecases.process import PartFailedError, Process
 _EXAMPLES = ROOT / "examples" / "telemetry"
 _MQTT, _RELAY, _BRIDGE, _POSTGRESQL = 27883, 27884, 27641, 27432
 _SETTLE_SECONDS = 300.0
+_TOPIC = "telemetry"
+_AT_ONCE = "at-once"
+_SENDERS = 8
+_SILENT_SECONDS = 60.0
+"""With settings that lose messages, who has been silent for so long sends no more."""
 _LOOK_SECONDS = 0.25
 _MIB = 1024**2
 _ARCHIVE = "archive.log"
+
+
+class _Burst:
+    """A device that sends as fast as it can, in a thread of its own."""
+
+    def __init__(self, name: str, stack: ExitStack) -> None:
+        self._name = name
+        self._sent = self.acknowledged = 0
+        self._client = client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTv5)
+        client.on_publish = self._on_publish
+        client.connect("127.0.0.1", _MQTT)
+        client.loop_start()
+        stack.callback(client.loop_stop)
+        stack.callback(client.disconnect)
+
+    def _on_publish(self, *_: object) -> None:
+        self.acknowledged += 1
+
+    def is_connected(self) -> bool:
+        return self._client.is_connected()
+
+    def send(self) -> None:
+        self._sent += 1
+        value = {"device": self._name, "number": self._sent, "sent_at": time.time(), "celsius": 21.5}
+        self._client.publish(f"devices/{self._name}/telemetry", json.dumps(value), qos=1)
+
+
+class _Ends:
+    """The ends of the topic's partitions, and how far they have moved."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "ends"})
+        with asking("Kafka", f"the partitions of {_TOPIC}"):
+            self._partitions = list(self._consumer.list_topics(_TOPIC, timeout=20).topics[_TOPIC].partitions)
+        self._before = self._sum()
+
+    def _sum(self) -> int:
+        with asking("Kafka", f"the ends of {_TOPIC}"):
+            places = [TopicPartition(_TOPIC, partition) for partition in self._partitions]
+            return sum(self._consumer.get_watermark_offsets(each, timeout=20)[1] for each in places)
+
+    def grown(self) -> int:
+        """Messages since it was made."""
+        return self._sum() - self._before
+
+    def close(self) -> None:
+        self._consumer.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +114,19 @@ class Telemetry(Chain):
         "duration": "seconds; 120, short 20",
         "lines": "log lines; 20000, short 2000",
         "failures": "yes, or no: nothing is killed; yes",
-        "mosquitto": "safe, or defaults: its own settings in place of those that lose nothing; safe",
+        "burst": "messages at once, to measure the highest rate, or no; 50000, short 2000",
+        "settings": "tuned, or default: every part's own settings; tuned",
         "picture": "file that the plot is written to",
     }
 
     def up(self, stack: ExitStack) -> None:
         """Deploy the platform and start the parts."""
         self._size = self._wanted()
-        settings = SAFE if self.choice("mosquitto", "safe", "defaults") == "safe" else {}
+        settings = SAFE if self.tuned else {}
+        self._at_once = self.burst(2_000 if self.short else 50_000)
         self._fails = self.choice("failures", "yes", "no") == "yes"
         self.tell("the platform is deployed")
-        self.deployment = Deployment("telemetry", self.folder, small=self.short)
+        self.deployment = Deployment("telemetry", self.folder, small=self.short, tuned=self.tuned)
         self._bootstrap = str(self.deployment.up(stack)["telemetry"]["bootstrap_servers"])
         self._restarts = stack.enter_context(ThreadPoolExecutor(1))
 
@@ -83,8 +141,8 @@ class Telemetry(Chain):
             _BRIDGE,
             mqtt=f"mqtt://127.0.0.1:{_RELAY}",
             bootstrap=self._bootstrap,
-            routes=["devices/{device}/telemetry=telemetry"],
-            dead_letters="telemetry.dead-letters",
+            routes=[f"devices/{{device}}/telemetry={_TOPIC}"],
+            dead_letters=f"{_TOPIC}.dead-letters",
         )
         self.watch(self._bridge.process, stack)
         self._bridge.start()
@@ -132,6 +190,19 @@ class Telemetry(Chain):
             self._let_fail(devices)
             self._count(outcome)
         self._count_lines(outcome)
+        if self._at_once:
+            with closing(_Ends(self._bootstrap)) as ends:
+                highest.measure(self, outcome, self._send_at_once, ends.grown, destination="Kafka")
+
+    def _send_at_once(self) -> int:
+        """From few devices, each as fast as the MQTT broker takes it: thousands of them would be what limits it."""
+        with asking("mosquitto", "messages at once"), ExitStack() as stack:
+            devices = [_Burst(f"{_AT_ONCE}-{number}", stack) for number in range(_SENDERS)]
+            self.until(lambda: all(each.is_connected() for each in devices), 10, "the devices to be connected")
+            for number in range(self._at_once):
+                devices[number % _SENDERS].send()
+            self.until(lambda: sum(each.acknowledged for each in devices) >= self._at_once, 120, "acknowledgements")
+        return self._at_once
 
     def _device_options(self) -> list[str | Path]:
         wanted = self._size
@@ -217,7 +288,7 @@ class Telemetry(Chain):
     def _count(self, outcome: Outcome) -> None:
         sent = self._report("devices")
         total: int = sent["total"]
-        self._wait(lambda: self._report("readings").get("distinct", 0) >= total)
+        self._wait(self._grows_up_to(total))
         self._look()
         with asking("bridge", "GET /metrics"):
             metrics = self._bridge.metrics()
@@ -281,6 +352,18 @@ class Telemetry(Chain):
         """Wait until it holds, or long enough: the check that follows says what is missing."""
         with suppress(PartFailedError):
             self.until(condition, _SETTLE_SECONDS, "all to arrive", every=_LOOK_SECONDS)
+
+    def _grows_up_to(self, total: int) -> Callable[[], bool]:
+        """Whether all were read; also where none has come for so long that none will."""
+        seen, since = -1, time.monotonic()
+
+        def is_over() -> bool:
+            nonlocal seen, since
+            if (now := self._report("readings").get("distinct", 0)) > seen:
+                seen, since = now, time.monotonic()
+            return now >= total or time.monotonic() > since + _SILENT_SECONDS
+
+        return is_over
 
     # --- what it is made of ---
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from usecases import highest
 from usecases.asking import asking
 from usecases.chain import ROOT, Chain, Outcome
 from usecases.deploy import Deployment
@@ -36,6 +37,17 @@ SHARE_TOLERANCE = 0.1
 FEWEST_TO_JUDGE = 50
 """Tasks in a row of one worker from which shares are told: of fewer, chance alone takes them further apart."""
 DATABASE_PORT = 24432
+AT_ONCE = "at-once"
+"""Beginning of the ids of tasks with which the highest rate is measured."""
+DEFAULTS = (
+    "enable.auto.commit=true",
+    "partition.assignment.strategy=range,roundrobin",
+    "queued.min.messages=100000",
+)
+"""librdkafka's own, in place of those of the workers."""
+LIBRARY_SESSION = 45.0
+SENDER_DEFAULTS: Mapping[str, Any] = {"enable.idempotence": False, "compression.type": "none"}
+"""librdkafka's own, in place of those of the sender."""
 TELL_SECONDS = 20.0
 TROUBLES: Mapping[str, tuple[float, str]] = {
     "flaky": (0.03, ""),
@@ -119,6 +131,11 @@ class Workers:
             self.killed += 1
             self.kills.append(time.time())
             self._away[process.name] = time.monotonic() + away
+
+    def are_all_there(self) -> bool:
+        """Whether all run, and none is to be started again."""
+        with self._lock:
+            return not self._away and all(process.is_running for process in self.processes)
 
     def _watch(self) -> None:
         while not self._ending.wait(0.1):
@@ -223,6 +240,8 @@ class WorkQueue(Chain):
     takes: Mapping[str, str] = {
         "duration": "seconds for which tasks are sent; 120, short 12",
         "rate": "tasks a second; 40",
+        "burst": "tasks at once, to measure the highest rate, or no; 5000, short 300",
+        "settings": "tuned, or default: every part's own settings; tuned",
         "picture": "file that the plot is written to",
     }
 
@@ -230,10 +249,12 @@ class WorkQueue(Chain):
         """PostgreSQL, and the platform of ``stacks/work_queue.py``."""
         self.size = SHORT if self.short else LONG
         self.duration, self.rate = self.number("duration", self.size.duration), self.number("rate", self.size.rate)
+        self.at_once, self.defaults = self.burst(300 if self.short else 5_000), not self.tuned
+        self.session = LIBRARY_SESSION if self.defaults else self.size.session
         self.topics = Topics(delays=self.size.delays)
         self.database = PostgreSQL(self, stack, port=DATABASE_PORT, databases=("tasks",), user="worker")
         self.database.start()
-        self.deployment = Deployment(self.name, self.folder, small=self.short)
+        self.deployment = Deployment(self.name, self.folder, small=self.short, tuned=self.tuned)
         outputs = self.deployment.up(stack)
         self.bootstrap = str(outputs["work-queue"]["bootstrap_servers"])
         self.dsn = self.database.url("tasks")
@@ -245,7 +266,8 @@ class WorkQueue(Chain):
             self.size.workers,
             [
                 *("--bootstrap", self.bootstrap, "--database", self.dsn),
-                *("--delays", ",".join(self.size.delays), "--session", str(self.size.session)),
+                *("--delays", ",".join(self.size.delays), "--session", str(self.session)),
+                *(word for each in (DEFAULTS if self.defaults else ()) for word in ("--config", each)),
             ],
             self,
         )
@@ -254,7 +276,7 @@ class WorkQueue(Chain):
     def run(self, outcome: Outcome, *, short: bool, options: Mapping[str, str]) -> None:  # noqa: ARG002 - known already
         """Send, kill, and count at the destination."""
         size, sent = self.size, Sent()
-        sender = Sender(self.bootstrap, self.topics)
+        sender = Sender(self.bootstrap, self.topics, SENDER_DEFAULTS if self.defaults else None)
         self._fill(sender, sent)
         self.workers.start()
         self.until(lambda: self._effects() >= BACKLOG * len(self.topics.weights), 120, "the backlog to be done")
@@ -264,7 +286,19 @@ class WorkQueue(Chain):
         self._send(sender, sent, self.duration, self.rate)
         outcome.figures["sent_per_s"] = round(sum(sent.kinds.values()) / (time.monotonic() - began), 1)
         patience = 2 * seconds(size.delays[-1]) + 4 * size.session + 60
+        if self.defaults:  # some are lost, and waited for in vain
+            patience = seconds(size.delays[-1]) + self.session + 30
         self._wait_for_effects(sent, patience)
+        if self.at_once:
+            self.until(self.workers.are_all_there, 30, "the workers that were killed")
+            before = self._effects()
+            highest.measure(
+                self,
+                outcome,
+                lambda: self._send_at_once(sender, sent),
+                lambda: self._effects() - before,
+                destination="PostgreSQL",
+            )
         self._judge_dead_letters(outcome, sent, patience)
         self.workers.stop()
         self._judge_effects(outcome, sender, sent)
@@ -317,6 +351,22 @@ class WorkQueue(Chain):
                 self.live |= {"sent": number, "effects": self._effects(), "workers killed": self.workers.killed}
             time.sleep(0.005)
         sender.flush()
+
+    def _send_at_once(self, sender: Sender, sent: Sent) -> int:
+        """Tasks of all priorities that take no time of their own."""
+        priorities = list(self.topics.weights)
+        for number in range(self.at_once):
+            payload = {"account": f"{AT_ONCE}-{number % 97}", "cents": 1, "seconds": 0.0}
+            key = f"{AT_ONCE}-{number:06}"
+            sender.send(Task(id=key, kind="charge", payload=payload), priorities[number % len(priorities)])
+            sent.effective.add(key)
+        sender.flush()
+        return self.at_once
+
+    def processes(self) -> Mapping[str, list[int]]:
+        """Those of the workers besides."""
+        workers = [each.pid for each in self.workers.processes if each.is_running]
+        return {**super().processes(), "workers": workers}
 
     def _send_one(self, sender: Sender, sent: Sent, number: int, chance: random.Random) -> None:
         """A task as they come."""
@@ -434,7 +484,7 @@ class WorkQueue(Chain):
             waits = [
                 1_000 * float(row[4])
                 for row in rows
-                if row[1:3] == (priority, 1) and not str(row[0]).startswith("backlog")
+                if row[1:3] == (priority, 1) and not str(row[0]).startswith(("backlog", AT_ONCE))
             ]
             if len(waits) > 1:
                 cuts = statistics.quantiles(waits, n=100)
@@ -446,7 +496,7 @@ class WorkQueue(Chain):
 
         rows = self.database.rows(
             "tasks",
-            "SELECT priority, extract(epoch FROM entered_at)::float8 FROM ledger WHERE account <> 'backlog' ORDER BY 2",
+            "SELECT priority, extract(epoch FROM entered_at)::float8 FROM ledger WHERE account LIKE 'account-%' ORDER BY 2",
         )
         began, over = (float(rows[0][1]), float(rows[-1][1])) if rows else (0.0, 0.0)
         figure = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")

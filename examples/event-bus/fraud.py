@@ -70,7 +70,7 @@ class Fraud:
         instance: name that stays the same after a restart: it fences its predecessor, and ends its transaction.
         group: consumer group.
         session_seconds: after this time without a sign of life, the partitions go to others.
-        config: further configuration of the clients: security.
+        config: further configuration of the clients, which wins: security.
     """
 
     def __init__(
@@ -87,17 +87,16 @@ class Fraud:
         self.aborted = 0
         self._producer = Producer(
             {
-                **self._shared,
                 "transactional.id": f"{group}.{instance}",
                 "transaction.timeout.ms": _TRANSACTION_MS,
                 "partitioner": "murmur2_random",  # as clients in Java and Connect place a key
                 "linger.ms": 5,
                 "compression.type": "lz4",
+                **self._shared,
             }
         )
         self._consumer = Consumer(
             {
-                **self._shared,
                 "group.id": group,
                 "group.instance.id": instance,
                 "partition.assignment.strategy": "cooperative-sticky",
@@ -105,6 +104,7 @@ class Fraud:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
+                **self._shared,
             }
         )
 
@@ -254,7 +254,9 @@ def main() -> None:
     parser.add_argument("--bootstrap", required=True, help="addresses of brokers")
     parser.add_argument("--instance", required=True, help="a name that stays the same after a restart")
     parser.add_argument("--session", type=float, default=45.0, help="seconds that a restart may take")
+    parser.add_argument("--config", action="append", default=[], metavar="KEY=VALUE", help="of the clients; repeatable")
     chosen = parser.parse_args()
+    config = dict(each.split("=", 1) for each in chosen.config)
     stop = threading.Event()
 
     def end(_: int, __: FrameType | None) -> None:
@@ -262,7 +264,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    Fraud(chosen.bootstrap, instance=chosen.instance, session_seconds=chosen.session).run(stop)
+    Fraud(chosen.bootstrap, instance=chosen.instance, session_seconds=chosen.session, config=config).run(stop)
 
 
 if __name__ == "__main__":

@@ -322,7 +322,7 @@ class Worker:
         hung_after: seconds after which a task counts as hung.
         grace: seconds for which tasks under way may still finish when their partition goes to another worker.
         session_seconds: after this time without a sign of life, the group gives the partitions to others.
-        config: further configuration of both clients: security.
+        config: further configuration of both clients, which wins: security.
     """
 
     def __init__(
@@ -363,15 +363,14 @@ class Worker:
         shared = {"bootstrap.servers": bootstrap, **(config or {})}
         self._producer = Producer(
             {
-                **shared,
                 "transactional.id": f"{group}.{instance or uuid.uuid4()}",
                 "transaction.timeout.ms": _TRANSACTION_SECONDS * 1_000,
                 "message.max.bytes": _LARGEST,  # the topics say what is too large, not who passes it on
+                **shared,
             }
         )
         self._consumer = Consumer(
             {
-                **shared,
                 "group.id": group,
                 **({"group.instance.id": instance} if instance else {}),
                 "partition.assignment.strategy": "cooperative-sticky",
@@ -381,6 +380,7 @@ class Worker:
                 "auto.offset.reset": "earliest",  # a new group begins with the first task, not with the next one
                 "isolation.level": "read_committed",
                 "queued.min.messages": 100,  # pausing a partition throws away what was fetched ahead of need
+                **shared,
             }
         )
 

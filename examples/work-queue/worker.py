@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--delays", default="10s,1m")
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--session", type=float, default=45.0, help="seconds that a restart may take")
+    parser.add_argument("--config", action="append", default=[], metavar="KEY=VALUE", help="of the clients; repeatable")
     chosen = parser.parse_args()
 
     stop = threading.Event()
@@ -55,6 +56,7 @@ def main() -> None:
         concurrency=chosen.concurrency,
         deaths=effects,
         session_seconds=chosen.session,
+        config=dict(each.split("=", 1) for each in chosen.config),
     )
 
     began = time.time()

@@ -18,15 +18,17 @@ _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "wal_level": "logical",
-    # A slot whose reader is away must not fill the disk: beyond this, the slot is lost in place of the database.
-    "max_slot_wal_keep_size": "512MB",
-    # Two for each reader of changes: one that works, and one that has just lost its connection.
-    "max_wal_senders": "10",
-    "max_replication_slots": "10",
-    "wal_sender_timeout": "10s",
-    "shared_buffers": "64MB",
     "log_min_messages": "warning",
 }
+_TUNED: Mapping[str, str] = {
+    # A slot whose reader is away must not fill the disk: beyond this, the slot is lost in place of the database.
+    "max_slot_wal_keep_size": "512MB",
+    # The slot of a reader that was killed is free for the next one after that time. 60 s by default.
+    "wal_sender_timeout": "10s",
+    # The tables are small, and the machine has others to serve. 128 MB by default.
+    "shared_buffers": "64MB",
+}
+"""What a chain sets besides; ``settings=default`` leaves it out."""
 
 
 class PostgreSQL:
@@ -59,7 +61,7 @@ class PostgreSQL:
         self.folder = unprivileged.folder(name, chain.folder, stack)
         self._data = self.folder / "data"
         self._programs = unprivileged.reachable(_root(), self.folder)
-        self._settings = {**_SETTINGS, "port": str(port), **(settings or {})}
+        self._settings = {**_SETTINGS, **(_TUNED if chain.tuned else {}), "port": str(port), **(settings or {})}
         self.process = Process(
             name,
             [self._program("postgres"), "-D", self._data],
