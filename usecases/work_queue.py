@@ -496,7 +496,8 @@ class WorkQueue(Chain):
 
         rows = self.database.rows(
             "tasks",
-            "SELECT priority, extract(epoch FROM entered_at)::float8 FROM ledger WHERE account LIKE 'account-%' ORDER BY 2",
+            "SELECT priority, extract(epoch FROM entered_at)::float8 FROM ledger "
+            "WHERE account LIKE 'account-%' ORDER BY 2",
         )
         began, over = (float(rows[0][1]), float(rows[-1][1])) if rows else (0.0, 0.0)
         figure = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")
