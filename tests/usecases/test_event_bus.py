@@ -214,4 +214,5 @@ def test_every_committed_order_arrives_exactly_once_whoever_is_killed(tmp_path: 
     outcome = run(EventBus, tmp_path / "event-bus", short=True)
     assert outcome.failed == []
     assert outcome.figures["orders_committed"] > 300
+    assert outcome.figures["highest_per_second"] > 0
     assert outcome.figures["webhook_calls"] > outcome.figures["alerts"]

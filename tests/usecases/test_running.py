@@ -229,9 +229,10 @@ def test_an_option_that_the_use_case_does_not_have_is_refused(tmp_path: Path) ->
     ("name", "option"),
     [
         *(("telemetry", f"devices={text}") for text in ("many", "", "0", "-1", "nan", "inf", "1e9")),
+        *((name, option) for name in CHAINS for option in ("burst=some", "burst=0", "settings=own")),
         *(("event-bus", option) for option in ("duration=2 minutes", "rate=0", "kills=none")),
         *(("work-queue", option) for option in ("duration=0", "rate=fast")),
-        *(("telemetry", option) for option in ("failures=No", "mosquitto=default")),
+        *(("telemetry", option) for option in ("failures=No", "settings=defaults")),
     ],
 )
 def test_a_value_that_an_option_does_not_have_is_refused_before_anything_is_started(

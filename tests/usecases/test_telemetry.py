@@ -26,7 +26,8 @@ def test_no_message_and_no_line_is_lost_while_every_part_fails_in_its_turn(tmp_p
     assert outcome.failed == []
     assert outcome.figures["lost"] == 0
     assert outcome.figures["messages"] > 2000
-    assert len(outcome.checks) == 7
+    assert len(outcome.checks) == 8
+    assert outcome.figures["highest_per_second"] > 0
 
 
 def test_the_platform_follows_from_the_devices(tmp_path: Path) -> None:

@@ -53,4 +53,5 @@ def test_with_workers_killed_each_effect_happens_once_and_no_task_is_lost(tmp_pa
     outcome = run(WorkQueue, tmp_path / "work-queue", short=True)
     assert outcome.failed == []
     assert outcome.figures["effects"] > 1_000
+    assert outcome.figures["highest_per_second"] > 0
     assert outcome.figures["run_again_effect_was_there"] > 0  # else nobody was killed between effect and commit
