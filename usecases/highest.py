@@ -14,7 +14,7 @@ from usecases.chain import Chain, Outcome
 _SILENT_SECONDS = 20.0
 """Who has been silent for so long sends no more of it."""
 _LOOK_SECONDS = 0.05
-_SENDER, _OTHERS = "the sender (this program)", "other programs of this machine"
+_SENDER = "the sender (this program)"
 _BUSY = 0.85
 """Share of the processors' time, or of one processor's, beyond which more work would have to wait."""
 
@@ -32,10 +32,12 @@ class Load:
 
     def limit(self) -> str:
         """The part with the highest share, and whether the processors were what limited it."""
-        spent = self.seconds | {_OTHERS: self.busy - sum(self.seconds.values())}
-        part = max(spent, key=spent.__getitem__)
-        used, share = spent[part] / self.elapsed, min(1.0, self.busy / self.elapsed / self.processors)
+        part = max(self.seconds, key=self.seconds.__getitem__)
+        used, share = self.seconds[part] / self.elapsed, min(1.0, self.busy / self.elapsed / self.processors)
         text = f"{part}: {used:.2f} of {self.processors} processors; all of them {share:.0%} busy"
+        others = (self.busy - sum(self.seconds.values())) / self.elapsed
+        if others > used:
+            return f"other programs of this machine: {others:.2f} of {self.processors} processors; then {text}"
         return text if share > _BUSY or used > _BUSY else f"not the processors; most of them by {text}"
 
 

@@ -58,7 +58,8 @@ def test_the_time_of_a_part_is_that_of_all_it_has_started(tmp_path: Path) -> Non
         ),
         (
             Load(seconds={"Connect": 5.0}, busy=20.0, elapsed=10.0, processors=2),
-            "other programs of this machine: 1.50 of 2 processors; all of them 100% busy",
+            "other programs of this machine: 1.50 of 2 processors; "
+            "then Connect: 0.50 of 2 processors; all of them 100% busy",
         ),
     ],
 )
