@@ -13,6 +13,9 @@ from usecases.highest import Load, loaded, measure
 from usecases.process import Process, until
 
 
+OF_TWO = "of 2 processors"
+
+
 class Two(Chain):
     name = "two"
 
@@ -57,9 +60,8 @@ def test_the_time_of_a_part_is_that_of_all_it_has_started(tmp_path: Path) -> Non
             "not the processors; most of them by Connect: 0.10 of 2 processors; all of them 8% busy",
         ),
         (
-            Load(seconds={"Connect": 5.0}, busy=20.0, elapsed=10.0, processors=2),
-            "other programs of this machine: 1.50 of 2 processors; "
-            "then Connect: 0.50 of 2 processors; all of them 100% busy",
+            Load(seconds={"sink": 5.0}, busy=20.0, elapsed=10.0, processors=2),
+            f"other programs of this machine: 1.50 {OF_TWO}; then sink: 0.50 {OF_TWO}; all of them 100% busy",
         ),
     ],
 )
