@@ -12,7 +12,6 @@ from usecases.chain import Chain, Outcome
 from usecases.highest import Load, loaded, measure
 from usecases.process import Process, until
 
-
 OF_TWO = "of 2 processors"
 
 
