@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 
 from tests.support.kubernetes import CHARTS
@@ -119,8 +120,15 @@ def start(tmp_path: Path, told_at: socket.socket) -> Iterator[Start]:
 
     yield run
     for pod in pods:
+        end(pod)
+
+
+def end(pod: Pod) -> None:
+    """End everything in the pod."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pod.process.pid, signal.SIGKILL)
-        pod.process.wait()
+    pod.process.wait()
+    (pod.membership / "began").unlink(missing_ok=True)
 
 
 def begins(pod: Pod) -> list[str]:
@@ -139,6 +147,38 @@ def test_servers_whose_claims_are_all_empty_begin_one_ensemble(start: Start) -> 
     waits(second, for_servers="3")
     third = start(2, 3)
     assert [sorted(begins(pod)) for pod in (first, second, third)] == 3 * [["1", "2", "3"]]
+
+
+def test_servers_that_are_started_anew_before_there_was_a_quorum_begin_the_same_ensemble_again(start: Start) -> None:
+    pods = [start(each, 3) for each in range(3)]
+    for pod in pods:
+        begins(pod)
+        # ZooKeeper writes it for what a leader proposes, until a quorum has taken it.
+        (pod.membership / "zoo.cfg.dynamic.next").write_text(MEMBERS)
+        end(pod)
+    # All of a new ensemble's pods are deleted, and one of them cannot run at the moment.
+    again = [start(each, 3) for each in (0, 1)]
+    assert [sorted(begins(pod)) for pod in again] == 2 * [["1", "2", "3"]]
+
+
+def test_a_server_that_comes_later_is_told_of_the_founding_by_those_that_wait_for_a_quorum(start: Start) -> None:
+    first, second, third = (start(each, 3) for each in range(3))
+    for pod in (first, second):
+        begins(pod)
+        (pod.membership / "zoo.cfg.dynamic.next").write_text(MEMBERS)
+    begins(third)
+    end(third)
+    shutil.rmtree(third.membership)  # its claim is lost before it has voted
+    assert sorted(begins(start(2, 3))) == ["1", "2", "3"]
+
+
+def test_what_answers_for_a_server_that_waits_is_started_anew(start: Start) -> None:
+    pod = start(0, 3)
+    waits(pod, for_servers="2 3")
+    listening = [each for each in psutil.Process(pod.process.pid).children(recursive=True) if each.name() == "perl"]
+    listening[0].kill()
+    second, _ = start(1, 3), start(2, 3)
+    assert sorted(begins(second)) == ["1", "2", "3"]
 
 
 def test_a_single_server_begins_alone(start: Start) -> None:

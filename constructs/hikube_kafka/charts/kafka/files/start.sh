@@ -1,5 +1,7 @@
-# Fills in what differs from pod to pod, and becomes the broker.
+# Fills in what differs from pod to pod, waits for ZooKeeper, and becomes the broker.
 set -euo pipefail
+# As PID 1 it would ignore SIGTERM while it waits.
+trap 'exit 143' TERM
 
 ordinal=${HOSTNAME##*-}
 # An address of IPv6 has colons of its own.
@@ -28,6 +30,26 @@ echo "$config" >/tmp/server.properties
 property() { # KEY
   sed -n "s/^$1=//p" /tmp/server.properties
 }
+
+serves() { # SERVER: whether it lets clients in; one that does not answer in plain text may
+  local host=${1%:*} port=2181 said
+  if [[ $1 =~ :[0-9]+$ ]]; then port=${1##*:}; else host=$1; fi
+  host=${host#[} host=${host%]}
+  said=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo connected && printf srvr >&3 && cat <&3' "$host" "$port" 2>/dev/null) || true
+  [[ $said == connected* && $said != *'not currently serving requests'* ]]
+}
+
+# A broker that finds none exits, and is started anew after longer and longer pauses.
+connect=$(property 'zookeeper\.connect')
+IFS=', ' read -ra servers <<<"${connect%%/*}"
+until [[ -z $connect ]]; do
+  for each in "${servers[@]}"; do
+    if serves "$each"; then break 2; fi
+  done
+  if [[ -z ${told:-} ]]; then echo "broker $ordinal waits: no ZooKeeper server serves, of ${servers[*]}"; fi
+  told=yes
+  sleep 1
+done
 
 log=$(property 'log\.dirs')
 if [[ -e $log/meta.properties && ! -e $log/.kafka_cleanshutdown ]]; then

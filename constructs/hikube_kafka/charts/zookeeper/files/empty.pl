@@ -17,8 +17,11 @@ sub opened {    # FAMILY ADDRESS: a listening socket
 my $door = opened(AF_INET6, pack_sockaddr_in6($port, IN6ADDR_ANY)) // opened(AF_INET, sockaddr_in($port, INADDR_ANY))
   // die "cannot listen on port $port: $!\n";
 local $SIG{PIPE} = 'IGNORE';
-while (accept(my $peer, $door)) {
-    last if glob("$config.dynamic.*");
+while (1) {
+    my $peer;
+    if (!accept($peer, $door)) { select(undef, undef, undef, 0.1); next }    # a connection that is gone again
+    # What a quorum has not taken yet ZooKeeper calls .dynamic.next: others may have to be told still.
+    last if grep { /\.[0-9a-f]+$/ } glob("$config.dynamic.*");
     if (open(my $file, '<', $founders)) { syswrite($peer, join('', <$file>)) }
     close($peer);
 }

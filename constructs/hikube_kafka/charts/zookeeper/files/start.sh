@@ -2,7 +2,8 @@
 #
 # Who votes is no part of the release's configuration: the membership changes while the servers run, and ZooKeeper
 # writes each version of it beside its zoo.cfg. So zoo.cfg is on the claim. A server without a membership is told by one
-# that serves. Servers begin an ensemble without being told only if each of them says that its claim is empty.
+# that serves. Servers begin an ensemble without being told only if each of them says that its claim is empty. One that
+# has begun so, and is started anew before there was a quorum, begins the same ensemble again.
 set -euo pipefail
 # As PID 1 it would ignore SIGTERM while it waits.
 trap 'exit 143' TERM
@@ -12,6 +13,7 @@ id=$((ordinal + 1))
 data=$(sed -n 's/^dataDir=//p' /release/zoo.cfg)
 config=$data/membership/zoo.cfg
 founders=$data/membership/founders
+founded=$data/membership/founded
 port=2180
 servers=$(</release/servers)
 mkdir -p "$data/membership"
@@ -37,6 +39,10 @@ told() { # the membership, by any server that serves
     grep '^server\.' || true
 }
 
+tell() { # with how many servers this one would begin, or has begun, until it has a membership
+  until perl /release/empty.pl "$port" "$founders" "$config"; do sleep 2; done
+}
+
 silent() { # SERVERS: those of them that do not say that their claims are empty and that they would begin with as many
   local each said
   for ((each = 0; each < $1; each++)); do
@@ -47,13 +53,17 @@ silent() { # SERVERS: those of them that do not say that their claims are empty 
 }
 
 membership=$(newest)
-if [[ -z $membership ]] || ! grep -q "^server\.$id=" "$membership"; then
+if [[ -z $membership && -s $founded ]]; then
+  echo "server $id goes on: it has begun an ensemble that has had no quorum yet"
+  membership=$founded
+  tell &
+elif [[ -z $membership ]] || ! grep -q "^server\.$id=" "$membership"; then
   seed=$(told)
   if [[ -z $seed && -n $membership ]]; then
     seed=$(<"$membership")
   elif [[ -z $seed ]]; then
     rm -f "$founders"
-    perl /release/empty.pl "$port" "$founders" "$config" &
+    tell &
   fi
   said=
   until [[ -n $seed ]]; do
@@ -65,6 +75,8 @@ if [[ -z $membership ]] || ! grep -q "^server\.$id=" "$membership"; then
       if [[ -z $missing ]]; then
         echo "server $id begins an ensemble of $servers: the claims of all of them are empty"
         seed=$(for ((each = 0; each < servers; each++)); do member "$each"; done)
+        echo "$seed" >"$founded.new"
+        mv "$founded.new" "$founded"
         break
       fi
     fi
