@@ -34,7 +34,7 @@ SEED = 12
 BACKLOG = 200
 """Tasks of each priority that wait when the workers begin: while all have work, each has its share."""
 SHARE_TOLERANCE = 0.1
-FEWEST_TO_JUDGE = 50
+FEWEST_TO_JUDGE = 100
 """Tasks in a row of one worker from which shares are told: of fewer, chance alone takes them further apart."""
 DATABASE_PORT = 24432
 AT_ONCE = "at-once"
