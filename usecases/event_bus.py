@@ -195,6 +195,11 @@ class EventBus(Chain):
             self.until(
                 lambda: len(self.webhook.acted) >= len(self._suspicious()), 30, "the webhook to be told of every alert"
             )
+            alerts = {
+                str(json.loads(each.value() or b"")["alert"])
+                for each in committed_records(self.bootstrap, "fraud.alerts")
+            }
+            self.until(lambda: self.webhook.acted >= alerts, 60, "the webhook to be told of alerts that are too many")
         if self.at_once:
             with closing(Arrivals(self.bootstrap, "notifications")) as arrivals:
                 highest.measure(self, outcome, self._place_at_once, arrivals.count, destination="notifications")
