@@ -14,6 +14,7 @@ from hikube_kafka.platform import (
     KafkaConnect,
     KafkaConnector,
     KafkaPlatform,
+    KubernetesTarget,
     LocalConnect,
     LocalTarget,
     Target,
@@ -193,7 +194,48 @@ def test_the_blocks_of_a_former_platform_stay(stack: TerraformStack, synthesized
     content = synthesized(stack)
     assert set(aliases(content)) == {"events", "events-connect-files"}
     assert "resource" not in content
-    assert aliases(content) == aliases(synthesized(other))
+    assert aliases(content).keys() == aliases(synthesized(other)).keys()
+    assert aliases(content)["events-connect-files"]["local_connect"] == "events-connect-files"
+
+
+@pytest.mark.parametrize("target", [LocalTarget(), KubernetesTarget(namespace="ns")], ids=["local", "kubernetes"])
+def test_the_block_of_a_former_cluster_stays_beside_those_of_the_others(
+    target: Target, stack: TerraformStack, synthesized: Synthesize
+) -> None:
+    other = TerraformStack(cdk.Testing.app(), "other")
+    gone, more = ConnectCluster("files"), ConnectCluster("more")
+    KafkaPlatform(other, "events", target=target, topics=[LINES], connect=[gone, more])
+    KafkaPlatform(stack, "events", target=target, topics=[LINES], connect=[more], former_connect=["files"])
+    before, after = synthesized(other), synthesized(stack)
+    assert aliases(after).keys() == aliases(before).keys() == {"events", "events-connect-files", "events-connect-more"}
+    block, was = aliases(after)["events-connect-files"], aliases(before)["events-connect-files"]
+    if isinstance(target, LocalTarget):
+        # The ports of its workers follow from what was declared beside it.
+        assert block == {"alias": was["alias"], "local_connect": "events-connect-files"}
+    else:
+        assert block == was
+
+
+def test_a_former_cluster_is_met_in_its_own_folder(stack: TerraformStack, synthesized: Synthesize) -> None:
+    KafkaPlatform(stack, "events", target=LocalTarget(directory="~/kafka/"), former_connect=["files"])
+    assert aliases(synthesized(stack))["events-connect-files"]["local_connect"] == "~/kafka-connect-files"
+
+
+@pytest.mark.parametrize(
+    ("former", "rule"),
+    [
+        (["files"], "connect-cluster-former"),
+        (["old", "old"], "connect-former-twice"),
+        (["Not a name"], "is not a valid name of a Connect cluster"),
+        ("files", "former_connect"),
+        ([3], "former_connect"),
+    ],
+)
+def test_what_a_former_cluster_cannot_be(
+    former: Any, rule: str, stack: TerraformStack, synthesized: Synthesize
+) -> None:
+    KafkaPlatform(stack, "events", target=LocalTarget(), topics=[LINES], connect=[FILES], former_connect=former)
+    assert rule in refusal(stack, synthesized)
 
 
 def test_a_platform_takes_its_connectors_along_when_its_id_changes(

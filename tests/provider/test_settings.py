@@ -35,6 +35,7 @@ SASL = {
         {"kubernetes": KUBERNETES},
         {"connect_url": "http://127.0.0.1:8083, https://[::1]:8443/connect/,http://worker"},
         {"connect_url": UNKNOWN},
+        {"local_connect": "events-connect-changes"},
         {"connect_url": "http://worker:8083", "kubernetes": KUBERNETES},
         {"kubernetes": {**KUBERNETES, "connect_release": "demo-connect", "connect_port": 8443}},
         {"kubernetes": {**KUBERNETES, "connect_release": UNKNOWN, "connect_port": UNKNOWN}},

@@ -101,6 +101,34 @@ def test_internal_topics_are_protected_as_all_topics_are() -> None:
     assert "topic-protected" in {rule for rule, _ in found(of("hikube_kafka_topic", topic, None))}
 
 
+ALIAS = "hikube.events-connect-changes"
+
+
+def done(*changes: dict[str, Any], used: bool = False, **expressions: Any) -> bool:
+    """Whether it is said that the block is not needed any more."""
+    resources = [{"address": "hikube_kafka_connector.it", "provider_config_key": ALIAS if used else "hikube"}]
+    blocks = {ALIAS: {"name": "hikube", "expressions": expressions}}
+    configuration = {"provider_config": blocks, "root_module": {"resources": resources}}
+    return ("connect-former-done", "notice") in found(*changes, configuration=configuration)
+
+
+def test_a_block_that_takes_a_cluster_away_is_said_to_be_done_once_it_is() -> None:
+    here = {"local_connect": {"constant_value": "events-connect-changes"}}
+    there = {"kubernetes": [{"connect_release": {"constant_value": "events-changes"}}]}
+    assert done(**here)
+    assert done(**there)
+    assert done(kubernetes=there["kubernetes"][0])
+    # It is being done, it is there, or it is somebody's.
+    assert not done(of("hikube_kafka_connector", SINK, None), **here)
+    assert not done(of("hikube_local_connect", HERE, None), **here)
+    assert not done(of("hikube_local_connect", HERE, HERE), **here)
+    assert not done(of("helm_release", release(), release()), **there)
+    assert not done(used=True, **here)
+    # Of brokers alone.
+    assert not done(kubernetes=[{"release": {"constant_value": "events-kafka"}}])
+    assert not done()
+
+
 def test_totals_and_parts_of_connect_clusters() -> None:
     changes = [
         of("helm_release", release(3), release(2)),

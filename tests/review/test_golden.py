@@ -160,8 +160,9 @@ UNMADE = {
             plan-deposed
         """,
         "The plans have no Connect cluster: test_connect.py and tests/spec/changes have its changes.": """
-            connect-cluster-stopped connect-group-changed connect-network-policy-off connect-plugin-unchecked
-            connect-plugins-changed connect-plugins-removed connect-workers-fewer connector-class-changed
+            connect-cluster-stopped connect-former-done connect-group-changed connect-network-policy-off
+            connect-plugin-unchecked connect-plugins-changed connect-plugins-removed connect-workers-fewer
+            connector-class-changed
             connector-class-missing connector-config-invalid connector-converter-changed connector-deleted
             connector-drops-records connector-exists connector-forgotten connector-held connector-key-unknown
             connector-literal-secret connector-offsets-reset connector-offsets-set connector-offsets-to

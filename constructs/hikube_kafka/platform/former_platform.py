@@ -26,8 +26,7 @@ class FormerPlatform(Construct):
         zookeeper: the platform's ZooKeeper servers: matters for a chroot, and on this machine for their addresses.
         kafka: the platform's brokers: matters on this machine for their addresses.
         name: the platform's name. None means the id.
-        connect: the platform's Connect clusters: their names matter, and on this machine their order and the numbers of
-            workers.
+        connect: the platform's Connect clusters: their names matter.
     """
 
     @checked_part

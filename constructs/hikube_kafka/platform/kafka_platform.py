@@ -50,6 +50,9 @@ class KafkaPlatform(Construct):
         topics: the topics.
         connect: the clusters of Kafka Connect. Their topics are made with the others, then the workers start, then the
             connectors.
+        former_connect: names of clusters that were in ``connect``: the block that leads to their workers stays, without
+            which no plan can take their connectors away ("Provider configuration not present"). To be left out again
+            once an apply has done it.
         workload: the expected load, in place of numbers: see :func:`hikube_kafka.spec.size`.
         name: name of the platform. None means the id.
         moved_from: its former id, or with a ``/`` its former path within the stack. What Terraform has under the
@@ -60,7 +63,7 @@ class KafkaPlatform(Construct):
 
     """
 
-    @checked("zookeeper", "kafka", "topics", "connect", "name", instead={"target": Nowhere})
+    @checked("zookeeper", "kafka", "topics", "connect", "former_connect", "name", instead={"target": Nowhere})
     def __init__(
         self,
         scope: Construct,
@@ -71,6 +74,7 @@ class KafkaPlatform(Construct):
         kafka: Kafka | None = None,
         topics: Iterable[Topic] = (),
         connect: Iterable[ConnectCluster] = (),
+        former_connect: Iterable[str] = (),
         workload: sizing.Workload | None = None,
         name: str | None = None,
         moved_from: str | None = None,
@@ -87,6 +91,7 @@ class KafkaPlatform(Construct):
             # An iterator is read once.
             topics=tuple(topics) if isinstance(topics, Iterator) else topics,
             connect=tuple(connect) if isinstance(connect, Iterator) else connect,
+            former_connect=tuple(former_connect) if isinstance(former_connect, Iterator) else former_connect,
         )
         problems += [*self.declaration.problems("KafkaPlatform"), *_found(target, self.declaration)]
         if moved_from is not None and name is None:
@@ -114,6 +119,7 @@ class KafkaPlatform(Construct):
             depends_on=self._delivery.servers,
         )
         self._connect = self._declare_connect(target)
+        self._withdraw_connect(target)
         self._declare_outputs(self._delivery)
         if moved_from is not None:
             self._declare_moves(moved_from)
@@ -134,6 +140,13 @@ class KafkaPlatform(Construct):
             )
             for cluster in self.declaration.connect
         }
+
+    def _withdraw_connect(self, target: Target) -> None:
+        if not self.declaration.former_connect:
+            return
+        scope = Construct(self, "former_connect")
+        for name in self.declaration.former_connect:
+            target.withdraw_connect(Construct(scope, name), self.declaration, ConnectCluster(name))
 
     def _declare_outputs(self, delivery: Delivery) -> None:
         contract = delivery.contract

@@ -102,8 +102,7 @@ class LocalTarget(Target):
             scope,
             "workers",
             name=group_id(platform, cluster),
-            # Beside the folder of the servers, which is theirs alone.
-            directory=self.directory and f"{self.directory.rstrip('/')}-connect-{cluster.name}",
+            directory=self._connect_directory(cluster),
             workers=workers,
             plugins=[
                 PluginSource(
@@ -123,8 +122,17 @@ class LocalTarget(Target):
         return ConnectDelivery(provider=provider, ready=[named], secrets=f"{ready.path}/secrets")
 
     def withdraw_connect(self, scope: Construct, platform: Platform, cluster: ConnectCluster) -> None:
-        """Add the block with the workers' URLs alone."""
-        self._connect_provider(scope, platform, cluster)
+        """Add the block that leads to the workers alone.
+
+        Their ports follow from the clusters that are declared; the folder knows those that they were started with.
+        """
+        name = group_id(platform, cluster)
+        provider = HikubeProvider(scope, "provider", local_connect=self._connect_directory(cluster) or name)
+        alias_blocks(scope, name, self.directory, provider)
+
+    def _connect_directory(self, cluster: ConnectCluster) -> str | None:
+        # Beside the folder of the servers, which is theirs alone.
+        return self.directory and f"{self.directory.rstrip('/')}-connect-{cluster.name}"
 
     def _connect_provider(self, scope: Construct, platform: Platform, cluster: ConnectCluster) -> HikubeProvider:
         # Known values, as for the topics: a plan then has Connect validate each connector.

@@ -72,6 +72,8 @@ class HikubeProvider(TerraformProvider):
         client_key: the client's own key, in PEM: a reference to a sensitive variable, never the text itself.
         kubernetes: in place of addresses.
         connect_url: URLs of the workers of a Connect cluster, separated by commas: ``http://127.0.0.1:8083``.
+        local_connect: in place of URLs, name or folder of a Connect cluster of the machine on which Terraform runs: its
+            workers are met where they were last declared to be.
 
     Attributes:
         kubernetes: as it was given.
@@ -95,6 +97,7 @@ class HikubeProvider(TerraformProvider):
         client_key: str | None = None,
         kubernetes: ThroughKubernetes | None = None,
         connect_url: str | None = None,
+        local_connect: str | None = None,
     ) -> None:
         require_family(scope)
         super().__init__(
@@ -109,6 +112,7 @@ class HikubeProvider(TerraformProvider):
         self.kubernetes = kubernetes
         self._bootstrap_servers = bootstrap_servers
         self._connect_url = connect_url
+        self._local_connect = local_connect
         self._attributes = {
             "bootstrap_servers": bootstrap_servers,
             "zookeeper_servers": zookeeper_servers,
@@ -121,6 +125,7 @@ class HikubeProvider(TerraformProvider):
             "client_key": client_key,
             "kubernetes": kubernetes.model_dump() if kubernetes else None,
             "connect_url": connect_url,
+            "local_connect": local_connect,
         }
         of_kubernetes = kubernetes.problems(f"{type(self).__name__}.kubernetes") if kubernetes else []
         if found := [*mistaken(self), *of_kubernetes]:
@@ -162,6 +167,8 @@ class HikubeProvider(TerraformProvider):
             reach = self.kubernetes
             cluster = apart.cluster(apart.settings(reach.kubeconfig, reach.context), self)
             return frozenset({(cluster, reach.namespace, reach.connect_release)})
+        if self._local_connect is not None:
+            return frozenset({terraform.resolved(self._local_connect, self)})
         urls = self._connect_url or ""
         if "${" in urls:
             return frozenset({(TerraformStack.of(self).node.path, terraform.resolved(urls, self))})

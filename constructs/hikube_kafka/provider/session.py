@@ -79,12 +79,14 @@ class Session:
         with self._lock:
             if self._workers is None:
                 reach = self.settings.kubernetes
-                if not self.settings.connect_urls and (reach is None or reach.connect_release is None):
+                here = self.settings.connect_urls or self.settings.local_connect
+                if not here and (reach is None or reach.connect_release is None):
                     raise Refusal(
                         Diagnostic(
                             "The provider does not know where the Connect workers are",
-                            "Neither connect_url nor connect_release in a kubernetes block is set. Set one of them in "
-                            'the provider block: provider "hikube" { connect_url = "http://connect-0:8083" }.',
+                            "Neither connect_url nor local_connect nor connect_release in a kubernetes block is set. "
+                            'Set one of them in the provider block: provider "hikube" { connect_url = '
+                            '"http://connect-0:8083" }.',
                         )
                     )
                 self._workers = Workers(self.settings, self.stopped)

@@ -40,7 +40,13 @@ SCHEMA = Schema(
             optional=True,
             description="URL of one or more workers of a Connect cluster, separated by commas: "
             "`http://connect-0:8083`. The first that answers is asked. Needed by `hikube_kafka_connector`, unless the "
-            "`kubernetes` block has `connect_release`.",
+            "`kubernetes` block has `connect_release`, or there is `local_connect`.",
+        ),
+        "local_connect": Attribute(
+            STRING,
+            optional=True,
+            description="In place of `connect_url`: name or folder of a `hikube_local_connect` of this machine. Its "
+            "workers are met where they were last declared to be, also when it is no longer declared.",
         ),
         "security_protocol": Attribute(
             STRING,
@@ -114,7 +120,7 @@ SCHEMA = Schema(
                     STRING,
                     optional=True,
                     description="Name of the StatefulSet of a Connect cluster's workers. Needed by "
-                    "`hikube_kafka_connector`, unless there is a `connect_url`.",
+                    "`hikube_kafka_connector`, unless there is a `connect_url` or `local_connect`.",
                 ),
                 "connect_port": Attribute(
                     NUMBER,
@@ -129,7 +135,7 @@ SCHEMA = Schema(
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s,:/\[\]]+):([0-9]{1,5})")
 _URL = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[^\s,:/?#@\[\]]+)(?::([0-9]{1,5}))?(?:/[^\s,?#@]*)?")
 _HIGHEST_PORT = 65535
-_OF_CONNECT = frozenset({"connect_url", "kubernetes.connect_release", "kubernetes.connect_port"})
+_OF_CONNECT = frozenset({"connect_url", "local_connect", "kubernetes.connect_release", "kubernetes.connect_port"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +164,7 @@ class Settings:
     bootstrap_servers: str | None = None
     zookeeper_servers: str | None = None
     connect_urls: tuple[str, ...] = ()
+    local_connect: str | None = None
     security: Credentials = PLAINTEXT
     kubernetes: KubernetesReach | None = None
     unknown: tuple[str, ...] = ()
@@ -176,7 +183,7 @@ class Settings:
         if block is UNKNOWN:
             unknown.append("kubernetes")
         forwarded = values["connect_url"] is None and (block is UNKNOWN or inside.get("connect_release") is not None)
-        connect_unknown = [name for name in unknown if forwarded or name == "connect_url"]
+        connect_unknown = [name for name in unknown if forwarded or name in {"connect_url", "local_connect"}]
         unknown = [name for name in unknown if name not in _OF_CONNECT]
         inside = {name: None if value is UNKNOWN else value for name, value in inside.items()}
         known = {name: None if value is UNKNOWN else value for name, value in values.items()}
@@ -184,6 +191,7 @@ class Settings:
             bootstrap_servers=known["bootstrap_servers"],
             zookeeper_servers=known["zookeeper_servers"],
             connect_urls=tuple(url.strip().rstrip("/") for url in (known["connect_url"] or "").split(",") if url),
+            local_connect=known["local_connect"],
             security=Credentials(
                 protocol=known["security_protocol"] or "PLAINTEXT",
                 mechanism=known["sasl_mechanism"],
@@ -203,6 +211,12 @@ def faults(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
     """What is wrong with a provider block in itself; what is unknown is passed over."""
     yield from _addresses(config)
     yield from _urls(config["connect_url"])
+    if config["connect_url"] is not None and config["local_connect"] is not None:
+        yield Diagnostic(
+            "connect_url and local_connect exclude each other",
+            "Each says where the workers of one Connect cluster are. Remove one of the two.",
+            path=("local_connect",),
+        )
     if config["kubernetes"] is not None:
         for name in ("bootstrap_servers", "zookeeper_servers"):
             if config[name] is not None:
@@ -230,12 +244,13 @@ def _connect(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
     if block is UNKNOWN:
         return
     release = block.get("connect_release")
-    if release is not None and config["connect_url"] is not None:
-        yield Diagnostic(
-            "connect_url and kubernetes.connect_release exclude each other",
-            "With connect_release the workers are met through a port-forward. Remove one of the two.",
-            path=("connect_url",),
-        )
+    for name in ("connect_url", "local_connect"):
+        if release is not None and config[name] is not None:
+            yield Diagnostic(
+                f"{name} and kubernetes.connect_release exclude each other",
+                "With connect_release the workers are met through a port-forward. Remove one of the two.",
+                path=(name,),
+            )
     if release is None and block.get("connect_port") is not None:
         yield Diagnostic(
             "connect_port would have no effect",

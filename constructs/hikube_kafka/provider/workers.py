@@ -1,5 +1,6 @@
 """A Connect cluster, as the provider sees it: one read of all connectors for the whole process."""
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -43,9 +44,12 @@ class Workers:
         on_request: Callable[[str, str], None] = lambda _method, _path: None,
     ) -> None:
         self._reach = settings.kubernetes
+        self._local = settings.local_connect
         self._stopped = stopped
         self.client = ConnectClient(
-            settings.connect_urls or self._forwarded, stopped=stopped.is_set, on_request=on_request
+            settings.connect_urls or (self._forwarded if settings.local_connect is None else self._here),
+            stopped=stopped.is_set,
+            on_request=on_request,
         )
         self._lock = threading.RLock()
         self._standing = ExitStack()
@@ -183,6 +187,27 @@ class Workers:
             self._judged.clear()
             self._waited = 0.0
 
+    def _here(self) -> tuple[str, ...]:
+        """URLs of workers of this machine, as they were declared last.
+
+        Raises:
+            Unreachable: There is no such Connect cluster.
+        """
+        from hikube_kafka import ensemble
+        from hikube_kafka.ensemble.configuration import read_connect
+        from hikube_kafka.ensemble.living_workers import rest_address
+
+        name = self._local or ""
+        try:
+            path = ensemble.resolved(name if os.sep in name else ensemble.default_directory(name))
+            found = read_connect(path)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as problem:  # the last: ~ of nobody
+            raise Unreachable([name], f"its folder cannot be read: {problem}") from None
+        if found is None:
+            raise Unreachable([name], f"{path} holds no Connect cluster")
+        addresses = (rest_address(worker.properties) for worker in found.workers)
+        return tuple(f"http://{address}" for address in addresses if address)
+
     def _forwarded(self) -> tuple[str, ...]:
         """URLs of port-forwards to the workers' pods; they stand from then on.
 
@@ -246,5 +271,5 @@ def not_answered(problem: Unreachable | Rebalancing | Refused | Stopped, *, doin
     return Diagnostic(
         "The Connect workers do not answer",
         f"The provider cannot {doing}: {problem}. What cannot be read is not taken for gone. Check that a worker runs, "
-        "and the provider block: connect_url, or kubernetes with connect_release.",
+        "and the provider block: connect_url, local_connect, or kubernetes with connect_release.",
     )

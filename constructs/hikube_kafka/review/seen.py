@@ -179,6 +179,21 @@ def replicas(seen: ReleaseSeen, *, after: bool, chart: str = "kafka") -> int | N
     return whole(str(revealed(release.settings).get("replicas", "")))
 
 
+def blocks_for_workers(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """The Connect cluster to which each block of our provider leads that is no more than that; by the block's key."""
+    found: dict[str, str] = {}
+    for key, block in (configuration.get("provider_config") or {}).items():
+        expressions = block.get("expressions") or {}
+        kubernetes = expressions.get("kubernetes") or {}
+        kubernetes = kubernetes[0] if isinstance(kubernetes, list) and kubernetes else kubernetes
+        for values, name in ((expressions, "local_connect"), (kubernetes, "connect_release")):
+            value = values.get(name) if isinstance(values, Mapping) else None
+            value = value.get("constant_value") if isinstance(value, Mapping) else value
+            if isinstance(value, str) and key.rpartition(":")[2].partition(".")[0] == "hikube":
+                found[key] = value
+    return found
+
+
 def side(change: Change, *, after: bool) -> Mapping[str, Any]:
     """The attributes before or after, with nothing hidden; none where there is no such side."""
     return change.planned if after else change.prior
@@ -221,6 +236,10 @@ class Seen:
         """The one provider configuration that they have; empty, where they have none or several."""
         keys = {key for change in changes if (key := self._key(change)) is not None}
         return next(iter(keys)) if len(keys) == 1 else ""
+
+    def is_used(self, key: str) -> bool:
+        """Whether a resource of the configuration has this block of a provider."""
+        return key in self._keys.values()
 
     def provider_of(self, release: Change) -> str:
         """The configuration of the provider of a release: two of them may reach two clusters of Kubernetes."""

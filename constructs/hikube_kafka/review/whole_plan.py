@@ -6,8 +6,8 @@ from typing import Any
 
 from hikube_kafka.review.hidden import Hidden
 from hikube_kafka.review.plan import Action, Change, Plan
-from hikube_kafka.review.seen import GOING, Cluster, ReleaseSeen, Seen, of_chart, replicas, side
-from hikube_kafka.spec.changes import address, namespace, rolling, topic_consequences, unjudged
+from hikube_kafka.review.seen import GOING, Cluster, ReleaseSeen, Seen, blocks_for_workers, of_chart, replicas, side
+from hikube_kafka.spec.changes import address, connect_cluster, namespace, rolling, topic_consequences, unjudged
 from hikube_kafka.spec.changes import together as rules
 from hikube_kafka.spec.changes.address import Step, Thing
 from hikube_kafka.spec.problem import Problem
@@ -32,6 +32,7 @@ def together(plan: Plan, seen: Seen) -> Found:
     for found in rules.several_restarts(restarting):
         yield "", found
     yield from _twice(seen)
+    yield from _former_workers(seen)
     yield from _drift(plan, seen)
 
 
@@ -75,6 +76,21 @@ def _of_cluster(cluster: Cluster, seen: Seen) -> Found:
             changing[str(each.now.chart)].append(each.now.name)
     for found in rules.both_restart(cluster.where, changing["zookeeper"], changing["kafka"]):
         yield "", found
+
+
+def _former_workers(seen: Seen) -> Found:
+    """Blocks that were kept to take a Connect cluster away, and that nothing needs any more."""
+    connectors = [change for change in seen.plan.changes if change.type == "hikube_kafka_connector"]
+    if any(change.action in GOING for change in connectors):
+        return  # at which block, the plan does not tell
+    there = {each.now.name for each in seen.releases}
+    for change in seen.plan.changes:
+        if change.type == "hikube_local_connect":
+            values = side(change, after=False) or side(change, after=True)
+            there |= {str(values.get("name")), str(values.get("directory"))}
+    for key, cluster in blocks_for_workers(seen.plan.configuration).items():
+        if cluster not in there and not seen.is_used(key):
+            yield "", connect_cluster.FORMER_DONE(f"Connect cluster {cluster}")
 
 
 def _followers(cluster: Cluster) -> Found:

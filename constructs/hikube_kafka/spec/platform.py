@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from hikube_kafka.spec.connect import ConnectCluster
 from hikube_kafka.spec.kafka import Kafka
-from hikube_kafka.spec.model import Declared
+from hikube_kafka.spec.model import Declared, Several
 from hikube_kafka.spec.topic import Topic
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
@@ -21,7 +21,7 @@ Coordinator = ZooKeeper
 class Platform(Declared):
     """What is declared. It may still break a rule: see :func:`hikube_kafka.spec.rules.check`."""
 
-    separable: ClassVar = frozenset({"topics", "connect"})
+    separable: ClassVar = frozenset({"topics", "connect", "former_connect"})
 
     name: str
     """Name of the platform: a DNS label of at most 40 characters."""
@@ -31,6 +31,8 @@ class Platform(Declared):
     topics: tuple[Topic, ...] = ()
     connect: tuple[ConnectCluster, ...] = ()
     """Clusters of Kafka Connect, each with its connectors."""
+    former_connect: Several = ()
+    """Names of clusters that were in ``connect``, until an apply has taken their connectors and workers away."""
 
     if TYPE_CHECKING:
 
@@ -43,6 +45,7 @@ class Platform(Declared):
             kafka: Kafka = ...,
             topics: Iterable[Topic] = ...,
             connect: Iterable[ConnectCluster] = ...,
+            former_connect: Iterable[str] = ...,
         ) -> None: ...
 
     @model_validator(mode="before")

@@ -7,11 +7,13 @@ from typing import Any
 import psutil
 import pytest
 
+from hikube_kafka.connect.client import ConnectClient
 from hikube_kafka.ensemble import apply as apply_ensemble
 from hikube_kafka.ensemble import destroy as destroy_ensemble
 from hikube_kafka.ensemble import workers
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.connect import ConnectCluster
+from tests.support.connect import FILE_SOURCE
 from tests.support.ensemble import LivingEnsemble, small_ensemble
 from tests.support.terraform import Workspace
 
@@ -51,10 +53,18 @@ def test_workers_are_started_killed_shown_healed_changed_and_destroyed(
     directory = tmp_path / "workers"
     (process,) = beside.layout.connect_processes(beside.platform, beside.platform.connect[0])
 
-    def write(**entries: str) -> None:
+    def write(
+        *, block: dict[str, str] | None = None, workers: bool = True, connector: bool = False, **entries: str
+    ) -> None:
         worker: dict[str, Any] = {"id": 0, "heap": process.heap, "properties": {**process.properties, **entries}}
-        attributes = {"name": "changes", "directory": str(directory), "workers": [worker]}
-        workspace.write(provider={"hikube": {}}, resource={"hikube_local_connect": {"this": attributes}})
+        plugins = [{"name": "file", "maven": "org.apache.kafka:connect-file:3.9.2"}]
+        attributes = {"name": "changes", "directory": str(directory), "workers": [worker], "plugins": plugins}
+        lines: dict[str, Any] = {"name": "lines", "class": FILE_SOURCE, "config": {"topic": "lines"}}
+        lines |= {"state": "stopped", "provider": "hikube.changes"}
+        resources = {"hikube_local_connect": {"this": attributes}} if workers else {}
+        resources |= {"hikube_kafka_connector": {"this": {**lines, "depends_on": [ADDRESS]}}} if connector else {}
+        blocks = [{}, {"alias": "changes", **block}] if block is not None else [{}]
+        workspace.write(provider={"hikube": blocks}, **({"resource": resources} if resources else {}))
 
     def running() -> dict[str, int]:
         return {name: each.pid for name, each in running_servers(directory.resolve()).items()}
@@ -76,6 +86,17 @@ def test_workers_are_started_killed_shown_healed_changed_and_destroyed(
     assert running().keys() == {"worker-0"}
     assert running() != healed
 
-    workspace.expect("destroy", "-auto-approve", "-input=false")
+    # A connector by a block of its own, which leaves the configuration together with the workers.
+    url = process.properties["listeners"]
+    write(block={"connect_url": url}, connector=True, **{"offset.flush.interval.ms": "5000"})
+    workspace.apply()
+    with ConnectClient([url]) as client:
+        assert client.connector("lines").state == "STOPPED"
+    write()
+    assert "Provider configuration not present" in workspace.refused("plan")
+    write(block={"local_connect": str(directory)}, workers=False)
+    assert "0 added, 0 changed, 2 destroyed" in workspace.apply()
     assert running() == {}
     assert not directory.exists()
+    write(workers=False)
+    assert workspace.plan() == "empty"

@@ -25,6 +25,13 @@ STOPPED = Rule(
     "slot. To have the connectors rest, set their state.",
     message_in_general="its workers stop, and with them every connector of the group.",
 )
+FORMER_DONE = Rule(
+    id="connect-former-done",
+    severity="notice",
+    message="no connector and no worker of it is left here; the provider's block that leads to it is not needed.",
+    why="The block stays so that a plan can take away what the state has of the cluster, and that has been done.",
+    remedy="Take its name out of former_connect, or the block out of the configuration.",
+)
 FEWER = Rule(
     id="connect-workers-fewer",
     severity="warning",

@@ -46,6 +46,7 @@ BROKERS: tuple[Judge, ...] = (platform.name_is_a_label, *_OF_BROKERS)
 
 CONNECT: tuple[Judge, ...] = (
     connect.clusters_differ,
+    connect.former_clusters_are_gone,
     connect.workers_are_not_alone,
     connect.heap_fits,
     connect.worker_config_is_free,

@@ -37,6 +37,20 @@ CLUSTER_TWICE = Rule(
     "connectors of both.",
     remedy="Give each a name of its own.",
 )
+FORMER = Rule(
+    id="connect-cluster-former",
+    severity="error",
+    message="it is in connect and in former_connect.",
+    why="One says that it runs, and the other that it is taken away.",
+    remedy="To take it away, take it out of connect; to keep it, out of former_connect.",
+)
+FORMER_TWICE = Rule(
+    id="connect-former-twice",
+    severity="error",
+    message="it is in former_connect {count} times.",
+    why="One block of the provider leads to its workers, and a second one would have the same name.",
+    remedy="Name it once.",
+)
 SINGLE = Rule(
     id="connect-worker-single",
     severity="warning",
@@ -280,6 +294,17 @@ def clusters_differ(platform: Platform) -> Iterator[Problem]:
     for name, count in sorted(Counter(cluster.name for cluster in platform.connect).items()):
         if count > 1:
             yield CLUSTER_TWICE(f"Connect cluster {name}", count=count)
+
+
+def former_clusters_are_gone(platform: Platform) -> Iterator[Problem]:
+    """A cluster that is declared and taken away, or taken away twice."""
+    declared = {cluster.name for cluster in platform.connect}
+    for name, count in sorted(Counter(platform.former_connect).items()):
+        yield from ConnectCluster(name).problems("former_connect")
+        if name in declared:
+            yield FORMER(f"Connect cluster {name}")
+        if count > 1:
+            yield FORMER_TWICE(f"Connect cluster {name}", count=count)
 
 
 def workers_are_not_alone(platform: Platform) -> Iterator[Problem]:
