@@ -5,6 +5,7 @@ answers as told. What workers themselves answer is tested against real ones, in 
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -44,8 +45,30 @@ def test_no_worker_that_answers_is_unreachable_and_each_is_named() -> None:
 def test_a_worker_that_takes_the_connection_and_says_nothing_is_unreachable_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with ConnectClient([url], answer=0.05) as client, pytest.raises(Unreachable, match="no answer in time"):
+        with ConnectClient([url], timeout=0.05) as client, pytest.raises(Unreachable, match="no answer in time"):
             client.connectors()
+
+
+@pytest.mark.timeout(60)
+def test_a_worker_that_is_suspended_is_passed_over_before_anything_is_asked_of_it() -> None:
+    """An answer may take long: one that begins to wait for it has another worker wait, and Terraform with it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, worker((200, "{}"), (201, "{}")) as (url, asked):
+        first = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with ConnectClient([first, url], timeout=0.05, answer=600) as client:
+            assert client.connectors() == {}
+        with ConnectClient([first, url], timeout=0.05, answer=600) as client:
+            client.create("orders", {})  # nothing was sent to the first: it cannot be created twice
+    assert [method for method, _, _ in asked] == ["GET", "POST"]
+
+
+def test_a_worker_that_has_just_answered_is_not_asked_whether_it_lives() -> None:
+    with worker((200, "{}")) as (url, asked), ConnectClient([url]) as client:
+        for _ in range(3):
+            client.connectors()
+        heard = client._heard[url]
+        client.root()
+        assert client._heard[url] > heard
+    assert len(asked) == 3
 
 
 def test_what_tells_the_urls_is_asked_again_once_none_of_them_answers() -> None:
@@ -195,8 +218,10 @@ def test_a_secret_is_not_in_what_a_validation_says() -> None:
 def test_a_creation_whose_answer_got_lost_is_not_asked_for_twice() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, worker((201, "{}")) as (url, asked):
         first = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with ConnectClient([first, url], answer=0.05) as client, pytest.raises(Unreachable):
-            client.create("orders", {})
+        with ConnectClient([first, url], answer=0.05) as client:
+            client._heard[first] = time.monotonic()  # it was suspended a moment ago
+            with pytest.raises(Unreachable):
+                client.create("orders", {})
     assert asked == []
 
 

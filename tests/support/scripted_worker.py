@@ -14,14 +14,18 @@ def fault(status: int, message: str) -> tuple[int, str]:
 
 @contextmanager
 def worker(*answers: tuple[int, str]) -> Iterator[tuple[str, list[tuple[str, str, Any]]]]:
-    """Something that gives these answers in turn, the last one for ever; and what it was asked."""
+    """Something that gives these answers in turn, the last one for ever; and what it was asked, but for whether it is
+    there at all.
+    """
     asked: list[tuple[str, str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked.append((self.command, self.path, json.loads(body) if body else None))
-            status, text = answers[min(len(asked), len(answers)) - 1]
+            status, text = 200, "{}"
+            if self.path != "/":
+                asked.append((self.command, self.path, json.loads(body) if body else None))
+                status, text = answers[min(len(asked), len(answers)) - 1]
             self.send_response(status)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()

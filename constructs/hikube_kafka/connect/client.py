@@ -22,6 +22,9 @@ PATIENCE_SECONDS = 60.0
 """For a rebalance to end. A worker that died is missed after session.timeout.ms = 10 s, and its tasks wait for it as
 long as scheduled.rebalance.max.delay.ms; only joining the group itself keeps requests from being answered."""
 _POLL_SECONDS = 0.5
+_HEARD_SECONDS = 5.0
+"""As long as an answer tells that its worker lives. Before the next question after that, it is asked for the least that
+there is: a worker that is suspended, or whose machine is gone, takes a connection and never answers."""
 
 _GATEWAY = frozenset({502, 503, 504})
 """What a proxy says whose worker does not answer, and a worker that is still starting."""
@@ -41,11 +44,11 @@ class ConnectClient:
     Args:
         urls: Of workers, ``http://127.0.0.1:8083``; or what tells them, called before the first request and again
             after each that no worker has answered: a port-forward is opened there.
-        timeout: Seconds for a worker to take a connection.
+        timeout: Seconds for a worker to take a connection, and for the first sign that it lives.
         answer: Seconds for it to answer.
         patience: Seconds for a rebalance to end before a request is given up with ``Rebalancing``.
         stopped: Whether the user wants to stop; ends that wait with ``Stopped``.
-        on_request: Takes method and path of each request: for counting.
+        on_request: Takes method and path of each request, but for whether a worker lives: for counting.
 
     Every method raises ``Unreachable`` where no worker answers, ``Rebalancing`` where they are busy with each other
     for longer than the patience, and ``Refused`` where they say no.
@@ -69,6 +72,7 @@ class ConnectClient:
         self._on_request = on_request
         self._lock = threading.Lock()
         self._urls: tuple[str, ...] = ()
+        self._heard: dict[str, float] = {}
         self._http: httpx.Client | None = None
 
     def __enter__(self) -> Self:
@@ -347,6 +351,8 @@ class ConnectClient:
             if self._stopped():
                 raise Stopped
             self._on_request(method, path)
+            if path != "/" and not self._lives(url, reasons):
+                continue  # the question itself has not been put: another worker may be asked
             try:
                 response = self._connection().request(method, f"{url.rstrip('/')}{path}", json=body)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -355,6 +361,7 @@ class ConnectClient:
                     break  # it may be carried out by now, and must not be asked for twice
                 continue
             with self._lock:
+                self._heard[url] = time.monotonic()
                 self._urls = (url, *(each for each in self._urls if each != url))
             return response
         with self._lock:
@@ -362,6 +369,24 @@ class ConnectClient:
         several = len(set(reasons.values())) > 1
         told = [f"{url}: {reason}" if several else reason for url, reason in reasons.items()]
         raise Unreachable(asked, "; ".join(dict.fromkeys(told)) or "no URL is known")
+
+    def _lives(self, url: str, reasons: dict[str, str]) -> bool:
+        """Whether a worker says anything at all, within the timeout; a moment after its last answer it is not asked."""
+        import httpx
+
+        with self._lock:
+            heard = self._heard.get(url)
+        if heard is not None and time.monotonic() - heard < _HEARD_SECONDS:
+            return True
+        try:
+            # Answered without the worker's group, and without waiting for whatever else it is doing.
+            self._connection().get(f"{url.rstrip('/')}/", timeout=self._timeout)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            reasons[url] = _words(error)
+            return False
+        with self._lock:
+            self._heard[url] = time.monotonic()
+        return True
 
     def _reached(self) -> tuple[str, ...]:
         with self._lock:
