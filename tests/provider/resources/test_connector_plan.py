@@ -410,3 +410,50 @@ def test_a_restart_that_meets_a_leader_on_its_way_is_asked_again(monkeypatch: py
         assert resource(url).update(state(state="paused"), state(), b"") == state()
     restart = "/connectors/search/restart?includeTasks=true&onlyFailed=true"
     assert [path for method, path, _ in asked if method == "POST"] == [restart, restart]
+
+
+AWAY = fault(500, "IO Error trying to forward REST request: Connection refused")
+NOTHING = ((200, "{}"), (200, "[]"))
+"""A list without the connector, and the names."""
+
+
+def created(*answers: tuple[int, str]) -> tuple[Refusal | None, list[str]]:
+    """What became of a creation, and what the workers were asked to create."""
+    private = connector._memory(connector._digest(state()))
+    refusal = None
+    with worker((200, "{}"), *answers) as (url, asked):
+        try:
+            assert resource(url).create(state(), private) == state()
+        except Refusal as caught:
+            refusal = caught
+    return refusal, [path for method, path, _ in asked if method == "POST"]
+
+
+def test_a_creation_that_meets_a_leader_that_is_gone_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "_STEADY_SECONDS", 0.0)
+    assert created(AWAY, *NOTHING, AWAY, *NOTHING, (201, "{}"), RUNNING) == (None, ["/connectors"] * 3)
+
+
+def test_a_creation_whose_answer_got_lost_has_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "_STEADY_SECONDS", 0.0)
+    assert created(AWAY, RUNNING) == (None, ["/connectors"])
+    # It came to its end after it was looked for.
+    exists = fault(409, "Connector search already exists")
+    assert created(AWAY, *NOTHING, exists, RUNNING) == (None, ["/connectors"] * 2)
+
+
+def test_a_connector_that_somebody_made_meanwhile_is_not_taken_for_the_one_that_got_lost() -> None:
+    other = (200, RUNNING[1].replace("orders", "payments"))
+    refusal, asked = created(AWAY, *NOTHING, fault(409, "Connector search already exists"), other)
+    assert refusal is not None
+    assert refusal.state is None
+    assert "connector-exists" in refusal.diagnostics[0].summary
+    assert asked == ["/connectors"] * 2
+
+
+def test_a_group_that_finds_no_leader_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector, "_LOST_SECONDS", 0.0)
+    refusal, _ = created(AWAY, *NOTHING)
+    assert refusal is not None
+    assert refusal.state is None
+    assert "Connection refused" in refusal.diagnostics[0].detail

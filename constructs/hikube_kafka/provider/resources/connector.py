@@ -28,6 +28,9 @@ scheduled.rebalance.max.delay.ms for a worker that left."""
 _STOP_SECONDS = 120.0
 """For a connector to stop, and for a sink's consumers to have left their group: task.shutdown.graceful.timeout.ms is
 30 s here, and a consumer that did not leave is missed after session.timeout.ms = 45 s."""
+_LOST_SECONDS = 60.0
+"""For a creation to be answered while the group elects another leader: a worker that died is missed after
+session.timeout.ms = 10 s, and the rest rebalance."""
 _STEADY_SECONDS = 2.0
 """As long as a state must last: a task that cannot do its work starts, and fails a moment later."""
 _EMPTY_SECONDS = 10.0
@@ -403,24 +406,37 @@ class ConnectorResource(Resource):
         if any(each.severity == "error" for each in faults):
             raise Refusal(*faults)
 
-    @staticmethod
-    def _make(workers: Workers, name: str, config: Mapping[str, str], state: Any) -> None:
-        """Make it.
+    def _make(self, workers: Workers, name: str, config: Mapping[str, str], state: Any) -> None:
+        """Make it; asked for again where no answer came, and whoever answers next has not got it.
 
         Raises:
             _NotMade: Nothing was made: somebody else has the name, or Connect says no.
             Unreachable: Whether it was made is not known.
         """
-        try:
-            workers.client.create(name, config, state)
-        except AlreadyThere:
-            raise _NotMade(told([changes.EXISTS(f"connector {name}", name=name)])[0]) from None
-        except (Refused, Rebalancing, Stopped) as problem:
-            raise _NotMade(not_answered(problem, doing=f"create connector {name}")) from None
-        except Unreachable as problem:
-            # The answer got lost, and perhaps the request with it: whoever answers next knows.
-            if workers.find(name, fresh=True) is None:
+        lost: list[Unreachable] = []
+
+        def is_there() -> bool:
+            found = workers.find(name, fresh=True)
+            return found is not None and all(found.config.get(key) == value for key, value in config.items())
+
+        def made() -> bool:
+            try:
+                workers.client.create(name, config, state)
+            except AlreadyThere:
+                if lost and is_there():
+                    return True  # the request whose answer got lost has come to its end
+                raise _NotMade(told([changes.EXISTS(f"connector {name}", name=name)])[0]) from None
+            except (Refused, Rebalancing, Stopped) as problem:
                 raise _NotMade(not_answered(problem, doing=f"create connector {name}")) from None
+            except Unreachable as problem:
+                # The answer got lost, and perhaps the request with it: a worker, or the leader, has just gone.
+                log("info", "no answer to a creation", connector=name, reason=problem.reason)
+                lost.append(problem)
+                return is_there()
+            return True
+
+        if not until(made, _LOST_SECONDS, self._session.stopped.is_set, every=_POLL_SECONDS):
+            raise _NotMade(not_answered(lost[-1], doing=f"create connector {name}"))
 
     @staticmethod
     def _bring(workers: Workers, name: str, state: str) -> None:
