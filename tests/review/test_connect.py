@@ -104,7 +104,7 @@ def test_internal_topics_are_protected_as_all_topics_are() -> None:
 ALIAS = "hikube.events-connect-changes"
 
 
-def done(*changes: dict[str, Any], used: bool = False, **expressions: Any) -> bool:
+def done(expressions: dict[str, Any], *changes: dict[str, Any], used: bool = False) -> bool:
     """Whether it is said that the block is not needed any more."""
     resources = [{"address": "hikube_kafka_connector.it", "provider_config_key": ALIAS if used else "hikube"}]
     blocks = {ALIAS: {"name": "hikube", "expressions": expressions}}
@@ -113,20 +113,20 @@ def done(*changes: dict[str, Any], used: bool = False, **expressions: Any) -> bo
 
 
 def test_a_block_that_takes_a_cluster_away_is_said_to_be_done_once_it_is() -> None:
-    here = {"local_connect": {"constant_value": "events-connect-changes"}}
-    there = {"kubernetes": [{"connect_release": {"constant_value": "events-changes"}}]}
-    assert done(**here)
-    assert done(**there)
-    assert done(kubernetes=there["kubernetes"][0])
+    here: dict[str, Any] = {"local_connect": {"constant_value": "events-connect-changes"}}
+    there: dict[str, Any] = {"kubernetes": [{"connect_release": {"constant_value": "events-changes"}}]}
+    assert done(here)
+    assert done(there)
+    assert done({"kubernetes": there["kubernetes"][0]})
     # It is being done, it is there, or it is somebody's.
-    assert not done(of("hikube_kafka_connector", SINK, None), **here)
-    assert not done(of("hikube_local_connect", HERE, None), **here)
-    assert not done(of("hikube_local_connect", HERE, HERE), **here)
-    assert not done(of("helm_release", release(), release()), **there)
-    assert not done(used=True, **here)
+    assert not done(here, of("hikube_kafka_connector", SINK, None))
+    assert not done(here, of("hikube_local_connect", HERE, None))
+    assert not done(here, of("hikube_local_connect", HERE, HERE))
+    assert not done(there, of("helm_release", release(), release()))
+    assert not done(here, used=True)
     # Of brokers alone.
-    assert not done(kubernetes=[{"release": {"constant_value": "events-kafka"}}])
-    assert not done()
+    assert not done({"kubernetes": [{"release": {"constant_value": "events-kafka"}}]})
+    assert not done({})
 
 
 def test_totals_and_parts_of_connect_clusters() -> None:

@@ -1,6 +1,6 @@
 """Connect workers on this machine through the real Terraform: started, killed, healed, changed, destroyed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,17 @@ def test_workers_are_started_killed_shown_healed_changed_and_destroyed(
     (process,) = beside.layout.connect_processes(beside.platform, beside.platform.connect[0])
 
     def write(
-        *, block: dict[str, str] | None = None, workers: bool = True, connector: bool = False, **entries: str
+        entries: Mapping[str, str] | None = None,
+        *,
+        block: Mapping[str, str] | None = None,
+        workers: bool = True,
+        connector: bool = False,
     ) -> None:
-        worker: dict[str, Any] = {"id": 0, "heap": process.heap, "properties": {**process.properties, **entries}}
+        worker: dict[str, Any] = {
+            "id": 0,
+            "heap": process.heap,
+            "properties": {**process.properties, **(entries or {})},
+        }
         plugins = [{"name": "file", "maven": "org.apache.kafka:connect-file:3.9.2"}]
         attributes = {"name": "changes", "directory": str(directory), "workers": [worker], "plugins": plugins}
         lines: dict[str, Any] = {"name": "lines", "class": FILE_SOURCE, "config": {"topic": "lines"}}
@@ -81,14 +89,15 @@ def test_workers_are_started_killed_shown_healed_changed_and_destroyed(
     healed = running()
     assert workspace.plan() == "empty"
 
-    write(**{"offset.flush.interval.ms": "5000"})
+    slower = {"offset.flush.interval.ms": "5000"}
+    write(slower)
     assert "1 to change" in workspace.apply()
     assert running().keys() == {"worker-0"}
     assert running() != healed
 
     # A connector by a block of its own, which leaves the configuration together with the workers.
     url = process.properties["listeners"]
-    write(block={"connect_url": url}, connector=True, **{"offset.flush.interval.ms": "5000"})
+    write(slower, block={"connect_url": url}, connector=True)
     workspace.apply()
     with ConnectClient([url]) as client:
         assert client.connector("lines").state == "STOPPED"
