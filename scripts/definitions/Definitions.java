@@ -225,12 +225,25 @@ public final class Definitions {
         } else if (validator.toString().equals("[0,...]")) {
             definition.put("minimum", 0);
         } else if (validator.toString().matches("\\[[a-z]+(, [a-z]+)*]")) {
-            definition.put("allowed", List.of(validator.toString().replaceAll("[\\[\\]]", "").split(", ")));
+            putAskedChoices(definition, key, List.of(validator.toString().replaceAll("[\\[\\]]", "").split(", ")));
         } else if (!WITHOUT_RULE.contains(validator.getClass().getSimpleName().isEmpty()
                 ? validator.getClass().getName() : validator.getClass().getSimpleName())
                 && !KEYS_WITHOUT_RULE.contains(key.name)) {
             throw new IllegalStateException("no rule known for the validator " + validator.getClass() + " of " + key.name);
         }
+    }
+
+    /** Whether a validator that only describes itself takes its choices in capitals too is asked of it. */
+    private static void putAskedChoices(Map<String, Object> definition, ConfigDef.ConfigKey key, List<String> choices) {
+        List<String> capitals = choices.stream().map(each -> each.toUpperCase(Locale.ROOT)).sorted().toList();
+        try {
+            for (String each : capitals) key.validator.ensureValid(key.name, each);
+        } catch (ConfigException refused) {
+            definition.put("allowed", choices);
+            return;
+        }
+        definition.put("allowed", capitals);
+        definition.put("ignore_case", true);
     }
 
     private static void putBound(Map<String, Object> definition, String name, Number bound) {

@@ -1,8 +1,6 @@
 """Kafka itself judges the same configurations: its verdict and ours must be one."""
 
-import base64
 import importlib.util
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from hikube_kafka.spec.definitions import (
     topic_definitions,
 )
 from hikube_kafka.spec.definitions.conflicts import _ASCENDING
+from tests.support.judge import Judge, judging
 
 pytestmark = pytest.mark.ensemble
 
@@ -44,34 +43,10 @@ def test_the_committed_definitions_are_those_of_the_jars(jars: Path) -> None:
         assert destination.read_text() == text
 
 
-class Judge:
-    """Kafka, asked for its verdict line by line."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def verdict(self, scope: str, config: Mapping[str, str]) -> tuple[bool, list[str]]:
-        """Whether Kafka takes it, and its texts of a topic's values, or its reason."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        words = [base64.b64encode(word.encode()).decode() for entry in config.items() for word in entry]
-        self._process.stdin.write(" ".join([scope, *words]) + "\n")
-        self._process.stdin.flush()
-        answer, *texts = self._process.stdout.readline().rstrip("\n").split(" ")
-        assert answer in {"accepted", "refused"}
-        return answer == "accepted", [base64.b64decode(text).decode() for text in texts]
-
-
 @pytest.fixture(scope="module")
 def judge(jars: Path) -> Iterator[Judge]:
-    command = ["java", "-cp", f"{jars}/*", str(SCRIPTS / "Judge.java")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        yield Judge(process)
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(timeout=30) == 0
+    with judging(SCRIPTS / "Judge.java", jars) as judge:
+        yield judge
 
 
 ODD_TEXTS = (

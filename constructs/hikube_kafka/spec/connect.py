@@ -176,7 +176,7 @@ class Connector(Declared):
         ),
     ]
     """Class in full; Connect's ``connector.class``."""
-    tasks_max: Annotated[Whole, Field(ge=1)] = 1
+    tasks_max: Annotated[Whole, Field(ge=1, le=2**31 - 1)] = 1
     """Connect's ``tasks.max``: a connector may start fewer."""
     config: Frozen[str, ConfigValue] = Field(default_factory=dict)
     """Entries by the connector's own keys. A password stands here as a reference to a config provider, such as

@@ -157,6 +157,18 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         lambda: with_one(sink(), sink("more", {"consumer.override.group.id": "connect-search"})),
         "connect-sink-group", "error", "connectors search and more", "group connect-search",
     ),
+    "connectors_differ: the group of the workers": (
+        lambda: with_one(sink(config={"consumer.override.group.id": "shop-connect-changes"})),
+        "connect-sink-worker-group", "error", "connector search", "shop-connect-changes is the group of the workers",
+    ),
+    "sinks_read_topics: blank": (
+        lambda: with_one(Connector("search", SEARCH, config={"topics": " "})),
+        "connect-sink-topics", "error", "connector search", "has neither topics nor topics.regex",
+    ),
+    "exactly_once_is_supported: in capitals": (
+        lambda: with_one(source({"exactly.once.support": "REQUIRED"})),
+        "connect-exactly-once", "error", "connector rows", "has exactly.once.source.support = disabled",
+    ),
     "connectors_have_their_plugin": (
         lambda: with_one(Connector("rows", "com.example.Other")),
         "connect-connector-class", "error", "connector rows", "no plugin of Connect cluster changes declares the class",

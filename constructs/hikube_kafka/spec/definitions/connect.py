@@ -3,9 +3,11 @@
 Of a connector, what Connect itself reads is judged: its other keys are its class's own, which a worker judges at plan.
 """
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from hikube_kafka.spec.definitions.catalog import (
     ConnectScope,
@@ -13,6 +15,13 @@ from hikube_kafka.spec.definitions.catalog import (
     connect_definitions,
     connect_plugins,
     topic_definitions,
+)
+from hikube_kafka.spec.definitions.conflicts import topic_conflicts
+from hikube_kafka.spec.definitions.connect_conflicts import (
+    client_conflicts,
+    plugin_conflicts,
+    regex_faults,
+    worker_conflicts,
 )
 from hikube_kafka.spec.definitions.definition import Definition, Mismatch, is_reference
 from hikube_kafka.spec.definitions.fault import HIDDEN, Fault
@@ -30,6 +39,11 @@ _CLIENTS: Mapping[str, ConnectScope] = {"producer": "producer", "consumer": "con
 _CONVERTERS = ("key.converter", "value.converter", "header.converter")
 # Whoever reads these defines them nowhere: config providers, reporters of metrics, REST extensions.
 _WORKER_PREFIXES = ("config.providers.", "metrics.context.", "listeners.https.", "admin.listeners.https.")
+_KINDS: tuple[PluginKind, ...] = ("converter", "headerconverter", "transformation", "predicate")
+_NEGATE = Definition(name="negate", type="BOOLEAN", importance="medium", default="false")
+_OF_WORKERS = dict.fromkeys(("key.converter", "value.converter"), "org.apache.kafka.connect.json.JsonConverter")
+"""What workers have where they declare none; connect_worker.computed_settings makes it so."""
+_POLICY = "connector.client.config.override.policy"
 _JAVA_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*")
 _OWN = frozenset({"name", "topics"})
 """Keys of Connect that a connector's own are like: ``topic`` of the file source, ``names``, ``topics`` of MirrorMaker's
@@ -42,22 +56,40 @@ def check_worker_config(config: Mapping[str, object]) -> list[Fault]:
     Args:
         config: The entries, by Kafka's key; values as declared.
     """
-    return [fault for key, value in config.items() for fault in _of_worker(key, value, config)]
+    faults = [fault for key, value in config.items() for fault in _of_worker(key, value, config)]
+    for converter in _CONVERTERS:
+        faults += _of_class(converter, config.get(converter), _kind(converter))
+    policy = config.get(_POLICY)
+    names = ("All", "None", "Principal")
+    if isinstance(policy, str) and policy not in names and policy.lower() in {each.lower() for each in names}:
+        problem = f"'{_POLICY}' is '{policy}', and must be one of {', '.join(names)}, or a class."
+        faults.append(
+            Fault(key=_POLICY, value=policy, rule="allowed", problem=problem, remedy=f"Write {policy.capitalize()!r}.")
+        )
+    faults += worker_conflicts(config)
+    faults += client_conflicts(config, infix=".")
+    return faults
 
 
-def check_connector_config(config: Mapping[str, object], *, sink: bool) -> list[Fault]:
+def check_connector_config(
+    config: Mapping[str, object], *, sink: bool, workers: Mapping[str, object] | None = None
+) -> list[Fault]:
     """Everything that is wrong with the entries of a connector, as far as Connect itself reads them.
 
     Args:
         config: The entries, by key; values as declared.
         sink: Whether it is a sink.
+        workers: The entries of its workers, whose clients' entries hold where it has none; None means not known.
     """
     faults = [fault for key, value in config.items() for fault in _of_connector(key, value, sink=sink)]
     faults += _of_converters(config)
     faults += _of_chain(config, "transforms", "transformation")
     faults += _of_chain(config, "predicates", "predicate")
     faults += _of_topic_creation(config) if not sink else []
-    if {"topics", "topics.regex"} <= config.keys() and sink:
+    if workers is not None:
+        faults += client_conflicts(config, infix=".override.", workers=workers)
+    faults += regex_faults("topics.regex", config.get("topics.regex")) if sink else []
+    if sink and all(is_set(config, key) for key in ("topics", "topics.regex")):
         faults.append(_conflict("topics", config["topics"], "'topics' and 'topics.regex' are both there.", "Keep one."))
     return faults
 
@@ -70,7 +102,9 @@ def _of_worker(key: str, value: object, config: Mapping[str, object]) -> Iterato
     elif prefix in _CLIENTS and rest:
         yield from _of_client(key, value, f"{prefix}.", connect_definitions(_CLIENTS[prefix]))
     elif converter := next((each for each in _CONVERTERS if key.startswith(f"{each}.")), None):
-        yield from _of_plugin_key(key, value, f"{converter}.", _kind(converter), config.get(converter))
+        yield from _of_plugin_key(
+            key, value, f"{converter}.", _kind(converter), config.get(converter, _OF_WORKERS.get(converter))
+        )
     elif not key.startswith(_WORKER_PREFIXES):
         real = [*workers, *(f"{each}." for each in _CLIENTS), "config.providers"]
         yield _unknown(key, "a worker", nearest(key, real).keys, misspelt=nearest(key, real).misspelt)
@@ -190,10 +224,25 @@ def _of_plugin_key(key: str, value: object, prefix: str, kind: PluginKind, name:
     yield _unknown(key, short, tuple(f"{prefix}{each}" for each in found.keys), misspelt=misspelt)
 
 
+def is_set(config: Mapping[str, object], key: str) -> bool:
+    """Whether an entry has a value: Connect takes blank text for none in keys that name topics."""
+    return bool(str(config.get(key, "")).strip())
+
+
+def _of_class(key: str, name: object, kind: PluginKind) -> Iterator[Fault]:
+    """A class in one of Kafka's own packages that Kafka does not have, or one of another kind."""
+    if not isinstance(name, str) or _plugin(kind, name) is not None:
+        return
+    ours = {each for other in _KINDS for each in connect_plugins(other)}
+    if name.startswith(tuple(f"{each.rpartition('.')[0]}." for each in ours)) or name in _short(ours):
+        yield _no_such_class(key, name, connect_plugins(kind))
+
+
 def _of_converters(config: Mapping[str, object]) -> Iterator[Fault]:
     for converter in _CONVERTERS:
         keys = [key for key in config if key.startswith(f"{converter}.")]
         if converter in config:
+            yield from _of_class(converter, config[converter], _kind(converter))
             for key in keys:
                 yield from _of_plugin_key(key, config[key], f"{converter}.", _kind(converter), config[converter])
         elif keys:
@@ -249,12 +298,12 @@ def _of_alias(
         problem = f"'{type_key}' is {name!r}, and must be the name of a Java class."
         yield Fault(key=type_key, value=name, rule="form", problem=problem, remedy="Write it in full.")
         return
+    yield from _of_predicate(config, prefix) if kind == "transformation" else ()
     known = _plugin(kind, name)
     if known is None:
-        if name.startswith("org.apache.kafka.connect.transforms."):
-            yield _no_such_class(type_key, name, connect_plugins(kind))
+        yield from _of_class(type_key, name, kind)
         return
-    own = {f"{prefix}type", *((f"{prefix}predicate", f"{prefix}negate") if kind == "transformation" else ())}
+    own = {type_key, *((f"{prefix}predicate", f"{prefix}negate") if kind == "transformation" else ())}
     for key in keys:
         if key not in own:
             yield from _of_plugin_key(key, config[key], prefix, kind, name)
@@ -262,15 +311,22 @@ def _of_alias(
         if definition.required and f"{prefix}{key}" not in config:
             problem = f"{name.rpartition('.')[2]} needs '{prefix}{key}'."
             yield _conflict(f"{prefix}{key}", None, problem, f"Declare '{prefix}{key}'.")
-    yield from _of_predicate(config, prefix) if kind == "transformation" else ()
+    yield from plugin_conflicts(name, prefix, config)
 
 
 def _of_predicate(config: Mapping[str, object], prefix: str) -> Iterator[Fault]:
     predicate, there = config.get(f"{prefix}predicate"), config.get("predicates", "")
+    negate = f"{prefix}negate"
+    if negate in config:
+        yield from _of_value(negate, config[negate], _NEGATE)
+        if predicate is None:
+            problem = f"'{negate}' is there, and no '{prefix}predicate' that it would negate."
+            yield _conflict(negate, config[negate], problem, f"Declare '{prefix}predicate', or drop '{negate}'.")
     if not isinstance(predicate, str) or not isinstance(there, str) or is_reference(there) or _is_unknown(there):
         return
-    aliases = [each.strip() for each in there.split(",")]
-    if predicate.strip() not in aliases and not is_reference(predicate) and not _is_unknown(predicate):
+    if is_reference(predicate) or _is_unknown(predicate):
+        return
+    if predicate.strip() not in {each.strip() for each in there.split(",")} - {""}:
         problem = f"'{prefix}predicate' is '{predicate}', and 'predicates' does not have it."
         yield _conflict(f"{prefix}predicate", predicate, problem, f"Add '{predicate}' to 'predicates'.")
 
@@ -301,9 +357,18 @@ def _of_topic_creation(config: Mapping[str, object]) -> Iterator[Fault]:
     groups = config.get(f"{prefix}groups", "")
     listed = [each.strip() for each in groups.split(",") if each.strip()] if isinstance(groups, str) else []
     known = {**topic_definitions(), **connect_definitions("topic_creation")}
+    for group, count in Counter(listed).items():
+        if count > 1:
+            problem = f"'{prefix}groups' has the group '{group}' {count} times."
+            yield _conflict(f"{prefix}groups", groups, problem, "Name each group once.")
+    for group in dict.fromkeys((*listed, "default")):
+        yield from _of_group(config, f"{prefix}{group}.")
     for key in keys:
-        group, _, rest = key.removeprefix(prefix).partition(".")
-        if group not in {*listed, "default"}:
+        rest = key.removeprefix(prefix)
+        fitting = [each for each in (*listed, "default") if rest.startswith(f"{each}.")]
+        group = max(fitting, key=len, default=rest.partition(".")[0])
+        rest = rest.removeprefix(f"{group}.")
+        if not fitting:
             problem = f"'{key}' has no effect: '{prefix}groups' does not have '{group}'."
             yield _conflict(key, config[key], problem, f"Add '{group}' to '{prefix}groups', or write 'default'.")
         elif rest in known:
@@ -316,6 +381,21 @@ def _of_topic_creation(config: Mapping[str, object]) -> Iterator[Fault]:
         if f"{prefix}default.{rest}" not in config:
             problem = f"topics are to be created, and there is no '{prefix}default.{rest}'."
             yield _conflict(f"{prefix}default.{rest}", None, problem, f"Declare '{prefix}default.{rest}'.")
+
+
+def _of_group(config: Mapping[str, object], prefix: str) -> Iterator[Fault]:
+    """The settings of topics that contradict each other; regular expressions that Java does not read either."""
+    entries = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    for key in ("include", "exclude") if prefix != "topic.creation.default." else ():  # which takes every topic
+        if key in entries:
+            yield from regex_faults(f"{prefix}{key}", entries[key], listed=True)
+    parsed = {}
+    for key, value in entries.items():
+        with contextlib.suppress(Mismatch):
+            if key in topic_definitions() and not is_reference(value) and not _is_unknown(value):
+                parsed[key] = topic_definitions()[key].parse(value)
+    for fault in topic_conflicts({key: entries[key] for key in parsed}, parsed, None):
+        yield replace(fault, key=f"{prefix}{fault.key}")
 
 
 def _unknown(key: str, whose: str, near: tuple[str, ...], *, misspelt: bool) -> Fault:

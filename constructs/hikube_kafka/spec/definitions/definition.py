@@ -112,6 +112,8 @@ class Definition:
                 self._check_form(parsed)
             case tuple():
                 self._check_text(parsed)
+                if self.form == "non-empty" and not parsed:
+                    raise Mismatch("form", "a list that is not empty")
                 self._check_replicas(parsed)
         return parsed
 

@@ -157,9 +157,11 @@ def worker_config_problems(where: str, config: Mapping[str, object]) -> Iterator
     return _problems(CONNECT_CONFIG, where, check_worker_config(config))
 
 
-def connector_config_problems(where: str, config: Mapping[str, object], *, sink: bool) -> Iterator[Problem]:
+def connector_config_problems(
+    where: str, config: Mapping[str, object], *, sink: bool, workers: Mapping[str, object] | None = None
+) -> Iterator[Problem]:
     """Everything that is wrong with the entries of a connector; see :func:`check_connector_config`."""
-    return _problems(CONNECT_CONFIG, where, check_connector_config(config, sink=sink))
+    return _problems(CONNECT_CONFIG, where, check_connector_config(config, sink=sink, workers=workers))
 
 
 def zookeeper_config_problems(where: str, config: Mapping[str, str], computed: Mapping[str, str]) -> Iterator[Problem]:

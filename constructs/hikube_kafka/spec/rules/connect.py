@@ -12,10 +12,12 @@ from hikube_kafka.spec.connect_worker import (
     all_topics,
     computed_settings,
     dead_letter_topic,
+    group_id,
     internal_topics,
     is_sink,
     overrides,
 )
+from hikube_kafka.spec.definitions.connect import is_set
 from hikube_kafka.spec.definitions.definition import providers_named
 from hikube_kafka.spec.definitions.problems import connector_config_problems, worker_config_problems
 from hikube_kafka.spec.mistakes import is_reference
@@ -116,6 +118,13 @@ SINK_GROUP = Rule(
     message="sinks of {clusters} would share the consumer group {group}.",
     why="Each would get a part of the records only.",
     remedy="Give each a name of its own, and no consumer.override.group.id of another.",
+)
+WORKER_GROUP = Rule(
+    id="connect-sink-worker-group",
+    severity="error",
+    message="its consumer group {group} is the group of the workers of {cluster}.",
+    why="Connect refuses the connector.",
+    remedy="Give it another name, or another consumer.override.group.id.",
 )
 NO_PLUGIN = Rule(
     id="connect-connector-class",
@@ -393,10 +402,13 @@ def connectors_differ(platform: Platform) -> Iterator[Problem]:
         for name, count in sorted(Counter(connector.name for connector in cluster.connectors).items()):
             if count > 1:
                 yield CONNECTOR_TWICE(f"connector {name}", cluster=_cluster(cluster), count=count)
+        own = group_id(platform, cluster)
         for connector in cluster.connectors:
             if is_sink(connector):
                 group = text(connector.config.get("consumer.override.group.id", f"connect-{connector.name}"))
                 sinks[group][cluster.name, connector.name] = None
+                if group == own:
+                    yield WORKER_GROUP(_connector(connector), group=group, cluster=_cluster(cluster))
     for group, members in sinks.items():
         clusters, names = (list(dict.fromkeys(each[index] for each in members)) for index in (0, 1))
         if len(members) > 1:
@@ -423,8 +435,9 @@ def connectors_have_their_plugin(platform: Platform) -> Iterator[Problem]:
 
 def connector_config_is_connects(platform: Platform) -> Iterator[Problem]:
     """An entry of a connector that is near to one of Connect's, or a value that Connect does not take."""
-    for _, connector in _each(platform):
-        yield from connector_config_problems(_connector(connector), connector.config, sink=is_sink(connector))
+    for cluster, connector in _each(platform):
+        where, sink = _connector(connector), is_sink(connector)
+        yield from connector_config_problems(where, connector.config, sink=sink, workers=cluster.config)
 
 
 def sinks_read_topics(platform: Platform) -> Iterator[Problem]:
@@ -434,7 +447,7 @@ def sinks_read_topics(platform: Platform) -> Iterator[Problem]:
     created = not platform.topics or _creates_topics(platform)
     for _, connector in _each(platform):
         name = connector.connector_class.rpartition(".")[2]
-        if not is_sink(connector) and "Sink" in name and not {"topics", "topics.regex"} & connector.config.keys():
+        if (is_sink(connector) or "Sink" in name) and not any(is_set(connector.config, each) for each in _READ):
             yield SINK_TOPICS(_connector(connector), name=name)
         elif is_sink(connector) and not created:
             missing = [each for each in _topics(connector) if each not in there]
@@ -442,6 +455,9 @@ def sinks_read_topics(platform: Platform) -> Iterator[Problem]:
                 yield TOPICS_UNDECLARED(_connector(connector), topics=shortened(missing))
             elif (regex := _regex(connector)) and not any(regex.fullmatch(each) for each in there):
                 yield TOPICS_UNDECLARED(_connector(connector), topics=f"topics like {regex.pattern}")
+
+
+_READ = ("topics", "topics.regex")
 
 
 def _topics(connector: Connector) -> list[str]:
@@ -547,7 +563,8 @@ def exactly_once_is_supported(platform: Platform) -> Iterator[Problem]:
     """A source that requires what the workers do not do."""
     for cluster, connector in _each(platform):
         support = text(cluster.config.get("exactly.once.source.support", "disabled"))
-        if connector.config.get("exactly.once.support") == "required" and support != "enabled":
+        required = text(connector.config.get("exactly.once.support", "")).strip().lower() == "required"
+        if required and not is_sink(connector) and support.strip().lower() != "enabled":
             yield EXACTLY_ONCE(_connector(connector), cluster=_cluster(cluster), support=support)
 
 
