@@ -141,6 +141,14 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         lambda: with_one(plugins=[Plugin("all", version="1", archive="file:all.zip")]),
         "connect-plugin-checksum", "error", "plugin all", "file:all.zip has no checksum",
     ),
+    "plugins_come_from_somewhere: password": (
+        lambda: with_one(plugins=[Plugin("all", version="1", archive="https://me:pass-word@a.example.com/a.zip")]),
+        "connect-plugin-secret", "error", "plugin all", "has a user name or a password in its URL",
+    ),
+    "plugins_come_from_somewhere: signature": (
+        lambda: with_one(plugins=[Plugin("all", version="1", archive="https://a.example.com/a?X-Amz-Signature=1&f=.zip")]),
+        "connect-plugin-secret", "error", "plugin all", "has a password, token or signature in its URL",
+    ),
     "plugins_come_from_somewhere: maven": (
         lambda: with_one(plugins=[Plugin("all", version="1", maven="a:b:1")]),
         "connect-plugin-checksum", "warning", "plugin all", "a:b:1 has no checksum",
@@ -421,3 +429,18 @@ def test_many_mistakes_are_told_all_at_once_each_once() -> None:
     assert sorted(each.rule for each in found(declared)) == [
         "connect-config-declaration-field", "connect-plugin-source", "connect-secret-literal"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("archive", ["https://token@a.example.com/a.zip", "https://me:pass-word@a.example.com/a.zip"])
+def test_what_is_said_of_a_plugin_shows_no_password(archive: str) -> None:
+    plugin = Plugin("all", version="1", classes=ALL.classes, archive=archive)
+    (problem,) = check(with_one(plugins=[plugin]), rules.CONNECT)
+    assert problem.rule == "connect-plugin-secret"
+    assert "token@" not in str(problem)
+    assert "pass-word" not in str(problem)
+
+
+@pytest.mark.parametrize("archive", ["https://a.example.com/@scope/a@1.zip", "http://a.example.com:81/keys/a.tar.gz"])
+def test_a_url_without_a_password_is_none_with_one(archive: str) -> None:
+    plugin = Plugin("all", version="1", classes=ALL.classes, archive=archive, checksum=CHECKSUM)
+    assert list(check(with_one(plugins=[plugin]), rules.CONNECT)) == []

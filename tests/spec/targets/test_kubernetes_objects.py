@@ -269,6 +269,7 @@ WORKERS_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str, str]] = [
     ({"secrets": ["My_Secret"]}, {}, "name", "secrets", "'My_Secret' is not a valid name of a Secret"),
     ({"config": {"client.id": "größe"}}, {}, "config-text", "config", "client.id"),
     ({}, {"connect_startup": "59s"}, "connect-startup", "connect_startup", "59s"),
+    ({}, {"connect_termination_grace": "34s"}, "connect-grace", "connect_termination_grace", "of at least 35s"),
     ({}, {"connect_image": Image(repository="Kafka", tag="1")}, "image", "connect_image.repository", "'Kafka'"),
     ({}, {"connect_pods": Pods(priority_class_name="A")}, "name", "connect_pods.priority_class_name", "'A'"),
     ({}, {"release_prefix": "a" * 38}, "release-name", "changes", "the cluster's name may have 6 characters"),
@@ -311,3 +312,17 @@ def test_a_platform_asks_about_its_workers_too() -> None:
     declared = Platform(name="e" * 30, connect=(ConnectCluster("c" * 20),))
     found = check_all(declared, KubernetesLayout(namespace="shop"))
     assert [each.rule for each in found if each.severity == "error"] == ["kubernetes-release-name"]
+
+
+def test_a_worker_may_take_as_long_to_stop_as_its_tasks() -> None:
+    platform = Platform(name="events")
+
+    def found(grace: str, milliseconds: int) -> list[str]:
+        layout = KubernetesLayout(namespace="shop", connect_termination_grace=grace)
+        cluster = ConnectCluster("changes", config={"task.shutdown.graceful.timeout.ms": milliseconds})
+        return [str(each) for each in check_connect(platform, layout, cluster) if each.severity == "error"]
+
+    assert found("10s", 5_000) == []
+    (refused,) = found("2m", 180_500)
+    assert "Connect cluster changes is killed 2m after it was told to stop, and its tasks have 180.5 s of it" in refused
+    assert "connect_termination_grace of at least 186s" in refused

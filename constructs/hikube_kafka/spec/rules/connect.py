@@ -105,6 +105,16 @@ PLUGIN_CHECKSUM = Rule(
     why="Whatever is served under that name would run beside your credentials.",
     remedy='Declare checksum="sha256:..." of the file, or sha512.',
 )
+PLUGIN_SECRET = Rule(
+    id="connect-plugin-secret",
+    severity="error",
+    message="archive has {secret} in its URL.",
+    why="Everyone would read it who reads the stack, the plan, the state, the description of a worker's pod, or the "
+    "log of what fetches the archive. A password that is kept elsewhere cannot be used to fetch one.",
+    remedy="Serve the archive where it needs none, on an address inside of the network; its checksum guards it. Or "
+    "declare image= or volume=, or on this machine a path.",
+    message_in_general="a password stands in the URL of an archive.",
+)
 CONNECTOR_TWICE = Rule(
     id="connect-connector-twice",
     severity="error",
@@ -284,6 +294,16 @@ _SECRET_KEY = re.compile(
 )
 _SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@|[?&;]password=[^&;\s]+", re.IGNORECASE)
 """A password in a URL."""
+_ARCHIVE_SECRETS = (
+    ("a user name or a password", re.compile(r"://[^/\s?#]*@")),
+    (
+        "a password, token or signature",
+        re.compile(
+            r"[?&;]([\w.-]*(password|passwd|secret|token|signature|credential|api[_-]?key)|sig|key)=", re.IGNORECASE
+        ),
+    ),
+)
+"""What lets its holder in, in the URL of an archive; the second is that of stores that sign URLs too."""
 
 
 def _each(platform: Platform) -> Iterator[tuple[ConnectCluster, Connector]]:
@@ -385,11 +405,14 @@ def plugins_differ(platform: Platform) -> Iterator[Problem]:
 
 
 def plugins_come_from_somewhere(platform: Platform) -> Iterator[Problem]:
-    """A plugin without a source, or one whose file nobody checks."""
+    """A plugin without a source, one whose URL lets others in too, or one whose file nobody checks."""
     for plugin in (plugin for cluster in platform.connect for plugin in cluster.plugins):
         where = f"plugin {plugin.name}"
+        secret = next((name for name, found in _ARCHIVE_SECRETS if found.search(plugin.archive or "")), None)
         if not (plugin.maven or plugin.archive or plugin.image or plugin.volume):
             yield PLUGIN_SOURCE(where)
+        elif secret:  # and nothing else is said of it, for that would show the URL
+            yield PLUGIN_SECRET(where, secret=secret)
         elif (source := plugin.archive or plugin.maven) and not plugin.checksum:
             # Maven compares what it fetches with the checksum that the repository has, which is better than nothing.
             yield PLUGIN_CHECKSUM(where, severity=None if plugin.archive else "warning", source=source)

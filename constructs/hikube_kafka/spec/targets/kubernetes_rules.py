@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator
 
 from hikube_kafka.spec import rules
 from hikube_kafka.spec.connect import ConnectCluster
+from hikube_kafka.spec.connect_worker import computed_settings
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.problem import Problem, Rule
 from hikube_kafka.spec.quantities import whole
@@ -110,6 +111,16 @@ CONNECT_STARTUP = Rule(
     message="{startup} is less than a minute.",
     why="A worker that is started anew before it has loaded its plugins never joins its group.",
     remedy="Declare at least 1m; many plugins take several.",
+)
+CONNECT_GRACE = Rule(
+    id="kubernetes-connect-grace",
+    severity="error",
+    message="a worker of {cluster} is killed {grace} after it was told to stop, and its tasks have {tasks} s of it "
+    "(task.shutdown.graceful.timeout.ms).",
+    why="A worker that is killed before it has left its group commits no offsets: what its tasks have done since the "
+    "last commit is done again, and they run nowhere until the group has missed it.",
+    remedy="Declare connect_termination_grace of at least {least}s.",
+    remedy_in_general="Declare a longer connect_termination_grace, or a shorter task.shutdown.graceful.timeout.ms.",
 )
 SHARED_NAMESPACE = Rule(
     id="kubernetes-shared-zookeeper",
@@ -271,11 +282,26 @@ def _times_fit(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
         yield STARTUP("kafka_startup", startup=layout.kafka_startup)
 
 
-def _workers_have_time(_: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
+def _workers_have_time(platform: Platform, layout: KubernetesLayout) -> Iterator[Problem]:
     if layout.connect_startup.seconds < _A_MINUTE:
         yield CONNECT_STARTUP("connect_startup", startup=layout.connect_startup)
+    for cluster in platform.connect:
+        settings = {**computed_settings(platform, cluster, secrets=""), **cluster.config}
+        tasks = whole(str(settings["task.shutdown.graceful.timeout.ms"]))
+        least = None if tasks is None else -(-tasks // 1000) + _LEAVING
+        if least is not None and layout.connect_termination_grace.seconds < least:
+            yield CONNECT_GRACE(
+                "connect_termination_grace",
+                cluster=f"Connect cluster {cluster.name}",
+                grace=layout.connect_termination_grace,
+                tasks=f"{(tasks or 0) / 1000:g}",
+                least=least,
+            )
 
 
+_LEAVING = 5
+"""Seconds for what a worker does besides its tasks' end: it closes its REST interface, and leaves its group. This
+project's own figure."""
 _A_MINUTE = 60
 
 

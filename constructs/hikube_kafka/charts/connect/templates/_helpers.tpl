@@ -93,6 +93,9 @@ securityContext:
 {{- if ne (len $sources) 1 }}
 - plugins: {{ .name }} has {{ join " and " $sources | default "no source" }}. Give it one of image, volume and archive.
 {{- end }}
+{{- if regexMatch "://[^/[:space:]?#]*@|(?i)[?&;]([a-z0-9_.-]*(password|passwd|secret|token|signature|credential|api[_-]?key)|sig|key)=" (.archive | default "") }}
+- plugins: {{ .name }} has an archive with a user name, a password or a signature in its URL, and whoever may see the pod or its log reads it. Serve the archive where it needs none: its checksum guards it.
+{{- end }}
 {{- if and .archive (not .checksum) }}
 - plugins: {{ .name }} has an archive without a checksum, and a worker runs whatever is in it. Give checksum=sha512:..., the digest that its project publishes.
 {{- end }}
