@@ -82,7 +82,7 @@ def _said(error: BaseException | None) -> str:
     texts: list[str] = []
     while error is not None:
         known = isinstance(error, PartFailedError | UnknownUseCaseError)
-        text = str(error) if known else f"{type(error).__name__}: {error}"
+        text = str(error) if known else f"{type(error).__name__}: {error}".removesuffix(": ")
         if not any(text in later for later in texts):
             texts.insert(0, text)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

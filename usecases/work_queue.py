@@ -510,5 +510,6 @@ class WorkQueue(Chain):
         for index, at in enumerate(self.workers.kills):
             axes.axvline(at - began, color="black", lw=0.8, ls=":", label=None if index else "a worker is killed")
         axes.set(xlabel="seconds", ylabel="effects a second", title="Effects in PostgreSQL while workers are killed")
+        axes.set_ylim(top=1.2 * axes.get_ylim()[1])  # the legend hides nothing
         axes.legend(loc="upper right", ncols=4, fontsize=8)
         figure.savefig(picture)
