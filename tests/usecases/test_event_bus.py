@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import compatible
+import fraud
 import httpx
 import jsonschema
 import pytest
 import webhook
+import work_queue
 from confluent_kafka import KafkaError, KafkaException
 from fraud import LIMIT_CENTS, WINDOW_SECONDS, judged
 
+from hikube_kafka.platform import App
 from hikube_kafka.spec import DeclarationError
-from stacks.event_bus import Outbox
+from stacks.event_bus import TUNED, EventBusPlatform, Outbox
 from usecases.event_bus import EventBus
 from usecases.running import run
 
@@ -78,6 +81,29 @@ def test_the_connector_has_what_was_declared() -> None:
     assert config["publication.autocreate.mode"] == "disabled"
     assert config["database.password"] == "${dir:/secrets/shop:password}"
     assert config["slot.name"] == "shop_outbox"
+
+
+def test_the_defaults_take_the_place_of_what_the_stack_sets(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path))
+    clusters = [
+        EventBusPlatform(app, name, tuned=tuned).platform.declaration.connect[0]
+        for name, tuned in (("ours", True), ("own", False))
+    ]
+    ours, own = ({**each.config, **each.connectors[0].config} for each in clusters)
+    assert ours.keys() - own.keys() == {*TUNED, "exactly.once.source.support"}
+    assert {key: ours[key] for key in own} == own
+
+
+def test_the_configuration_that_a_program_is_given_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+    for module in (fraud, work_queue):
+        monkeypatch.setattr(module, "Producer", seen.append)
+        monkeypatch.setattr(module, "Consumer", seen.append)
+    given = {"session.timeout.ms": "45000", "transaction.timeout.ms": "1000"}
+    fraud.Fraud("broker:9092", instance="fraud-0", config=given)
+    work_queue.Worker("broker:9092", work_queue.Topics(), print, group="workers", config=given)
+    assert [each for each in seen if not given.items() <= each.items()] == []
+    assert len(seen) == 4
 
 
 def test_the_rule_counts_what_a_customer_ordered_within_a_minute() -> None:
