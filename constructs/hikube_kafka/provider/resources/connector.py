@@ -20,6 +20,7 @@ from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.workers import Workers, not_answered
 from hikube_kafka.spec.changes import connector as changes
 from hikube_kafka.spec.changes.address import Thing
+from hikube_kafka.spec.secret_keys import is_secret_key
 from hikube_kafka.waiting import Stopped, until
 
 _SETTLE_SECONDS = 300.0
@@ -251,8 +252,6 @@ class ConnectorResource(Resource):
     @staticmethod
     def _imported(workers: Workers, state: State, seen: ConnectorSeen) -> State:
         """All entries, for nothing is declared yet; but for secrets in clear, which no state should hold."""
-        from hikube_kafka.connect.client import may_be_secret
-
         config = {key: value for key, value in seen.config.items() if key not in _OWN_KEYS}
         try:
             secret = {each.key for each in workers.validate(state["class"], seen.config) if each.password}
@@ -261,7 +260,7 @@ class ConnectorResource(Resource):
         hidden = sorted(
             key
             for key, value in config.items()
-            if value and (key in secret or may_be_secret(key)) and not changes.is_reference(value)
+            if value and (key in secret or is_secret_key(key)) and not changes.is_reference(value)
         )
         if hidden:
             warn(

@@ -28,6 +28,7 @@ from hikube_kafka.spec.quantities import whole
 from hikube_kafka.spec.rules.brokers import there_are
 from hikube_kafka.spec.rules.heap import heap_problems
 from hikube_kafka.spec.rules.platform import wins
+from hikube_kafka.spec.secret_keys import is_secret_key
 from hikube_kafka.spec.topic import ConfigValue
 from hikube_kafka.spec.topic_limits import FACTOR_ABOVE_BROKERS
 
@@ -287,11 +288,6 @@ _WANTED_OF_POSTGRES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """Settings whose defaults do harm, why, and what to do. Source: Debezium 3.1's reference of the connector."""
 _JDBC_SINKS = frozenset({"io.debezium.connector.jdbc.JdbcSinkConnector", "io.aiven.connect.jdbc.JdbcSinkConnector"})
-_SECRET_KEY = re.compile(
-    r"(^|\.)(password|passwd|pwd|passphrase|secret|token|api\.?key|private\.?key|secret\.?key|secret\.access\.key|"
-    r"account\.?key|ssl\.keystore\.key|credentials?|sasl\.jaas\.config|basic\.auth\.user\.info|auth\.?user\.?info|"
-    r"credentials\.json)$"
-)
 _SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@|[?&;]password=[^&;\s]+", re.IGNORECASE)
 """A password in a URL."""
 _ARCHIVE_SECRETS = (
@@ -543,20 +539,14 @@ def _secrets(where: str, config: Mapping[str, ConfigValue]) -> Iterator[Problem]
         if isinstance(value, bool) or str(value).strip().lower() in {"", "true", "false"}:
             continue
         in_url = isinstance(value, str) and bool(_SECRET_VALUE.search(value))
-        if definitions.is_reference(value) or not (_is_secret_key(key) or in_url):
+        if definitions.is_reference(value) or not (is_secret_key(key) or in_url):
             continue
         if is_reference(value):
             yield SECRET(where, severity="warning", key=key, fault="is a value of Terraform's, and stands in its state")
-        elif _is_secret_key(key):
+        elif is_secret_key(key):
             yield SECRET(where, key=key, fault="is a secret, and stands here as itself")
         else:
             yield SECRET(where, key=key, fault="has a password in its URL")
-
-
-def _is_secret_key(key: str) -> bool:
-    """Whether a key says that its value is one: ``database.password``, ``apiKey``, ``oauth_client_secret``."""
-    dotted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]", ".", key).lower()
-    return bool(_SECRET_KEY.search(dotted))
 
 
 def references_are_resolved(platform: Platform) -> Iterator[Problem]:
