@@ -48,6 +48,8 @@ _CERTIFICATE_ALERTS = (
     "HANDSHAKE_FAILURE",
 )
 """Alerts of TLS by which a server refuses the certificate of a client, or that there is none."""
+_NO_TLS_THERE = "has this port TLS? without it --mqtt begins with mqtt://"
+_TLS_THERE = "it ended before the MQTT broker had answered; has this port TLS? then --mqtt begins with mqtts://"
 _SHORT_SECONDS = 5.0
 _SHORT_IN_A_ROW = 3
 """So many connections in a row that ended so soon look like two clients of one id, who end each other's."""
@@ -333,16 +335,15 @@ class Session:
 
     def _on_connect_fail(self, _client: "Client", _data: Any) -> None:
         error = sys.exc_info()[1]  # paho calls this while it handles it, and does not pass it on
-        tell(
-            "mqtt_unreachable",
-            level=logging.WARNING,
-            address=self.broker.address,
-            reason=reason(error) if error is not None else "",
-        )
+        hint: dict[str, str] = {}
         if isinstance(error, ssl.SSLCertVerificationError):
             why = self.broker.untrusted(error)
         else:
             why = self._alerted(str(error))
+            if self.broker.tls and isinstance(error, ConnectionResetError | ssl.SSLError):
+                hint = {"hint": _NO_TLS_THERE}
+        said = "" if error is None else reason(error)
+        tell("mqtt_unreachable", level=logging.WARNING, address=self.broker.address, reason=said, **hint)
         if why is not None:
             self._fail(why)
 
@@ -364,7 +365,9 @@ class Session:
         self._short = self._short + 1 if time.monotonic() - self._connected_at < _SHORT_SECONDS else 0
         self._lost()
         told = logging.INFO if code.value == 0 else logging.WARNING
-        tell("mqtt_disconnected", level=told, address=self.broker.address, reason=str(code))
+        answered, self._connected_at = self._connected_at > 0, 0.0
+        hint = {} if answered or self.broker.tls or code.value == 0 else {"hint": _TLS_THERE}
+        tell("mqtt_disconnected", level=told, address=self.broker.address, reason=str(code), **hint)
         alert, self._alert = self._alert, ""
         if (why := self._alerted(alert)) is not None:
             self._fail(why)

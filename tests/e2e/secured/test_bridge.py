@@ -375,6 +375,22 @@ def test_what_can_only_be_mended_by_somebody_is_one_error_and_nothing_begins(
     assert "s3cret" not in log
 
 
+@pytest.mark.parametrize(
+    ("listener", "asked", "hint"),
+    [("plain", "mqtts", "begins with mqtt://"), ("password", "mqtt", "begins with mqtts://")],
+)
+def test_a_port_that_has_tls_or_has_none_is_hinted_at_while_the_bridge_goes_on_trying(
+    between: Field, listener: str, asked: str, hint: str
+) -> None:
+    _, _, address = between.mqtt[listener].address.partition("://")
+    bridge = between.bridge(
+        f"other-{asked}", Side(address=f"{asked}://{address}", environment={}), between.kafka["SCRAM"]
+    )
+    bridge.process.start()
+    until(lambda: hint in bridge.process.log.read_text(), 30, "the hint")
+    assert bridge.process.is_running
+
+
 def test_a_password_that_kafka_takes_no_longer_ends_the_bridge(between: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "_WATCH_SECONDS", 0.1)
     monkeypatch.setattr(pipeline, "_ANSWER_SECONDS", 1.0)
