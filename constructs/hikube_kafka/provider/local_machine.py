@@ -2,19 +2,24 @@
 
 import os
 import re
+import shlex
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from hikube_kafka.plugin.diagnostics import Diagnostic
+from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal
+from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import State
 from hikube_kafka.plugin.schema import NUMBER, STRING, Attribute, Map, Nested
 from hikube_kafka.plugin.values import UNKNOWN
-from hikube_kafka.spec.ensemble import Kind, ServerProcess
+from hikube_kafka.spec.changes.local_ensemble import Present
+from hikube_kafka.spec.ensemble import ConnectDeclaration, EnsembleDeclaration, Kind, ServerProcess
 
 RUNNING = "running"
 """What a process is when it runs as declared and, being a broker, is in sync, or, being a worker, has joined."""
+
+Found = TypeVar("Found", EnsembleDeclaration, ConnectDeclaration)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEAP = re.compile(r"[1-9][0-9]{0,17}[kmgKMG]")
@@ -54,6 +59,111 @@ class LocalMachine:
         with self._lock:
             _, other = self._taken.setdefault(("directory", directory), (directory, what))
         return None if other.partition(" ")[0] == what.partition(" ")[0] else other
+
+
+class Directories:
+    """What the directories of this machine hold, as resources of one kind see them; used from many threads at once.
+
+    Args:
+        what: The kind: ``Connect cluster``.
+        example: Name of a directory, for a text.
+    """
+
+    def __init__(self, what: str, *, example: str) -> None:
+        self._what = what
+        self._example = example
+        self._lock = threading.Lock()
+        self._held: dict[str, State] = {}
+
+    def held(self, path: str) -> State | None:
+        """What a state of this configuration has in a directory, as far as it has been seen by now."""
+        with self._lock:
+            return self._held.get(path)
+
+    def is_held_elsewhere(self, prior: State) -> bool:
+        """Whether another state has created something there since.
+
+        Raises:
+            Refusal: It cannot be read.
+        """
+        from hikube_kafka import ensemble
+
+        try:
+            ensemble.refuse_foreign(ensemble.resolved(place(prior)), prior["owner"])
+        except ensemble.HeldByAnotherError:
+            return True
+        except (ensemble.EnsembleError, OSError) as problem:
+            raise Refusal(self.not_read(problem, prior)) from None
+        with self._lock:
+            self._held[place(prior)] = prior
+        return False
+
+    def present(self, planned: State) -> Present | None:
+        """What is there already where something is to be created.
+
+        Raises:
+            Refusal: It cannot be read.
+        """
+        from hikube_kafka import ensemble
+
+        try:
+            ensemble.refuse_existing(ensemble.resolved(planned["path"]))
+        except ensemble.EnsembleExistsError as problem:
+            return as_present(planned, problem.running)
+        except (ensemble.EnsembleError, OSError) as problem:
+            raise Refusal(self.not_read(problem, planned)) from None
+        return None
+
+    def imported(self, identifier: str, read: Callable[[Path], Found | None]) -> tuple[Found, State]:
+        """What was declared last in a directory, and the part of a state that all kinds have.
+
+        Args:
+            identifier: Its name, or its directory.
+            read: Reads it.
+
+        Raises:
+            Refusal: There is none, or it cannot be read.
+        """
+        from hikube_kafka import ensemble
+
+        directory = identifier if os.sep in identifier else str(ensemble.default_directory(identifier))
+        path = ensemble.resolved(directory)
+        try:
+            found = read(path)
+            ownership = ensemble.read_ownership(path)
+        except (ensemble.EnsembleError, OSError, ValueError, KeyError, TypeError) as problem:
+            raise Refusal(self.not_read(problem, {"name": identifier, "directory": directory})) from None
+        if found is None:
+            raise Refusal(
+                Diagnostic(
+                    f"There is no {self._what} {identifier}",
+                    f"{path} holds none. Import it by its name if it is in {ensemble.default_directory('<name>')}, "
+                    f"otherwise by its directory, with a {os.sep} in it: .{os.sep}{self._example}.",
+                )
+            )
+        return found, {
+            "name": found.name,
+            "directory": directory,
+            "path": str(path),
+            "owner": ownership.owner if ownership else None,
+            "kafka_home": found.kafka_home,
+        }
+
+    def not_read(self, problem: Exception, state: State) -> Diagnostic:
+        """Why it is not known what a directory holds."""
+        what = f"{self._what[0].upper()}{self._what[1:]}"
+        return Diagnostic(f"{what} {state['name']} cannot be read", f"{problem} Directory: {state['directory']}.")
+
+
+def as_present(planned: State, running: Sequence[str]) -> Present:
+    """What is there, and how it is named: by its name where it is in the default directory of that name."""
+    by_name = planned["path"] == absolute(directory({"name": planned["name"], "directory": None}))
+    return Present(running=running, identifier=planned["name"] if by_name else shlex.quote(planned["path"]))
+
+
+def tell(step: str) -> None:
+    """One line of what an apply does, into the provider's log."""
+    log("info", step)
 
 
 def servers(what: str, ids: str, bounds: tuple[int, int], file: str) -> Attribute:

@@ -1,20 +1,26 @@
 """``hikube_local_connect``: Connect workers as processes of the machine on which Terraform runs."""
 
-import os
 import re
-import shlex
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
-from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import STRING, Attribute, Map, Nested, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider import local_machine
-from hikube_kafka.provider.local_machine import RUNNING, heap_faults, home_faults, name_faults, place, placed, settle
+from hikube_kafka.provider.local_machine import (
+    RUNNING,
+    as_present,
+    heap_faults,
+    home_faults,
+    name_faults,
+    place,
+    placed,
+    settle,
+    tell,
+)
 from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session
 from hikube_kafka.spec.changes import local_connect as changes
@@ -116,8 +122,7 @@ class LocalConnectResource(Resource):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lock = threading.Lock()
-        self._held: set[str] = set()  # directories of this state's workers seen by now
+        self._directories = local_machine.Directories("Connect cluster", example="workers")
 
     # ---- before anything runs --------------------------------------------------------------------------------------
 
@@ -134,7 +139,7 @@ class LocalConnectResource(Resource):
 
     def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed, config = request.prior, request.proposed, request.config
-        held_elsewhere = prior is not None and self._is_held_elsewhere(prior)
+        held_elsewhere = prior is not None and self._directories.is_held_elsewhere(prior)
         if proposed is None or config is None:
             known = changes.Known(held_elsewhere=held_elsewhere)
             return Plan(None, diagnostics=told(changes.problems(placed(prior), None, known)))
@@ -182,69 +187,39 @@ class LocalConnectResource(Resource):
     def _present(self, planned: State, *, replaces: bool) -> Present | None:
         """What is there already where workers are to be created."""
         path = planned["path"]
-        if path is UNKNOWN or path in self._held or replaces:
+        if path is UNKNOWN or replaces or self._directories.held(path) is not None:
             return None
-        from hikube_kafka import ensemble
-
-        try:
-            ensemble.refuse_existing(ensemble.resolved(path))
-        except ensemble.EnsembleExistsError as problem:
-            return _as_present(planned, problem.running)
-        except (ensemble.EnsembleError, OSError) as problem:
-            raise Refusal(_not_read(problem, planned)) from None
-        return None
-
-    def _is_held_elsewhere(self, prior: State) -> bool:
-        from hikube_kafka import ensemble
-
-        try:
-            ensemble.refuse_foreign(ensemble.resolved(place(prior)), prior["owner"])
-        except ensemble.HeldByAnotherError:
-            return True
-        except (ensemble.EnsembleError, OSError) as problem:
-            raise Refusal(_not_read(problem, prior)) from None
-        with self._lock:
-            self._held.add(place(prior))
-        return False
+        return self._directories.present(planned)
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
     def read(self, state: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """What each worker is now. Workers that were stopped are not gone: their next apply starts them."""
-        self._is_held_elsewhere(state)
-        return _as_it_is({**state, "path": place(state)})
+        self._directories.is_held_elsewhere(state)
+        return self._as_it_is({**state, "path": place(state)})
+
+    def _as_it_is(self, state: State) -> State:
+        from hikube_kafka import ensemble
+        from hikube_kafka.ensemble import workers
+
+        try:
+            seen = workers.observe(_declaration(state))
+        except (ensemble.EnsembleError, OSError) as problem:
+            raise Refusal(self._directories.not_read(problem, state)) from None
+        return {**state, "urls": _urls(state), "processes": {server.name: server.state for server in seen.servers}}
 
     def import_state(self, identifier: str) -> State:
         """By name, or by directory. What was declared there last is what is imported."""
-        from hikube_kafka import ensemble
         from hikube_kafka.ensemble.configuration import read_connect
 
-        directory = identifier if os.sep in identifier else str(ensemble.default_directory(identifier))
-        path = ensemble.resolved(directory)
-        try:
-            found = read_connect(path)
-            ownership = ensemble.read_ownership(path)
-        except (ensemble.EnsembleError, OSError, ValueError, KeyError, TypeError) as problem:
-            raise Refusal(_not_read(problem, {"name": identifier, "directory": directory})) from None
-        if found is None:
-            raise Refusal(
-                Diagnostic(
-                    f"There is no Connect cluster {identifier}",
-                    f"{path} holds none. Import it by its name if it is in {ensemble.default_directory('<name>')}, "
-                    f"otherwise by its directory, with a {os.sep} in it: .{os.sep}workers.",
-                )
-            )
+        found, state = self._directories.imported(identifier, read_connect)
         return {
-            "name": found.name,
-            "directory": directory,
-            "path": str(path),
-            "owner": ownership.owner if ownership else None,
+            **state,
             "workers": [local_machine.attributes(worker) for worker in found.workers],
             "plugins": [
                 {"name": each.name, "maven": each.maven, "archive": each.archive, "checksum": each.checksum}
                 for each in found.plugins
             ],
-            "kafka_home": found.kafka_home,
         }
 
     # ---- changing --------------------------------------------------------------------------------------------------
@@ -276,11 +251,11 @@ class LocalConnectResource(Resource):
                 _declaration(planned),
                 owner=owner,
                 creating=creating,
-                progress=_tell,
+                progress=tell,
                 cancelled=self._session.stopped.is_set,
             )
         except ensemble.EnsembleExistsError as problem:
-            known = changes.Known(present=_as_present(planned, problem.running))
+            known = changes.Known(present=as_present(planned, problem.running))
             raise Refusal(*told(changes.problems(None, known_values(planned), known))) from None
         except ensemble.HeldByAnotherError:
             raise Refusal(*_held_elsewhere(prior, planned)) from None
@@ -288,7 +263,7 @@ class LocalConnectResource(Resource):
             fault = _fault(problem, planned["name"], doing=doing)
             if creating and not problem.running:
                 raise Refusal(fault) from None
-            state = _as_it_is({**planned, "processes": {}})
+            state = self._as_it_is({**planned, "processes": {}})
             if not creating:
                 raise Refusal(fault, state=state) from None
             # An error would taint them, and the next apply would stop what has been started.
@@ -299,7 +274,7 @@ class LocalConnectResource(Resource):
             if prior is None or isinstance(problem, unchanged):
                 raise Refusal(fault) from None
             # The directory has no mark of a change that did not come to its end.
-            raise Refusal(fault, state=_as_it_is({**planned, "owner": prior["owner"], "processes": {}})) from None
+            raise Refusal(fault, state=self._as_it_is({**planned, "owner": prior["owner"], "processes": {}})) from None
         # The apply has seen every worker in the group: that is what was planned.
         return {**planned, "processes": {server.name: RUNNING for server in seen.servers}}
 
@@ -312,7 +287,7 @@ class LocalConnectResource(Resource):
             workers.destroy(
                 place(prior),
                 owner=prior["owner"] or ensemble.new_owner(),
-                progress=_tell,
+                progress=tell,
                 cancelled=self._session.stopped.is_set,
             )
         except ensemble.HeldByAnotherError:
@@ -444,17 +419,6 @@ def _ensemble_in(path: str) -> str | None:
     return f"ensemble {found.name}" if found else None
 
 
-def _as_it_is(state: State) -> State:
-    from hikube_kafka import ensemble
-    from hikube_kafka.ensemble import workers
-
-    try:
-        seen = workers.observe(_declaration(state))
-    except (ensemble.EnsembleError, OSError) as problem:
-        raise Refusal(_not_read(problem, state)) from None
-    return {**state, "urls": _urls(state), "processes": {server.name: server.state for server in seen.servers}}
-
-
 # ---- what the user is told ------------------------------------------------------------------------------------------
 
 
@@ -462,22 +426,7 @@ def _fault(problem: Exception, name: str, *, doing: str) -> Diagnostic:
     return Diagnostic(f"Connect cluster {name}: could not {doing} all workers", str(problem))
 
 
-def _not_read(problem: Exception, state: State) -> Diagnostic:
-    return Diagnostic(f"Connect cluster {state['name']} cannot be read", f"{problem} Directory: {state['directory']}.")
-
-
-def _as_present(planned: State, running: Sequence[str]) -> Present:
-    """What is there, and how it is named: by its name where it is in the default directory of that name."""
-    default = local_machine.absolute(local_machine.directory({"name": planned["name"], "directory": None}))
-    by_name = planned["path"] == default
-    return Present(running=running, identifier=planned["name"] if by_name else shlex.quote(planned["path"]))
-
-
 def _held_elsewhere(prior: State | None, planned: State | None) -> list[Diagnostic]:
     """Asked once more at the apply: the plan may be old."""
     after = None if planned is None else known_values(planned)
     return told(changes.problems(placed(prior or planned), after, changes.Known(held_elsewhere=True)))
-
-
-def _tell(step: str) -> None:
-    log("info", step)

@@ -1,23 +1,19 @@
 """``hikube_local_ensemble``: ZooKeeper servers and brokers as processes of the machine on which Terraform runs."""
 
-import os
 import re
-import shlex
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hikube_kafka.kafka.errors import Denied, Unreachable
 from hikube_kafka.plugin.diagnostics import Diagnostic, Refusal, warn
-from hikube_kafka.plugin.log import log
 from hikube_kafka.plugin.resource import Plan, PlanRequest, Resource, State
 from hikube_kafka.plugin.schema import BOOL, STRING, Attribute, Map, Schema
 from hikube_kafka.plugin.values import UNKNOWN, unknowns
 from hikube_kafka.provider import local_machine
 from hikube_kafka.provider.local_machine import (
     RUNNING,
-    absolute,
+    as_present,
     attributes,
     heap_faults,
     home_faults,
@@ -29,6 +25,7 @@ from hikube_kafka.provider.local_machine import (
     processes,
     servers,
     settle,
+    tell,
 )
 from hikube_kafka.provider.problems import known_values, told
 from hikube_kafka.provider.session import Session
@@ -118,8 +115,7 @@ class LocalEnsembleResource(Resource):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lock = threading.Lock()
-        self._held: dict[str, bool] = {}  # directories of this state's ensembles seen by now: whether data is kept
+        self._directories = local_machine.Directories("ensemble", example="data")
 
     # ---- before anything runs --------------------------------------------------------------------------------------
 
@@ -149,7 +145,7 @@ class LocalEnsembleResource(Resource):
     def _plan(self, request: PlanRequest) -> Plan:
         prior, proposed, config = request.prior, request.proposed, request.config
         if proposed is None or config is None:
-            known = changes.Known(held_elsewhere=prior is not None and self._is_held_elsewhere(prior))
+            known = changes.Known(held_elsewhere=prior is not None and self._directories.is_held_elsewhere(prior))
             return Plan(None, diagnostics=told(changes.problems(placed(prior), None, known)))
         planned = {
             **proposed,
@@ -181,7 +177,7 @@ class LocalEnsembleResource(Resource):
                 changes.problems(None, after, found._replace(shared_with=shared_with, **_of_clients(None, planned)))
             )
             return Plan(planned, diagnostics=faults)
-        known = changes.Known(held_elsewhere=self._is_held_elsewhere(prior))
+        known = changes.Known(held_elsewhere=self._directories.is_held_elsewhere(prior))
         if not replace and not known.held_elsewhere:
             known = changes.Known(
                 replicas=self._replicas(prior, planned), ports=self._shared_ports(planned), missing=_is_missing(prior)
@@ -195,33 +191,13 @@ class LocalEnsembleResource(Resource):
         path = planned["path"]
         if path is UNKNOWN:
             return changes.Known()
-        from hikube_kafka import ensemble
-
         ports = self._shared_ports(planned)
-        if path in self._held:
+        held = self._directories.held(path)
+        if held is not None:
             # Another address that stands for it has a refusal of its own.
             tainted = not replaces and not self._session.addresses.seen(_thing(planned))
-            return changes.Known(ports=ports, tainted=tainted and not self._held[path])
-        try:
-            ensemble.refuse_existing(ensemble.resolved(path))
-        except ensemble.EnsembleExistsError as problem:
-            return changes.Known(ports=ports, present=_present(planned, problem.running))
-        except (ensemble.EnsembleError, OSError) as problem:
-            raise Refusal(_not_read(problem, planned)) from None
-        return changes.Known(ports=ports)
-
-    def _is_held_elsewhere(self, prior: State) -> bool:
-        from hikube_kafka import ensemble
-
-        try:
-            ensemble.refuse_foreign(ensemble.resolved(place(prior)), prior["owner"])
-        except ensemble.HeldByAnotherError:
-            return True
-        except (ensemble.EnsembleError, OSError) as problem:
-            raise Refusal(_not_read(problem, prior)) from None
-        with self._lock:
-            self._held[place(prior)] = prior["keep_data"] is not False
-        return False
+            return changes.Known(ports=ports, tainted=tainted and held["keep_data"] is False)
+        return changes.Known(ports=ports, present=self._directories.present(planned))
 
     def _shared_ports(self, planned: State) -> dict[str, list[int]]:
         """The ports that others of this configuration declare too, as far as they have been planned."""
@@ -251,37 +227,34 @@ class LocalEnsembleResource(Resource):
 
     def read(self, state: State, private: bytes) -> State:  # noqa: ARG002 - the protocol's signature
         """What each process is now. An ensemble that was stopped is not gone: its next apply starts it."""
-        self._is_held_elsewhere(state)
-        return _as_it_is({**state, "path": place(state)})
+        self._directories.is_held_elsewhere(state)
+        return self._as_it_is({**state, "path": place(state)})
+
+    def _as_it_is(self, state: State) -> State:
+        from hikube_kafka import ensemble
+
+        declaration = _declaration(state)
+        try:
+            seen = ensemble.observe(declaration)
+        except (ensemble.EnsembleError, OSError) as problem:
+            raise Refusal(self._directories.not_read(problem, state)) from None
+        return {
+            **state,
+            "bootstrap_servers": _bootstrap_servers(declaration),
+            "zookeeper_servers": _zookeeper_servers(declaration),
+            "cluster_id": seen.cluster_id,
+            "processes": {server.name: server.state for server in seen.servers},
+        }
 
     def import_state(self, identifier: str) -> State:
         """By name, or by directory. What was declared there last is what is imported; its data is kept."""
-        from hikube_kafka import ensemble
+        from hikube_kafka.ensemble import read_declaration
 
-        directory = identifier if os.sep in identifier else str(ensemble.default_directory(identifier))
-        path = ensemble.resolved(directory)
-        try:
-            found = ensemble.read_declaration(path)
-            ownership = ensemble.read_ownership(path)
-        except (ensemble.EnsembleError, OSError, ValueError, KeyError, TypeError) as problem:
-            raise Refusal(_not_read(problem, {"name": identifier, "directory": directory})) from None
-        if found is None:
-            raise Refusal(
-                Diagnostic(
-                    f"There is no ensemble {identifier}",
-                    f"{path} holds none. Import an ensemble by its name if it is in "
-                    f"{ensemble.default_directory('<name>')}, otherwise by its directory, with a "
-                    f"{os.sep} in it: .{os.sep}data.",
-                )
-            )
+        found, state = self._directories.imported(identifier, read_declaration)
         return {
-            "name": found.name,
-            "directory": directory,
-            "path": str(path),
-            "owner": ownership.owner if ownership else None,
+            **state,
             "zookeeper": [attributes(server) for server in found.zookeeper],
             "brokers": [attributes(server) for server in found.brokers],
-            "kafka_home": found.kafka_home,
             "keep_data": True,
         }
 
@@ -317,18 +290,18 @@ class LocalEnsembleResource(Resource):
                 _declaration(planned),
                 owner=owner,
                 creating=creating,
-                progress=_tell,
+                progress=tell,
                 cancelled=self._session.stopped.is_set,
             )
         except ensemble.EnsembleExistsError as problem:
-            raise Refusal(*_refused(None, planned, present=_present(planned, problem.running))) from None
+            raise Refusal(*_refused(None, planned, present=as_present(planned, problem.running))) from None
         except ensemble.HeldByAnotherError:
             raise Refusal(*_refused(prior, planned, held_elsewhere=True)) from None
         except ensemble.ApplyInterruptedError as problem:
             fault = _fault(problem, planned["name"], doing="start" if creating else "change")
             if creating and not problem.running:
                 raise Refusal(fault) from None
-            state = _as_it_is({**planned, "processes": {}})
+            state = self._as_it_is({**planned, "processes": {}})
             if not creating:
                 raise Refusal(fault, state=state) from None
             warn(fault.summary, fault.detail)
@@ -338,7 +311,7 @@ class LocalEnsembleResource(Resource):
             if creating or isinstance(problem, unchanged):
                 raise Refusal(fault) from None
             # The directory has no mark of a change that did not come to its end.
-            state = _as_it_is({**planned, "owner": None if prior is None else prior["owner"], "processes": {}})
+            state = self._as_it_is({**planned, "owner": None if prior is None else prior["owner"], "processes": {}})
             raise Refusal(fault, state=state) from None
         finally:
             self._session.changed()
@@ -356,7 +329,7 @@ class LocalEnsembleResource(Resource):
                 place(prior),
                 owner=prior["owner"] or ensemble.new_owner(),
                 keep_data=keep,
-                progress=_tell,
+                progress=tell,
                 cancelled=self._session.stopped.is_set,
             )
         except ensemble.HeldByAnotherError:
@@ -478,23 +451,6 @@ def _brokers_run(state: State, declaration: EnsembleDeclaration) -> bool:
     return all(processes.get(broker.name) == RUNNING for broker in declaration.brokers)
 
 
-def _as_it_is(state: State) -> State:
-    from hikube_kafka import ensemble
-
-    declaration = _declaration(state)
-    try:
-        seen = ensemble.observe(declaration)
-    except (ensemble.EnsembleError, OSError) as problem:
-        raise Refusal(_not_read(problem, state)) from None
-    return {
-        **state,
-        "bootstrap_servers": _bootstrap_servers(declaration),
-        "zookeeper_servers": _zookeeper_servers(declaration),
-        "cluster_id": seen.cluster_id,
-        "processes": {server.name: server.state for server in seen.servers},
-    }
-
-
 # ---- what the user is told ------------------------------------------------------------------------------------------
 
 
@@ -502,21 +458,7 @@ def _fault(problem: Exception, name: str, *, doing: str) -> Diagnostic:
     return Diagnostic(f"Ensemble {name}: could not {doing} all servers", str(problem))
 
 
-def _not_read(problem: Exception, state: State) -> Diagnostic:
-    return Diagnostic(f"Ensemble {state['name']} cannot be read", f"{problem} Directory: {state['directory']}.")
-
-
-def _present(planned: State, running: Sequence[str]) -> changes.Present:
-    """What is there, and how it is named: by its name where it is in the default directory of that name."""
-    by_name = planned["path"] == absolute(local_machine.directory({"name": planned["name"], "directory": None}))
-    return changes.Present(running=running, identifier=planned["name"] if by_name else shlex.quote(planned["path"]))
-
-
 def _refused(prior: State | None, planned: State | None, **known: Any) -> list[Diagnostic]:
     """Asked once more at the apply: the plan may be old."""
     after = None if planned is None else known_values(planned)
     return told(changes.problems(placed(prior), after, changes.Known(**known)))
-
-
-def _tell(step: str) -> None:
-    log("info", step)
