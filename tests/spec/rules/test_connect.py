@@ -86,6 +86,10 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         lambda: platform(cluster(source()), cluster(source())),
         "connect-cluster-twice", "error", "Connect cluster changes", "declared 2 times",
     ),
+    "former_clusters_are_gone": (
+        lambda: platform(cluster(source())).model_copy(update={"former_connect": ("changes",)}),
+        "connect-cluster-former", "error", "Connect cluster changes", "",
+    ),
     "workers_are_not_alone": (
         lambda: with_one(workers=1),
         "connect-worker-single", "warning", "Connect cluster changes", "there are 3 brokers",
@@ -404,6 +408,56 @@ def test_names_of_generated_topics_are_judged_too() -> None:
     assert [each.where for each in found(with_one(sink(dead_letters="a b")))] == ["topic 'a b'"]
     collides = platform(cluster(sink(dead_letters="my.orders")), topics=(Topic("my_orders", partitions=1),))
     assert [each.rule for each in found(collides)] == ["topic-collision"]
+
+
+SOURCELESS = Plugin("none", version="1")
+ONE_MISTAKE: dict[str, tuple[Callable[[], Platform], str]] = {
+    "topics as a list": (
+        lambda: with_one(Connector("search", SEARCH, config={"topics": ["orders"]})),  # type: ignore[dict-item]
+        "value-type",
+    ),
+    "no mapping": (lambda: with_one(Connector("search", SEARCH, config=["orders"])), "value-type"),  # type: ignore[arg-type]
+    "both ways to name topics": (
+        lambda: with_one(Connector("search", SEARCH, config={"topics": "orders", "topics.regex": "bills.*"})),
+        "connect-config-conflict",
+    ),
+    "two blank ways to name topics": (
+        lambda: with_one(Connector("search", SEARCH, config={"topics": "", "topics.regex": " "})),
+        "connect-sink-topics",
+    ),
+    "an alias that is not listed": (
+        lambda: with_one(sink(config={"transforms.a.type": "com.example.A", "transforms.a.b": 1, "transforms.a.c": 2})),
+        "connect-config-conflict",
+    ),
+    "a misspelt setting of created topics": (
+        lambda: with_one(
+            source({"topic.creation.default.partitons": 1, "topic.creation.default.replication.factor": 1})
+        ),
+        "connect-config-unknown-key",
+    ),
+    "one plugin of two clusters": (
+        lambda: platform(cluster(plugins=[SOURCELESS]), cluster(name="more", plugins=[SOURCELESS])),
+        "connect-plugin-source",
+    ),
+    "a malformed checksum": (
+        lambda: with_one(sink(), plugins=[Plugin("all", version="1", classes=[SEARCH], archive="a.zip", checksum="x")]),
+        "value-form",
+    ),
+    "a plugin's wrong name": (
+        lambda: with_one(sink(), plugins=[Plugin("All", version="1", classes=[SEARCH], volume="v")]),
+        "value-form",
+    ),
+    "a connector's wrong name": (lambda: with_one(sink("my sink")), "value-form"),
+    "a cluster's wrong name": (lambda: platform(cluster(sink(), name="Bad")), "value-form"),
+    "two clusters of one name": (lambda: platform(cluster(sink()), cluster(sink())), "connect-cluster-twice"),
+}
+
+
+@pytest.mark.parametrize("what", ONE_MISTAKE)
+def test_one_mistake_is_one_problem(what: str) -> None:
+    spoilt, rule = ONE_MISTAKE[what]
+    declared = spoilt()
+    assert [each.rule for each in (*declared.problems(), *found(declared))] == [rule]
 
 
 def test_many_mistakes_are_told_all_at_once_each_once() -> None:

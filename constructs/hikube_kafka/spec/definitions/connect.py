@@ -265,6 +265,7 @@ def _of_chain(config: Mapping[str, object], listed: str, kind: PluginKind) -> It
         if count > 1 or not alias:
             yield _conflict(listed, value, f"'{listed}' has the alias '{alias}' {count} times.", "Give each its own.")
     entries: dict[str, list[str]] = {alias: [] for alias in aliases}
+    told: set[str] = set()
     for key in config:
         if not key.startswith(f"{listed}."):
             continue
@@ -274,6 +275,9 @@ def _of_chain(config: Mapping[str, object], listed: str, kind: PluginKind) -> It
             entries[max(fitting, key=len)].append(key)
         else:
             alias = rest.partition(".")[0]
+            if alias in told:
+                continue
+            told.add(alias)
             near = nearest(alias, aliases).keys
             remedy = f"Write '{listed}.{near[0]}...'." if near else f"Add '{alias}' to '{listed}', or drop the entry."
             problem = f"'{key}' has no effect: '{listed}' does not have '{alias}'."
@@ -377,8 +381,10 @@ def _of_topic_creation(config: Mapping[str, object]) -> Iterator[Fault]:
             found = nearest(rest, known)
             near = tuple(f"{prefix}{group}.{each}" for each in found.keys)
             yield _unknown(key, "a topic that a connector creates", near, misspelt=True)
+    meant = {f"{prefix}{group}.{rest}" for group in (*listed, "default") for rest in known}
     for rest in ("partitions", "replication.factor"):
-        if f"{prefix}default.{rest}" not in config:
+        needed = f"{prefix}default.{rest}"
+        if needed not in config and not any(nearest(key, [needed]).misspelt for key in keys if key not in meant):
             problem = f"topics are to be created, and there is no '{prefix}default.{rest}'."
             yield _conflict(f"{prefix}default.{rest}", None, problem, f"Declare '{prefix}default.{rest}'.")
 

@@ -402,7 +402,8 @@ def plugins_differ(platform: Platform) -> Iterator[Problem]:
 
 def plugins_come_from_somewhere(platform: Platform) -> Iterator[Problem]:
     """A plugin without a source, one whose URL lets others in too, or one whose file nobody checks."""
-    for plugin in (plugin for cluster in platform.connect for plugin in cluster.plugins):
+    # The same plugin in two clusters, or twice in one, lacks its source once.
+    for plugin in dict.fromkeys(plugin for cluster in platform.connect for plugin in cluster.plugins):
         where = f"plugin {plugin.name}"
         secret = next((name for name, found in _ARCHIVE_SECRETS if found.search(plugin.archive or "")), None)
         if not (plugin.maven or plugin.archive or plugin.image or plugin.volume):
@@ -466,6 +467,9 @@ def sinks_read_topics(platform: Platform) -> Iterator[Problem]:
     created = not platform.topics or _creates_topics(platform)
     for _, connector in _each(platform):
         name = connector.connector_class.rpartition(".")[2]
+        told = {problem.path[-1] for problem in connector.own_problems("") if problem.path[:1] == ("config",)}
+        if told & {"config", *_READ} or all(is_set(connector.config, each) for each in _READ):
+            continue  # which is told by itself
         if (is_sink(connector) or "Sink" in name) and not any(is_set(connector.config, each) for each in _READ):
             yield SINK_TOPICS(_connector(connector), name=name)
         elif is_sink(connector) and not created:
