@@ -14,6 +14,8 @@ WITH_SCHEMA = {
     for part in ("key", "value")
     for key, value in (("", "org.apache.kafka.connect.json.JsonConverter"), (".schemas.enable", True))
 }
+FILE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
+QUICKLY = ["-XX:TieredStopAtLevel=1"]
 PASSWORD = "${dir:/secrets/database:password}"
 app = App(outdir=out)
 stack = TerraformStack(app, "shop")
@@ -22,28 +24,45 @@ KafkaPlatform(
     stack,
     "shop",
     target=KubernetesTarget(
-        namespace=namespace, kubeconfig=kubeconfig, create_namespace="never", forward_port=declared["forward_port"]
+        namespace=namespace,
+        kubeconfig=kubeconfig,
+        create_namespace="never",
+        forward_port=declared["forward_port"],
+        # What a server does in a test is not worth the compiler that optimizes: it starts sooner.
+        zookeeper_jvm_options=QUICKLY,
+        kafka_jvm_options=QUICKLY,
+        connect_jvm_options=QUICKLY,
     ),
-    zookeeper=ZooKeeper(servers=1, storage=Storage("1Gi"), resources=Resources(cpu="250m", memory="512Mi")),
-    kafka=Kafka(brokers=1, storage=Storage("1Gi"), resources=Resources(cpu="600m", memory="1Gi")),
+    zookeeper=ZooKeeper(servers=1, storage=Storage("1Gi"), resources=Resources(cpu="500m", memory="512Mi")),
+    kafka=Kafka(brokers=1, storage=Storage("1Gi"), resources=Resources(cpu="1", memory="1Gi")),
     topics=[Topic("shop.public.orders", partitions=1, deletion_protection=False)],
     connect=[
         ConnectCluster(
             "changes",
             workers=2,
-            resources=Resources(cpu="800m", memory="1Gi"),
+            resources=Resources(cpu="1500m", memory="1Gi"),
             plugins=[
+                # A file of an image that is there; the others are archives.
                 Plugin(
-                    name,
-                    version=version,
-                    classes=[class_name],
-                    archive=f"{declared['files']}/{file}",
-                    checksum=checksum,
-                )
-                for name, version, class_name, (file, checksum) in (
-                    ("capture", "3.1.3.Final", CAPTURE, declared["capture"]),
-                    ("jdbc", "3.1.2.Final", JDBC, declared["jdbc"]),
-                )
+                    "file",
+                    version="3.9.2",
+                    classes=[FILE],
+                    image="apache/kafka:3.9.2",
+                    image_path="/opt/kafka/libs/connect-file-3.9.2.jar",
+                ),
+                *(
+                    Plugin(
+                        name,
+                        version=version,
+                        classes=[class_name],
+                        archive=f"{declared['files']}/{file}",
+                        checksum=checksum,
+                    )
+                    for name, version, class_name, (file, checksum) in (
+                        ("capture", "3.1.3.Final", CAPTURE, declared["capture"]),
+                        ("jdbc", "3.1.2.Final", JDBC, declared["jdbc"]),
+                    )
+                ),
             ],
             connectors=[
                 Connector(
