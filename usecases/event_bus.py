@@ -1,6 +1,7 @@
 """Orders from PostgreSQL's outbox to services: each committed one exactly once, whoever is killed on the way."""
 
 import json
+import math
 import random
 import statistics
 import sys
@@ -36,7 +37,11 @@ import slot_lag  # noqa: E402
 SEED = 12
 DATABASE_PORT, WEBHOOK_PORT = 25432, 25480
 ROLLED_BACK = 0.1
-CUSTOMERS = 40
+FEW_CUSTOMERS = 40
+"""Of the short form: so few that some are suspected within seconds."""
+ORDERS_OF_A_CUSTOMER = 4.5
+"""Within the window of the rule, in the long form: one order of about fifteen is suspected, which is as many alerts as
+a webhook takes that is told of one at a time."""
 REFUSED_FIRST = 0.2
 """Share of alerts that the webhook refuses once, so that they are told again."""
 TOGETHER = 100
@@ -151,6 +156,8 @@ class EventBus(Chain):
         """PostgreSQL with the shop's tables, and the platform of ``stacks/event_bus.py`` with its connector."""
         self.duration, self.rate = self.number("duration", 12 if self.short else 120), self.number("rate", 60)
         self.kills = self.choice("kills", "yes", "no") == "yes"
+        per_window = math.ceil(self.rate * fraud.WINDOW_SECONDS / ORDERS_OF_A_CUSTOMER)
+        self.customers = FEW_CUSTOMERS if self.short else per_window
         self.at_once = self.burst(300 if self.short else 10_000)
         tuned = self.tuned
         self.database = PostgreSQL(self, stack, port=DATABASE_PORT)
@@ -226,7 +233,7 @@ class EventBus(Chain):
                 number += 1
                 order = shop.Order(
                     id=f"order-{number:06}",
-                    customer=f"customer-{chance.randrange(CUSTOMERS):02}",
+                    customer=f"customer-{chance.randrange(self.customers):05}",
                     cents=chance.choice((1_500, 4_000, 9_000, 30_000)),
                     created_at=datetime.now(UTC),
                 )

@@ -31,8 +31,6 @@ from work_queue import ATTEMPT, ERROR, Sender, Task, Topics, seconds  # noqa: E4
 
 SEED = 12
 """Two runs send the same tasks."""
-BACKLOG = 200
-"""Tasks of each priority that wait when the workers begin: while all have work, each has its share."""
 SHARE_TOLERANCE = 0.1
 FEWEST_TO_JUDGE = 100
 """Tasks in a row of one worker from which shares are told: of fewer, chance alone takes them further apart."""
@@ -77,10 +75,12 @@ class Size:
     session: float
     """Seconds after which the group gives up a worker that is silent."""
     workers: int
+    backlog: int
+    """Tasks of each priority that wait when the workers begin: while all have work, each has its share."""
 
 
-SHORT = Size(duration=12, rate=40, kill_every=4, delays=("1s", "2s"), session=6, workers=2)
-LONG = Size(duration=120, rate=40, kill_every=20, delays=("10s", "1m"), session=10, workers=3)
+SHORT = Size(duration=12, rate=40, kill_every=4, delays=("1s", "2s"), session=6, workers=2, backlog=200)
+LONG = Size(duration=120, rate=40, kill_every=20, delays=("10s", "1m"), session=10, workers=3, backlog=500)
 
 
 @dataclass(kw_only=True)
@@ -279,7 +279,9 @@ class WorkQueue(Chain):
         sender = Sender(self.bootstrap, self.topics, SENDER_DEFAULTS if self.defaults else None)
         self._fill(sender, sent)
         self.workers.start()
-        self.until(lambda: self._effects() >= BACKLOG * len(self.topics.weights), 120, "the backlog to be done")
+        self.until(
+            lambda: self._effects() >= self.size.backlog * len(self.topics.weights), 120, "the backlog to be done"
+        )
         self._judge_priorities(outcome)
 
         began = time.monotonic()
@@ -321,7 +323,7 @@ class WorkQueue(Chain):
     # What is sent.
 
     def _fill(self, sender: Sender, sent: Sent) -> None:
-        for number in range(BACKLOG * len(self.topics.weights)):
+        for number in range(self.size.backlog * len(self.topics.weights)):
             key, priority = f"backlog-{number:05}", list(self.topics.weights)[number % len(self.topics.weights)]
             payload = {"account": "backlog", "cents": 1, "seconds": 0.02}
             sender.send(Task(id=key, kind="charge", payload=payload), priority)
