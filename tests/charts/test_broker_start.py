@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+import psutil
 import pytest
 
 from tests.support.kubernetes import CHARTS
@@ -107,8 +108,47 @@ def test_a_broker_waits_in_its_container_until_a_zookeeper_server_serves(
         until(lambda: server.asked > 2, "it asks again")
         assert broker.poll() is None
         server.answer = answer
+        assert broker.stdout.readline() == "broker 2 goes on: ZooKeeper serves\n"
         assert "zookeeper.connect=" in broker.stdout.read()
         assert broker.wait(20) == 0
+
+
+BUSYBOX = """#!/bin/bash
+# As that of BusyBox, it ends the process that it has started, and none that this one has started.
+shift
+"$@" &
+sleep 1
+kill $!
+"""
+
+
+def test_a_server_that_answers_nothing_is_taken_for_one_that_may_serve(
+    waiting: Callable[[str], subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/timeout").write_text(BUSYBOX)
+    (tmp_path / "bin/timeout").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = waiting(f"127.0.0.1:{silent.getsockname()[1]}")
+        assert broker.wait(20) == 0
+
+
+def test_a_broker_that_lets_its_last_session_end_stops_when_it_is_told_to(
+    waiting: Callable[[str], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "meta.properties").touch()
+    with ZooKeeper(ANSWERS[0]) as server:
+        broker = waiting(f"{server.address}\nzookeeper.session.timeout.ms=60000")
+        assert broker.stdout is not None
+        assert "was not stopped cleanly: waiting 60000 ms" in broker.stdout.readline()
+        (pause,) = until(lambda: psutil.Process(broker.pid).children(), "it waits")
+        until(lambda: pause.name() == "sleep", pause.name)
+        broker.terminate()
+        try:
+            assert broker.wait(20) == 143
+        finally:
+            pause.kill()  # in a pod it ends with PID 1
 
 
 def test_a_broker_that_waits_stops_when_it_is_told_to(waiting: Callable[[str], subprocess.Popen[str]]) -> None:

@@ -32,10 +32,11 @@ property() { # KEY
 }
 
 serves() { # SERVER: whether it lets clients in; one that does not answer in plain text may
+  # exec: the timeout of BusyBox ends no process but the one that it has started.
   local host=${1%:*} port=2181 said
   if [[ $1 =~ :[0-9]+$ ]]; then port=${1##*:}; else host=$1; fi
   host=${host#[} host=${host%]}
-  said=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo connected && printf srvr >&3 && cat <&3' "$host" "$port" 2>/dev/null) || true
+  said=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo connected && printf srvr >&3 && exec cat <&3' "$host" "$port" 2>/dev/null) || true
   [[ $said == connected* && $said != *'not currently serving requests'* ]]
 }
 
@@ -50,13 +51,15 @@ until [[ -z $connect ]]; do
   told=yes
   sleep 1
 done
+if [[ -n ${told:-} ]]; then echo "broker $ordinal goes on: ZooKeeper serves"; fi
 
 log=$(property 'log\.dirs')
 if [[ -e $log/meta.properties && ! -e $log/.kafka_cleanshutdown ]]; then
   # Its last session with ZooKeeper may still stand, and a broker that meets it exits.
   timeout=$(property 'zookeeper\.session\.timeout\.ms')
   echo "broker $ordinal was not stopped cleanly: waiting $timeout ms for its last session to end"
-  sleep "$(printf '%d.%03d' "$((timeout / 1000))" "$((timeout % 1000))")"
+  sleep "$(printf '%d.%03d' "$((timeout / 1000))" "$((timeout % 1000))")" &
+  wait $! # which a trap interrupts
 fi
 # exec: a shell in between would ignore SIGTERM.
 exec /opt/kafka/bin/kafka-server-start.sh /tmp/server.properties
