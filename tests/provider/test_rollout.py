@@ -209,6 +209,26 @@ def test_zookeeper_servers_without_a_membership_are_told_once_nobody_else_is_to_
     wait("well")
 
 
+def test_a_broker_that_no_zookeeper_server_lets_in_is_told_also_while_others_are_ready(
+    api: Api, seen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def behind(it: dict[str, Any]) -> None:
+        for each in it["pods"]["well-1"]["status"]["conditions"]:
+            each["status"] = "False" if each["type"] == "Ready" else each["status"]
+
+    words = "broker 1 waits: no ZooKeeper server serves, of nowhere:2181"
+    monkeypatch.setattr(rollout, "_SILENT_SECONDS", 30.0)
+    now = count(0, 10)
+    monkeypatch.setattr(rollout, "monotonic", lambda: next(now))
+    api.lines = ["broker 1 goes on: ZooKeeper serves"]
+    seen(*[recorded("well", behind)] * 20, recorded("well"))
+    wait("well")
+    api.lines = [words]
+    seen(recorded("well", behind))
+    (error,) = refused("well")
+    assert error.summary == f"Pod well-1: {words} [rollout-no-zookeeper]"
+
+
 @pytest.mark.usefixtures("api")
 def test_the_patience_ends_with_what_the_probe_says(seen: Callable[..., None]) -> None:
     def behind(it: dict[str, Any]) -> None:

@@ -129,9 +129,9 @@ UNMADE = {
     for reason, rules in {
         "Said by the apply alone, of pods that do not come up.": """
             rollout-claim-lost rollout-claim-pending rollout-container rollout-crash rollout-image
-            rollout-limits rollout-memory rollout-mount rollout-no-membership rollout-node rollout-not-ready
-            rollout-other-ensemble rollout-pod-invalid rollout-pod-refused rollout-pod-security rollout-quota
-            rollout-terminating rollout-unschedulable
+            rollout-limits rollout-memory rollout-mount rollout-no-membership rollout-no-zookeeper rollout-node
+            rollout-not-ready rollout-other-ensemble rollout-pod-invalid rollout-pod-refused rollout-pod-security
+            rollout-quota rollout-terminating rollout-unschedulable
         """,
         "The provider says it of a cluster that somebody has changed by hand, or is changing, while it plans.": """
             rollout-scaled-up rollout-changed-by-hand release-locked broker-is-given-replicas

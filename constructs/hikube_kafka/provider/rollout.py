@@ -51,13 +51,17 @@ _RESTARTS = 3
 """As many crashes while somebody waits are no start that was unlucky: a broker whose last session is still known to
 ZooKeeper exits once or twice."""
 _SILENT_SECONDS = 90.0
-"""For servers that all run to find each other, before their logs are asked for what they wait."""
-_NO_MEMBERSHIP = "its claim has no membership"
-"""In what a ZooKeeper server of the chart writes while nobody tells it who votes."""
-_UNANSWERED_SECONDS = 120.0
-"""For an API server that does not answer to come back."""
+"""For servers that run to find each other, before their logs are asked for what they wait."""
 _LOG_LINES = 60
 _SHOWN_LINES = 3
+_WAITS: Mapping[str, tuple[str, int]] = {
+    "no-membership": ("its claim has no membership", _SHOWN_LINES),
+    "no-zookeeper": ("waits: no ZooKeeper server serves", 1),
+}
+"""What servers of the charts write while they wait for what does not come by itself, and in how many of their last
+lines: a ZooKeeper server that nobody tells who votes, a broker that no ZooKeeper server lets in."""
+_UNANSWERED_SECONDS = 120.0
+"""For an API server that does not answer to come back."""
 _WRONG_CLUSTER = (
     re.compile(r"Invalid cluster\.id in: .*Expected (?P<known>[\w-]+), but read (?P<stored>[\w-]+)"),
     re.compile(r"Cluster ID (?P<known>\S+) doesn't match stored clusterId (?:\w+[(\[])?(?P<stored>[\w-]+)"),
@@ -208,6 +212,7 @@ class _Watch:
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
     _answered: float = field(default_factory=monotonic)
     _spoke: float = field(default_factory=monotonic)
+    _unready: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._old = {each["metadata"]["uid"]: _times(each) for each in self.seen.events}
@@ -240,8 +245,22 @@ class _Watch:
         if any(self._is_enough(each) for each in standing):
             self.hindrances = await _explained(self.api, standing)
         elif self._silent():
-            self.hindrances = await _without_membership(self.api, self.seen, declared)
+            # Nobody else is to come who could tell them.
+            self.hindrances = await _waiting("no-membership", self.api, self.seen, declared)
+        if not self.hindrances and (slow := self._slow(declared)):
+            self.hindrances = await _waiting("no-zookeeper", self.api, self.seen, slow)
         return bool(self.hindrances)
+
+    def _slow(self, declared: AbstractSet[str]) -> set[str]:
+        """Those that have run for a while and are not ready; each once each while."""
+        now = monotonic()
+        unready = {
+            name for name in declared if (pod := self.seen.pods.get(name)) and not is_ready(pod) and running(pod)
+        }
+        self._unready = {name: self._unready.get(name, now) for name in unready}
+        slow = {name for name, since in self._unready.items() if now - since >= _SILENT_SECONDS}
+        self._unready |= dict.fromkeys(slow, now)
+        return slow
 
     def _silent(self) -> bool:
         """Whether all servers have run for a while, and none of them serves; once each while."""
@@ -313,15 +332,14 @@ async def _explained(api: ApiServer, standing: Iterable[Obstacle]) -> list[chang
     return found
 
 
-async def _without_membership(api: ApiServer, seen: RolloutSeen, declared: AbstractSet[str]) -> list[changes.Hindrance]:
-    """ZooKeeper servers that wait to be told who votes, where nobody else is to come who could tell them."""
+async def _waiting(kind: str, api: ApiServer, seen: RolloutSeen, pods: AbstractSet[str]) -> list[changes.Hindrance]:
+    """One for all of the pods whose last lines say that they wait."""
+    says, count = _WAITS[kind]
     waits: dict[str, str] = {}
-    for name in sorted(declared):
-        lines = await _log(api, name, running(seen.pods[name]) or "", lines=_SHOWN_LINES, previous=False)
-        waits |= ((name, line) for line in lines if _NO_MEMBERSHIP in line)
-    if not waits:
-        return []
-    return [changes.Hindrance(kind="no-membership", pods=tuple(waits), words=next(iter(waits.values())))]
+    for name in sorted(pods):
+        lines = await _log(api, name, running(seen.pods[name]) or "", lines=count, previous=False)
+        waits |= ((name, line) for line in lines if says in line)
+    return [changes.Hindrance(kind=kind, pods=tuple(waits), words=next(iter(waits.values())))] if waits else []
 
 
 async def _last_words(api: ApiServer, obstacle: Obstacle) -> list[str]:

@@ -97,6 +97,7 @@ def test_what_was_changed_by_hand_is_said(known: Known, said: str) -> None:
         ("claim-lost", "claim data-0 has lost its volume", "rollout-claim-lost", "copies from the others"),
         ("mount", 'secret "x" not found', "rollout-mount", "cannot be mounted"),
         ("no-membership", "its claim has no membership", "rollout-no-membership", "network policy"),
+        ("no-zookeeper", "broker 0 waits: no ZooKeeper server serves, of a:1", "rollout-no-zookeeper", "of a:1."),
         ("node", "node b does not answer", "rollout-node", "Bring the node back"),
         ("terminating", "node b has not ended it", "rollout-terminating", "--force"),
         ("refused", "pods is forbidden: exceeded quota: few", "rollout-quota", "describe resourcequota"),

@@ -100,6 +100,16 @@ NO_MEMBERSHIP = Rule(
     "their pods.",
     message_in_general="all ZooKeeper servers run, and none serves: claims of most of them are empty.",
 )
+NO_ZOOKEEPER = Rule(
+    id="rollout-no-zookeeper",
+    severity="error",
+    message="{words}.",
+    why="A broker does not start without ZooKeeper. None of the servers that zookeeper.connect names can be reached "
+    "and serves: they do not run or have no quorum, a network policy keeps brokers away, or the addresses are wrong.",
+    remedy="See that these servers are ready, and that brokers may connect to them; or correct the addresses. The "
+    f"brokers that wait go on by themselves once one of the servers serves. {_NEXT}",
+    message_in_general="a broker waits: no ZooKeeper server serves, of those in zookeeper.connect.",
+)
 QUOTA = Rule(
     id="rollout-quota",
     severity="error",
@@ -223,6 +233,7 @@ _RULES = {
     "claim-lost": CLAIM_LOST,
     "mount": MOUNT,
     "no-membership": NO_MEMBERSHIP,
+    "no-zookeeper": NO_ZOOKEEPER,
     "mount-slow": MOUNT,
     "node": NODE,
     "terminating": TERMINATING,
