@@ -350,10 +350,17 @@ def test_keys_of_passwords_are_told_by_their_names(key: str) -> None:
         ("connection.url", "jdbc:postgresql://db:5432/shop"), ("url", "https://${dir:/secrets/db:user}:x@db"),
         ("connection.url", "mongodb://shop@db/shop"), ("ssl.keystore.location", "a"), ("primary.key.mode", "a"),
         ("ssl.truststore.certificates", "public"), ("use.credentials", False),
+        ("mongodb.connection.string", "mongodb://db-0:27017,db-1:27017/?replicaSet=shop"),
     ],
 )  # fmt: skip
 def test_what_is_no_secret_is_not_taken_for_one(key: str, value: Any) -> None:
     assert "connect-secret-literal" not in [each.rule for each in check(with_one(source({key: value})))]
+
+
+@pytest.mark.parametrize("support", ["${var.support}", "${env:SUPPORT}"])
+def test_exactly_once_that_only_the_workers_know_is_not_judged(support: str) -> None:
+    declared = with_one(source({"exactly.once.support": "required"}), config={"exactly.once.source.support": support})
+    assert "connect-exactly-once" not in [each.rule for each in check(declared)]
 
 
 @pytest.mark.parametrize(

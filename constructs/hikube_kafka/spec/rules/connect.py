@@ -581,6 +581,8 @@ def exactly_once_is_supported(platform: Platform) -> Iterator[Problem]:
     for cluster, connector in _each(platform):
         support = text(cluster.config.get("exactly.once.source.support", "disabled"))
         required = text(connector.config.get("exactly.once.support", "")).strip().lower() == "required"
+        if is_reference(support) or definitions.is_reference(support):
+            continue
         if required and not is_sink(connector) and support.strip().lower() != "enabled":
             yield EXACTLY_ONCE(_connector(connector), cluster=_cluster(cluster), support=support)
 
