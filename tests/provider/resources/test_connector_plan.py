@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hikube_kafka.connect.client import ConnectClient
 from hikube_kafka.connect.seen import ConnectorSeen, TaskSeen
 from hikube_kafka.plugin.diagnostics import Refusal, collected_warnings
 from hikube_kafka.plugin.resource import Plan, PlanRequest
@@ -440,6 +441,23 @@ def test_a_creation_whose_answer_got_lost_has_made_it(monkeypatch: pytest.Monkey
     # It came to its end after it was looked for.
     exists = fault(409, "Connector search already exists")
     assert created(AWAY, *NOTHING, exists, RUNNING) == (None, ["/connectors"] * 2)
+    # The leader knows it, and the worker that is asked does not yet.
+    assert created(AWAY, *NOTHING, exists, *NOTHING, exists, RUNNING) == (None, ["/connectors"] * 3)
+
+
+def test_a_creation_whose_answer_got_lost_is_in_the_state_where_the_group_then_rebalances_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may still come to its end: what no state has, nobody would delete."""
+    monkeypatch.setitem(ConnectClient.__init__.__kwdefaults__ or {}, "patience", 0.0)
+    rebalance = fault(409, "Cannot complete request because of a conflicting operation (e.g. worker rebalance)")
+    refusal, _ = created(AWAY, *NOTHING, rebalance)
+    assert refusal is not None
+    assert refusal.state is not None
+    # By itself it has made nothing.
+    refusal, _ = created(rebalance)
+    assert refusal is not None
+    assert refusal.state is None
 
 
 def test_a_connector_that_somebody_made_meanwhile_is_not_taken_for_the_one_that_got_lost() -> None:

@@ -410,28 +410,29 @@ class ConnectorResource(Resource):
 
         Raises:
             _NotMade: Nothing was made: somebody else has the name, or Connect says no.
-            Unreachable: Whether it was made is not known.
+            Unreachable, Rebalancing, Stopped: Whether it was made is not known.
         """
         lost: list[Unreachable] = []
-
-        def is_there() -> bool:
-            found = workers.find(name, fresh=True)
-            return found is not None and all(found.config.get(key) == value for key, value in config.items())
 
         def made() -> bool:
             try:
                 workers.client.create(name, config, state)
             except AlreadyThere:
-                if lost and is_there():
+                found = workers.find(name, fresh=True) if lost else None
+                if lost and found is None:
+                    return False  # the leader knows it, and the worker that was asked does not yet
+                if _has(found, config):
                     return True  # the request whose answer got lost has come to its end
                 raise _NotMade(told([changes.EXISTS(f"connector {name}", name=name)])[0]) from None
             except (Refused, Rebalancing, Stopped) as problem:
+                if lost and not isinstance(problem, Refused):
+                    raise  # the request whose answer got lost may still come to its end
                 raise _NotMade(not_answered(problem, doing=f"create connector {name}")) from None
             except Unreachable as problem:
                 # The answer got lost, and perhaps the request with it: a worker, or the leader, has just gone.
                 log("info", "no answer to a creation", connector=name, reason=problem.reason)
                 lost.append(problem)
-                return is_there()
+                return _has(workers.find(name, fresh=True), config)
             return True
 
         if not until(made, _LOST_SECONDS, self._session.stopped.is_set, every=_POLL_SECONDS):
@@ -691,6 +692,11 @@ def _may_pass(refusal: Refused) -> bool:
     return any(word in refusal.reason for word in words)
 
 
+def _has(seen: ConnectorSeen | None, config: Mapping[str, str]) -> bool:
+    """Whether it is there with these entries, whatever else Connect has added."""
+    return seen is not None and all(seen.config.get(key) == value for key, value in config.items())
+
+
 def _is_so(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     """Whether an offset is as declared: Connect takes the numbers of a sink as text too, and tells them as numbers."""
     return all(_as_text(wanted[each]) == _as_text(found.get(each)) for each in ("partition", "offset"))
@@ -751,7 +757,7 @@ def _state(state: State, seen: ConnectorSeen) -> State:
 
 
 def _left(planned: State, *, changed: bool) -> State:
-    """What a creation leaves that failed. Offsets that are not changed yet are still to be, if it is untainted."""
+    """What a failed creation leaves: offsets that it has not changed yet are changed once it is untainted."""
     offsets = planned["offsets"] or None
     if offsets is not None and not changed:
         offsets = {**offsets, "on_change": None, "to": None}
