@@ -49,7 +49,7 @@ class ConnectClient:
         answer: Seconds for it to answer.
         patience: Seconds for a rebalance to end before a request is given up with ``Rebalancing``.
         stopped: Whether the user wants to stop; ends that wait with ``Stopped``.
-        on_request: Takes method and path of each request, but for whether a worker lives: for counting.
+        on_request: Takes method and path of each request, to count them; not of those that ask whether a worker lives.
 
     Every method raises ``Unreachable`` where no worker answers, ``Rebalancing`` where they are busy with each other
     for longer than the patience, and ``Refused`` where they say no.

@@ -25,7 +25,7 @@ OURS = frozenset(
         "hikube_local_ensemble",
     }
 )
-"""The types of resources that the provider has."""
+"""The types of our resources that stand for a Kafka cluster, or a part of one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +180,7 @@ def replicas(seen: ReleaseSeen, *, after: bool, chart: str = "kafka") -> int | N
 
 
 def blocks_for_workers(configuration: Mapping[str, Any]) -> dict[str, str]:
-    """The Connect cluster to which each block of our provider leads that is no more than that; by the block's key."""
+    """The Connect cluster to which a block of our provider leads, by the block's key; of blocks that lead to one."""
     found: dict[str, str] = {}
     for key, block in (configuration.get("provider_config") or {}).items():
         expressions = block.get("expressions") or {}

@@ -39,10 +39,10 @@ def client_conflicts(
     Args:
         config: The entries that are judged.
         infix: What stands between the client's name and its key: ``.`` of a worker, ``.override.`` of a connector.
-        workers: The workers' entries, which a connector's stand before.
+        workers: The workers' entries, which hold where a connector has none of its own.
     """
-    yield from _of_producer(_Clients(config, infix, workers or {}))
     clients = _Clients(config, infix, workers or {})
+    yield from _of_producer(clients)
     beat, session = (clients.number(key) for key in _BEATS)
     if beat is not None and session is not None and beat >= session:
         yield from clients.conflict(_BEATS, f"{beat} is not below {session}", "Write a shorter interval.")

@@ -115,8 +115,8 @@ CONNECT_STARTUP = Rule(
 CONNECT_GRACE = Rule(
     id="kubernetes-connect-grace",
     severity="error",
-    message="a worker of {cluster} is killed {grace} after it was told to stop, and its tasks have {tasks} s of it "
-    "(task.shutdown.graceful.timeout.ms).",
+    message="a worker of {cluster} is killed {grace} after it is told to stop, and its tasks may take {tasks} s "
+    "to stop (task.shutdown.graceful.timeout.ms).",
     why="A worker that is killed before it has left its group commits no offsets: what its tasks have done since the "
     "last commit is done again, and they run nowhere until the group has missed it.",
     remedy="Declare connect_termination_grace of at least {least}s.",
