@@ -46,7 +46,11 @@ def release(replicas: int = 2, **values: Any) -> dict[str, Any]:
         (of("hikube_kafka_connector", SINK, None), {"connector-deleted"}),
         (of("hikube_kafka_connector", SINK, SINK, "delete", "create"), set()),
         (of("hikube_kafka_connector", RESETS, RESETS, "delete", "create"), {"connector-replaced"}),
-        (of("hikube_kafka_connector", RESETS, {**RESETS, "name": "b"}, "delete", "create"), {"connector-deleted"}),
+        (of("hikube_kafka_connector", SINK, {**SINK, "name": "b"}, "delete", "create"), {"connector-renamed"}),
+        (
+            of("hikube_kafka_connector", RESETS, {**RESETS, "name": "b"}, "delete", "create"),
+            {"connector-renamed", "connector-deleted"},
+        ),
         (of("hikube_kafka_connector", SINK, None, "forget"), {"connector-forgotten"}),
         (of("hikube_kafka_connector", SINK, {**SINK, "tasks_max": 2}), {"connector-tasks-changed"}),
         (of("hikube_kafka_connector", SINK, {**SINK, "state": "stopped"}), {"connector-held"}),
@@ -74,6 +78,29 @@ def release(replicas: int = 2, **values: Any) -> dict[str, Any]:
 )
 def test_what_is_found(change: dict[str, Any], rules: set[str]) -> None:
     assert {rule for rule, _ in found(change)} == rules
+
+
+def both(prior: dict[str, Any], planned: dict[str, Any]) -> set[str]:
+    """What is said where one is deleted, and another is created at its own address."""
+    gone = of("hikube_kafka_connector", prior, None, name="gone")
+    return {rule for rule, _ in found(gone, of("hikube_kafka_connector", None, planned, name="made"))}
+
+
+def test_one_of_another_name_at_another_address_is_a_rename() -> None:
+    entries = {"topics": "orders", "errors.tolerance": "all"}
+    prior = {**SINK, "config": {**entries, "errors.deadletterqueue.topic.name": "out.dead-letters"}}
+    other = {**prior, "name": "to-search"}
+    renamed = {**other, "config": {**entries, "errors.deadletterqueue.topic.name": "to-search.dead-letters"}}
+    assert both(prior, renamed) == {"connector-renamed"}
+    assert both({**prior, "offsets": RESETS["offsets"]}, renamed) == {"connector-renamed", "connector-deleted"}
+    # It reads in a group that is not named after it.
+    group = {"consumer.override.group.id": "search"}
+    kept = [{**each, "config": {**each["config"], **group}} for each in (prior, renamed)]
+    assert both(*kept) == set()
+    # Another one.
+    assert both(prior, other) == {"connector-deleted"}
+    assert both(prior, {**renamed, "class": "com.example.OtherSink"}) == {"connector-deleted"}
+    assert both(prior, {**renamed, "config": {**renamed["config"], "topics": "payments"}}) == {"connector-deleted"}
 
 
 def test_the_topics_of_a_platform_are_not_said_to_lose_their_brokers() -> None:

@@ -279,23 +279,36 @@ def _connect(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 -
     yield from connect_cluster.consequences_here(prior, planned, replaced=change.action is Action.REPLACE)
 
 
-def _connector(change: Change, seen: Seen) -> Iterator[Problem]:  # noqa: ARG001 - every kind is asked alike
+def _connector(change: Change, seen: Seen) -> Iterator[Problem]:
     prior, planned = _sides(change)
     if change.action in {Action.FORGET, Action.FORGET_AND_CREATE} and prior is not None:
         yield from connector_consequences.forgotten(prior)
         prior = None
     if planned is None:
-        if prior is not None:
+        another = None if prior is None else _under_another_name(prior, seen)
+        if prior is not None and another is not None:
+            yield from connector.renamed(prior, another)
+        if prior is not None and (another is None or connector_consequences.resets(prior)):
             yield from connector_consequences.consequences(prior, None)
         return
     yield from _unknown(change, connector_consequences.DECIDES)
     if change.action is Action.REPLACE and prior is not None and planned.get("name") != prior["name"]:
-        yield from connector_consequences.consequences(prior, None)
-        prior = None
+        if connector_consequences.resets(prior):
+            yield from connector_consequences.consequences(prior, None)
     elif change.action is Action.REPLACE and prior is not None:
         yield from connector.replaced(prior.get("offsets"), planned)
     yield from connector.problems(prior, planned)
     yield from connector_consequences.consequences(prior, planned)
+
+
+def _under_another_name(prior: _Values, seen: Seen) -> _Values | None:
+    """The connector that the plan creates elsewhere with the same entries: a KafkaPlatform has each by its name."""
+    created = (
+        side(each, after=True)
+        for each in seen.plan.changes
+        if each.type == "hikube_kafka_connector" and each.action is Action.CREATE
+    )
+    return next((each for each in created if connector.is_same_but_for_name(prior, each)), None)
 
 
 # --- releases ---

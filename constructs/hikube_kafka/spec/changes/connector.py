@@ -30,9 +30,11 @@ RENAMED = Rule(
     severity="warning",
     message="{another} takes its place, and its offsets do not move along.",
     why="Connect keeps offsets by the connector's name, and a sink's consumer group is connect-<name>. Under the new "
-    "name a source begins anew, with a snapshot if it takes one, and a sink where auto.offset.reset says.",
-    remedy='Set name = "{name}" again to go on where it is. To begin elsewhere, declare offsets {{ on_change = "set", '
-    "to = ... }} for the new one.",
+    "name a source begins anew, with a snapshot if it takes one, and its topics get those records again. A sink begins "
+    "where auto.offset.reset says: its destination gets again what it has already, or, with latest, never what was "
+    "not delivered yet.",
+    remedy="Name it {name} again to go on where it is. Otherwise check that its destination takes records twice, or "
+    'declare offsets {{ on_change = "set", to = ... }} for the new one.',
     message_in_general="it gets another name, and its offsets do not move along.",
     remedy_in_general="Keep the name to go on where it is, or declare offsets for the new one.",
 )
@@ -176,8 +178,7 @@ def problems(
         return
     yield from never(planned)
     if prior is not None and planned.get("name") != prior["name"]:
-        another = f"connector {planned['name']}" if "name" in planned else "one of a name that the apply will tell"
-        yield RENAMED(_where(prior), path=("name",), name=prior["name"], another=another)
+        yield from renamed(prior, planned)
     if known is None:
         return
     if prior is None and known.exists:
@@ -185,6 +186,34 @@ def problems(
     if known.loaded is not None:
         yield from _missing_class(planned, known.loaded)
     yield from _judged(planned, known.verdicts, may_come=known.may_come)
+
+
+def renamed(prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Iterator[Problem]:
+    """What becomes of the offsets where one of another name takes the place of a connector.
+
+    Nothing is said of a sink that keeps its consumer group, which is not named after it: it goes on where it is.
+
+    Args:
+        prior: As the connector is.
+        planned: As the other is to be.
+    """
+    groups = [(each.get("config") or {}).get("consumer.override.group.id") for each in (prior, planned)]
+    if groups[0] is not None and groups[0] == groups[1]:
+        return
+    another = f"connector {planned['name']}" if "name" in planned else "one of a name that the apply will tell"
+    yield RENAMED(_where(prior), path=("name",), name=prior["name"], another=another)
+
+
+def is_same_but_for_name(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two connectors have the same class and entries; where an entry has the name, each may have its own."""
+    names = {one.get("name"), other.get("name")}
+    return len(names) == 2 and None not in names and _without_name(one) == _without_name(other)  # noqa: PLR2004
+
+
+def _without_name(values: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
+    name = re.compile(rf"(?<!\w){re.escape(str(values['name']))}(?!\w)")
+    config = {key: name.sub("", str(value)) for key, value in (values.get("config") or {}).items()}
+    return values.get("class"), config
 
 
 def replaced(offsets: Mapping[str, Any] | None, planned: Mapping[str, Any]) -> Iterator[Problem]:

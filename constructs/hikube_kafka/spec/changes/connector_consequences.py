@@ -136,6 +136,11 @@ def consequences(prior: Mapping[str, Any] | None, planned: Mapping[str, Any] | N
         yield from _config(prior, planned)
 
 
+def resets(prior: Mapping[str, Any]) -> bool:
+    """Whether its offsets are reset where it is deleted."""
+    return (prior.get("offsets") or {}).get("on_destroy") == "reset"
+
+
 def forgotten(prior: Mapping[str, Any]) -> Iterator[Problem]:
     """What it comes to that Terraform forgets it."""
     yield FORGOTTEN(_where(prior))
@@ -149,13 +154,12 @@ _EFFECT_OF_REST = {
 
 
 def _deleted(prior: Mapping[str, Any]) -> Problem:
-    resets = (prior.get("offsets") or {}).get("on_destroy") == "reset"
     kept = "A later connector of the same name goes on where it ended, as far as the records are still there."
     return DELETED(
         _where(prior),
-        offsets="reset" if resets else "kept",
+        offsets="reset" if resets(prior) else "kept",
         effect=f"A later connector of the same name starts over. {_BEGINS_ANEW[_kind(prior, None)]}"
-        if resets
+        if resets(prior)
         else kept,
     )
 
