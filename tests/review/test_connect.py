@@ -87,10 +87,13 @@ def both(prior: dict[str, Any], planned: dict[str, Any]) -> set[str]:
 
 
 def test_one_of_another_name_at_another_address_is_a_rename() -> None:
-    entries = {"topics": "orders", "errors.tolerance": "all"}
-    prior = {**SINK, "config": {**entries, "errors.deadletterqueue.topic.name": "out.dead-letters"}}
+    entries: dict[str, Any] = {"topics": "orders", "errors.tolerance": "all"}
+    prior: dict[str, Any] = {**SINK, "config": {**entries, "errors.deadletterqueue.topic.name": "out.dead-letters"}}
     other = {**prior, "name": "to-search"}
-    renamed = {**other, "config": {**entries, "errors.deadletterqueue.topic.name": "to-search.dead-letters"}}
+    renamed: dict[str, Any] = {
+        **other,
+        "config": {**entries, "errors.deadletterqueue.topic.name": "to-search.dead-letters"},
+    }
     assert both(prior, renamed) == {"connector-renamed"}
     assert both({**prior, "offsets": RESETS["offsets"]}, renamed) == {"connector-renamed", "connector-deleted"}
     # It reads in a group that is not named after it.
