@@ -230,6 +230,10 @@ MISTAKES: dict[str, tuple[Any, list[str]]] = {
             "checksum: 'md5:1' is not a valid checksum. Write sha256: and 64 hexadecimal digits, or sha512: and 128.",
         ],
     ),
+    "an archive with secrets in its URL": (
+        Plugin("pg", version="1", archive="https://me:hunter2@store.example/pg.zip?X-Amz-Signature=hunter3"),
+        ["archive: 'https://store.example/pg.zip' is not a valid location of an archive. Use a URL that ends with"],
+    ),
     "connector": (
         Connector("my sink", "SearchSink", tasks_max=0, state="runing", dead_letters=True),  # type: ignore[arg-type]
         [

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from hikube_kafka.ensemble import jars
 from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.errors import PluginError
-from hikube_kafka.spec.ensemble import PluginSource
+from hikube_kafka.spec.ensemble import PluginSource, shown_location
 from hikube_kafka.waiting import Stopped
 
 FOLDER = "plugins"
@@ -164,7 +164,7 @@ def _fetch(source: PluginSource, fetched: Path, conduct: Conduct) -> None:
 
 def _archive(source: PluginSource, archive: str, folder: Path, conduct: Conduct) -> Path:
     """The file, in a folder of its own, once it is what its checksum says."""
-    shown = _without_password(archive)
+    shown = shown_location(archive)
     path = _local_path(archive)
     file = folder / (_file_name(archive) or "archive")
     tell = _Telling(source.name, conduct)
@@ -185,7 +185,7 @@ def _archive(source: PluginSource, archive: str, folder: Path, conduct: Conduct)
 def _download(url: str, file: Path, tell: "_Telling") -> None:
     import httpx
 
-    shown = _without_password(url)
+    shown = shown_location(url)
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=_ANSWER_SECONDS) as response:
             response.raise_for_status()
@@ -243,14 +243,6 @@ def _local_path(archive: str) -> Path | None:
 
 def _file_name(archive: str) -> str:
     return PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(archive).path)).name
-
-
-def _without_password(archive: str) -> str:
-    """The URL without what may be a secret in it: user, password and query."""
-    parts = urllib.parse.urlsplit(archive)
-    if not parts.netloc:
-        return archive
-    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 def _check(source: PluginSource, file: Path, origin: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
+from hikube_kafka.spec.ensemble import shown_location
 from hikube_kafka.spec.mistakes import shown
 from hikube_kafka.spec.model import Declared, Form, Frozen, Several, Texts, Whole
 from hikube_kafka.spec.quantities import Quantity
@@ -54,6 +55,7 @@ class Plugin(Declared):
             pattern=r"^[^\s]+\.(tar\.gz|tgz|zip|jar)$",
             what="a valid location of an archive",
             instead="use a URL that ends with .tar.gz, .tgz, .zip or .jar",
+            shows=shown_location,
         ),
     ] = None
     """URL of a ``.tar.gz``, ``.tgz``, ``.zip`` or ``.jar``."""

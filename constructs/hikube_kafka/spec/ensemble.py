@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from hikube_kafka.spec.frozen import FrozenDict
 
@@ -113,6 +114,8 @@ class PluginSource:
             found.append("needs either maven or archive")
         if self.maven is not None and not _COORDINATES.fullmatch(self.maven):
             found.append(f"maven = {self.maven!r} is not group:artifact:version[:extension[:classifier]]")
+        if self.archive is not None and not _is_readable(self.archive):
+            found.append(f"archive = {shown_location(self.archive)!r} is neither a URL nor a path")
         if self.archive is not None and self.checksum is None:
             found.append("has an archive without a checksum, and whatever is there would be run")
         if self.checksum is not None and not _CHECKSUM.fullmatch(self.checksum):
@@ -120,6 +123,21 @@ class PluginSource:
                 f"checksum = {self.checksum!r} is neither sha256: with 64 nor sha512: with 128 hexadecimal digits"
             )
         return found
+
+
+def shown_location(archive: str) -> str:
+    """The URL without what may be a secret in it: user, password and query. A path is as it was."""
+    if "://" not in archive:
+        return archive
+    return re.split(r"[?#]", re.sub(r"(?<=://)[^/\s]*@", "", archive), maxsplit=1)[0]
+
+
+def _is_readable(archive: str) -> bool:
+    try:
+        urlsplit(archive)
+    except ValueError:  # such as half an IPv6 address
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

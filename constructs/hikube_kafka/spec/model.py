@@ -95,6 +95,8 @@ class Form:
     """What another text is not: ``a valid name of a namespace``."""
     instead: str
     """What to do about it: ``use lower-case letters``."""
+    shows: Callable[[str], str] = str
+    """The text as an error may show it: without what may be a secret."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._of_this_form, handler(source))
@@ -104,7 +106,7 @@ class Form:
 
     def _of_this_form(self, text: str | None) -> str | None:
         if text is not None and not re.fullmatch(self.pattern, text):
-            raise ValueError(f"{text!r} is not {self.what}: {self.instead}")
+            raise ValueError(f"{self.shows(text)!r} is not {self.what}: {self.instead}")
         return text
 
 

@@ -107,6 +107,10 @@ def marked(directory: Path, owner: str, standing: Standing = "held") -> str:
         ({"plugins": [plugin(maven="a:b:1", archive="a.zip", checksum=DIGEST)]}, "needs either maven or archive"),
         ({"plugins": [plugin(maven="a:b")]}, "maven = 'a:b' is not group:artifact:version"),
         ({"plugins": [plugin(archive="a.zip")]}, "plugin file has an archive without a checksum"),
+        (
+            {"plugins": [plugin(archive="http://me:x@[::1/a.zip", checksum=DIGEST)]},
+            "archive = 'http://[::1/a.zip' is nei",
+        ),
         ({"plugins": [plugin(archive="a.zip", checksum="sha256:ab")]}, "is neither sha256: with 64 nor sha512:"),
         ({"plugins": [plugin(archive="a.zip", checksum=f"md5:{'ab' * 32}")]}, "is neither sha256: with 64 nor sha512:"),
     ],
