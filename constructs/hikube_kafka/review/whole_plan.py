@@ -81,6 +81,8 @@ def _of_cluster(cluster: Cluster, seen: Seen) -> Found:
 def _former_workers(seen: Seen) -> Found:
     """Blocks that were kept to take a Connect cluster away, and that nothing needs any more."""
     connectors = [change for change in seen.plan.changes if change.type == "hikube_kafka_connector"]
+    if seen.plan.errored or not seen.plan.complete:
+        return  # what is left may be in another plan
     if any(change.action in GOING for change in connectors):
         return  # at which block, the plan does not tell
     there = {each.now.name for each in seen.releases}
