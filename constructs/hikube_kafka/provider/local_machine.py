@@ -127,11 +127,12 @@ class Directories:
         from hikube_kafka import ensemble
 
         directory = identifier if os.sep in identifier else str(ensemble.default_directory(identifier))
-        path = ensemble.resolved(directory)
         try:
+            path = ensemble.resolved(directory)
             found = read(path)
             ownership = ensemble.read_ownership(path)
-        except (ensemble.EnsembleError, OSError, ValueError, KeyError, TypeError) as problem:
+        except (ensemble.EnsembleError, OSError, ValueError, KeyError, TypeError, RuntimeError) as problem:
+            # The last: ~ of a user whom this machine does not have.
             raise Refusal(self.not_read(problem, {"name": identifier, "directory": directory})) from None
         if found is None:
             raise Refusal(

@@ -252,6 +252,8 @@ def test_workers_are_imported_as_they_were_declared_last(workers: LocalConnectRe
     assert (found["name"], found["owner"], found["workers"]) == ("changes", "another", [worker(0)])
     with pytest.raises(Refusal, match="There is no Connect cluster"):
         workers.import_state(str(tmp_path / "nothing"))
+    with pytest.raises(Refusal, match=r"Connect cluster ~nobody\.here/changes cannot be read"):
+        workers.import_state("~nobody.here/changes")
 
 
 # ---- what is recorded ------------------------------------------------------------------------------------------------
