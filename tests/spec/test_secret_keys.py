@@ -62,6 +62,11 @@ def test_no_harmless_key_is_taken_for_a_secret(whose: str) -> None:
 
 
 def test_sentences_of_workers_hide_what_a_declaration_may_not_hold() -> None:
-    config = {"api.key": "hunter2", "value.converter.basic.auth.user.info": "me:hunter3", "oauth2.token.url": "the-url"}
-    told = _redacted("Could not log in as me:hunter3 with hunter2 at the-url", config)
-    assert told == "Could not log in as [hidden] with [hidden] at the-url"
+    config = {
+        "url": "db://me:hunter4@db/shop",
+        "api.key": "hunter2",
+        "value.converter.basic.auth.user.info": "me:hunter3",
+        "oauth2.token.url": "the-url",
+    }
+    told = _redacted("Could not log in as me:hunter3 with hunter2 at the-url, or db://me:hunter4@db/shop", config)
+    assert told == "Could not log in as [hidden] with [hidden] at the-url, or [hidden]"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from hikube_kafka.connect.errors import AlreadyThere, NotThere, Rebalancing, Refused, Unanswered, Unreachable
 from hikube_kafka.connect.seen import ConnectorSeen, KeyFindings, PluginSeen
-from hikube_kafka.spec.secret_keys import is_secret_key
+from hikube_kafka.spec.secret_keys import may_be_secret
 from hikube_kafka.waiting import Stopped, never, until
 
 if TYPE_CHECKING:
@@ -444,5 +444,5 @@ def _without(text: str, secrets: set[str]) -> str:
 
 
 def _redacted(text: str, config: Mapping[str, str]) -> str:
-    """A sentence without the values of keys that may hold secrets: not every sentence says which key it is about."""
-    return _without(text, {value for key, value in config.items() if value and is_secret_key(key)})
+    """A sentence without the values that may be secrets: not every sentence says which key it is about."""
+    return _without(text, {value for key, value in config.items() if value and may_be_secret(key, value)})

@@ -1,4 +1,4 @@
-"""Which keys of a connector or a worker hold a secret, by their names: what else there is only a class can tell."""
+"""What holds a secret among the entries of a connector or a worker, as far as keys and values tell by themselves."""
 
 import re
 
@@ -12,6 +12,14 @@ _ENDS = re.compile(
 connection string of Debezium's MongoDB source is an address, which mostly has no password: its value tells."""
 
 
+_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@|[?&;]password=[^&;\s]+", re.IGNORECASE)
+
+
+def has_password(value: str) -> bool:
+    """Whether a value is a URL with a password in it."""
+    return bool(_IN_URL.search(value))
+
+
 def is_secret_key(key: str) -> bool:
     """Whether a key says that its value is a secret: ``database.password``, ``apiKey``, ``oauth_client_secret``.
 
@@ -19,3 +27,8 @@ def is_secret_key(key: str) -> bool:
     """
     dotted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]", ".", key).lower()
     return bool(_ENDS.search(dotted))
+
+
+def may_be_secret(key: str, value: str) -> bool:
+    """Whether an entry is not to be shown, or kept: its key says that it is a secret, or its value has a password."""
+    return is_secret_key(key) or has_password(value)

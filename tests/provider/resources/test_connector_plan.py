@@ -268,6 +268,13 @@ def test_one_is_imported_by_a_name() -> None:
         resource(**NOT_YET).read(imported, b"")
     with pytest.raises(Refusal, match="do not answer"):
         resource("http://127.0.0.1:1").read(imported, b"")
+    clear = {"connection.url": "jdbc:db://me:hunter2@db/shop", "api.key": "hunter3", "topics": "orders"}
+    there = (200, RUNNING[1].replace('"topics": "orders"', json.dumps(clear)[1:-1]))
+    with worker(there, fault(500, "no")) as (url, _), collected_warnings() as warnings:
+        found = resource(url).read(imported, b"")
+    assert found is not None
+    assert found["config"] == {"topics": "orders", "password": REFERENCE}
+    assert "api.key, connection.url" in warnings[0].detail
 
 
 def test_workers_that_do_not_answer_keep_the_state_and_are_told_once() -> None:

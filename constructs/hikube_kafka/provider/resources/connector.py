@@ -20,7 +20,7 @@ from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.workers import Workers, not_answered
 from hikube_kafka.spec.changes import connector as changes
 from hikube_kafka.spec.changes.address import Thing
-from hikube_kafka.spec.secret_keys import is_secret_key
+from hikube_kafka.spec.secret_keys import may_be_secret
 from hikube_kafka.waiting import Stopped, until
 
 _SETTLE_SECONDS = 300.0
@@ -260,7 +260,7 @@ class ConnectorResource(Resource):
         hidden = sorted(
             key
             for key, value in config.items()
-            if value and (key in secret or is_secret_key(key)) and not changes.is_reference(value)
+            if value and (key in secret or may_be_secret(key, value)) and not changes.is_reference(value)
         )
         if hidden:
             warn(

@@ -28,7 +28,7 @@ from hikube_kafka.spec.quantities import whole
 from hikube_kafka.spec.rules.brokers import there_are
 from hikube_kafka.spec.rules.heap import heap_problems
 from hikube_kafka.spec.rules.platform import wins
-from hikube_kafka.spec.secret_keys import is_secret_key
+from hikube_kafka.spec.secret_keys import has_password, is_secret_key
 from hikube_kafka.spec.topic import ConfigValue
 from hikube_kafka.spec.topic_limits import FACTOR_ABOVE_BROKERS
 
@@ -288,8 +288,6 @@ _WANTED_OF_POSTGRES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """Settings whose defaults do harm, why, and what to do. Source: Debezium 3.1's reference of the connector."""
 _JDBC_SINKS = frozenset({"io.debezium.connector.jdbc.JdbcSinkConnector", "io.aiven.connect.jdbc.JdbcSinkConnector"})
-_SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@|[?&;]password=[^&;\s]+", re.IGNORECASE)
-"""A password in a URL."""
 _ARCHIVE_SECRETS = (
     ("a user name or a password", re.compile(r"://[^/\s?#]*@")),
     (
@@ -542,7 +540,7 @@ def _secrets(where: str, config: Mapping[str, ConfigValue]) -> Iterator[Problem]
     for key, value in config.items():
         if isinstance(value, bool) or str(value).strip().lower() in {"", "true", "false"}:
             continue
-        in_url = isinstance(value, str) and bool(_SECRET_VALUE.search(value))
+        in_url = isinstance(value, str) and has_password(value)
         if definitions.is_reference(value) or not (is_secret_key(key) or in_url):
             continue
         if is_reference(value):
