@@ -5,6 +5,7 @@ Real ones: test_workers.py.
 """
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -123,9 +124,8 @@ def test_a_group_that_does_not_come_to_rest_ends_the_roll_and_what_runs_is_left(
     def tell(step: str) -> None:
         answers.due |= step.startswith("starting worker-0")
 
-    said = (
-        r"Restarting worker-0: .* a rebalance is due: tasks wait.*have all of them start anew: hikube-kafka local stop"
-    )
+    of_these = re.escape(f"hikube-kafka local stop --ensemble {Path(declared.directory).resolve()}, then apply")
+    said = rf"Restarting worker-0: .* a rebalance is due: tasks wait.*have all of them start anew: {of_these}"
     with pytest.raises(NotBalancedError, match=said):
         workers.apply(changed(declared), owner="me", progress=tell, patience=SHORT)
     after = pids(declared)

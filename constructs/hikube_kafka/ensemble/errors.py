@@ -1,5 +1,6 @@
 """What can go wrong with servers on this machine; every error carries its facts as attributes."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -136,15 +137,16 @@ class NotBalancedError(EnsembleError):
         missing: what it waits for, a sentence each.
     """
 
-    def __init__(self, doing: str, seconds: float, missing: Sequence[str]) -> None:
+    def __init__(self, doing: str, seconds: float, missing: Sequence[str], directory: Path) -> None:
         self.doing = doing
         self.seconds = seconds
         self.missing = tuple(missing)
+        of = f"--ensemble {shlex.quote(str(directory))}"
         super().__init__(
             f"{self.waited} They are left running, and no worker after that was changed. Apply again: it goes on from "
             "here, and restarts a worker that does not answer. If that ends in the same way, see their logs "
-            "(hikube-kafka local logs worker-0), and have all of them start anew: hikube-kafka local stop, then apply. "
-            "What they run is kept in Kafka."
+            f"(hikube-kafka local logs worker-0 {of}), and have all of them start anew: hikube-kafka local stop {of}, "
+            "then apply. What they run is kept in Kafka."
         )
 
     @property

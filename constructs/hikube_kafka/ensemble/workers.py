@@ -317,7 +317,7 @@ class _Application:
         delays = [int(worker.properties.get(_DELAY, _KAFKAS_DELAY_MS)) / 1000 for worker in workers]
         seconds = self.conduct.patience.balanced + max(delays)
         if not self.conduct.until(balanced, seconds):
-            raise NotBalancedError(doing, seconds, missing)
+            raise NotBalancedError(doing, seconds, missing, self.directory)
 
     def _restart_hung(self, living: LivingWorkers) -> None:
         """Those that ran before this call and say nothing: suspended, or silent for longer than the patience."""
