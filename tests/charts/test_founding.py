@@ -151,14 +151,15 @@ def test_servers_whose_claims_are_all_empty_begin_one_ensemble(start: Start) -> 
 
 def test_servers_that_are_started_anew_before_there_was_a_quorum_begin_the_same_ensemble_again(start: Start) -> None:
     pods = [start(each, 3) for each in range(3)]
+    assert [sorted(begins(pod)) for pod in pods] == 3 * [["1", "2", "3"]]  # all have, before the first one ends
     for pod in pods:
-        begins(pod)
         # ZooKeeper writes it for what a leader proposes, until a quorum has taken it.
         (pod.membership / "zoo.cfg.dynamic.next").write_text(MEMBERS)
         end(pod)
     # All of a new ensemble's pods are deleted, and one of them cannot run at the moment.
     again = [start(each, 3) for each in (0, 1)]
     assert [sorted(begins(pod)) for pod in again] == 2 * [["1", "2", "3"]]
+    assert "server 1 goes on: it has begun an ensemble of 3 that has had no quorum yet" in again[0].log.read_text()
 
 
 def test_a_server_that_comes_later_is_told_of_the_founding_by_those_that_wait_for_a_quorum(start: Start) -> None:
@@ -179,6 +180,29 @@ def test_what_answers_for_a_server_that_waits_is_started_anew(start: Start) -> N
     listening[0].kill()
     second, _ = start(1, 3), start(2, 3)
     assert sorted(begins(second)) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("has_perl", [True, False])
+def test_what_answers_for_a_server_ends_once_its_claim_has_a_membership(
+    start: Start, tmp_path: Path, *, has_perl: bool
+) -> None:
+    if not has_perl:
+        (tmp_path / "bin/perl").write_text("#!/bin/bash\nexit 127\n")
+        (tmp_path / "bin/perl").chmod(0o755)
+    pod = start(0, 1)
+    begins(pod)
+
+    def answering() -> list[psutil.Process]:
+        found = []
+        for each in psutil.Process(pod.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                found += [each] if each.status() != psutil.STATUS_ZOMBIE else []
+        return found
+
+    assert answering()
+    (pod.membership / "zoo.cfg.dynamic.100000000").write_text(MEMBERS)
+    until(lambda: not answering(), answering, seconds=30)
+    assert pod.process.poll() is None
 
 
 def test_a_single_server_begins_alone(start: Start) -> None:

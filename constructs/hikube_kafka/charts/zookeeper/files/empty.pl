@@ -18,10 +18,12 @@ my $door = opened(AF_INET6, pack_sockaddr_in6($port, IN6ADDR_ANY)) // opened(AF_
   // die "cannot listen on port $port: $!\n";
 local $SIG{PIPE} = 'IGNORE';
 while (1) {
-    my $peer;
-    if (!accept($peer, $door)) { select(undef, undef, undef, 0.1); next }    # a connection that is gone again
+    my ($peer, $waiting) = (undef, q());
+    vec($waiting, fileno($door), 1) = 1;
+    my $asked = select($waiting, undef, undef, 2) > 0 && accept($peer, $door);
     # What a quorum has not taken yet ZooKeeper calls .dynamic.next: others may have to be told still.
     last if grep { /\.[0-9a-f]+$/ } glob("$config.dynamic.*");
+    if (!$asked) { select(undef, undef, undef, 0.1); next }    # nobody, or a connection that is gone again
     if (open(my $file, '<', $founders)) { syswrite($peer, join('', <$file>)) }
     close($peer);
 }

@@ -40,7 +40,7 @@ told() { # the membership, by any server that serves
 }
 
 tell() { # with how many servers this one would begin, or has begun, until it has a membership
-  until perl /release/empty.pl "$port" "$founders" "$config"; do sleep 2; done
+  until perl /release/empty.pl "$port" "$founders" "$config" || [[ -n $(newest) ]]; do sleep 2; done
 }
 
 silent() { # SERVERS: those of them that do not say that their claims are empty and that they would begin with as many
@@ -54,7 +54,7 @@ silent() { # SERVERS: those of them that do not say that their claims are empty 
 
 membership=$(newest)
 if [[ -z $membership && -s $founded ]]; then
-  echo "server $id goes on: it has begun an ensemble that has had no quorum yet"
+  echo "server $id goes on: it has begun an ensemble of $(grep -c '^server\.' "$founded") that has had no quorum yet"
   membership=$founded
   tell &
 elif [[ -z $membership ]] || ! grep -q "^server\.$id=" "$membership"; then
