@@ -87,14 +87,14 @@ def test_an_empty_variable_counts_as_absent() -> None:
 
 
 @pytest.fixture
-def told() -> Callable[[bytes], str]:
+def told() -> Callable[..., str]:
     """What a session fails with at an MQTT broker that says this, byte for byte."""
 
-    def fails_with(said: bytes) -> str:
+    def fails_with(said: bytes, scheme: str = "mqtt") -> str:
         reasons: Queue[str] = Queue()
         with socket.create_server(("127.0.0.1", 0)) as server:
             session = Session(
-                MqttBroker.parse(f"mqtt://127.0.0.1:{server.getsockname()[1]}", {}),
+                MqttBroker.parse(f"{scheme}://127.0.0.1:{server.getsockname()[1]}", {}),
                 SessionTerms(
                     client_id="bridge", filters=["devices/+"], receive_maximum=10, expiry_seconds=60, retained=True
                 ),
@@ -124,6 +124,18 @@ def told() -> Callable[[bytes], str]:
 def test_an_answer_that_makes_no_sense_ends_the_bridge_and_not_its_thread_alone(told: Callable[[bytes], str]) -> None:
     two_answers_to_one_filter = b"\x90\x05\x00\x01\x00\x01\x01"
     assert "has ended with ValueError" in told(b"\x20\x03\x00\x00\x00" + two_answers_to_one_filter)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # paho leaves such a connection to the collector
+def test_a_certificate_that_is_refused_is_told_and_nobody_is_sent_after_the_scheme(
+    told: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[dict[str, object]] = []
+    monkeypatch.setattr("hikube_kafka.bridge.session.tell", lambda event, **facts: events.append({event: facts}))
+    alert_unknown_ca = b"\x15\x03\x03\x00\x02\x02\x30"
+    assert "does not accept a client without a certificate: unknown ca" in told(alert_unknown_ca, "mqtts")
+    assert "mqtt_unreachable" in events[0]
+    assert "hint" not in str(events)
 
 
 def test_an_mqtt_broker_of_another_version_is_told(told: Callable[[bytes], str]) -> None:

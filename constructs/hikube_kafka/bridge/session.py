@@ -340,7 +340,7 @@ class Session:
             why = self.broker.untrusted(error)
         else:
             why = self._alerted(str(error))
-            if self.broker.tls and isinstance(error, ConnectionResetError | ssl.SSLError):
+            if why is None and self.broker.tls and isinstance(error, ConnectionResetError | ssl.SSLError):
                 hint = {"hint": _NO_TLS_THERE}
         said = "" if error is None else reason(error)
         tell("mqtt_unreachable", level=logging.WARNING, address=self.broker.address, reason=said, **hint)
