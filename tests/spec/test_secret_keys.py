@@ -6,7 +6,7 @@ Not each was looked up in its documentation, and releases differ: what counts is
 import pytest
 
 from hikube_kafka.connect.client import _redacted
-from hikube_kafka.spec.secret_keys import is_secret_key
+from hikube_kafka.spec.secret_keys import has_password, is_secret_key
 
 SECRETS = {
     "Debezium": "database.password database.sslpassword database.ssl.keystore.password mongodb.password "
@@ -59,6 +59,26 @@ def test_a_secret_is_known_by_its_name(whose: str) -> None:
 @pytest.mark.parametrize("whose", HARMLESS)
 def test_no_harmless_key_is_taken_for_a_secret(whose: str) -> None:
     assert [key for key in HARMLESS[whose].split() if is_secret_key(key)] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("jdbc:postgresql://me:hunter2@db:5432/shop", True),
+        ("mongodb://:hunter2@db", True),
+        ("jdbc:postgresql://db:5432/shop?user=me&password=hunter2", True),
+        ("jdbc:sqlserver://db:1433;user=me@db;password=hunter2", True),
+        ("jdbc:oracle:thin:me/hunter2@//db:1521/shop", True),
+        ("https://me:1234@db/shop", True),
+        ("jdbc:sqlserver://db:1433;databaseName=shop;user=me@db", False),
+        ("jdbc:oracle:thin:@//db:1521/shop", False),
+        ("amqp://db:5672?reply=me@shop", False),
+        ("mongodb://me@db-0:27017,db-1:27017/?appName=a@b", False),
+        ("me:hunter2", False),
+    ],
+)
+def test_a_password_in_a_url_is_seen(url: str, expected: bool) -> None:  # noqa: FBT001
+    assert has_password(url) is expected
 
 
 def test_sentences_of_workers_hide_what_a_declaration_may_not_hold() -> None:

@@ -12,7 +12,11 @@ _ENDS = re.compile(
 connection string of Debezium's MongoDB source is an address, which mostly has no password: its value tells."""
 
 
-_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@|[?&;]password=[^&;\s]+", re.IGNORECASE)
+_IN_URL = re.compile(
+    # Behind a port, and what follows it, @ belongs to something else: //db:1433;user=me@db.
+    r"://[^/\s:@]*:(?![0-9]+[;?])[^/\s@]+@|[?&;]password=[^&;\s]+|^jdbc:oracle:\w+:[^/\s@]+/[^\s@]+@",
+    re.IGNORECASE,
+)
 
 
 def has_password(value: str) -> bool:
