@@ -33,7 +33,7 @@ RENAMED = Rule(
     "name a source begins anew, with a snapshot if it takes one, and its topics get those records again. A sink begins "
     "where auto.offset.reset says: its destination gets again what it has already, or, with latest, never what was "
     "not delivered yet.",
-    remedy="Name it {name} again to go on where it is. Otherwise check that its destination takes records twice, or "
+    remedy="Keep the name {name} to go on where it is. Otherwise check that its destination takes records twice, or "
     'declare offsets {{ on_change = "set", to = ... }} for the new one.',
     message_in_general="it gets another name, and its offsets do not move along.",
     remedy_in_general="Keep the name to go on where it is, or declare offsets for the new one.",
