@@ -131,3 +131,5 @@ def test_the_charts_have_one_version_of_the_packages_line_and_name_those_of_thei
     }
     (version,) = {about["version"] for about in abouts.values()}
     assert version.rpartition(".")[0] == hikube_kafka.__version__.rpartition(".")[0]
+    shown = (ROOT / "docs/kubernetes.md").read_text("utf-8")
+    assert f'charts", version="{version}")' in shown, "who mirrors the charts copies it from there"
