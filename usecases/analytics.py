@@ -571,6 +571,6 @@ class _History:
             axes.text(at, axes.get_ylim()[1], f" {killed} killed", rotation=90, va="top", ha="right", fontsize=8)
         axes.set_xlabel("seconds")
         axes.set_ylabel("rows written during the run")
-        axes.legend(loc="center")
+        axes.legend(loc="lower right")
         figure.tight_layout()
         figure.savefig(file)
