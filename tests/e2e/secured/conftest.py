@@ -115,7 +115,7 @@ class Secured:
     stranger: Authority
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # a module may leave topics that the gate of another one would find unwell
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     files = tmp_path_factory.mktemp("certificates")
     authority, stranger = Authority("authority", files), Authority("stranger", files)
