@@ -91,6 +91,7 @@ KAFKA: dict[str, Case] = SHARED | {
         OUTSIDE | {"external": LOAD_BALANCER},
     ),
     "rack.names": (["a", "b"], 'name: RACKS, value: "a b"', {"config": {"broker.rack": "<rack>"}}),
+    "fastFailover": (False, 'name: FAST_FAILOVER, value: "false"', {}),
     "startupSeconds": (600, "failureThreshold: 300", {}),
     "shutdownGateSeconds": (17, 'shutdown, "17"', {}),
 }

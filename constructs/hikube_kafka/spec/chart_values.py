@@ -164,6 +164,10 @@ class KafkaValues(_ReleaseValues):
     """Port of broker 0's forward listener, on 127.0.0.1 of its pod; the next broker has the next."""
     external: ExternalAccess = ExternalAccess()
     rack: Rack = Rack()
+    fast_failover: bool = True
+    """Whether each broker runs under a parent process that closes its session with ZooKeeper once it has ended, killed
+    or crashed: its partitions have new leaders at once, and not after zookeeper.session.timeout.ms. Nobody is left to
+    do that where the container is killed whole, or its node lost. Not with zookeeper.ssl.client.enable."""
     startup_seconds: int = Field(default=86400, ge=60)
     """Seconds for a broker to recover its log and get back into sync; after them its container is started anew."""
     shutdown_gate_seconds: int = Field(default=180, ge=0)
@@ -237,6 +241,7 @@ WORDS: Mapping[Literal["kafka", "zookeeper"], Mapping[str, str]] = {
         "forwardPort": "forward_port",
         "external": "external",
         "rack": "Kafka(racks=...) or rack_from_zone",
+        "fastFailover": "Kafka(fast_failover=...)",
         "startupSeconds": "kafka_startup",
         "shutdownGateSeconds": "kafka_shutdown_gate",
         "terminationGraceSeconds": "kafka_termination_grace",
@@ -414,6 +419,7 @@ def kafka_values(platform: Platform, layout: KubernetesLayout, *, connect: str |
         forward_port=layout.forward_port,
         external=layout.external,
         rack=Rack(names=kafka.racks, from_zone=layout.rack_from_zone),
+        fast_failover=kafka.fast_failover,
         pods=layout.pods_of("kafka"),
         network_policy=NetworkPolicy(enabled=layout.network_policy, clients=_clients_of_kafka(platform, layout)),
         labels=_labels(platform, layout),

@@ -75,6 +75,12 @@ class Kafka(Declared):
     """Rack of each broker in turn, repeated as needed: ``("zone-a", "zone-b", "zone-c")``. Empty means none."""
     config: Frozen[str, ConfigValue] = Field(default_factory=dict)
     """Broker entries by Kafka's own keys. They win over what is computed, and the plan's notices say so."""
+    fast_failover: bool = True
+    """Whether a broker's parent process closes its session with ZooKeeper once it has seen the broker end, killed or
+    crashed: its partitions have new leaders, and a controller is elected, at once. A broker that nobody sees end keeps
+    its session until it runs out, ``zookeeper.session.timeout.ms``: a container that is killed whole (until it comes
+    back on its node), a lost node, a process that is suspended. False: that is so after every such end, and the broker
+    has no parent."""
 
     if TYPE_CHECKING:
 
@@ -88,6 +94,7 @@ class Kafka(Declared):
             listeners: Sequence[Listener] = ...,
             racks: Texts = ...,
             config: Mapping[str, ConfigValue] = ...,
+            fast_failover: bool = ...,
         ) -> None: ...
 
     @property

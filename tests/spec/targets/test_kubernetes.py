@@ -333,6 +333,7 @@ DECLARED: dict[Literal["kafka", "zookeeper"], dict[str, tuple[dict[str, Any], di
         "forwardPort": ({}, {"forward_port": 20000}, 20000),
         "external": ({}, {"external": ExternalAccess(sources=("203.0.113.0/24",))}, Any),
         "rack": ({}, {"rack_from_zone": True}, {"names": [], "fromZone": True}),
+        "fastFailover": ({"fast_failover": False}, {}, False),
         "startupSeconds": ({}, {"kafka_startup": "2h"}, 7200),
         "shutdownGateSeconds": ({}, {"kafka_shutdown_gate": "1m"}, 60),
         "terminationGraceSeconds": ({}, {"kafka_termination_grace": "10m"}, 600),

@@ -329,6 +329,7 @@ _KAFKA: Mapping[str, Callable[[Any], Any]] = {
     "external.nodePort": _number,
     "rack.names": _joined,
     "rack.fromZone": bool,
+    "fastFailover": bool,
     "startupSeconds": _halved,
     "shutdownGateSeconds": _number,
 }
