@@ -2,6 +2,7 @@
 #
 #   supervise.sh run SESSIONS CONNECT COMMAND...   run the broker until it ends; give its exit code
 #   supervise.sh close SESSIONS CONNECT            close what an earlier process left; 0: no session of it stands
+#   supervise.sh after SESSIONS CONNECT CODE       what run becomes when the broker has ended with that code
 #
 # SESSIONS is a file beside the broker's data, into which its log writes each session that it has with ZooKeeper; CONNECT
 # is its zookeeper.connect.
@@ -9,8 +10,10 @@
 # A broker that is killed leaves its registration, and its controllership, for as long as its session stands: without a
 # word from it ZooKeeper cannot know. Whoever has seen the process end knows. The session is opened once more and closed,
 # which takes away what it holds, in one transaction: no node is looked at or deleted here, so that nothing of a later
-# process can be met, however late a request arrives. A lock on SESSIONS, which the broker inherits, is the proof that
-# no process of this volume is left. In doubt nothing is done, and the session runs out.
+# process can be met, however late a request arrives.
+#
+# A lock on SESSIONS is the proof that no process of this volume is left. Each broker that writes there has inherited a
+# shared one, as descriptor 9; whoever closes has the exclusive one. In doubt nothing is done, and the session runs out.
 set -uo pipefail
 
 mode=$1 sessions=$2 connect=${3%%/*}
@@ -21,13 +24,11 @@ say() {
 }
 
 recorded() { # each session once, and its timeout in milliseconds, the newest first; half a line is none
-  sed -n 's/.*, session id = 0x\([0-9a-f]\{1,16\}\), negotiated timeout = \([0-9]\{1,9\}\)\( .*\)\{0,1\}$/\1 \2/p' "$sessions" 2>/dev/null |
+  # Not by its name: another server may have been created in this folder by now. In bytes: a file may hold any.
+  tail -n 1000 /dev/fd/9 | LC_ALL=C sed -n "s/$line/\1 \2/p" |
     awk '{ line[NR] = $0 } END { for (; NR > 0; NR--) { split(line[NR], word, " "); if (!told[word[1]]++) print line[NR] } }'
 }
-
-bytes() { # HEX...: for printf
-  printf '%s' "$@" | sed 's/../\\x&/g'
-}
+line='^.*, session id = 0x\([1-9a-f][0-9a-f]\{0,15\}\), negotiated timeout = \([0-9]\{1,9\}\)\( .*\)\{0,1\}$'
 
 password() { # SESSION: that which every server computes from the number (ZooKeeperServer.generatePasswd), in hexadecimal
   # java.util.Random, as its documentation has it; 64 bits overflow as they should.
@@ -39,91 +40,164 @@ password() { # SESSION: that which every server computes from the number (ZooKee
   done
 }
 
-# Run by a shell of its own, which a timeout can end: says "closed", "expired", or nothing.
-close='
-exec 3<>"/dev/tcp/$0/$1" || exit
-printf "$2" >&3
-answer=$(dd bs=1 count=20 <&3 2>/dev/null | od -An -v -tx1 | tr -d " \n")
-if ((${#answer} < 40)); then exit; fi
-if [[ ${answer:24:16} == 0000000000000000 ]]; then
-  echo expired
-  exit
-fi
-dd bs=1 count="$((16#${answer:0:8} - 16))" <&3 >/dev/null 2>&1
-printf "$3" >&3
-answer=$(dd bs=1 count=20 <&3 2>/dev/null | od -An -v -tx1 | tr -d " \n")
-if [[ ${answer:0:16} == 0000001000000001 && ${answer:32} == 00000000 ]]; then echo closed; fi
-'
-
-close_at() { # SERVER SESSION
-  local host=${1%:*} port=2181 id=000000000000000$2
-  if [[ $1 =~ :[0-9]+$ ]]; then port=${1##*:}; else host=$1; fi
-  host=${host#[} host=${host%]}
+requests() { # SESSION: both that it takes, in hexadecimal
+  local id=000000000000000$1
   # ConnectRequest: length, version, last transaction seen, timeout, session, password, whether a server that only
   # reads would do. The timeout is the shortest: a session that is opened and not closed must not live longer for it.
-  # Then closeSession, type -11, as request 1.
-  timeout 2 bash -c "$close" "$host" "$port" \
-    "$(bytes 0000002d 00000000 0000000000000000 00000001 "${id: -16}" 00000010 "$(password "$2")" 00)" \
-    "$(bytes 00000008 00000001 fffffff5)" 2>/dev/null
+  printf %s 0000002d 00000000 0000000000000000 00000001 "${id: -16}" 00000010 "$(password "$1")" 00
+  # closeSession, of type -11, as request 1. It does not wait for the answer to the first: a server that is slow does
+  # both, though nobody waits for it any more.
+  printf %s 00000008 00000001 fffffff5
 }
 
-close_sessions() { # at the first server that answers; 0: none stands
-  local session server left=0
-  while read -r session _; do
-    for server in "${servers[@]}"; do
-      case $(close_at "$server" "$session") in
-      closed)
-        say "closed session 0x$session at $server"
-        continue 2
-        ;;
-      expired) continue 2 ;;
-      esac
-    done
-    left=1
-  done < <(recorded)
+take() { # COUNT: so many bytes more of an answer, in hexadecimal
+  local byte count
+  for ((count = $1; count > 0; count--)); do
+    IFS= read -r -d '' -n 1 byte <&3 || exit
+    printf -v byte %02x "'$byte" # of none, which is what a zero is read as: 0
+    answer+=${byte: -2}
+  done
+}
+
+ask() { # HOST PORT REQUESTS: says closed, expired, or nothing. Has no children: the timeout of BusyBox ends but one process
+  local answer=
+  exec 3<>"/dev/tcp/$1/$2" || exit
+  printf "$3" >&3
+  # Length, version, and of a session that does not stand zeros: its timeout, and its number.
+  take 20
+  if [[ $answer != 0000002500000000* ]]; then exit; fi
+  if [[ $answer == *000000000000000000000000 ]]; then
+    echo expired
+    exit
+  fi
+  # The rest of that, and then: length, number of the request, transaction, error.
+  take 41
+  if [[ ${answer:82:16} == 0000001000000001 && ${answer:114} == 00000000 ]]; then echo closed; fi
+}
+asking="$(declare -f take ask); ask \"\$@\""
+
+ask_all() { # REQUESTS: each server a little after the one before, so that one that hangs does not cost the time to be won
+  local server host port said
+  for server in "${servers[@]}"; do
+    host=$server port=2181
+    if [[ $server =~ :[0-9]+$ ]]; then host=${server%:*} port=${server##*:}; fi
+    host=${host#[} host=${host%]}
+    {
+      said=$(LC_ALL=C exec timeout 2 "$BASH" -c "$asking" ask "$host" "$port" "$1" 2>/dev/null)
+      if [[ -n $said ]]; then echo "$said $server"; fi
+    } &
+    sleep 0.2
+  done
+  wait
+}
+
+close_session() { # SESSION: 0: it does not stand any more
+  local bytes said server
+  bytes=$(requests "$1" | sed 's/../\\x&/g')
+  exec 4< <(ask_all "$bytes" 9>&-)
+  read -r said server <&4
+  kill $! 2>/dev/null
+  if [[ $said == closed ]]; then say "closed session 0x$1 at $server"; fi
+  [[ -n $said ]]
+}
+
+close_sessions() { # once, all at the same time; 0: none stands
+  local session closing=() left=0
+  for session in "${known[@]}"; do
+    close_session "${session% *}" &
+    closing+=($!)
+  done
+  for session in "${closing[@]}"; do wait "$session" || left=1; done
   return "$left"
 }
 
-close_patiently() { # until none stands, or none can
+close_patiently() { # until none stands, or none can, or this process is told to end
   local milliseconds
-  milliseconds=$(recorded | awk '$2 > most { most = $2 } END { print most + 0 }')
+  milliseconds=$(printf '%s\n' "${known[@]}" | awk '$2 > most { most = $2 } END { print most + 0 }')
   until close_sessions; do
     # The file goes with the folder of a server that is destroyed.
-    if [[ ! -e $sessions ]] || ((SECONDS * 1000 > milliseconds)); then return 1; fi
+    if [[ -n $told || ! $sessions -ef /dev/fd/9 ]] || ((SECONDS * 1000 > milliseconds)); then return 1; fi
     sleep 0.2
   done
 }
 
+learn() { # what is recorded; not again later, when it may be a living process that records
+  # The newest: a process has one or two at a time, and another only after it was told that one has expired.
+  readarray -t known < <(recorded | head -n 4)
+}
+
+lock() { # for a broker; 1: there are no locks here
+  local said
+  until flock -n -x 9 2>/dev/null && alone=yes; do
+    # Whoever closes lets go in a while; a broker does not.
+    if said=$(flock -n -s 9 2>&1); then return; fi
+    if [[ -n $said ]]; then say "no failover without a lock on $sessions: $said" && return 1; fi
+    sleep 0.2
+  done
+}
+
+tell() { # SIGNAL: to the broker; before it has begun, that is the end
+  told=$1
+  if [[ -z ${!-} ]]; then exit $((128 + $(kill -l "$1"))); fi
+  kill -s "$1" $! 2>/dev/null
+}
+
+after() { # CODE
+  # A log that nobody reads any more must not end this.
+  trap '' PIPE
+  for signal in HUP INT QUIT TERM; do trap 'told=yes' "$signal"; done
+  learn
+  if ! flock -n -x 9; then
+    say "another process holds $sessions: the session of the broker that has ended runs out"
+  else
+    case $1 in
+    # It has stopped by itself, or as it was told to, and closed its sessions; should it have failed to, one try is due.
+    0 | 129 | 130 | 143) close_sessions ;;
+    *) close_patiently || say "the broker ended with $1, and no ZooKeeper server has closed its session: it runs out" ;;
+    esac
+  fi
+  exit "$1"
+}
+
 IFS=', ' read -ra servers <<<"$connect"
+told= alone=
 
 case $mode in
 close)
-  exec 9>>"$sessions"
-  flock -n 9 && [[ -s $sessions ]] && close_sessions
+  exec 9<>"$sessions" || exit
+  flock -n -x 9 || exit
+  learn
+  # Where a line is no session, there may have been one more.
+  ((${#known[@]})) && ! LC_ALL=C grep -qv "$line" /dev/fd/9 && close_sessions
+  ;;
+after)
+  after "$1"
   ;;
 run)
-  exec 9>>"$sessions"
-  if ! flock -n 9; then
-    say "another process holds $sessions: the session of this broker will run out by itself"
-    exec "$@" 9>&-
+  for signal in HUP INT QUIT TERM; do trap "tell $signal" "$signal"; done
+  exec 9<>"$sessions" && lock || exec "$@" 9>&-
+  if [[ -n $alone ]]; then
+    (learn && close_sessions)
+    : >/dev/fd/9
+    flock -s 9
+  else
+    say "another process holds $sessions: no session is closed before this broker has ended"
   fi
-  close_sessions
-  : >"$sessions"
-  # Job control: without it the broker would ignore SIGINT and SIGQUIT, by which Java tells what its threads do.
+  # With job control: without it the broker would ignore SIGINT and SIGQUIT, by which Java tells what its threads do.
   set -m
-  for signal in HUP INT QUIT TERM; do trap "kill -$signal \$broker 2>/dev/null" "$signal"; done
   "$@" &
-  broker=$!
-  # A signal ends a wait and not the broker.
-  until wait "$broker"; ! kill -0 "$broker" 2>/dev/null; do :; done
-  wait "$broker"
-  code=$?
-  SECONDS=0
-  case $code in
-  # It has stopped by itself, or as it was told to, and closed its sessions; should it have failed to, one try is due.
-  0 | 130 | 143) close_sessions ;;
-  *) close_patiently || say "the broker ended with $code, and no ZooKeeper server has closed its session: it runs out" ;;
-  esac
-  exit "$code"
+  # And no longer: a broker that is suspended would end each wait.
+  set +m
+  while
+    told=
+    wait $!
+    code=$?
+    # A signal ends a wait, and not the broker.
+    [[ -n $told ]]
+  do :; done
+  flock -n -x 9
+  # The command line, by which a broker is known on a machine, goes with the broker.
+  if [[ -r $0 ]]; then exec "$BASH" "$0" after "$sessions" "$connect" "$code"; fi
+  after "$code"
   ;;
 esac
