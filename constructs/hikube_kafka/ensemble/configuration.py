@@ -16,6 +16,8 @@ DECLARATION_FILE = "ensemble.json"
 CONNECT_FILE = "connect.json"
 """What stands beside the workers of a Connect cluster, in place of the file of an ensemble."""
 SERVER_LOG = "server.log"
+SESSIONS_FILE = "sessions"
+"""Each session with ZooKeeper that the broker has had since its start; its supervisor closes them."""
 CONSOLE_LOG = "console.log"
 """Standard output and error of the process: what Java itself has to say, such as a heap that it cannot get."""
 
@@ -30,6 +32,16 @@ log4j.appender.file.layout.ConversionPattern=[%d] %p %m (%c)%n
 # The whole configuration, once more after every change of it.
 log4j.logger.org.apache.kafka.common.config.AbstractConfig=WARN
 log4j.logger.org.apache.zookeeper.ZooKeeper=WARN
+"""
+_SESSIONS_LOG4J = f"""\
+log4j.logger.org.apache.zookeeper.ClientCnxn=INFO, sessions
+log4j.appender.sessions=org.apache.log4j.FileAppender
+log4j.appender.sessions.File={SESSIONS_FILE}
+log4j.appender.sessions.layout=org.apache.log4j.PatternLayout
+log4j.appender.sessions.layout.ConversionPattern=%m%n
+log4j.appender.sessions.filter.1=org.apache.log4j.varia.StringMatchFilter
+log4j.appender.sessions.filter.1.StringToMatch=Session establishment complete
+log4j.appender.sessions.filter.2=org.apache.log4j.varia.DenyAllFilter
 """
 _CONNECTORS_LOG4J = (
     # Which connector, and which task, a line is about.
@@ -78,9 +90,16 @@ def digest(declaration: EnsembleDeclaration | ConnectDeclaration, server: Server
     """16 hexadecimal digits over everything that takes a restart to change."""
     distribution = declaration.kafka_home or KAFKA_VERSION
     facts: list[Any] = [sorted(server.properties.items()), server.heap, distribution]
+    if server.kind == "broker" and not is_supervised(declaration, server):
+        facts.append("unsupervised")
     if isinstance(declaration, ConnectDeclaration):
         facts += sorted(str(astuple(plugin)) for plugin in declaration.plugins)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def is_supervised(declaration: EnsembleDeclaration | ConnectDeclaration, server: ServerProcess) -> bool:
+    """Whether the server runs under a supervisor."""
+    return server.kind == "broker" and isinstance(declaration, EnsembleDeclaration) and declaration.fast_failover
 
 
 def data_folders(folder: Path, server: ServerProcess) -> tuple[Path, ...]:
@@ -93,8 +112,14 @@ def data_folders(folder: Path, server: ServerProcess) -> tuple[Path, ...]:
     return tuple(folder / each.strip() for each in listed.split(","))
 
 
-def write_server(folder: Path, server: ServerProcess) -> None:
-    """Write everything the server reads at its start. Data is left alone."""
+def write_server(folder: Path, server: ServerProcess, *, supervised: bool = False) -> None:
+    """Write everything the server reads at its start. Data is left alone.
+
+    Args:
+        folder: the server's.
+        server: what it is.
+        supervised: whether it is a broker that tells its supervisor of its sessions.
+    """
     for data in data_folders(folder, server):
         data.mkdir(parents=True, exist_ok=True)
     if server.kind == "zookeeper":
@@ -102,7 +127,8 @@ def write_server(folder: Path, server: ServerProcess) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in _own_paths(folder, server):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write(folder / "log4j.properties", _CONNECTORS_LOG4J if server.kind == "worker" else _LOG4J)
+    log4j = _CONNECTORS_LOG4J if server.kind == "worker" else _LOG4J
+    write(folder / "log4j.properties", log4j + _SESSIONS_LOG4J if supervised else log4j)
     write(folder / configuration_file(server), _configuration(folder, server))
 
 
@@ -168,6 +194,7 @@ def read_declaration(directory: Path) -> EnsembleDeclaration | None:
         zookeeper=tuple(ServerProcess(**each) for each in raw["zookeeper"]),
         brokers=tuple(ServerProcess(**each) for each in raw["brokers"]),
         kafka_home=raw["kafka_home"],
+        fast_failover=raw.get("fast_failover", True),  # none in what the version before wrote
     )
 
 

@@ -15,6 +15,7 @@ from hikube_kafka.ensemble.conduct import Conduct, Patience, silent
 from hikube_kafka.ensemble.configuration import (
     DECLARATION_FILE,
     digest,
+    is_supervised,
     is_written,
     read_declaration,
     write_declaration,
@@ -35,7 +36,7 @@ from hikube_kafka.ensemble.living import LivingEnsemble, Picture, is_silent, zoo
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addresses, observe
 from hikube_kafka.ensemble.ownership import Holding, applying, ending, mark, release
-from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start
+from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start, supervised
 from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
@@ -497,10 +498,13 @@ class _Application:
         self.conduct.progress(f"starting {', '.join(server.name for server in servers)}")
         for server in servers:
             folder = self.directory / server.name
-            write_server(folder, server)
+            under_supervisor = is_supervised(self.declaration, server)
+            write_server(folder, server, supervised=under_supervisor)
             self.log_ends[server.name] = log_end(folder)
             configured = digest(self.declaration, server)
             command = command_line(self.directory, server, java=self.java, jars=self.jars, digest=configured)
+            if under_supervisor:
+                command = supervised(command, server.properties["zookeeper.connect"])
             self.started.append(server.name)
             process = start(folder, command, environment())
             if process is not None:

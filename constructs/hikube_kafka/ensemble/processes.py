@@ -4,19 +4,27 @@ The mark is the only record of what runs. A PID file could be lost between the s
 name a PID that belongs to another process by now; the command line of a process can do neither.
 """
 
+import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+import hikube_kafka
 from hikube_kafka.ensemble.conduct import Conduct
-from hikube_kafka.ensemble.configuration import CONSOLE_LOG, configuration_file
+from hikube_kafka.ensemble.configuration import CONSOLE_LOG, SESSIONS_FILE, configuration_file
 from hikube_kafka.spec.ensemble import ServerProcess
 
 _MARK = "-Dhikube.ensemble="
 _DIGEST = "-Dhikube.configuration="
+_SUPERVISOR = Path(hikube_kafka.__file__).parent / "charts" / "kafka" / "files" / "supervise.sh"
+"""The same that brokers have in pods. Its command line has the server's mark as well."""
+
+_STARTING_SECONDS = 0.01
+"""Between two looks at whether a supervisor has started its server."""
 
 _MAIN = {
     "zookeeper": "org.apache.zookeeper.server.quorum.QuorumPeerMain",
@@ -76,15 +84,21 @@ class RunningServer:
 
 def running_servers(directory: Path) -> dict[str, RunningServer]:
     """Every server of the ensemble in this directory that runs, by its name."""
-    return {server.name: server for home, server in _all_servers() if home == str(directory)}
+    found: dict[str, RunningServer] = {}
+    for home, server, is_supervisor in _all_servers():
+        # A supervisor stands for its server before that has begun, and until the last of it has been done.
+        if home == str(directory) and not (is_supervisor and server.name in found):
+            found[server.name] = server
+    return found
 
 
 def running_directories() -> list[Path]:
     """Directories of all ensembles of which a server runs, in alphabetical order."""
-    return [Path(home) for home in sorted({home for home, _ in _all_servers()})]
+    return [Path(home) for home in sorted({home for home, _, _ in _all_servers()})]
 
 
-def _all_servers() -> Iterator[tuple[str, RunningServer]]:
+def _all_servers() -> Iterator[tuple[str, RunningServer, bool]]:
+    """The directory of each, the process, and whether it is a supervisor."""
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or ()  # None: another user's, on systems that hide it
         mark = next((word for word in command if word.startswith(_MARK)), None)
@@ -92,7 +106,11 @@ def _all_servers() -> Iterator[tuple[str, RunningServer]]:
             continue
         digest = next((word for word in command if word.startswith(_DIGEST)), _DIGEST).removeprefix(_DIGEST)
         home, _, name = mark.removeprefix(_MARK).rpartition("/")
-        yield home, RunningServer(name, digest, process)
+        yield home, RunningServer(name, digest, process), _is_supervisor(command)
+
+
+def _is_supervisor(command: Sequence[str]) -> bool:
+    return str(_SUPERVISOR) in command[:2]
 
 
 def described(process: psutil.Process) -> str:
@@ -125,6 +143,22 @@ def command_line(directory: Path, server: ServerProcess, *, java: str, jars: Pat
     ]
 
 
+def supervised(command: Sequence[str], connect: str) -> list[str]:
+    """The command of a broker under its supervisor, to be run in the broker's folder.
+
+    Args:
+        command: the broker's own.
+        connect: its ``zookeeper.connect``.
+
+    Returns:
+        The command as it was where this machine lacks what a supervisor needs: bash, and flock of util-linux.
+    """
+    bash = shutil.which("bash")
+    if bash is None or shutil.which("flock") is None:
+        return list(command)
+    return [bash, str(_SUPERVISOR), "run", SESSIONS_FILE, connect, *command]
+
+
 def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> psutil.Process | None:
     """Start a server that outlives this process and does not hear the signals of its terminal.
 
@@ -133,8 +167,9 @@ def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> p
     killed here leaves nothing behind that the next one does not find.
 
     Returns:
-        The server; ``None`` if it has ended by now. Who starts a server keeps this answer and does not look for the
-        mark: in the moment in which the shell's child becomes the server, its command line reads as empty.
+        The server, and not its supervisor; ``None`` if it has ended by now. Who starts a server keeps this answer and
+        does not look for the mark: in the moment in which the shell's child becomes the server, its command line reads
+        as empty.
     """
     done = subprocess.run(
         ["/bin/sh", "-c", '"$@" >"$0" 2>&1 & echo $!', CONSOLE_LOG, *command],
@@ -146,9 +181,29 @@ def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> p
         check=True,
     )
     try:
-        return psutil.Process(int(done.stdout))
+        process = psutil.Process(int(done.stdout))
+        return _supervised_by(process) if str(_SUPERVISOR) in command[:2] else process
     except psutil.NoSuchProcess:
         return None
+
+
+def _supervised_by(supervisor: psutil.Process) -> psutil.Process:
+    """The server, once the supervisor has started it.
+
+    Raises:
+        psutil.NoSuchProcess: the supervisor has ended.
+    """
+    while True:
+        for child in supervisor.children():
+            try:
+                command = child.cmdline()
+            except psutil.NoSuchProcess:
+                continue
+            if any(word.startswith(_MARK) for word in command) and not _is_supervisor(command):
+                return child
+        if supervisor.status() == psutil.STATUS_ZOMBIE:
+            raise psutil.NoSuchProcess(supervisor.pid)
+        time.sleep(_STARTING_SECONDS)
 
 
 def stop(servers: list[RunningServer], conduct: Conduct) -> None:

@@ -67,6 +67,8 @@ class LocalTarget(Target):
             zookeeper=self.layout.zookeeper_processes(platform),
             brokers=self.layout.broker_processes(platform),
             kafka_home=self.kafka_home,
+            # The provider's own default is left out: a plan of what runs already stays empty.
+            fast_failover=None if platform.kafka.fast_failover else False,
             keep_data=self.keep_data,
             provider=provider,
         )

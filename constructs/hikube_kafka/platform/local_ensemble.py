@@ -26,6 +26,8 @@ class LocalEnsemble(HikubeResource):
         directory: folder of configuration, data and logs; ``~`` is the user's home. None means
             ``~/.local/share/hikube-kafka/<name>``.
         kafka_home: an unpacked Kafka distribution to run from; None means the jars that Maven brings into the cache.
+        fast_failover: run each broker under a supervisor that closes its session with ZooKeeper as soon as its process
+            has ended. None means true.
         keep_data: keep the data when the ensemble is destroyed. None means true.
         provider: the provider's block; None means the stack's default.
         depends_on: what must be applied before.
@@ -44,6 +46,7 @@ class LocalEnsemble(HikubeResource):
         brokers: Iterable[ServerProcess],
         directory: str | None = None,
         kafka_home: str | None = None,
+        fast_failover: bool | None = None,
         keep_data: bool | None = None,
         provider: HikubeProvider | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
@@ -67,6 +70,7 @@ class LocalEnsemble(HikubeResource):
                 "zookeeper": [_server(server) for server in self._zookeeper],
                 "brokers": [_server(server) for server in self._brokers],
                 "kafka_home": kafka_home,
+                "fast_failover": fast_failover,
                 "keep_data": keep_data,
             },
             provider=provider,

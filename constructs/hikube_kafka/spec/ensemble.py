@@ -87,6 +87,8 @@ class EnsembleDeclaration:
     brokers: tuple[ServerProcess, ...]
     kafka_home: str | None = None
     """An unpacked Kafka distribution to run from; None means the jars that Maven puts into the cache."""
+    fast_failover: bool = True
+    """Whether each broker runs under a supervisor, which closes its session with ZooKeeper as soon as it has ended."""
 
     @property
     def servers(self) -> tuple[ServerProcess, ...]:

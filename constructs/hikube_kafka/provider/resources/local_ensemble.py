@@ -90,6 +90,14 @@ class LocalEnsembleResource(Resource):
                 optional=True,
                 description="An unpacked Kafka distribution to run from. Default: jars that Maven brings into a cache.",
             ),
+            "fast_failover": Attribute(
+                BOOL,
+                optional=True,
+                description="Run each broker under a supervisor that closes its session with ZooKeeper as soon as its "
+                "process has ended, so that other brokers take over at once. With `false` they do when the session "
+                "has expired. Default: `true`; needs bash and flock, and works as `false` where one of them is "
+                "missing.",
+            ),
             "keep_data": Attribute(
                 BOOL,
                 optional=True,
@@ -419,7 +427,7 @@ def _of_clients(prior: State | None, planned: State) -> dict[str, Any]:
 
 def _is_known(state: State) -> bool:
     return not any(
-        True for each in ("name", "directory", "zookeeper", "brokers", "kafka_home") for _ in unknowns(state[each])
+        True for each in ("name", "directory", "zookeeper", "brokers", "kafka_home", "fast_failover") for _ in unknowns(state[each])
     )
 
 
@@ -430,6 +438,7 @@ def _declaration(state: State) -> EnsembleDeclaration:
         zookeeper=processes("zookeeper", state["zookeeper"]),
         brokers=processes("broker", state["brokers"]),
         kafka_home=state["kafka_home"],
+        fast_failover=state["fast_failover"] is not False,
     )
 
 

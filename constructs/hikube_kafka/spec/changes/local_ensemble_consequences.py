@@ -86,13 +86,18 @@ def consequences(
 def _restarts(where: str, prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Iterator[Problem]:
     moved, restarted = [], []
     version = prior.get("kafka_home") != planned.get("kafka_home", prior.get("kafka_home"))
+    started_otherwise = (prior.get("fast_failover") is False) != (planned.get("fast_failover") is False)
     for kind, what in (("zookeeper", "ZooKeeper server"), ("brokers", "broker")):
         before = {server["id"]: server for server in prior.get(kind) or ()}
         for server in planned.get(kind) or ():
             was = before.get(server.get("id"))
             if was is None:
                 continue
-            if version or any(was.get(each) != server.get(each) for each in ("properties", "heap")):
+            if (
+                version
+                or (kind == "brokers" and started_otherwise)
+                or any(was.get(each) != server.get(each) for each in ("properties", "heap"))
+            ):
                 restarted.append(f"{what} {server['id']}")
             old, new = (_listeners(each) for each in (was, server))
             if kind == "brokers" and old != new:
