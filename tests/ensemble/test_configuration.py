@@ -1,6 +1,7 @@
 """The files of a server's folder."""
 
 import dataclasses
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from hikube_kafka.ensemble import jars
 from hikube_kafka.ensemble.configuration import (
+    DECLARATION_FILE,
     digest,
     is_written,
     read_declaration,
@@ -92,12 +94,28 @@ def test_only_what_takes_a_restart_changes_the_digest(tmp_path: Path) -> None:
     assert digest(declaration, dataclasses.replace(broker, heap="1g")) != known
     assert digest(declaration, dataclasses.replace(broker, properties={**broker.properties, "a": "b"})) != known
     assert digest(dataclasses.replace(declaration, kafka_home="/opt/kafka"), broker) != known
+    unsupervised = dataclasses.replace(declaration, fast_failover=False)
+    assert digest(unsupervised, broker) != known
+    server = declaration.zookeeper[0]
+    assert digest(unsupervised, server) == digest(declaration, server)
 
 
-def test_a_declaration_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    declaration = small_ensemble(tmp_path).declaration
+@pytest.mark.parametrize("fast_failover", [True, False])
+def test_a_declaration_comes_back_as_it_was_written(fast_failover: bool, tmp_path: Path) -> None:
+    declaration = dataclasses.replace(small_ensemble(tmp_path).declaration, fast_failover=fast_failover)
 
     write_declaration(tmp_path, declaration)
+
+    assert read_declaration(tmp_path) == declaration
+
+
+def test_what_was_written_before_there_were_supervisors_is_read_as_with_them(tmp_path: Path) -> None:
+    declaration = small_ensemble(tmp_path).declaration
+    write_declaration(tmp_path, declaration)
+    file = tmp_path / DECLARATION_FILE
+    written = json.loads(file.read_text())
+    del written["fast_failover"]
+    file.write_text(json.dumps(written))
 
     assert read_declaration(tmp_path) == declaration
 

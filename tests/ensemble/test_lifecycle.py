@@ -23,10 +23,12 @@ from hikube_kafka.ensemble import (
     observe,
     stop,
 )
+from hikube_kafka.ensemble.configuration import CONSOLE_LOG
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
-from tests.support.ensemble import small_ensemble
+from tests.support.ensemble import small_ensemble, suspend
 from tests.support.load import Load, new_topic, read_all
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.ensemble]
 
@@ -104,8 +106,11 @@ def test_killed_servers_are_named_and_healed_and_no_acknowledged_message_is_lost
 ) -> None:
     leader = next(server.name for server in observe(subject.declaration).servers if server.detail == "leader")
     before = subject.pids()
+    console = Path(subject.declaration.directory) / "broker-1" / CONSOLE_LOG
     with Load(subject.bootstrap, topic, PARTITIONS) as load:
         kill(subject, "broker-1", leader)
+        # Its supervisor has seen it end: as soon as there is a quorum again, nothing of it is left.
+        until(lambda: "closed session 0x" in console.read_text(), console.read_text)
         assert states(observe(subject.declaration)).items() >= {"broker-1": "stopped", leader: "stopped"}.items()
         assert apply(subject.declaration).is_healthy
 
@@ -118,7 +123,7 @@ def test_suspended_servers_are_seen_as_such_and_healed_and_the_others_are_not_bl
     before = subject.pids()
     running = running_servers(Path(subject.declaration.directory).resolve())
     for name in ("zookeeper-1", "broker-1"):
-        running[name].process.suspend()
+        suspend(running[name].process)
     seen = states(observe(subject.declaration))
     assert seen.items() >= {"zookeeper-1": "not answering", "broker-1": "not answering"}.items()
 

@@ -1,5 +1,7 @@
 """A server is known by the mark on its command line, and by nothing else."""
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -10,9 +12,10 @@ import psutil
 import pytest
 
 from hikube_kafka.ensemble.conduct import Conduct, Patience
-from hikube_kafka.ensemble.configuration import CONSOLE_LOG
-from hikube_kafka.ensemble.processes import RunningServer, described, running_servers, start, stop
+from hikube_kafka.ensemble.configuration import CONSOLE_LOG, SESSIONS_FILE
+from hikube_kafka.ensemble.processes import RunningServer, described, running_servers, start, stop, supervised
 from hikube_kafka.waiting import Stopped
+from tests.support.ensemble import suspend
 
 PATIENT = Conduct()
 OBEDIENT = "import signal; signal.pause()"
@@ -109,8 +112,8 @@ def test_a_server_that_ignores_the_request_to_stop_is_killed_after_the_patience(
 def test_a_suspended_server_stops_when_it_is_asked_to(directory: Path) -> None:
     start(directory, marked(directory, "broker-0"), {})
     suspended = running_servers(directory)["broker-0"]
-    suspended.process.suspend()
-    assert PATIENT.until(suspended.is_suspended, 30)
+    suspend(suspended.process)
+    assert suspended.is_suspended()
     told: list[str] = []
 
     stop([suspended], Conduct(progress=told.append))
@@ -128,3 +131,49 @@ def test_a_cancelled_wait_ends_and_leaves_the_server(directory: Path) -> None:
         stop([found], Conduct(cancelled=lambda: True))
 
     assert found.is_alive()
+
+
+NOBODY = "127.0.0.1:1"
+"""Where no ZooKeeper server listens."""
+
+
+def test_a_supervised_server_is_the_process_itself_and_goes_with_it(directory: Path) -> None:
+    process = start(directory, supervised(marked(directory, "broker-0"), NOBODY), os.environ)
+
+    assert process is not None
+    assert process == running_servers(directory)["broker-0"].process
+    supervisor = process.parent()
+    assert "supervise.sh" in " ".join(supervisor.cmdline())
+    process.kill()
+    assert PATIENT.until(lambda: not supervisor.is_running(), 30)
+    assert running_servers(directory) == {}
+
+
+def test_a_supervisor_stands_for_the_server_that_it_is_about_to_start(directory: Path) -> None:
+    # It waits for who holds the file.
+    with (directory / SESSIONS_FILE).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        command = supervised(marked(directory, "broker-0"), NOBODY)
+        with subprocess.Popen(command, cwd=directory) as supervisor:
+            try:
+                assert PATIENT.until(lambda: "broker-0" in running_servers(directory), 30)
+                assert running_servers(directory)["broker-0"].pid == supervisor.pid
+                fcntl.flock(held, fcntl.LOCK_UN)
+                assert PATIENT.until(lambda: running_servers(directory)["broker-0"].pid != supervisor.pid, 30)
+            finally:
+                supervisor.kill()
+
+
+def test_a_supervised_server_that_cannot_be_started_has_said_why(directory: Path) -> None:
+    broken = ["/no/such/java", f"-Dhikube.ensemble={directory}/broker-0"]
+
+    assert start(directory, supervised(broken, NOBODY), os.environ) is None
+    assert "/no/such/java" in (directory / CONSOLE_LOG).read_text()
+
+
+def test_a_machine_without_flock_runs_brokers_without_a_supervisor(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(directory))
+
+    assert supervised(["java"], NOBODY) == ["java"]

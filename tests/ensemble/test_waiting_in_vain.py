@@ -42,7 +42,7 @@ from hikube_kafka.ensemble.processes import running_servers, start
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.probe.observation import Metadata, Partition
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
-from tests.support.ensemble import small_ensemble
+from tests.support.ensemble import small_ensemble, suspend
 
 SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=0.5, stop=20, answer=0.3, stop_hung=20)
 IDLE = "import signal; signal.pause()"
@@ -323,7 +323,7 @@ def restarted(declaration: EnsembleDeclaration, before: dict[str, int]) -> set[s
 def test_suspended_servers_are_restarted_and_no_others(declaration: EnsembleDeclaration) -> None:
     before = run_as_declared(declaration)
     for name in ("zookeeper-1", "broker-1"):
-        psutil.Process(before[name]).suspend()
+        suspend(psutil.Process(before[name]))
     told: list[str] = []
     apply(declaration, patience=SHORT, progress=told.append)
     assert restarted(declaration, before) == {"zookeeper-1", "broker-1"}
@@ -400,10 +400,10 @@ def test_a_creation_that_does_not_catch_up_leaves_nothing_running_that_no_state_
 def test_a_creation_on_a_full_disk_leaves_nothing_running(
     declaration: EnsembleDeclaration, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(folder: Path, server: ServerProcess) -> None:
+    def full(folder: Path, server: ServerProcess, *, supervised: bool) -> None:
         if server.name == "broker-1":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        write_server(folder, server)
+        write_server(folder, server, supervised=supervised)
 
     assert answers.mode
     monkeypatch.setattr(lifecycle, "write_server", full)

@@ -4,15 +4,14 @@ As in test_waiting_in_vain.py, the workers are processes that do nothing, and wh
 Real ones: test_workers.py.
 """
 
-import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+import psutil
 import pytest
 
 from hikube_kafka.ensemble import ApplyInterruptedError, CreationStoppedError, Patience, StartFailedError, workers
@@ -22,7 +21,7 @@ from hikube_kafka.ensemble.ownership import read_ownership
 from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.probe.observation import GroupSeen, WorkerShare
 from hikube_kafka.spec.ensemble import ConnectDeclaration, ServerProcess
-from tests.support.ensemble import is_free
+from tests.support.ensemble import is_free, suspend
 
 SHORT = Patience(joined=0.5, balanced=2, answer=0.3)
 """For waits that come to nothing; three looks in a row fit into it, also where the machine is busy."""
@@ -179,7 +178,7 @@ def test_workers_in_no_group_get_their_new_configuration_without_a_wait_for_them
 def test_a_worker_that_was_suspended_is_restarted_and_the_other_one_is_left(declared: ConnectDeclaration) -> None:
     workers.apply(declared, owner="me", creating=True)
     before = pids(declared)
-    os.kill(before["worker-0"], signal.SIGSTOP)
+    suspend(psutil.Process(before["worker-0"]))
     workers.apply(declared, owner="me")
     after = pids(declared)
     assert after["worker-0"] != before["worker-0"]

@@ -134,6 +134,7 @@ def _ensemble(directory: Any) -> State:
             }
         ],
         "kafka_home": None,
+        "fast_failover": None,
         "keep_data": True,
         "bootstrap_servers": "h:1",
         "zookeeper_servers": "h:1",

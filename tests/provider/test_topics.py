@@ -29,7 +29,7 @@ from hikube_kafka.provider.topic_memory import TopicMemory
 from hikube_kafka.provider.topics import KafkaCluster, Layout, NewTopic
 from hikube_kafka.spec.changes.replicas import Move
 from hikube_kafka.waiting import Stopped
-from tests.support.ensemble import LivingEnsemble
+from tests.support.ensemble import LivingEnsemble, suspend
 from tests.support.waiting import until
 
 Answer = Layout | Exception
@@ -950,7 +950,7 @@ def test_brokers_whose_zookeeper_is_frozen_are_waited_for_once_and_every_state_i
     frozen = [server.process for server in servers.values() if server.name.startswith("zookeeper")]
     assert frozen
     for process in frozen:
-        process.suspend()
+        suspend(process)
     try:
         with collected_warnings() as warnings:
             assert [topics.read(each, b"") for each in states] == states

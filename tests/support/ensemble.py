@@ -6,11 +6,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from hikube_kafka.spec import Kafka, Platform, Resources, ZooKeeper
 from hikube_kafka.spec.ensemble import EnsembleDeclaration
 from hikube_kafka.spec.targets.local import LocalLayout
+from tests.support.waiting import until
 
 SERVERS = 5
 """How many ports of each kind an ensemble may need."""
@@ -45,6 +47,12 @@ class LivingEnsemble(NamedTuple):
     layout: LocalLayout
     declaration: EnsembleDeclaration
     bootstrap: str
+
+
+def suspend(process: psutil.Process) -> None:
+    """Stop the process with SIGSTOP, and wait until it has: on a busy machine it first has to get its turn."""
+    process.suspend()
+    until(lambda: process.status() == psutil.STATUS_STOPPED, f"{process} is suspended")
 
 
 def is_free(port: int) -> bool:

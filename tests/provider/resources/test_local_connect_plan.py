@@ -223,7 +223,7 @@ def test_an_ensemble_and_workers_of_one_configuration_are_told_before_either_is_
                 },
             }
         ],
-        **dict.fromkeys(("kafka_home", "keep_data", "path", "owner")),
+        **dict.fromkeys(("kafka_home", "fast_failover", "keep_data", "path", "owner")),
         **dict.fromkeys(("bootstrap_servers", "zookeeper_servers", "cluster_id", "processes")),
     }
     plan = LocalEnsembleResource(session).plan(PlanRequest(None, declared, declared))

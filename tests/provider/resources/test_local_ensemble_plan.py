@@ -59,6 +59,7 @@ def config(**values: Any) -> dict[str, Any]:
         "zookeeper": [zookeeper(1)],
         "brokers": [broker(0), broker(1)],
         "kafka_home": None,
+        "fast_failover": None,
         **dict.fromkeys(COMPUTED),
         **values,
     }
@@ -293,15 +294,16 @@ def test_the_same_folder_spelled_otherwise_is_the_same_ensemble(
     assert (plan.planned, list(plan.replace)) == (made, [])
 
 
+@pytest.mark.parametrize("fast_failover", [None, False])
 def test_an_ensemble_is_imported_by_its_directory_and_keeps_its_data(
-    ensembles: LocalEnsembleResource, tmp_path: Path
+    fast_failover: bool | None, ensembles: LocalEnsembleResource, tmp_path: Path
 ) -> None:
-    made = state(directory=str(tmp_path), path=str(tmp_path))
+    made = state(directory=str(tmp_path), path=str(tmp_path), fast_failover=fast_failover)
     write_declaration(tmp_path, local_ensemble._declaration(made))
     mark(tmp_path, Ownership(owner="me", standing="held"))
     found = ensembles.read(dict.fromkeys(COMPUTED) | ensembles.import_state(str(tmp_path)), b"")
     assert found == {**made, "cluster_id": None, "processes": dict.fromkeys(made["processes"], "stopped")}
-    plan = ensembles.plan(request(found, config(directory=str(tmp_path))))
+    plan = ensembles.plan(request(found, config(directory=str(tmp_path), fast_failover=fast_failover)))
     assert not plan.diagnostics
     assert not plan.replace
 

@@ -106,6 +106,8 @@ def ensemble(*ids: int, **values: Any) -> dict[str, Any]:
         (ensemble(0, keep_data=False), None, ["local-data-lost"]),
         (ensemble(0), ensemble(0, keep_data=False), ["local-data-no-longer-kept"]),
         (ensemble(0, kafka_home="a"), ensemble(0, kafka_home="b"), ["local-ensemble-restarts"]),
+        (ensemble(0), ensemble(0, fast_failover=False), ["local-ensemble-restarts"]),
+        (ensemble(0), ensemble(0, fast_failover=True), []),
         (
             ensemble(0),
             ensemble(0, listeners="PLAINTEXT://127.0.0.1:9093"),

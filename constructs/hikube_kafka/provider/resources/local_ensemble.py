@@ -263,6 +263,7 @@ class LocalEnsembleResource(Resource):
             **state,
             "zookeeper": [attributes(server) for server in found.zookeeper],
             "brokers": [attributes(server) for server in found.brokers],
+            "fast_failover": None if found.fast_failover else False,
             "keep_data": True,
         }
 
@@ -427,7 +428,9 @@ def _of_clients(prior: State | None, planned: State) -> dict[str, Any]:
 
 def _is_known(state: State) -> bool:
     return not any(
-        True for each in ("name", "directory", "zookeeper", "brokers", "kafka_home", "fast_failover") for _ in unknowns(state[each])
+        True
+        for each in ("name", "directory", "zookeeper", "brokers", "kafka_home", "fast_failover")
+        for _ in unknowns(state[each])
     )
 
 
