@@ -101,7 +101,7 @@ def test_only_what_takes_a_restart_changes_the_digest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fast_failover", [True, False])
-def test_a_declaration_comes_back_as_it_was_written(fast_failover: bool, tmp_path: Path) -> None:
+def test_a_declaration_comes_back_as_it_was_written(*, fast_failover: bool, tmp_path: Path) -> None:
     declaration = dataclasses.replace(small_ensemble(tmp_path).declaration, fast_failover=fast_failover)
 
     write_declaration(tmp_path, declaration)

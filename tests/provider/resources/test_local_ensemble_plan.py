@@ -296,7 +296,7 @@ def test_the_same_folder_spelled_otherwise_is_the_same_ensemble(
 
 @pytest.mark.parametrize("fast_failover", [None, False])
 def test_an_ensemble_is_imported_by_its_directory_and_keeps_its_data(
-    fast_failover: bool | None, ensembles: LocalEnsembleResource, tmp_path: Path
+    *, fast_failover: bool | None, ensembles: LocalEnsembleResource, tmp_path: Path
 ) -> None:
     made = state(directory=str(tmp_path), path=str(tmp_path), fast_failover=fast_failover)
     write_declaration(tmp_path, local_ensemble._declaration(made))
