@@ -102,7 +102,7 @@ set -- "$1" $found
 if (($# != 2)); then echo "$(($# - 1)) processes of Java are the pod's:$found" >&2; exit 1; fi
 kill "-$1" "$2"
 """
-"""Sends a signal to the JVM of a pod, from outside: the first process of a container ignores such a signal from inside."""
+"""Sends a signal to the JVM of a pod, from outside: the first process of a container ignores it from inside."""
 
 KILL_FOLLOWER = "kill a follower"
 KILL_LEADER = "kill a leader"
@@ -172,7 +172,7 @@ class Acknowledged:
         return len(self.times) == PARTITIONS and all(times[-1] > moment for times in self.times.values())
 
     def pauses(self, begin: float, end: float) -> tuple[float, dict[int, float]]:
-        """The longest of all partitions together, and of each; what reaches into the window counts at its full length."""
+        """The longest of all partitions together, and of each; what reaches into the window, at its full length."""
         each = {partition: longest(times, begin, end) for partition, times in sorted(self.times.items())}
         return longest(sorted(time for times in self.times.values() for time in times), begin, end), each
 
@@ -182,7 +182,7 @@ def longest(times: Sequence[float], begin: float, end: float) -> float:
     return max((after - before for before, after in pairwise(times) if after > begin and before < end), default=0.0)
 
 
-class Load:
+class ProducerPod:
     """A producer in a pod of its own, and what it tells, as it tells it."""
 
     def __init__(self, installation: Installation, node: str, client: Mapping[str, str]) -> None:
@@ -246,7 +246,7 @@ class Load:
             self._reader.join(10)
 
     @contextmanager
-    def running(self) -> Iterator["Load"]:
+    def running(self) -> Iterator["ProducerPod"]:
         """From its begin until the end of the context; it goes away in any case."""
         try:
             self.begin()
@@ -443,7 +443,7 @@ class Turn:
         self._configuration = configuration
         self._turn = turn
         self._path = path
-        self._load = Load(installation, machine.producer_node, configuration.client)
+        self._producer = ProducerPod(installation, machine.producer_node, configuration.client)
         self._node_of: dict[str, str] = {}
         self._brokers = set(range(PLATFORM.kafka.brokers))
         self._follower = 0
@@ -468,7 +468,7 @@ class Turn:
         with (
             forwarded(self._installation.reach, brokers=[], zookeeper=servers) as forwards,
             Ensemble(forwards, here).connected() as self._ensemble,
-            self._load.running(),
+            self._producer.running(),
         ):
             self._well({})
             self._return_leaders()
@@ -476,7 +476,7 @@ class Turn:
                 for event in events:
                     self._measure(event)
             finally:
-                self._load.end()
+                self._producer.end()
                 self._count()
 
     def _broker_on(self, node: str) -> int:
@@ -502,19 +502,19 @@ class Turn:
     def _measure(self, event: str) -> None:
         strike, changed = self._prepared(event)
         before = self._ensemble.registrations()
-        self._load.written()
-        load, begin = os.getloadavg()[0], self._load.now()
+        self._producer.written()
+        load, begin = os.getloadavg()[0], self._producer.now()
         strike()
         self._well({broker: before[broker] for broker in changed})
         self._keep(event, begin, load)
         if changed:
-            load, begin = os.getloadavg()[0], self._load.now()
+            load, begin = os.getloadavg()[0], self._producer.now()
             self._return_leaders()
             self._keep(RETURN, begin, load)
 
     def _keep(self, event: str, begin: float, load: float) -> None:
-        end = self._load.now()
-        together, each = self._load.acknowledged.pauses(begin, end)
+        end = self._producer.now()
+        together, each = self._producer.acknowledged.pauses(begin, end)
         result = Result(
             configuration=self._configuration.name,
             turn=self._turn,
@@ -626,7 +626,7 @@ class Turn:
             return all(leader not in {broker, -1} and broker not in isr for leader, isr in self._partitions().values())
 
         wait(f"others in place of broker {broker}", asked(taken_over), seconds=RESUMED_SECONDS)
-        self._load.written()
+        self._producer.written()
 
     def _partitions(self) -> dict[int, tuple[int, set[int]]]:
         return self._ensemble.partitions()
@@ -645,7 +645,7 @@ class Turn:
             return looks >= STEADY_LOOKS
 
         wait("all well", well, seconds=WELL_SECONDS, every=0.5)
-        self._load.written()
+        self._producer.written()
 
     def _is_well(self, before: Mapping[int, int]) -> bool:
         registrations = self._ensemble.registrations()
@@ -686,7 +686,7 @@ class Turn:
                     return returned()
 
                 wait("preferred leaders", asked(elected), seconds=60, every=0.5)
-        self._load.written()
+        self._producer.written()
 
     def _count(self) -> None:
         """Read all, and compare with what was acknowledged."""
@@ -709,7 +709,7 @@ class Turn:
                     raise MeasurementError(f"read {sum(found.values())} of {sum(ends.values())} messages in 180 s")
             finally:
                 consumer.close()
-        acknowledged = self._load.acknowledged
+        acknowledged = self._producer.acknowledged
         delivery = Delivery(
             configuration=self._configuration.name,
             turn=self._turn,
