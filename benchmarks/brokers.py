@@ -24,10 +24,10 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from installation import PROGRESS, Installation, MeasurementError, container, in_sync, restricted_pod, wait
-from peers import Configuration, apache, bitnami
 
 from hikube_kafka.spec import Kafka, KubernetesLayout, Platform, Resources, Storage, ZooKeeper
+from installation import PROGRESS, Installation, MeasurementError, container, in_sync, restricted_pod, wait
+from peers import Configuration, apache, bitnami
 
 PLATFORM = Platform(
     name="bench",

@@ -34,17 +34,17 @@ from typing import Any
 from confluent_kafka import Consumer, ElectionType, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from installation import PROGRESS, Installation, MeasurementError, command, container, in_sync, restricted_pod, wait
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
-from peers import Configuration, apache, bitnami, strimzi
 
 from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.probe.forwards import Forwards, forwarded
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.probe.zookeeper import read_status
 from hikube_kafka.spec import Kafka, KubernetesLayout, Platform, Resources, Storage, ZooKeeper
+from installation import PROGRESS, Installation, MeasurementError, command, container, in_sync, restricted_pod, wait
+from peers import Configuration, apache, bitnami, strimzi
 
 PLATFORM = Platform(
     name="bench",
