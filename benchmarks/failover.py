@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -67,13 +68,7 @@ PRODUCER = {
     "delivery.timeout.ms": "120000",
     # A broker that answers no more is left after so long, and its partitions' new leader is asked for.
     "request.timeout.ms": "5000",
-    "metadata.max.age.ms": "10000",
-    "retry.backoff.ms": "50",
-    "retry.backoff.max.ms": "250",
-    "reconnect.backoff.ms": "50",
-    "reconnect.backoff.max.ms": "500",
     "socket.connection.setup.timeout.ms": "2000",
-    "socket.connection.setup.timeout.max.ms": "4000",
 }
 """The same for everybody."""
 FRESH_ADDRESSES = "-Dsun.net.inetaddr.ttl=3 -Dsun.net.inetaddr.negative.ttl=1"
@@ -334,12 +329,12 @@ class Ensemble:
 
 
 def asked(condition: Callable[[], bool]) -> Callable[[], bool]:
-    """The same, and not so while ZooKeeper does not answer."""
+    """The same, and not so while ZooKeeper or the API server does not answer."""
 
     def answer() -> bool:
         try:
             return condition()
-        except (KazooException, KazooTimeoutError, OSError):
+        except (KazooException, KazooTimeoutError, MeasurementError, OSError):
             return False
 
     return answer
@@ -373,7 +368,7 @@ class Machine:
                     "terminationGracePeriodSeconds": 0,
                     "containers": [
                         {
-                            **container("signal", ["sleep", "infinity"]),
+                            **container("send", ["sleep", "infinity"]),
                             "securityContext": {"privileged": True, "runAsUser": 0},
                         }
                     ],
@@ -389,10 +384,10 @@ class Machine:
         namespace = self.nodes_namespace(installation)
         command("kubectl", "delete", "namespace", namespace, "--ignore-not-found", "--timeout=5m")
 
-    def signal(self, installation: Installation, signal: str, broker: int, node: str) -> None:
+    def send(self, installation: Installation, name: str, broker: int, node: str) -> None:
         """Send it to a broker's JVM."""
         namespace, pod = self.nodes_namespace(installation), installation.reach.broker_pod(broker)
-        words = ("bash", "-c", SIGNAL, "signal", signal, pod, installation.layout.namespace)
+        words = ("bash", "-c", SIGNAL, "send", name, pod, installation.layout.namespace)
         command("kubectl", "--namespace", namespace, "exec", node, "--", *words)
 
 
@@ -472,12 +467,16 @@ class Turn:
         ):
             self._well({})
             self._return_leaders()
+            unwell = None
             try:
                 for event in events:
                     self._measure(event)
-            finally:
-                self._producer.end()
-                self._count()
+            except MeasurementError as error:
+                unwell = error  # what was acknowledged until then must be there all the same
+            self._producer.end()
+            self._count()
+            if unwell:
+                raise unwell
 
     def _broker_on(self, node: str) -> int:
         return next(each for each in self._brokers if self._broker_node(each) == node)
@@ -590,8 +589,8 @@ class Turn:
     def _kill(self, broker: int) -> None:
         self._signal("KILL", broker)
 
-    def _signal(self, signal: str, broker: int) -> None:
-        self._machine.signal(self._installation, signal, broker, self._broker_node(broker))
+    def _signal(self, name: str, broker: int) -> None:
+        self._machine.send(self._installation, name, broker, self._broker_node(broker))
 
     def _delete(self, broker: int) -> None:
         pod = self._installation.reach.broker_pod(broker)
@@ -625,8 +624,11 @@ class Turn:
         def taken_over() -> bool:
             return all(leader not in {broker, -1} and broker not in isr for leader, isr in self._partitions().values())
 
-        wait(f"others in place of broker {broker}", asked(taken_over), seconds=RESUMED_SECONDS)
-        self._producer.written()
+        try:
+            wait(f"others in place of broker {broker}", asked(taken_over), seconds=RESUMED_SECONDS)
+            self._producer.written()
+        except MeasurementError as error:  # a pause of so long is a figure too
+            PROGRESS.print(str(error), markup=False)
 
     def _partitions(self) -> dict[int, tuple[int, set[int]]]:
         return self._ensemble.partitions()
@@ -659,14 +661,17 @@ class Turn:
         )
 
     def _pods_ready(self) -> bool:
+        reach = self._installation.reach
+        servers = range(1, PLATFORM.zookeeper.servers + 1)
+        expected = {*map(reach.broker_pod, self._brokers), *map(reach.zookeeper_pod, servers)}
         pods = json.loads(self._installation.kubectl("get", "pods", "--output=json"))["items"]
-        return len(pods) == 1 + len(self._brokers) + PLATFORM.zookeeper.servers and all(
-            "deletionTimestamp" not in pod["metadata"]
-            and any(
-                each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ())
-            )
+        ready = {
+            pod["metadata"]["name"]
             for pod in pods
-        )
+            if "deletionTimestamp" not in pod["metadata"]
+            and {"Ready", "True"} in ({each["type"], each["status"]} for each in pod["status"].get("conditions", ()))
+        }
+        return expected <= ready
 
     def _return_leaders(self) -> None:
         """To the first replica of each partition."""
@@ -898,6 +903,7 @@ def main() -> None:
         parser.error("--json: name the file of the results")
     if not (chosen.unplug and chosen.plug):
         chosen.events = [event for event in chosen.events if event not in {UNPLUG, UNPLUG_WITH_BOTH}]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # plug in, and take away, also then
     # Ports of its own, for others may have forwards open; and no policy, for the configurations' ports differ.
     layout = KubernetesLayout(namespace=chosen.namespace, forward_port=24092, network_policy=False)
     machine = Machine(producer_node=chosen.producer_node or nodes()[0], unplug=chosen.unplug, plug=chosen.plug)

@@ -100,7 +100,8 @@ def test_a_file_of_results_gives_back_what_was_measured_and_the_same_picture(tmp
     file, pictures = tmp_path / "results.jsonl", [tmp_path / "one.png", tmp_path / "two.png"]
     measured = [result(), result(event=RETURN), result(configuration=OFF, worst=20.0), result(event=ROLL)]
     delivered = Delivery(configuration=OURS, turn=0, acknowledged=1, lost=0, duplicated=0, given_up=0)
-    file.write_text("".join(json.dumps(asdict(each)) + "\n" for each in (*measured, delivered)))
+    lines = [*map(asdict, measured), asdict(delivered)]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     results, deliveries = failover.read(file)
     for picture in pictures:
