@@ -118,7 +118,7 @@ EVENTS = {
     STOP: "SIGSTOP of a leader's broker: nobody knows",
     DELETE: "a leader's pod deleted by force",
     UNPLUG: "node unplugged, with a leader's broker",
-    UNPLUG_WITH_BOTH: "the same with ZooKeeper's leader and the controller",
+    UNPLUG_WITH_BOTH: "node unplugged, with ZooKeeper's leader and the controller",
     ROLL: "roll of all brokers",
     RETURN: "preferred leaders back, after each of these",
 }
@@ -130,10 +130,11 @@ GOALS: Mapping[str, tuple[float | None, float | None]] = {
 }
 """Seconds: of all partitions, and of the worst."""
 OURS, OFF = "ours", "ours, fast_failover=False"
-FOOT = """\
-Longest pause between two acknowledgements, in seconds: of all partitions together / of the one with the longest. From
-the event until every broker is registered anew, every replica in sync, every pod ready and every partition written to;
-medians, with the range where there was more than one.
+FOOT = f"""\
+Load: {RATE} idempotent messages a second with acks=all, from one producer in the cluster, to {PARTITIONS} partitions of
+three replicas, which two of the three brokers lead. Figures: the longest pause between two acknowledgements, in seconds,
+of all partitions together / of the one with the longest, from the event until every broker is registered anew, every
+replica in sync, every pod ready and every partition written to; medians, with the range where there was more than one.
 
 What is ours in the columns of the others: the pods with their probes, gates, resources and options of the JVM, of which
 the short-lived addresses spare a broker that comes back up to 30 s; the topic's replicas and min.insync.replicas=2; the
@@ -825,6 +826,8 @@ def verdict(event: str, ours: Sequence[Result]) -> str:
 def draw(results: Sequence[Result], picture: Path) -> None:
     """Bars of the worst partition, within them those of all partitions, and the goals."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - only who asks for a picture waits for it
+    from matplotlib.lines import Line2D  # noqa: PLC0415 - likewise
+    from matplotlib.patches import Patch  # noqa: PLC0415 - likewise
 
     cells, events, names = figures(results)
     events = [event for event in events if event not in {QUIET, RETURN}]
@@ -840,16 +843,11 @@ def draw(results: Sequence[Result], picture: Path) -> None:
             worst = statistics.median(each.worst for each in found)
             together = statistics.median(each.all for each in found)
             axes.barh(at, worst, 0.85 * thick, color=f"C{number}", alpha=0.45)
-            axes.barh(at, together, 0.85 * thick, color=f"C{number}", label=None if row else name)
+            axes.barh(at, together, 0.85 * thick, color=f"C{number}")
             axes.text(1.04 * worst, at, f"{together:.1f} / {worst:.1f}", va="center", fontsize=6.5)
         for goal, style in zip(GOALS.get(event, ()), ("-", ":"), strict=False):
             if goal is not None:
                 axes.plot([goal, goal], [row - 0.46, row + 0.46], style, color="black", lw=1.3)
-    axes.plot([], [], "-", color="black", lw=1.3, label="goal, all partitions")
-    axes.plot([], [], ":", color="black", lw=1.3, label="goal, worst partition")
-    handles, labels = axes.get_legend_handles_labels()
-    lines = [each for each in zip(handles, labels, strict=True) if each[1].startswith("goal")]
-    bars = {each[1]: each[0] for each in zip(handles, labels, strict=True) if each not in lines}
     axes.set(
         xscale="log",
         xlabel="seconds without an acknowledgement: of all partitions (dark), of the worst (light)",
@@ -860,8 +858,15 @@ def draw(results: Sequence[Result], picture: Path) -> None:
     axes.tick_params(axis="y", labelsize=8)
     axes.set_xlim(left=0.1, right=2.2 * max(each.worst for each in results))
     axes.invert_yaxis()
-    axes.legend(
-        [*bars.values(), *(each[0] for each in lines)], [*bars, *(each[1] for each in lines)], fontsize=7, loc="best"
+    goals = zip(("-", ":"), ("goal, all partitions", "goal, worst partition"), strict=True)
+    figure.legend(
+        handles=[
+            *(Patch(color=f"C{number}", label=name) for number, name in enumerate(names)),
+            *(Line2D([], [], linestyle=style, color="black", lw=1.3, label=label) for style, label in goals),
+        ],
+        loc="outside upper center",
+        ncols=4,
+        fontsize=8,
     )
     figure.savefig(picture)
 
