@@ -132,7 +132,7 @@ GOALS: Mapping[str, tuple[float | None, float | None]] = {
 OURS, OFF = "ours", "ours, fast_failover=False"
 FOOT = f"""\
 Load: {RATE} idempotent messages a second with acks=all, from one producer in the cluster, to {PARTITIONS} partitions of
-three replicas, which two of the three brokers lead. Figures: the longest pause between two acknowledgements, in seconds,
+three replicas, which two of the three brokers lead. Figures: the longest pause between two acknowledgements, seconds,
 of all partitions together / of the one with the longest, from the event until every broker is registered anew, every
 replica in sync, every pod ready and every partition written to; medians, with the range where there was more than one.
 
