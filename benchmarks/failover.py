@@ -858,11 +858,11 @@ def draw(results: Sequence[Result], picture: Path) -> None:
     axes.tick_params(axis="y", labelsize=8)
     axes.set_xlim(left=0.1, right=2.2 * max(each.worst for each in results))
     axes.invert_yaxis()
-    goals = zip(("-", ":"), ("goal, all partitions", "goal, worst partition"), strict=True)
     figure.legend(
         handles=[
             *(Patch(color=f"C{number}", label=name) for number, name in enumerate(names)),
-            *(Line2D([], [], linestyle=style, color="black", lw=1.3, label=label) for style, label in goals),
+            Line2D([], [], linestyle="-", color="black", lw=1.3, label="goal, all partitions"),
+            Line2D([], [], linestyle=":", color="black", lw=1.3, label="goal, worst partition"),
         ],
         loc="outside upper center",
         ncols=4,
