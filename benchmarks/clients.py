@@ -46,9 +46,7 @@ from hikube_kafka.spec.targets.local import LocalLayout
 
 PROGRESS = Console(stderr=True)
 JAVA = Path(__file__).with_name("Producers.java")
-LAYOUT = LocalLayout(broker_port=31392, zookeeper_port=31381, peer_port=31488, election_port=31588, connect_port=31683)
 BROKERS = range(3)
-BOOTSTRAP = ",".join(f"127.0.0.1:{LAYOUT.broker_port + broker}" for broker in BROKERS)
 TOPIC = "clients"
 PARTITIONS = 6
 RATE = 5
@@ -200,7 +198,8 @@ def _longest(times: list[float]) -> float:
 class Librdkafka:
     """The producers of librdkafka, and the consumers."""
 
-    def __init__(self, producers: Sequence[Setup], consumers: Sequence[Setup]) -> None:
+    def __init__(self, bootstrap: str, producers: Sequence[Setup], consumers: Sequence[Setup]) -> None:
+        self._bootstrap = bootstrap
         self.seen = [Seen(setup) for setup in producers]
         self.consumed = [Seen(setup) for setup in consumers]
         self._sent: dict[str, dict[str, int]] = defaultdict(dict)
@@ -217,7 +216,7 @@ class Librdkafka:
 
         return Producer(
             {
-                "bootstrap.servers": BOOTSTRAP,
+                "bootstrap.servers": self._bootstrap,
                 "linger.ms": 5,
                 "log_level": 0,
                 "statistics.interval.ms": 1000,
@@ -277,7 +276,7 @@ class Librdkafka:
     def _consume(self, seen: Seen) -> None:
         consumer = Consumer(
             {
-                "bootstrap.servers": BOOTSTRAP,
+                "bootstrap.servers": self._bootstrap,
                 "group.id": "nobody",
                 "enable.auto.commit": False,
                 "log_level": 0,
@@ -299,7 +298,7 @@ def _answered(seen: Seen, partition: int, number: int, sent: float) -> Callable[
 class Java:
     """The producers of Java, in a process of their own."""
 
-    def __init__(self, producers: Sequence[Setup], folder: Path) -> None:
+    def __init__(self, bootstrap: str, producers: Sequence[Setup], folder: Path) -> None:
         self.seen = [Seen(setup) for setup in producers]
         lines = ["\t".join(f"{key}={value}" for key, value in each.settings.items()) for each in producers]
         settings = folder / "producers"
@@ -309,7 +308,7 @@ class Java:
         self._command = [
             *(java_command() or "java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
             *(f"-Dlog4j.configuration={logging.as_uri()}", "-cp", f"{provide(None, Conduct())}/*", str(JAVA)),
-            *(BOOTSTRAP, TOPIC, str(PARTITIONS), str(RATE), str(settings)),
+            *(bootstrap, TOPIC, str(PARTITIONS), str(RATE), str(settings)),
         ]
 
     def __enter__(self) -> Self:
@@ -354,8 +353,16 @@ class Event:
 class Cluster:
     """The ensemble, and what is done to it."""
 
-    def __init__(self, folder: Path, kafka: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, kafka: Mapping[str, str], ports: int) -> None:
         self._folder = folder
+        layout = LocalLayout(
+            broker_port=31392 + ports,
+            zookeeper_port=31381 + ports,
+            peer_port=31488 + ports,
+            election_port=31588 + ports,
+            connect_port=31683 + ports,
+        )
+        self.bootstrap = ",".join(f"127.0.0.1:{layout.broker_port + broker}" for broker in BROKERS)
         platform = Platform(
             name="clients",
             zookeeper=ZooKeeper(
@@ -374,12 +381,12 @@ class Cluster:
         self._declaration = EnsembleDeclaration(
             name=platform.name,
             directory=str(folder),
-            zookeeper=LAYOUT.zookeeper_processes(platform),
-            brokers=LAYOUT.broker_processes(platform),
+            zookeeper=layout.zookeeper_processes(platform),
+            brokers=layout.broker_processes(platform),
         )
-        servers = ",".join(address.client for address in LAYOUT.zookeeper_addresses(platform).values())
+        servers = ",".join(address.client for address in layout.zookeeper_addresses(platform).values())
         self._zookeeper = KazooClient(hosts=servers, timeout=30)
-        self._admin = AdminClient({"bootstrap.servers": BOOTSTRAP, "log_level": 0})
+        self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -426,9 +433,13 @@ class Cluster:
     def elect(self) -> None:
         """Give every partition the leader that it prefers."""
         # Not confluent-kafka's: its 2.16 cannot be given arguments for it. 0: the preferred one.
-        with moves.client(BOOTSTRAP, Credentials()) as admin:
-            admin.elect_leaders(0, {TOPIC: list(range(PARTITIONS))})
-        self.wait("every partition has its preferred leader", self.is_led_as_preferred)
+        with moves.client(self.bootstrap, Credentials()) as admin:
+
+            def elected() -> bool:
+                admin.elect_leaders(0, {TOPIC: list(range(PARTITIONS))}, raise_errors=False)
+                return self.is_led_as_preferred()
+
+            self.wait("every partition has its preferred leader", elected)
 
     def stop(self, broker: int) -> Callable[[], None]:
         """SIGSTOP; what it returns continues it."""
@@ -458,9 +469,8 @@ class Cluster:
         self.wait("the topic is in sync", self.in_sync)
 
 
-def happen(cluster: Cluster, seen: Sequence[Seen], kills: int, stops: int, *, returns: bool) -> list[Event]:
+def happen(cluster: Cluster, seen: Sequence[Seen], kills: int, stops: int, *, returns: bool) -> Iterator[Event]:
     """All events, one after the other."""
-    events: list[Event] = []
     for turn, kind in enumerate(["kill"] * kills + ["stop"] * stops):
         broker = turn % len(BROKERS)
         _steady(cluster, seen)
@@ -469,7 +479,7 @@ def happen(cluster: Cluster, seen: Sequence[Seen], kills: int, stops: int, *, re
         if kind == "kill":
             cluster.kill(broker)
             _steady(cluster, seen, after=begin)
-            events.append(Event(kind, begin - 1, time.time()))
+            yield Event(kind, begin - 1, time.time())
             cluster.heal()
         else:
             proceed = cluster.stop(broker)
@@ -478,7 +488,7 @@ def happen(cluster: Cluster, seen: Sequence[Seen], kills: int, stops: int, *, re
                 _steady(cluster, seen, after=begin + SESSION_SECONDS)
             finally:
                 proceed()
-            events.append(Event(kind, begin - 1, time.time()))
+            yield Event(kind, begin - 1, time.time())
             cluster.wait("the topic is in sync", cluster.in_sync)
         PROGRESS.print(f"{kind} of broker {broker}: {time.time() - begin:.0f} s until it was back in sync")
         _steady(cluster, seen)
@@ -491,8 +501,7 @@ def happen(cluster: Cluster, seen: Sequence[Seen], kills: int, stops: int, *, re
             cluster.elect()
         end = time.time()
         _steady(cluster, seen, after=end)
-        events.append(Event("return", max(begin, end - 5), time.time()))
-    return events
+        yield Event("return", max(begin, end - 5), time.time())
 
 
 def _steady(cluster: Cluster, seen: Sequence[Seen], after: float = 0) -> None:
@@ -502,9 +511,9 @@ def _steady(cluster: Cluster, seen: Sequence[Seen], after: float = 0) -> None:
     )
 
 
-def stored() -> Counter[str]:
+def stored(bootstrap: str) -> Counter[str]:
     """How often each message is in the topic."""
-    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "check", "enable.auto.commit": False})
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "check", "enable.auto.commit": False})
     ends = [consumer.get_watermark_offsets(TopicPartition(TOPIC, each), timeout=60) for each in range(PARTITIONS)]
     consumer.assign([TopicPartition(TOPIC, partition, low) for partition, (low, _) in enumerate(ends)])
     found: Counter[str] = Counter()
@@ -556,19 +565,21 @@ def main() -> None:
     parser.add_argument("--returns", action="store_true", help="wait until leaders return by themselves")
     parser.add_argument("--few", action="store_true", help="nothing but defaults, and all advised settings together")
     parser.add_argument("--kafka", nargs="*", default=[], metavar="KEY=VALUE", help="further broker entries")
+    parser.add_argument("--ports", type=int, default=0, help="added to every port, to run two at once")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        cluster = Cluster(Path(folder) / "ensemble", dict(each.split("=", 1) for each in chosen.kafka))
+        cluster = Cluster(Path(folder) / "ensemble", dict(each.split("=", 1) for each in chosen.kafka), chosen.ports)
         stack.enter_context(cluster.running())
         setups = [
             [each for each in every if not chosen.few or each.name in {BASE, TOGETHER}]
             for every in (JAVA_CLIENT, LIBRDKAFKA, CONSUMERS)
         ]
-        with Java(setups[0], Path(folder)) as java, Librdkafka(setups[1], setups[2]) as librdkafka:
+        there = cluster.bootstrap
+        with Java(there, setups[0], Path(folder)) as java, Librdkafka(there, setups[1], setups[2]) as librdkafka:
             PROGRESS.print(f"load of the machine: {os.getloadavg()[0]:.0f}")
             seen = [*librdkafka.seen, *java.seen]
-            events = happen(cluster, seen, chosen.kills, chosen.stops, returns=chosen.returns)
-        found = stored()
+            events = list(happen(cluster, seen, chosen.kills, chosen.stops, returns=chosen.returns))
+        found = stored(there)
         print(
             "Seconds, median (least-most): no partition answered · the worst partition did not · the slowest message."
         )
