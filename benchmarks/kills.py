@@ -10,6 +10,8 @@ doubled, or otherwise not as it must be. The logs of the moment are kept then.
 
 import argparse
 import json
+import logging
+import os
 import random
 import re
 import shutil
@@ -29,6 +31,7 @@ from types import FrameType, TracebackType
 from typing import NamedTuple, Self, TypeVar
 
 import psutil
+from confluent_kafka import ElectionType, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from kazoo.client import KazooClient
@@ -59,6 +62,14 @@ GRACE_SECONDS = 10
 HEALED_SECONDS = 120
 LOG_BYTES = 4_000_000
 PATIENCE = ensemble.Patience(registered=120, in_sync=180)
+
+
+class Position(NamedTuple):
+    """In a log that is rolled."""
+
+    file: int
+    """Its inode."""
+    at: int
 
 
 class Registration(NamedTuple):
@@ -171,12 +182,27 @@ class Servers:
                 return parent
         return None
 
-    def log(self, name: str) -> str:
-        """The end of a server's log."""
+    def log_end(self, name: str) -> Position:
+        """Where a broker's log ends now."""
+        told = (self.folder / name / "server.log").stat()
+        return Position(told.st_ino, told.st_size)
+
+    def log(self, name: str, since: Position | None = None) -> str:
+        """What stands in a broker's log.
+
+        Args:
+            name: the broker's.
+            since: from there on; None: the end of it.
+        """
         text = ""
         for file in ("server.log.1", "server.log"):
             with suppress(FileNotFoundError), (self.folder / name / file).open("rb") as log:
-                log.seek(max(0, (self.folder / name / file).stat().st_size - LOG_BYTES))
+                told = os.fstat(log.fileno())
+                if since is not None and told.st_ino == since.file:
+                    text = ""
+                    log.seek(since.at)
+                else:
+                    log.seek(max(0, told.st_size - LOG_BYTES))
                 text += log.read().decode(errors="replace")
         return text
 
@@ -286,7 +312,8 @@ class Watch:
             self.controller = json.loads(controller.get(timeout=10)[0])["brokerid"]
         except NoNodeError:
             self.controller = None
-        self._who_lives_is_registered(now)
+        if self.looks % 10 == 0:  # to look for processes takes a while
+            self._who_lives_is_registered(now)
 
     def _who_lives_is_registered(self, now: float) -> None:
         for broker in range(BROKERS):
@@ -348,6 +375,8 @@ class Run:
         self.violations: list[str] = []
         self.waits = Counter[str]()
         """Kinds in which a start waited for a session to expire."""
+        self.repeated = Counter[str]()
+        """Kinds in which the apply met a server that was just ending, and was called once more."""
         self.topic: str | None = None
         """That the last kind with topics has left."""
         properties = servers.declaration.brokers[0].properties
@@ -483,13 +512,18 @@ class Run:
 
     def one(self, kind: "Kind") -> None:
         """A round of this kind."""
+        self._elect()
         self.watch.look()
+        logs = {broker: self.servers.log_end(f"broker-{broker}") for broker in range(BROKERS)}
         self.rounds.append(Round(len(self.rounds) + 1, kind.name, time.monotonic(), dict(self.watch.registrations)))
         self.wait(0, 1)
         kind.kill(self)
         self.wait(0, 2)
         self._heal()
         self._measure()
+        for broker, end in logs.items():
+            if "Fatal error" in self.servers.log(f"broker-{broker}", end):
+                self.violated(f"broker {broker} ended by itself")
         told = self.round
         gone = f", unregistered after {max(told.gone):.1f} s" if told.gone else ""
         PROGRESS.print(
@@ -497,6 +531,12 @@ class Run:
             f"without a leader {told.leaderless:.1f} s; pause {told.every:.1f} s of all, {told.worst:.1f} s of one; "
             f"in sync after {told.healed:.1f} s; {self.load.acknowledged:,} acknowledged"
         )
+
+    def _elect(self) -> None:
+        """Give every partition its first replica as leader, so that each broker leads some."""
+        with suppress(KafkaException):  # such as: there is nothing to do
+            self.admin.elect_leaders(ElectionType.PREFERRED).result(HEALED_SECONDS)
+        self._until(lambda: len({states[-1].leader for states in self.watch.states}) == BROKERS, "each broker leads")
 
     def _heal(self) -> None:
         """Start what was killed, as whoever applies the declaration again does, and wait until all is well."""
@@ -510,7 +550,8 @@ class Run:
                 ensemble.apply(self.servers.declaration, progress=progress, patience=PATIENCE)
                 break
             except ensemble.EnsembleError as error:
-                self.violated(f"the apply failed: {error}")
+                self.repeated[self.round.kind] += 1
+                PROGRESS.print(f"the apply failed: {str(error).splitlines()[0]}")
                 if not again:
                     raise
         lacking: list[str] = []
@@ -801,6 +842,7 @@ def told(run: Run, seed: int) -> None:
             ]
             print(f"| {name or 'all'} | {len(chosen)} | {' | '.join(map(_median_and_longest, columns))} |")
     print(f"\nStarts that waited for a session to expire: {dict(run.waits) or 'none'}")
+    print(f"\nApplies that met a server which was just ending: {dict(run.repeated) or 'none'}")
     print(f"\nViolated: {'none' if not run.violations else ''}")
     for each in run.violations:
         print(f"- {each}")
@@ -830,6 +872,7 @@ def main() -> None:
     parser.add_argument("--ports", type=int, default=0, help="added to every port, to run two at once")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, _end)
+    logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # that connections are lost is no news here
     PROGRESS.print(f"seed {chosen.seed}")
     layout = LocalLayout(
         broker_port=27092 + chosen.ports,
