@@ -249,7 +249,7 @@ class Watch:
         self.history: dict[int, list[Registration]] = {broker: [] for broker in range(BROKERS)}
         self.states: list[list[State]] = [[] for _ in range(PARTITIONS)]
         self.gone: dict[Registration, float] = {}
-        """When the look began that did not find it any more."""
+        """When a look did not find it any more."""
         self.controller: int | None = None
         self._lived: dict[int, tuple[psutil.Process, float]] = {}
         """The process that was seen with a registration, and when it was seen so last."""
@@ -284,7 +284,6 @@ class Watch:
                 self.looks += 1
 
     def _look(self) -> None:
-        now = time.time()
         brokers = {broker: self._client.exists_async(f"/brokers/ids/{broker}") for broker in range(BROKERS)}
         states = [
             self._client.get_async(f"/brokers/topics/{TOPIC}/partitions/{number}/state") for number in range(PARTITIONS)
@@ -295,6 +294,7 @@ class Watch:
             broker: Registration(stat.czxid, stat.ephemeralOwner % 2**64, stat.ctime / 1000)
             for broker, stat in seen.items()
         }
+        now = time.time()
         for broker, before in self.registrations.items():
             if found.get(broker) != before:
                 self.gone[before] = now
