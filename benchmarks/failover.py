@@ -32,14 +32,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, ElectionType, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ElectionType, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
-from hikube_kafka.kubernetes.errors import KubernetesError
 from hikube_kafka.probe.forwards import Forwards, forwarded
 from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.probe.zookeeper import read_status
@@ -684,11 +683,11 @@ class Turn:
 
         if not returned():
             with self._installation.client() as servers:
-                admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+                admin = AdminClient({"bootstrap.servers": servers, "log_level": 0, "socket.timeout.ms": 20_000})
                 partitions = [TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)]
 
                 def elected() -> bool:
-                    admin.elect_leaders(ElectionType.PREFERRED, partitions, request_timeout=20).result(30)
+                    admin.elect_leaders(ElectionType.PREFERRED, partitions).result(30)
                     return returned()
 
                 wait("preferred leaders", asked(elected), seconds=60, every=0.5)
@@ -748,8 +747,10 @@ def measure(installation: Installation, machine: Machine, chosen: argparse.Names
             began = time.monotonic()
             try:
                 Turn(installation, machine, configuration, number, chosen.json).run(chosen.events)
-            except (MeasurementError, KafkaException, KazooException, KazooTimeoutError, KubernetesError) as error:
+            except MeasurementError as error:
                 PROGRESS.print(f"{configuration.name}, round {number + 1}: {error}", markup=False)
+            except Exception:  # noqa: BLE001 - it must not cost the other turns
+                PROGRESS.print_exception()
             PROGRESS.print(f"{configuration.name}, round {number + 1}: {time.monotonic() - began:.0f} s")
 
 
