@@ -98,16 +98,16 @@ kill "-$1" "$2"
 """
 """Sends a signal to the JVM of a pod, from outside: the first process of a container ignores it from inside."""
 
-KILL_FOLLOWER = "kill a follower"
-KILL_LEADER = "kill a leader"
-KILL_CONTROLLER = "kill the controller"
-STOP = "stop a leader"
-DELETE = "delete by force"
-UNPLUG = "unplug a node"
-UNPLUG_WITH_BOTH = "unplug the leaders' node"
+KILL_FOLLOWER = "kill-follower"
+KILL_LEADER = "kill-leader"
+KILL_CONTROLLER = "kill-controller"
+STOP = "stop"
+DELETE = "delete"
+UNPLUG = "unplug"
+UNPLUG_WITH_BOTH = "unplug-leaders"
 ROLL = "roll"
-QUIET = "nothing"
-RETURN = "leaders return"
+QUIET = "quiet"
+RETURN = "leaders-return"
 
 EVENTS = {
     QUIET: f"nothing, for {QUIET_SECONDS} s: what the machine itself costs",
@@ -129,6 +129,8 @@ GOALS: Mapping[str, tuple[float | None, float | None]] = {
 }
 """Seconds: of all partitions, and of the worst."""
 OURS, OFF = "ours", "ours, fast_failover=False"
+NAMES = {"ours": OURS, "off": OFF, "apache": "Apache's", "bitnami": "Bitnami's", "strimzi": "Strimzi's"}
+"""What the options call each configuration, and what the table does."""
 FOOT = f"""\
 Load: {RATE} idempotent messages a second with acks=all, from one producer in the cluster, to {PARTITIONS} partitions of
 three replicas, which two of the three brokers lead. Figures: the longest pause between two acknowledgements, seconds,
@@ -566,8 +568,9 @@ class Turn:
                 self._ensemble.depose()
             return controller in allowed
 
-        wait(f"one of {sorted(allowed)} the controller", asked(settled), seconds=60, every=0.5)
-        self._well({})
+        if not asked(settled)():
+            wait(f"one of {sorted(allowed)} the controller", asked(settled), seconds=60, every=0.5)
+            self._well({})
         controller = self._ensemble.controller()
         if controller not in allowed:
             raise MeasurementError(f"the controller is {controller}, and none of {sorted(allowed)}")
@@ -739,10 +742,11 @@ def configurations(ours: Mapping[str, str]) -> list[Configuration]:
 
 def measure(installation: Installation, machine: Machine, chosen: argparse.Namespace) -> None:
     """Every turn; one that fails is told of, and the next one begins with new servers."""
+    wanted = {NAMES[each] for each in chosen.configurations}
     for number in range(max(chosen.rounds, chosen.peer_rounds)):
         for configuration in configurations(installation.values.config):
             rounds = chosen.rounds if configuration.name == OURS else chosen.peer_rounds
-            if number >= rounds or configuration.name not in chosen.configurations:
+            if number >= rounds or configuration.name not in wanted:
                 continue
             began = time.monotonic()
             try:
@@ -884,14 +888,13 @@ def tell(path: Path, picture: Path | None) -> None:
 
 def main() -> None:
     """Measure, and print."""
-    every = [OURS, OFF, "Apache's", "Bitnami's", "Strimzi's"]
     happen = [event for event in EVENTS if event != RETURN]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=2, help="of ours")
     parser.add_argument("--peer-rounds", type=int, default=1, help="of the others, and of ours with the feature off")
     parser.add_argument("--events", nargs="+", choices=happen, default=happen, metavar="EVENT", help=", ".join(happen))
     parser.add_argument(
-        "--configurations", nargs="+", choices=every, default=every, metavar="NAME", help="; ".join(every)
+        "--configurations", nargs="+", choices=NAMES, default=list(NAMES), metavar="NAME", help=", ".join(NAMES)
     )
     parser.add_argument("--json", type=Path, help="file to which each result is added as it comes")
     parser.add_argument("--table", type=Path, help="measure nothing: table and picture of the results in that file")
