@@ -1,8 +1,10 @@
 """What ``start.sh`` fills in where a broker starts, up to where it becomes the broker."""
 
 import contextlib
+import fcntl
 import os
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -18,17 +20,36 @@ from tests.support.waiting import until
 ADVERTISED = "CLIENT://<host>:9092,OUTSIDE://<node>:<node-port>,FORWARD://127.0.0.1:<forward-port>"
 
 
-def command(folder: Path, properties: str, node: str = "10.0.0.7") -> tuple[list[str], dict[str, str]]:
-    """What starts broker 2 on the node with that address, and its environment; it shows its properties and ends."""
+BROKER = """#!/bin/bash
+cat "$1"
+echo "KAFKA_LOG4J_OPTS=$KAFKA_LOG4J_OPTS"
+echo "parent=$(tr '\\0' ' ' </proc/$PPID/cmdline)"
+"""
+"""In the place of the broker: shows what it is given, and ends."""
+
+
+def command(
+    folder: Path, properties: str, node: str = "10.0.0.7", *, fast: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """What starts broker 2 on the node with that address, and its environment."""
     (folder / "server.properties").write_text(f"{properties}\nlog.dirs={folder}\n")
     script = (CHARTS / "kafka/files/start.sh").read_text()
-    for path in ("/tmp/", "/release/"):
-        script = script.replace(path, f"{folder}{'' if path == '/release/' else '/filled'}/")
+    for path, own in (
+        ("/tmp/", "filled/"),
+        ("/release/", ""),
+        ("/opt/kafka/bin/", ""),
+        ("/var/lib/kafka/data/sessions", "sessions"),
+    ):
+        script = script.replace(path, f"{folder}/{own}")
     (folder / "filled").mkdir()
-    (folder / "start.sh").write_text(script.replace("exec /opt/kafka/bin/kafka-server-start.sh", "cat"))
+    (folder / "start.sh").write_text(script)
+    (folder / "supervise.sh").write_text((CHARTS / "kafka/files/supervise.sh").read_text())
+    (folder / "kafka-server-start.sh").write_text(BROKER)
+    (folder / "kafka-server-start.sh").chmod(0o755)
     pod = {"HOSTNAME": "kafka-2", "SERVICE": "kafka-headless", "NAMESPACE": "shop", "NODE_NAME": "node-1", "RACKS": ""}
     ports = {"FORWARD_PORT": "19092", "NODE_PORT": "30092"}
-    return ["bash", str(folder / "start.sh")], {"PATH": os.environ["PATH"], **pod, **ports, "NODE_ADDRESS": node}
+    own = {"KAFKA_LOG4J_OPTS": "-Dsessions=/dev/null", "FAST_FAILOVER": str(fast).lower()}
+    return ["bash", str(folder / "start.sh")], {"PATH": os.environ["PATH"], **pod, **ports, **own, "NODE_ADDRESS": node}
 
 
 def advertised(folder: Path, node: str) -> str:
@@ -44,13 +65,16 @@ def test_a_nodes_address_is_advertised_with_its_port(node: str, told: str, tmp_p
     assert advertised(tmp_path, node) == expected
 
 
+Waiting = Callable[..., subprocess.Popen[str]]
+
+
 @pytest.fixture
-def waiting(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+def waiting(tmp_path: Path) -> Iterator[Waiting]:
     """Starts a broker of these ZooKeeper servers."""
     with contextlib.ExitStack() as stack:
 
-        def start(connect: str) -> subprocess.Popen[str]:
-            started, environment = command(tmp_path, f"zookeeper.connect={connect}")
+        def start(connect: str, *, fast: bool = False) -> subprocess.Popen[str]:
+            started, environment = command(tmp_path, f"zookeeper.connect={connect}", fast=fast)
             broker = subprocess.Popen(started, env=environment, stdout=subprocess.PIPE, text=True)
             stack.enter_context(broker)
             stack.callback(broker.kill)
@@ -83,11 +107,15 @@ class ZooKeeper:
             while True:
                 peer, _ = self.socket.accept()
                 with peer:
-                    peer.recv(4)
-                    self.asked += 1
-                    peer.sendall(self.answer.encode())
+                    is_word = peer.recv(4) == b"srvr"
+                    self.asked += is_word
+                    peer.sendall(self.answer.encode() if is_word else EXPIRED)
+                    while not is_word and peer.recv(4096):
+                        pass
 
 
+EXPIRED = struct.pack(">iiiqi16sb", 37, 0, 0, 0, 16, bytes(16), 0)
+"""What a server says of a session that has run out."""
 NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
 ANSWERS = [
     "Zookeeper version: 3.9.5\nMode: follower\n",
@@ -96,10 +124,71 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=["plain", "no words", "encrypted"])
-def test_a_broker_waits_in_its_container_until_a_zookeeper_server_serves(
-    waiting: Callable[[str], subprocess.Popen[str]], answer: str
+RECORDED = "Session establishment complete on server a/127.0.0.1:2181, session id = 0x1b, negotiated timeout = 6000\n"
+
+
+def test_a_broker_has_a_parent_that_knows_where_its_sessions_are_told(waiting: Waiting, tmp_path: Path) -> None:
+    with ZooKeeper(ANSWERS[0]) as server:
+        said = waiting(f"{server.address},{server.address}/shop", fast=True).communicate(timeout=30)[0].splitlines()
+    sessions = tmp_path / "sessions"
+    assert f"KAFKA_LOG4J_OPTS=-Dsessions=/dev/null -Dsessions={sessions}" in said
+    (parent,) = (line for line in said if line.startswith("parent="))
+    assert f"{tmp_path}/supervise.sh run {sessions} {server.address},{server.address}/shop" in parent
+
+
+@pytest.mark.parametrize(
+    ("more", "fast"),
+    [
+        ("", False),
+        ("\nzookeeper.ssl.client.enable=true", True),
+        ("\nzookeeper.ssl.client.enable= TRUE", True),
+    ],
+    ids=["not declared", "TLS", "TLS in another spelling"],
+)
+def test_a_broker_without_fast_failover_is_the_first_process_and_leaves_nothing_of_an_earlier_one(
+    waiting: Waiting, tmp_path: Path, more: str, *, fast: bool
 ) -> None:
+    (tmp_path / "sessions").write_text(RECORDED)
+    with ZooKeeper(ANSWERS[0]) as server:
+        broker = waiting(server.address + more, fast=fast)
+        said = broker.communicate(timeout=30)[0].splitlines()
+    assert "KAFKA_LOG4J_OPTS=-Dsessions=/dev/null" in said
+    # What started the container is its parent: it has taken the place of the script.
+    assert not [line for line in said if line.startswith("parent=") and ".sh" in line]
+    assert not (tmp_path / "sessions").exists()
+    told = [line for line in said if "runs without fast failover" in line]
+    assert told == (["broker 2 runs without fast failover, which needs ZooKeeper in plain text"] if fast else [])
+
+
+def test_a_broker_whose_last_session_does_not_stand_starts_at_once(waiting: Waiting, tmp_path: Path) -> None:
+    (tmp_path / "meta.properties").touch()
+    (tmp_path / "sessions").write_text(RECORDED)
+    with ZooKeeper(ANSWERS[0]) as server:
+        said = waiting(f"{server.address}\nzookeeper.session.timeout.ms=60000", fast=True).communicate(timeout=30)[0]
+    assert "waiting" not in said
+    assert "parent=" in said
+
+
+@pytest.mark.parametrize("recorded", ["", RECORDED], ids=["no session recorded", "a process left"])
+def test_a_broker_waits_for_its_last_session_where_nothing_says_that_it_does_not_stand(
+    waiting: Waiting, tmp_path: Path, recorded: str
+) -> None:
+    (tmp_path / "meta.properties").touch()
+    (tmp_path / "sessions").write_text(recorded)
+    with ZooKeeper(ANSWERS[0]) as server, (tmp_path / "sessions").open() as held:
+        if recorded:
+            fcntl.flock(held, fcntl.LOCK_SH)  # as a broker has it that still runs
+        broker = waiting(f"{server.address}\nzookeeper.session.timeout.ms=300", fast=True)
+        assert broker.stdout is not None
+        assert broker.stdout.readline() == (
+            "broker 2 was not stopped cleanly: waiting 300 ms for its last session to end\n"
+        )
+        fcntl.flock(held, fcntl.LOCK_UN)
+        assert "parent=" in broker.communicate(timeout=30)[0]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=["plain", "no words", "encrypted"])
+def test_a_broker_waits_in_its_container_until_a_zookeeper_server_serves(waiting: Waiting, answer: str) -> None:
     with ZooKeeper(NOT_SERVING) as server:
         broker = waiting(f"not-there.invalid:2181,{server.address}/shop")
         assert broker.stdout is not None
@@ -123,7 +212,7 @@ kill $!
 
 
 def test_a_server_that_answers_nothing_is_taken_for_one_that_may_serve(
-    waiting: Callable[[str], subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    waiting: Waiting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/timeout").write_text(BUSYBOX)
@@ -134,9 +223,7 @@ def test_a_server_that_answers_nothing_is_taken_for_one_that_may_serve(
         assert broker.wait(20) == 0
 
 
-def test_a_broker_that_lets_its_last_session_end_stops_when_it_is_told_to(
-    waiting: Callable[[str], subprocess.Popen[str]], tmp_path: Path
-) -> None:
+def test_a_broker_that_lets_its_last_session_end_stops_when_it_is_told_to(waiting: Waiting, tmp_path: Path) -> None:
     (tmp_path / "meta.properties").touch()
     with ZooKeeper(ANSWERS[0]) as server:
         broker = waiting(f"{server.address}\nzookeeper.session.timeout.ms=60000")
@@ -151,7 +238,7 @@ def test_a_broker_that_lets_its_last_session_end_stops_when_it_is_told_to(
             pause.kill()  # in a pod it ends with PID 1
 
 
-def test_a_broker_that_waits_stops_when_it_is_told_to(waiting: Callable[[str], subprocess.Popen[str]]) -> None:
+def test_a_broker_that_waits_stops_when_it_is_told_to(waiting: Waiting) -> None:
     broker = waiting("127.0.0.1:1")
     assert broker.stdout is not None
     assert "broker 2 waits" in broker.stdout.readline()

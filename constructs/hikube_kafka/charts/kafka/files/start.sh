@@ -53,13 +53,37 @@ until [[ -z $connect ]]; do
 done
 if [[ -n ${told:-} ]]; then echo "broker $ordinal goes on: ZooKeeper serves"; fi
 
+# Where the broker's log writes its sessions with ZooKeeper, for its parent, which closes them once it has ended.
+sessions=
+if [[ $FAST_FAILOVER == true ]]; then
+  sessions=/var/lib/kafka/data/sessions
+  if [[ $(property 'zookeeper\.ssl\.client\.enable' | tr -d ' ' | tr '[:upper:]' '[:lower:]') == true ]]; then
+    echo "broker $ordinal runs without fast failover, which needs ZooKeeper in plain text"
+    sessions=
+  fi
+fi
+# What it says is of a process that does not run any more.
+if [[ -z $sessions ]]; then rm -f /var/lib/kafka/data/sessions; fi
+
+last_session_is_closed() { # in the background, so that a trap interrupts it
+  if [[ -z $sessions ]]; then return 1; fi
+  bash /release/supervise.sh close "$sessions" "$connect" &
+  wait $!
+}
+
 log=$(property 'log\.dirs')
-if [[ -e $log/meta.properties && ! -e $log/.kafka_cleanshutdown ]]; then
+if [[ -e $log/meta.properties && ! -e $log/.kafka_cleanshutdown ]] && ! last_session_is_closed; then
   # Its last session with ZooKeeper may still stand, and a broker that meets it exits.
   timeout=$(property 'zookeeper\.session\.timeout\.ms')
   echo "broker $ordinal was not stopped cleanly: waiting $timeout ms for its last session to end"
   sleep "$(printf '%d.%03d' "$((timeout / 1000))" "$((timeout % 1000))")" &
   wait $! # which a trap interrupts
 fi
+broker=(/opt/kafka/bin/kafka-server-start.sh /tmp/server.properties)
+if [[ $sessions ]]; then
+  # Of the broker alone: the sessions of a command that somebody runs in this container are its own.
+  export KAFKA_LOG4J_OPTS="${KAFKA_LOG4J_OPTS:-} -Dsessions=$sessions"
+  broker=(bash /release/supervise.sh run "$sessions" "$connect" "${broker[@]}")
+fi
 # exec: a shell in between would ignore SIGTERM.
-exec /opt/kafka/bin/kafka-server-start.sh /tmp/server.properties
+exec "${broker[@]}"
