@@ -141,9 +141,42 @@ def test_the_api_server_accepts_what_was_reviewed(file: Path, kubectl: Kubectl, 
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_server_is_the_first_process_of_its_container(kubectl: Kubectl, namespace: str) -> None:
-    for pod in ("zookeeper-0", "kafka-0"):
-        assert "java" in kubectl("-n", namespace, "exec", pod, "--", "cat", "/proc/1/comm")
+def test_the_first_process_of_a_container_is_a_server_or_the_parent_of_a_broker(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    assert "java" in kubectl("-n", namespace, "exec", "zookeeper-0", "--", "cat", "/proc/1/comm")
+    assert "supervise.sh" in kubectl("-n", namespace, "exec", "kafka-0", "--", "cat", "/proc/1/cmdline")
+
+
+KILL = r"""
+for process in /proc/[0-9]*; do
+  if [[ $(<"$process/comm") == java ]]; then kill -9 "${process#/proc/}"; fi
+done
+"""
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_broker_that_is_killed_loses_its_registration_before_its_container_starts_anew(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    reach = ReachByPortForward(namespace=namespace, kafka_pods="kafka", zookeeper_pods="zookeeper")
+    with forwarded(reach, brokers=[], zookeeper=[1]) as forwards, client(forwards.zookeeper[1]) as zookeeper:
+        before = zookeeper.get("/brokers/ids/1")[1]
+        kubectl("-n", namespace, "exec", "kafka-1", "--", "bash", "-c", KILL)
+
+        def is_another() -> bool:
+            found = zookeeper.exists("/brokers/ids/1")
+            return found is not None and found.czxid != before.czxid
+
+        until(is_another, "broker 1 is registered anew", 120)
+    session = f"0x{before.ephemeralOwner & (1 << 64) - 1:x}"
+    assert f"supervisor: closed session {session} at " in kubectl("-n", namespace, "logs", "kafka-1", "--previous")
+    assert "was not stopped cleanly" not in kubectl("-n", namespace, "logs", "kafka-1")
+    rolled_out(namespace, "kafka")
+    (status,) = json.loads(kubectl("-n", namespace, "get", "pod", "kafka-1", "-o", "json"))["status"][
+        "containerStatuses"
+    ]
+    assert (status["restartCount"], status["lastState"]["terminated"]["exitCode"]) == (1, 137)
 
 
 @pytest.fixture
