@@ -34,13 +34,13 @@ def command(
     """What starts broker 2 on the node with that address, and its environment."""
     (folder / "server.properties").write_text(f"{properties}\nlog.dirs={folder}\n")
     script = (CHARTS / "kafka/files/start.sh").read_text()
-    for path, own in (
+    for path, here in (
         ("/tmp/", "filled/"),
         ("/release/", ""),
         ("/opt/kafka/bin/", ""),
         ("/var/lib/kafka/data/sessions", "sessions"),
     ):
-        script = script.replace(path, f"{folder}/{own}")
+        script = script.replace(path, f"{folder}/{here}")
     (folder / "filled").mkdir()
     (folder / "start.sh").write_text(script)
     (folder / "supervise.sh").write_text((CHARTS / "kafka/files/supervise.sh").read_text())
