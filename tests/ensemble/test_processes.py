@@ -137,6 +137,16 @@ NOBODY = "127.0.0.1:1"
 """Where no ZooKeeper server listens."""
 
 
+def test_a_server_without_a_lock_is_what_its_supervisor_becomes(directory: Path) -> None:
+    (directory / SESSIONS_FILE).mkdir()  # no file that could be locked
+
+    process = start(directory, supervised(marked(directory, "broker-0"), NOBODY), os.environ)
+
+    assert process is not None
+    assert process == running_servers(directory)["broker-0"].process
+    assert "supervise.sh" not in " ".join(process.cmdline())
+
+
 def test_a_supervised_server_is_the_process_itself_and_goes_with_it(directory: Path) -> None:
     process = start(directory, supervised(marked(directory, "broker-0"), NOBODY), os.environ)
 

@@ -188,19 +188,19 @@ def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> p
 
 
 def _supervised_by(supervisor: psutil.Process) -> psutil.Process:
-    """The server, once the supervisor has started it.
+    """The server, once the supervisor has started it, or has become it: where no file can be locked.
 
     Raises:
         psutil.NoSuchProcess: the supervisor has ended.
     """
     while True:
-        for child in supervisor.children():
+        for process in (supervisor, *supervisor.children()):
             try:
-                command = child.cmdline()
+                command = process.cmdline()
             except psutil.NoSuchProcess:
                 continue
-            if any(word.startswith(_MARK) for word in command) and not _is_supervisor(command):
-                return child
+            if any(word.startswith(_MARK) for word in command) and str(_SUPERVISOR) not in command:
+                return process
         if supervisor.status() == psutil.STATUS_ZOMBIE:
             raise psutil.NoSuchProcess(supervisor.pid)
         time.sleep(_STARTING_SECONDS)
