@@ -31,7 +31,7 @@ from types import FrameType, TracebackType
 from typing import NamedTuple, Self, TypeVar
 
 import psutil
-from confluent_kafka import ElectionType, KafkaException
+from confluent_kafka import ElectionType, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from kazoo.client import KazooClient
@@ -534,9 +534,15 @@ class Run:
 
     def _elect(self) -> None:
         """Give every partition its first replica as leader, so that each broker leads some."""
-        with suppress(KafkaException):  # such as: there is nothing to do
-            self.admin.elect_leaders(ElectionType.PREFERRED).result(HEALED_SECONDS)
-        self._until(lambda: len({states[-1].leader for states in self.watch.states}) == BROKERS, "each broker leads")
+        every = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
+
+        def each_leads() -> bool:
+            with suppress(KafkaException):  # a broker that has just come back may not be electable yet
+                self.admin.elect_leaders(ElectionType.PREFERRED, every).result(HEALED_SECONDS)
+            self.watch.look()
+            return len({states[-1].leader for states in self.watch.states}) == BROKERS
+
+        self._until(each_leads, "each broker leads a partition")
 
     def _heal(self) -> None:
         """Start what was killed, as whoever applies the declaration again does, and wait until all is well."""
