@@ -30,7 +30,6 @@ import psutil
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from kazoo.client import KazooClient
 from rich.console import Console
 
 from hikube_kafka import ensemble
@@ -384,8 +383,6 @@ class Cluster:
             zookeeper=layout.zookeeper_processes(platform),
             brokers=layout.broker_processes(platform),
         )
-        servers = ",".join(address.client for address in layout.zookeeper_addresses(platform).values())
-        self._zookeeper = KazooClient(hosts=servers, timeout=30)
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
 
     @contextmanager
@@ -393,12 +390,10 @@ class Cluster:
         """Started, with its topic; removed at the end."""
         try:
             ensemble.apply(self._declaration, progress=PROGRESS.print)
-            self._zookeeper.start(60)
             self._admin.create_topics([NewTopic(TOPIC, PARTITIONS, len(BROKERS))])[TOPIC].result(60)
             self.wait("the topic is in sync", self.in_sync)
             yield
         finally:
-            self._zookeeper.stop()
             ensemble.destroy(self._folder, keep_data=False, progress=PROGRESS.print)
 
     @staticmethod
@@ -452,16 +447,10 @@ class Cluster:
         return proceed
 
     def kill(self, broker: int) -> None:
-        """Kill with -9, and its registration goes as its supervisor would have it."""
-        registration = f"/brokers/ids/{broker}"
-        owner = self._zookeeper.get(registration)[1].ephemeralOwner
-        process = running_servers(self._folder)[f"broker-{broker}"].process
+        """Kill with -9; its supervisor closes its session."""
+        process = psutil.Process(running_servers(self._folder)[f"broker-{broker}"].pid)
         process.kill()
         process.wait(30)
-        for path in (registration, "/controller"):
-            status = self._zookeeper.exists(path)
-            if status is not None and status.ephemeralOwner == owner:
-                self._zookeeper.delete(path)
 
     def heal(self) -> None:
         """Start what does not run, and wait for it."""
