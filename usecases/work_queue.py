@@ -41,10 +41,15 @@ DEFAULTS = (
     "enable.auto.commit=true",
     "partition.assignment.strategy=range,roundrobin",
     "queued.min.messages=100000",
+    "topic.metadata.refresh.interval.ms=300000",
 )
 """librdkafka's own, in place of those of the workers."""
 LIBRARY_SESSION = 45.0
-SENDER_DEFAULTS: Mapping[str, Any] = {"enable.idempotence": False, "compression.type": "none"}
+SENDER_DEFAULTS: Mapping[str, Any] = {
+    "enable.idempotence": False,
+    "compression.type": "none",
+    "topic.metadata.refresh.interval.ms": 300_000,
+}
 """librdkafka's own, in place of those of the sender."""
 TELL_SECONDS = 20.0
 TROUBLES: Mapping[str, tuple[float, str]] = {

@@ -32,6 +32,8 @@ FAILED_AT = "task-failed-at"
 
 _T = TypeVar("_T")
 _OURS = {ATTEMPT, PRIORITY, ERROR, ORIGIN, FAILED_AT}
+_FINDING_LEADERS = {"topic.metadata.refresh.interval.ms": 5_000}
+"""The new leader is found where the old one hangs or is unplugged: docs/clients.md."""
 _SHOWN = 1_000
 _TRANSACTION_SECONDS = 15
 """A worker that dies within its transaction holds up whoever reads committed messages for at most this long. The
@@ -157,6 +159,7 @@ class Sender:
                 "enable.idempotence": True,
                 "linger.ms": 5,
                 "compression.type": "lz4",
+                **_FINDING_LEADERS,
                 **(config or {}),
             }
         )
@@ -360,7 +363,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="task")
         self.counted = dict.fromkeys(("done", "retried", "dead", "aborted", "abandoned", "revoked"), 0)
         """What this worker has done: see :meth:`_settle` and :meth:`_revoked`."""
-        shared = {"bootstrap.servers": bootstrap, **(config or {})}
+        shared = {"bootstrap.servers": bootstrap, **_FINDING_LEADERS, **(config or {})}
         self._producer = Producer(
             {
                 "transactional.id": f"{group}.{instance or uuid.uuid4()}",
