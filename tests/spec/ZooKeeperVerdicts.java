@@ -15,9 +15,9 @@ public class ZooKeeperVerdicts {
             Properties entries = new Properties();
             entries.setProperty("dataDir", data.toString());
             entries.setProperty("clientPort", "2181");
-            entries.setProperty("tickTime", "2000");
-            entries.setProperty("initLimit", "10");
-            entries.setProperty("syncLimit", "5");
+            entries.setProperty("tickTime", "500");
+            entries.setProperty("initLimit", "60");
+            entries.setProperty("syncLimit", "4");
             for (int server = 1; server <= 3; server++) {
                 entries.setProperty("server." + server, "127.0.0.1:" + (2888 + server) + ":" + (3888 + server));
             }

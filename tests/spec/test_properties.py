@@ -49,7 +49,7 @@ def test_the_local_brokers_properties_are_complete() -> None:
         "transaction.state.log.replication.factor": "2",
         "unclean.leader.election.enable": "false",
         "zookeeper.connect": "127.0.0.1:22181,127.0.0.1:22182,127.0.0.1:22183",
-        "zookeeper.session.timeout.ms": "6000",
+        "zookeeper.session.timeout.ms": "4000",
     }
     assert (second.properties["broker.id"], second.properties["broker.rack"]) == ("1", "b")
     assert (first.ports, second.ports) == ((29092,), (29093,))
@@ -92,7 +92,7 @@ def test_a_users_own_entry_wins_and_is_shown_to_have_won() -> None:
     assert LAYOUT.zookeeper_processes(declared)[0].properties["tickTime"] == "3000"
     assert [str(problem) for problem in rules.check(declared) if problem.severity == "notice"] == [
         (
-            "zookeeper.config: tickTime = 3000 replaces 2000, which was computed. Drop it to return to the computed "
+            "zookeeper.config: tickTime = 3000 replaces 500, which was computed. Drop it to return to the computed "
             "value. [config-override]"
         ),
         (

@@ -55,7 +55,7 @@ REFUSED: list[tuple[Entries, str, str]] = [
         "conflict",
         "is 50000 ms, and the longest (maxSessionTimeout, or twenty ticks) 40000",
     ),
-    ({"maxSessionTimeout": 3000}, "conflict", "is 4000 ms, and the longest"),
+    ({"maxSessionTimeout": 900}, "conflict", "is 1000 ms, and the longest"),
     ({"quorum.auth.learnerRequireSasl": True}, "conflict", "'quorum.auth.enableSasl' is not"),
     ({"quorum.auth.enableSasl": True, "quorum.auth.serverRequireSasl": True}, "conflict", "learnerRequireSasl' is not"),
     ({"secureClientPortAddress": "127.0.0.1"}, "conflict", "'secureClientPort' is not"),

@@ -332,7 +332,7 @@ def undeclared(chart: Literal["kafka", "zookeeper"], values: Mapping[str, object
 
 
 _PATIENT_START = {"zookeeper.connection.timeout.ms": "60000"}
-"""A broker that starts before ZooKeeper waits for it: Kafka's own default, the session's 6 s, ends it, and Kubernetes
+"""A broker that starts before ZooKeeper waits for it: Kafka's own default, the session's 4 s, ends it, and Kubernetes
 starts it anew after ever longer pauses."""
 _OUT_OF_MEMORY = "-XX:+ExitOnOutOfMemoryError"
 """A server without memory would limp on, and keep what it leads."""

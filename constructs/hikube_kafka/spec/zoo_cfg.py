@@ -7,6 +7,7 @@ adds another.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hikube_kafka.spec.definitions.zookeeper import tick_time
 from hikube_kafka.spec.platform import Platform
 from hikube_kafka.spec.properties import Override, replaced, text
 from hikube_kafka.spec.zookeeper import ZooKeeper
@@ -65,10 +66,29 @@ def zoo_cfg(platform: Platform, server: int, *, addresses: Mapping[int, ZooKeepe
 
 def zookeeper_settings(zookeeper: ZooKeeper) -> dict[str, str]:
     """Entries of ``zoo.cfg`` that are the same on every server: what was computed, with the user's own on top."""
-    return _computed_zoo_cfg() | {key: text(value) for key, value in zookeeper.config.items()}
+    return computed_zoo_cfg(zookeeper) | {key: text(value) for key, value in zookeeper.config.items()}
 
 
-def _computed_zoo_cfg() -> dict[str, str]:
+_TICK_MS = 500
+"""Four ticks are the shortest time that ZooKeeper can measure well: it pings twice a tick, looks for sessions that have
+ended once a tick, and grants no session below two ticks. Its sample configuration has 2000, with which a server that is
+unplugged is noticed after 10 s, and a session of 4 s ends after up to 6 s."""
+_LOAD_MS = 30_000
+"""For a follower to load a snapshot, or the servers to gather behind a new leader. The sample configuration has 20 s."""
+_SILENCE_MS = 2_000
+"""For a leader and a follower not to hear from each other until they part. Half of a broker's session: the servers
+that are left elect a leader before the sessions end that were with the one that is gone. The sample has 10 s."""
+_LONGEST_SESSION_MS = 40_000
+"""20 ticks of 2000 ms, the default of ZooKeeper's sample: no client gets a shorter session because the tick is."""
+
+
+def computed_zoo_cfg(zookeeper: ZooKeeper) -> dict[str, str]:
+    """Entries that are the same on every server, without the user's own.
+
+    ``initLimit`` and ``syncLimit`` are numbers of ticks: where the user declares another ``tickTime``, they follow, and
+    the time that they stand for stays; two ticks are the least that ZooKeeper measures.
+    """
+    tick = tick_time(zookeeper.config) or _TICK_MS
     return {
         "4lw.commands.whitelist": FOUR_LETTER_WORDS,
         # The admin server opens a port (8080) that nothing here uses.
@@ -76,13 +96,15 @@ def _computed_zoo_cfg() -> dict[str, str]:
         # ZooKeeper's own default keeps every snapshot for ever: the disk fills, and the quorum is lost.
         "autopurge.purgeInterval": "1",
         "autopurge.snapRetainCount": "3",
-        # In ticks: 20 s for a follower to load a snapshot, 10 s to fall behind. ZooKeeper's own sample configuration
-        # has 10 and 5.
-        "initLimit": "10",
-        "syncLimit": "5",
-        # Milliseconds; the shortest session is two ticks, so 6 s (above) is within bounds.
-        "tickTime": "2000",
+        "initLimit": str(_ticks(_LOAD_MS, tick)),
+        "syncLimit": str(_ticks(_SILENCE_MS, tick)),
+        "tickTime": str(_TICK_MS),
+        "maxSessionTimeout": str(max(_LONGEST_SESSION_MS, 20 * tick)),
     }
+
+
+def _ticks(milliseconds: int, tick: int) -> int:
+    return max(2, -(-milliseconds // tick))
 
 
 ZOOKEEPER_PLATFORM_KEYS = {
@@ -104,4 +126,4 @@ ZOOKEEPER_PLATFORM_KEYS = {
 
 def overrides(zookeeper: ZooKeeper) -> list[Override]:
     """Every entry of the user's that replaced a computed one of the ZooKeeper servers."""
-    return replaced("zookeeper.config", zookeeper.config, _computed_zoo_cfg())
+    return replaced("zookeeper.config", zookeeper.config, computed_zoo_cfg(zookeeper))

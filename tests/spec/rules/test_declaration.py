@@ -76,7 +76,7 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
     ),
     "zookeeper.sessions_are_granted": (
         lambda: platform(zookeeper={"config": {"tickTime": 6000}}),
-        "zookeeper-session-timeout", "warning", "zookeeper.config", "of 6000 ms, and ZooKeeper grants 12000 to",
+        "zookeeper-session-timeout", "warning", "zookeeper.config", "of 4000 ms, and ZooKeeper grants 12000 to",
     ),
     "brokers.not_alone": (
         lambda: platform(brokers=1),
@@ -119,8 +119,8 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         "min.insync.replicas = 3 leaves no room in default.replication.factor = 3",
     ),
     "zookeeper.user_config_wins": (
-        lambda: platform(zookeeper={"config": {"tickTime": 3000}}),
-        "config-override", "notice", "zookeeper.config", "tickTime = 3000 replaces 2000, which was computed",
+        lambda: platform(zookeeper={"config": {"tickTime": 1000}}),
+        "config-override", "notice", "zookeeper.config", "tickTime = 1000 replaces 500, which was computed",
     ),
     "brokers.racks_are_named": (
         lambda: platform(racks=("a", "")),

@@ -241,7 +241,7 @@ def test_brokers_differ_only_where_a_mark_stands() -> None:
     }
     assert config["inter.broker.listener.name"] == "CLIENT"
     assert config["listener.security.protocol.map"] == "CLIENT:PLAINTEXT,FORWARD:PLAINTEXT"
-    assert config["zookeeper.session.timeout.ms"] == "6000"
+    assert config["zookeeper.session.timeout.ms"] == "4000"
     assert config["zookeeper.connect"] == ",".join(
         f"events-zookeeper-{server}.events-zookeeper-headless.shop.svc:2181" for server in range(3)
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
-from hikube_kafka.spec.definitions.definition import Definition, Mismatch, Parsed
+from hikube_kafka.spec.definitions.definition import Definition, Mismatch, Parsed, spelled
 from hikube_kafka.spec.definitions.fault import HIDDEN, Fault
 from hikube_kafka.spec.definitions.nearest import is_key, nearest, unknown_remedy
 from hikube_kafka.spec.problem import Rule
@@ -237,6 +237,17 @@ def session_bounds(settings: Mapping[str, str]) -> tuple[int, int] | None:
     except Mismatch:
         return None
     return (2 * tick if least < 0 else least), (20 * tick if most < 0 else most)
+
+
+def tick_time(settings: Mapping[str, object]) -> int | None:
+    """Milliseconds of a tick; None where no ``tickTime`` that ZooKeeper takes is among the settings."""
+    if "tickTime" not in settings:
+        return None
+    definition = zookeeper_definitions()["tickTime"]
+    try:
+        return int(str(definition.parse(spelled(None, settings["tickTime"]))))
+    except Mismatch:
+        return None
 
 
 def _no_key(key: str) -> Fault:

@@ -13,8 +13,7 @@ from hikube_kafka.spec.quantities import whole
 from hikube_kafka.spec.resources import ZOOKEEPER_HEAP
 from hikube_kafka.spec.rules.heap import heap_problems
 from hikube_kafka.spec.rules.platform import wins
-from hikube_kafka.spec.zoo_cfg import ZOOKEEPER_PLATFORM_KEYS, overrides, zookeeper_settings
-from hikube_kafka.spec.zookeeper import ZooKeeper
+from hikube_kafka.spec.zoo_cfg import ZOOKEEPER_PLATFORM_KEYS, computed_zoo_cfg, overrides, zookeeper_settings
 
 SINGLE = Rule(
     id="zookeeper-single",
@@ -90,7 +89,7 @@ def config_is_zookeepers(platform: Platform) -> Iterator[Problem]:
         definition = zookeeper_definitions().get(key)
         if definition and definition.sensitive:
             yield CONFIG_SECRET("zookeeper.config", key=key)
-    found = zookeeper_config_problems("zookeeper.config", config, zookeeper_settings(ZooKeeper()))
+    found = zookeeper_config_problems("zookeeper.config", config, computed_zoo_cfg(platform.zookeeper))
     yield from of_config("zookeeper.config", platform.zookeeper.config, found)
 
 
