@@ -26,9 +26,10 @@ resource "hikube_local_ensemble" "example" {
       "clientPort"             = tostring(port)
       "clientPortAddress"      = "127.0.0.1"
       "dataDir"                = "data"
-      "tickTime"               = "2000"
-      "initLimit"              = "10"
-      "syncLimit"              = "5"
+      "tickTime"               = "500"
+      "initLimit"              = "60"
+      "syncLimit"              = "4"
+      "maxSessionTimeout"      = "40000"
       "admin.enableServer"     = "false"
       "4lw.commands.whitelist" = "srvr,mntr,conf"
     })

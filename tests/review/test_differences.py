@@ -111,6 +111,7 @@ def test_of_a_long_list_only_what_it_does_not_share_is_shown() -> None:
         ("remote.log.manager.copy.max.bytes.per.second", "1048576", "1048576 bytes/s (1 MiB/s)"),
         ("startupSeconds", 86400, "86400 s (1 d)"),
         ("tickTime", "2000", "2000 ms (2 s)"),
+        ("maxSessionTimeout", "40000", "40000 ms (40 s)"),
         ("num.io.threads", "8", "8"),
         ("storage.data.size", "4Gi", "4Gi"),
     ],

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.spec import rules
+from hikube_kafka.spec.definitions.zookeeper import session_bounds
 from hikube_kafka.spec.ensemble import ServerProcess
 from hikube_kafka.spec.kafka import Kafka, Listener
 from hikube_kafka.spec.platform import Platform
@@ -10,6 +11,7 @@ from hikube_kafka.spec.properties import cluster_settings, overrides, topic_conf
 from hikube_kafka.spec.security import Mechanism, Protocol
 from hikube_kafka.spec.targets.local import LocalLayout
 from hikube_kafka.spec.topic import Topic
+from hikube_kafka.spec.zoo_cfg import zookeeper_settings
 from hikube_kafka.spec.zookeeper import ZooKeeper
 
 LAYOUT = LocalLayout()
@@ -100,6 +102,61 @@ def test_a_users_own_entry_wins_and_is_shown_to_have_won() -> None:
             "value. [config-override]"
         ),
     ]
+
+
+def timing(config: dict[str, Any]) -> dict[str, int]:
+    """Milliseconds of ZooKeeper's times with these entries of a user's."""
+    settings = zookeeper_settings(ZooKeeper(config=config))
+    tick = int(settings["tickTime"])
+    bounds = session_bounds(settings)
+    assert bounds is not None
+    return {
+        "tick": tick,
+        "load": tick * int(settings["initLimit"]),
+        "silence": tick * int(settings["syncLimit"]),
+        "shortest": bounds[0],
+        "longest": bounds[1],
+    }
+
+
+def test_zookeepers_times_and_a_brokers_session_fit_each_other() -> None:
+    session = int(cluster_settings(platform())["zookeeper.session.timeout.ms"])
+    times = timing({})
+    assert times["shortest"] <= session <= times["longest"]
+    # Servers part before a broker gives up its connection, after two thirds of its session, and looks for another.
+    assert times["silence"] < session * 2 / 3
+    # While servers are restarted one by one, one with a tick of 2000 ms may lead: it pings once a second.
+    assert times["silence"] > 1000
+    assert times["load"] >= 20_000
+
+
+@pytest.mark.parametrize("tick", [1, 400, 499, 500, 1000, "01000", " 1000 ", 2000])
+def test_zookeepers_limits_stay_the_same_times_with_another_tick(tick: int | str) -> None:
+    usual, times = timing({}), timing({"tickTime": tick})
+    assert usual["load"] <= times["load"] < usual["load"] + times["tick"]
+    assert times["longest"] == usual["longest"]
+    assert max(usual["silence"], 2 * times["tick"]) <= times["silence"] < usual["silence"] + 2 * times["tick"]
+
+
+def test_two_ticks_are_the_least_and_sessions_grow_with_a_long_tick() -> None:
+    assert timing({"tickTime": 60_000}) == {
+        "tick": 60_000,
+        "load": 120_000,
+        "silence": 120_000,
+        "shortest": 120_000,
+        "longest": 1_200_000,
+    }
+
+
+def test_declared_limits_are_left_alone() -> None:
+    declared = ZooKeeper(config={"tickTime": 1000, "initLimit": 90, "syncLimit": 9, "maxSessionTimeout": 5000})
+    settings = zookeeper_settings(declared)
+    assert {key: settings[key] for key in declared.config} == {
+        "tickTime": "1000",
+        "initLimit": "90",
+        "syncLimit": "9",
+        "maxSessionTimeout": "5000",
+    }
 
 
 def test_an_entry_that_says_what_was_computed_anyway_replaces_nothing() -> None:

@@ -98,7 +98,7 @@ def test_every_mistake_is_told_at_once() -> None:
 
 TAKEN: list[Entries] = [
     {"tickTime": "+3000"},
-    {"initLimit": " 20 "},
+    {"initLimit": " 90 "},
     {"maxClientCnxns": 0},
     {"maxClientCnxns": -1},
     {"maxSessionTimeout": 60000, "minSessionTimeout": 2000},

@@ -266,7 +266,13 @@ _UNITS: Mapping[str, tuple[str, int]] = {
     "hours": ("h", 3_600_000),
 }
 """Last words of a name: the unit, and what one of it is in milliseconds."""
-_NAMED = {"ticktime": "ms", "autopurge.purgeinterval": "hours", "timeout": "seconds"}
+_NAMED = {
+    "ticktime": "ms",
+    "minsessiontimeout": "ms",
+    "maxsessiontimeout": "ms",
+    "autopurge.purgeinterval": "hours",
+    "timeout": "seconds",
+}
 """Of ZooKeeper and of a release."""
 _NO_LIMIT = re.compile(r"(log\.)?retention\.(ms|minutes|hours|bytes)|queued\.max\.request\.bytes")
 """Where Kafka takes -1 for no limit. Source: its documentation."""

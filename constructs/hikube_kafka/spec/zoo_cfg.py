@@ -70,16 +70,20 @@ def zookeeper_settings(zookeeper: ZooKeeper) -> dict[str, str]:
 
 
 _TICK_MS = 500
-"""Four ticks are the shortest time that ZooKeeper can measure well: it pings twice a tick, looks for sessions that have
-ended once a tick, and grants no session below two ticks. Its sample configuration has 2000, with which a server that is
-unplugged is noticed after 10 s, and a session of 4 s ends after up to 6 s."""
+"""ZooKeeper's clock: a leader pings its followers twice a tick, and sessions end at the turn of a tick, none of them
+before two. ZooKeeper's sample configuration has 2000. Source for this and the times below: ``Leader``, ``Learner``,
+``LearnerHandler``, ``SessionTrackerImpl`` and ``ExpiryQueue`` of 3.9.5; docs/decisions/zookeeper-timing.md has what was
+measured."""
 _LOAD_MS = 30_000
-"""For a follower to load a snapshot, or the servers to gather behind a new leader. The sample configuration has 20 s."""
+"""``initLimit`` as time: for a follower to load a snapshot, and for a new leader to gather a quorum. With the sample
+configuration 20 s."""
 _SILENCE_MS = 2_000
-"""For a leader and a follower not to hear from each other until they part. Half of a broker's session: the servers
-that are left elect a leader before the sessions end that were with the one that is gone. The sample has 10 s."""
+"""``syncLimit`` as time: a leader and a follower part that do not hear from each other. With the sample configuration
+10 s. Longer than the second between two pings of a tick of 2000 ms, so that servers of both ticks serve together while
+they are restarted one by one; shorter than the two thirds of its session after which a broker looks for another
+server."""
 _LONGEST_SESSION_MS = 40_000
-"""20 ticks of 2000 ms, the default of ZooKeeper's sample: no client gets a shorter session because the tick is."""
+"""``maxSessionTimeout``: the 20 ticks of the sample configuration. A shorter tick shortens nobody's session."""
 
 
 def computed_zoo_cfg(zookeeper: ZooKeeper) -> dict[str, str]:

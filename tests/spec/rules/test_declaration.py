@@ -74,6 +74,10 @@ SPOILT: dict[str, tuple[Callable[[], Platform], str, str, str, str]] = {
         lambda: platform(zookeeper={"config": {"forceSync": "no"}}),
         "zookeeper-config-unsafe", "warning", "zookeeper.config", "forceSync = no",
     ),
+    "zookeeper.limits_are_long_enough": (
+        lambda: platform(zookeeper={"config": {"initLimit": 20}}),
+        "zookeeper-limit-short", "warning", "zookeeper.config", "initLimit = 20 is 10000 ms, and 30000 ms are computed",
+    ),
     "zookeeper.sessions_are_granted": (
         lambda: platform(zookeeper={"config": {"tickTime": 6000}}),
         "zookeeper-session-timeout", "warning", "zookeeper.config", "of 4000 ms, and ZooKeeper grants 12000 to",

@@ -22,6 +22,7 @@ _OF_ZOOKEEPER: tuple[Judge, ...] = (
     zookeeper.config_is_free,
     zookeeper.config_is_zookeepers,
     zookeeper.config_is_safe,
+    zookeeper.limits_are_long_enough,
     zookeeper.user_config_wins,
 )
 _OF_BROKERS: tuple[Judge, ...] = (

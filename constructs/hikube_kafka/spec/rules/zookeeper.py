@@ -46,6 +46,15 @@ SESSION = Rule(
     remedy="Change zookeeper.session.timeout.ms in kafka.config; or tickTime, minSessionTimeout or maxSessionTimeout "
     "in zookeeper.config.",
 )
+LIMIT = Rule(
+    id="zookeeper-limit-short",
+    severity="warning",
+    message="{key} = {ticks} is {declared} ms, and {computed} ms are computed: a tick is {tick} ms.",
+    why="A number of ticks that was chosen for a longer tick, such as the 2000 ms of ZooKeeper's sample configuration, "
+    "is less time than was meant: a follower is given up while it loads a snapshot (initLimit), or at a short pause "
+    "(syncLimit).",
+    remedy="Multiply {key} by the ratio of the ticks, declare the tickTime that it was chosen for, or leave {key} out.",
+)
 
 
 def count_is_odd(platform: Platform) -> Iterator[Problem]:
@@ -106,6 +115,20 @@ def sessions_are_granted(platform: Platform) -> Iterator[Problem]:
     # Bounds that contradict each other are refused.
     if bounds and asked is not None and bounds[0] <= bounds[1] and not bounds[0] <= asked <= bounds[1]:
         yield SESSION("zookeeper.config", asked=asked, least=bounds[0], most=bounds[1])
+
+
+def limits_are_long_enough(platform: Platform) -> Iterator[Problem]:
+    """A limit in ticks, declared without the tick, that gives less time than what is computed."""
+    config, computed = _free(platform), computed_zoo_cfg(platform.zookeeper)
+    if "tickTime" in config:
+        return
+    tick = int(computed["tickTime"])
+    for key in ("initLimit", "syncLimit"):
+        ticks, usual = whole(config.get(key, computed[key])), int(computed[key])
+        if ticks is not None and 0 < ticks < usual:
+            yield LIMIT(
+                "zookeeper.config", key=key, ticks=ticks, declared=ticks * tick, computed=usual * tick, tick=tick
+            )
 
 
 def _free(platform: Platform) -> dict[str, str]:
