@@ -45,8 +45,8 @@ _CHANGE_SECONDS = 30.0
 _UNCLEAR_SECONDS = 60.0
 """For a change to be made after an answer that leaves open whether it was, and for the controller to be there at all.
 
-A broker that died is missed after 4 s, or after 18 s where Kafka's default is (zookeeper.session.timeout.ms), then another is elected controller within
-seconds; a container that died is back within a minute. All changes share the wait."""
+A broker that nobody knows to be dead is missed after 4 s, or Kafka's 18 s (zookeeper.session.timeout.ms), then another
+is elected controller within seconds; a container that died is back within a minute. All changes share the wait."""
 _ARRIVAL_SECONDS = 120.0
 """For the cluster to answer during an apply: what was made a moment ago may still be starting."""
 _RETURN_SECONDS = 5.0
