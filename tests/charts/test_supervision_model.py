@@ -113,10 +113,10 @@ class Model:
         volume = self.volume(number)
         waits = not self.design.elsewhere and number > 0 and world.incarnations[number - 1].supervisor != "dead"
         if not each.supervisor and not waits:
-            for lock, conflicts in (("exclusive", ("shared", "exclusive")), ("shared", ("exclusive",))):
-                if self.is_free(world, number, *conflicts):
-                    yield changed(world, number, each._replace(supervisor="lives", lock=lock))
-                    break
+            if self.is_free(world, number, "shared", "exclusive"):
+                yield changed(world, number, each._replace(supervisor="lives", lock="exclusive"))
+            elif self.is_free(world, number, "exclusive"):
+                yield changed(world, number, each._replace(supervisor="lives", lock="shared"))
         if each.supervisor != "lives":
             return
         yield changed(world, number, each._replace(supervisor="dead"))
