@@ -199,7 +199,7 @@ class ProducerPod:
                 "load",
                 ["bash", "-c", produce],
                 env=[{"name": key, "value": value} for key, value in environment.items()],
-                resources={"requests": {"cpu": "100m", "memory": "512Mi"}},
+                resources={"requests": {"cpu": "300m", "memory": "512Mi"}},
             ),
             nodeName=node,
         )
