@@ -84,7 +84,11 @@ class Installation:
         """Both releases, and their claims, which they leave behind."""
         for release in (self.kafka, self.zookeeper):
             where = f"--namespace={self.layout.namespace}"
-            command(self._helm, "uninstall", release, where, "--ignore-not-found", "--wait", "--timeout=10m")
+            command(self._helm, "uninstall", release, where, "--ignore-not-found", "--timeout=10m")
+        # Without their service's names brokers do not find each other, and wait for that until their grace is over.
+        ours = "--selector=app.kubernetes.io/part-of=hikube-kafka"
+        self.kubectl("delete", "pods", ours, "--force", "--grace-period=0")
+        self.kubectl("wait", "pods", ours, "--for=delete", "--timeout=2m")
         self.kubectl("delete", "persistentvolumeclaims,secrets", "--all", "--timeout=5m")
 
     def configure(self, broker: Mapping[str, Any]) -> None:
