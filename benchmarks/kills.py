@@ -104,6 +104,7 @@ class Killed:
     """What a broker had when it was killed."""
     told: bool = False
     """Whether its supervisor lived to tell ZooKeeper, and ZooKeeper to hear it."""
+    suspended: bool = False
     back: float | None = None
     """When a suspended one was continued."""
 
@@ -441,7 +442,7 @@ class Run:
         java = self.servers.java(name)
         if java is not None:
             java.suspend()
-            self._note(name, told=False)
+            self._note(name, told=False, suspended=True)
 
     def resume(self, name: str) -> None:
         """SIGCONT to a broker."""
@@ -450,10 +451,10 @@ class Run:
             java.resume()
             self.round.killed[-1].back = time.time()
 
-    def _note(self, name: str, *, told: bool) -> None:
+    def _note(self, name: str, *, told: bool, suspended: bool = False) -> None:
         kind, _, number = name.partition("-")
         registration = self.watch.registrations.get(int(number)) if kind == "broker" else None
-        self.round.killed.append(Killed(name, time.time(), registration, told))
+        self.round.killed.append(Killed(name, time.time(), registration, told, suspended))
 
     def start(self, name: str, *, until_says: str = "") -> None:
         """Start a broker, and return once it runs, or once its log says something."""
@@ -606,7 +607,7 @@ class Run:
             broker = int(each.server.rpartition("-")[2])
             later = [known.at for known in self.watch.history[broker] if known.at > each.at]
             dead.append((broker, each.at, each.back or min(later, default=now)))
-            if each.registration in self.watch.gone and each.back is None:
+            if each.registration in self.watch.gone and not each.suspended:
                 after = self.watch.gone[each.registration] - each.at
                 this.gone.append(max(0, after))
                 # ZooKeeper hears of a session's client at least every third of it.
