@@ -378,6 +378,8 @@ class Run:
         """Kinds in which a start waited for a session to expire."""
         self.repeated = Counter[str]()
         """Kinds in which the apply met a server that was just ending, and was called once more."""
+        self._supervisors: dict[str, psutil.Process] = {}
+        """Of brokers that were killed."""
         self.topic: str | None = None
         """That the last kind with topics has left."""
         properties = servers.declaration.brokers[0].properties
@@ -426,8 +428,10 @@ class Run:
             if java is None:
                 self.violated(f"{name} had ended by itself before it was killed")
                 continue
-            if supervisor is not None and not supervised:
-                supervisor.kill()
+            if supervisor is not None:
+                self._supervisors[name] = supervisor
+                if not supervised:
+                    supervisor.kill()
             java.kill()
             self._note(name, told=told and supervisor is not None)
 
@@ -466,7 +470,10 @@ class Run:
                 file.seek(before if before <= log.stat().st_size else 0)
                 return until_says.encode() in file.read() or self.servers.java(name) is None
 
-        until(lambda: self.servers.java(name) is None, START_SECONDS)
+        # As in a pod, and as an apply waits for the registration: one that begins earlier may take the lock away, and
+        # the session then runs out.
+        if name in self._supervisors:
+            self._until(lambda: not _lives(self._supervisors[name]), f"the supervisor of {name} has ended")
         self.servers.start(name)
         if until_says:
             self._until(said, f"{name} says {until_says!r}", every=0.01)
