@@ -61,6 +61,8 @@ GRACE_SECONDS = 10
 """A broker may live this long without a registration before its log must say that its session has expired."""
 HEALED_SECONDS = 120
 LOG_BYTES = 4_000_000
+_EXPIRED = re.compile(r"has expired|session expired", re.IGNORECASE)
+_FATAL = re.compile("Fatal error")
 PATIENCE = ensemble.Patience(registered=120, in_sync=180)
 
 
@@ -119,6 +121,8 @@ class Round:
     """On the monotonic clock."""
     innocent: Mapping[int, Registration]
     """Every broker's, when it began."""
+    logs: Mapping[int, Position]
+    """Where every broker's log ended then."""
     killed: list[Killed] = field(default_factory=list)
     every: float = 0
     """In which no partition acknowledged a message."""
@@ -217,7 +221,7 @@ class Servers:
     def has_lost_session(self, broker: int) -> bool:
         """Whether it says so itself, since it was registered last."""
         since = self.log(f"broker-{broker}").rpartition("Registered broker")[2]
-        return re.search(r"has expired|session expired", since, re.IGNORECASE) is not None
+        return _EXPIRED.search(since) is not None
 
     def keep_logs(self, folder: Path) -> None:
         """Copy what tells of now."""
@@ -253,7 +257,7 @@ class Watch:
         """When a look did not find it any more."""
         self.controller: int | None = None
         self._lived: dict[int, tuple[psutil.Process, float]] = {}
-        """The process that was seen with a registration, and when it was seen so last."""
+        """The process that was seen with a registration of its own, and when it was seen so last."""
 
     def __enter__(self) -> Self:
         self._client.start(60)
@@ -322,7 +326,7 @@ class Watch:
             before, seen = self._lived.get(broker, (None, now))
             if process is None or process.status() == psutil.STATUS_STOPPED:
                 self._lived.pop(broker, None)
-            elif broker in self.registrations:
+            elif broker in self.registrations and self.registrations[broker].at >= process.create_time():
                 self._lived[broker] = (process, now)
             elif process == before and now - seen > GRACE_SECONDS:
                 if not self._servers.has_lost_session(broker):
@@ -523,15 +527,13 @@ class Run:
         self._elect()
         self.watch.look()
         logs = {broker: self.servers.log_end(f"broker-{broker}") for broker in range(BROKERS)}
-        self.rounds.append(Round(len(self.rounds) + 1, kind.name, time.monotonic(), dict(self.watch.registrations)))
+        began, registrations = time.monotonic(), dict(self.watch.registrations)
+        self.rounds.append(Round(len(self.rounds) + 1, kind.name, began, registrations, logs))
         self.wait(0, 1)
         kind.kill(self)
         self.wait(0, 2)
         self._heal()
         self._measure()
-        for broker, end in logs.items():
-            if "Fatal error" in self.servers.log(f"broker-{broker}", end):
-                self.violated(f"broker {broker} ended by itself")
         told = self.round
         gone = f", unregistered after {max(told.gone):.1f} s" if told.gone else ""
         PROGRESS.print(
@@ -600,13 +602,19 @@ class Run:
                 found.append(f"{TOPIC}-{number} has leader {state.leader}, and in sync are {sorted(state.in_sync)}")
         return found
 
+    def _says(self, broker: int, what: re.Pattern[str]) -> bool:
+        """Whether a broker has written something in this round."""
+        return what.search(self.servers.log(f"broker-{broker}", self.round.logs[broker])) is not None
+
     def _measure(self) -> None:
         this, now = self.round, time.time()
         hit = {each.server for each in this.killed}
         for broker, before in this.innocent.items():
             if f"broker-{broker}" not in hit and self.watch.history[broker][-1] != before:
-                why = "its log says why" if self.servers.has_lost_session(broker) else "its log knows nothing of it"
-                self.violated(f"broker {broker} was not killed, and was registered anew; {why}")
+                why = "its session had expired" if self._says(broker, _EXPIRED) else "it did not miss its session"
+                self.violated(f"broker {broker} was not killed, and was registered anew: {why}")
+            if self._says(broker, _FATAL):
+                self.violated(f"broker {broker} ended by itself")
         dead = []
         for each in this.killed:
             if not each.server.startswith("broker-"):
