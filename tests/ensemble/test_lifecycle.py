@@ -119,6 +119,18 @@ def test_killed_servers_are_named_and_healed_and_no_acknowledged_message_is_lost
     assert {name for name in before if before[name] != after[name]} == {"broker-1", leader}
 
 
+def test_the_session_of_a_broker_that_was_killed_with_its_supervisor_is_closed_by_the_apply(subject: Subject) -> None:
+    broker = running_servers(Path(subject.declaration.directory).resolve())["broker-2"].process
+    broker.parent().kill()
+    broker.kill()
+    broker.wait(30)
+
+    told: list[str] = []
+    assert apply(subject.declaration, progress=told.append).is_healthy
+
+    assert any(step.startswith("broker-2: closed session 0x") for step in told), told
+
+
 def test_suspended_servers_are_seen_as_such_and_healed_and_the_others_are_not_blamed_for_them(subject: Subject) -> None:
     before = subject.pids()
     running = running_servers(Path(subject.declaration.directory).resolve())

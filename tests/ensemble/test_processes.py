@@ -13,7 +13,15 @@ import pytest
 
 from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.ensemble.configuration import CONSOLE_LOG, SESSIONS_FILE
-from hikube_kafka.ensemble.processes import RunningServer, described, running_servers, start, stop, supervised
+from hikube_kafka.ensemble.processes import (
+    RunningServer,
+    described,
+    running_servers,
+    settled_servers,
+    start,
+    stop,
+    supervised,
+)
 from hikube_kafka.waiting import Stopped
 from tests.support.ensemble import suspend
 
@@ -168,8 +176,12 @@ def test_a_supervisor_stands_for_the_server_that_it_is_about_to_start(directory:
             try:
                 assert PATIENT.until(lambda: "broker-0" in running_servers(directory), 30)
                 assert running_servers(directory)["broker-0"].pid == supervisor.pid
+                impatient = Conduct(patience=Patience(stop=0.1))
+                assert settled_servers(directory, impatient)["broker-0"].is_supervisor
                 fcntl.flock(held, fcntl.LOCK_UN)
-                assert PATIENT.until(lambda: running_servers(directory)["broker-0"].pid != supervisor.pid, 30)
+                server = settled_servers(directory, PATIENT)["broker-0"]
+                assert not server.is_supervisor
+                assert server.pid != supervisor.pid
             finally:
                 supervisor.kill()
 

@@ -36,7 +36,15 @@ from hikube_kafka.ensemble.living import LivingEnsemble, Picture, is_silent, zoo
 from hikube_kafka.ensemble.logs import log_end, telling_lines
 from hikube_kafka.ensemble.observation import EnsembleObservation, broker_addresses, observe
 from hikube_kafka.ensemble.ownership import Holding, applying, ending, mark, release
-from hikube_kafka.ensemble.processes import RunningServer, command_line, running_servers, start, supervised
+from hikube_kafka.ensemble.processes import (
+    RunningServer,
+    close_session,
+    command_line,
+    running_servers,
+    settled_servers,
+    start,
+    supervised,
+)
 from hikube_kafka.ensemble.processes import kill as kill_processes
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
@@ -199,7 +207,7 @@ class _Application:
         self.declaration = declaration
         self.directory = directory
         self.conduct = conduct
-        self.running = running_servers(directory)
+        self.running = settled_servers(directory, conduct)
         self.was_down = not self.running
         self.started: list[str] = []
         self.ready: set[str] = set()
@@ -367,6 +375,11 @@ class _Application:
             if registered is not None and broker.id in registered and not told:
                 self.conduct.progress(f"{broker.name} ended without notice: waiting for its session to expire")
                 told = True
+                connect = broker.properties["zookeeper.connect"]
+                if is_supervised(self.declaration, broker) and (
+                    closed := close_session(self.directory / broker.name, connect)
+                ):
+                    self.conduct.progress(f"{broker.name}: {closed}")
             return registered is not None and broker.id not in registered
 
         if not self.conduct.until(gone, session + _SESSION_GRACE_SECONDS):

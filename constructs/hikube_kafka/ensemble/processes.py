@@ -61,6 +61,8 @@ class RunningServer:
     digest: str
     """Of the configuration that it was started with."""
     process: psutil.Process
+    is_supervisor: bool = False
+    """Whether it is what is about to start the server, or what has just seen it end."""
 
     @property
     def pid(self) -> int:
@@ -85,20 +87,37 @@ class RunningServer:
 def running_servers(directory: Path) -> dict[str, RunningServer]:
     """Every server of the ensemble in this directory that runs, by its name."""
     found: dict[str, RunningServer] = {}
-    for home, server, is_supervisor in _all_servers():
-        # A supervisor stands for its server before that has begun, and until the last of it has been done.
-        if home == str(directory) and not (is_supervisor and server.name in found):
+    for home, server in _all_servers():
+        # A supervisor stands for its server before that has begun, and for a moment after it has ended.
+        if home == str(directory) and not (server.is_supervisor and server.name in found):
             found[server.name] = server
+    return found
+
+
+def settled_servers(directory: Path, conduct: Conduct) -> dict[str, RunningServer]:
+    """As :func:`running_servers`, once each supervisor has started its server, or has taken notice of its end.
+
+    Raises:
+        Stopped: the caller wants to stop.
+    """
+    found = running_servers(directory)
+
+    def settled() -> bool:
+        nonlocal found
+        found = running_servers(directory)
+        return not any(server.is_supervisor for server in found.values())
+
+    conduct.until(settled, conduct.patience.stop)
     return found
 
 
 def running_directories() -> list[Path]:
     """Directories of all ensembles of which a server runs, in alphabetical order."""
-    return [Path(home) for home in sorted({home for home, _, _ in _all_servers()})]
+    return [Path(home) for home in sorted({home for home, _ in _all_servers()})]
 
 
-def _all_servers() -> Iterator[tuple[str, RunningServer, bool]]:
-    """The directory of each, the process, and whether it is a supervisor."""
+def _all_servers() -> Iterator[tuple[str, RunningServer]]:
+    """The directory of each, and the process."""
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or ()  # None: another user's, on systems that hide it
         mark = next((word for word in command if word.startswith(_MARK)), None)
@@ -106,7 +125,7 @@ def _all_servers() -> Iterator[tuple[str, RunningServer, bool]]:
             continue
         digest = next((word for word in command if word.startswith(_DIGEST)), _DIGEST).removeprefix(_DIGEST)
         home, _, name = mark.removeprefix(_MARK).rpartition("/")
-        yield home, RunningServer(name, digest, process), _is_supervisor(command)
+        yield home, RunningServer(name, digest, process, _is_supervisor(command))
 
 
 def _is_supervisor(command: Sequence[str]) -> bool:
@@ -157,6 +176,24 @@ def supervised(command: Sequence[str], connect: str) -> list[str]:
     if bash is None or shutil.which("flock") is None:
         return list(command)
     return [bash, str(_SUPERVISOR), "run", SESSIONS_FILE, connect, *command]
+
+
+def close_session(folder: Path, connect: str) -> str:
+    """Close the session with ZooKeeper of a broker that has ended together with its supervisor, if it is known.
+
+    Args:
+        folder: the broker's.
+        connect: its ``zookeeper.connect``.
+
+    Returns:
+        What was closed, and where; empty: nothing.
+    """
+    close = supervised((), connect)
+    if not close or not (folder / SESSIONS_FILE).exists():
+        return ""
+    close[close.index("run")] = "close"
+    done = subprocess.run(close, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=folder, check=False)
+    return done.stdout.removeprefix("supervisor: ").strip()
 
 
 def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> psutil.Process | None:
