@@ -373,6 +373,7 @@ class Run:
         self.random = random.Random(seed)  # noqa: S311 - to be drawn again
         self.servers = servers
         self.kept = kept
+        self.bootstrap = bootstrap
         self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self.watch = Watch(zookeeper, servers, self.violated)
         self.load = Load(bootstrap, TOPIC, PARTITIONS, settings={"reconnect.backoff.max.ms": 200})
@@ -548,7 +549,9 @@ class Run:
 
         def each_leads() -> bool:
             with suppress(KafkaException):  # a broker that has just come back may not be electable yet
-                self.admin.elect_leaders(ElectionType.PREFERRED, every).result(HEALED_SECONDS)
+                # A client of its own: one that has met a suspended broker was seen to ask nobody any more.
+                admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+                admin.elect_leaders(ElectionType.PREFERRED, every).result(HEALED_SECONDS)
             self.watch.look()
             return len({states[-1].leader for states in self.watch.states}) == BROKERS
 
