@@ -117,6 +117,7 @@ def test_what_is_given_to_a_binding_is_written_under_the_providers_names(
             "zookeeper": [server],
             "brokers": [server],
             "kafka_home": "/opt/kafka",
+            "fast_failover": False,
             "keep_data": False,
         },
         LocalConnect: {
