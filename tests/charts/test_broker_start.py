@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.support.kubernetes import CHARTS
+from tests.support.output import next_line
 from tests.support.waiting import until
 
 ADVERTISED = "CLIENT://<host>:9092,OUTSIDE://<node>:<node-port>,FORWARD://127.0.0.1:<forward-port>"
@@ -179,10 +180,7 @@ def test_a_broker_waits_for_its_last_session_where_nothing_says_that_it_does_not
         if recorded:
             fcntl.flock(held, fcntl.LOCK_SH)  # as a broker has it that still runs
         broker = waiting(f"{server.address}\nzookeeper.session.timeout.ms=300", fast=True)
-        assert broker.stdout is not None
-        assert broker.stdout.readline() == (
-            "broker 2 was not stopped cleanly: waiting 300 ms for its last session to end\n"
-        )
+        assert next_line(broker) == "broker 2 was not stopped cleanly: waiting 300 ms for its last session to end"
         fcntl.flock(held, fcntl.LOCK_UN)
         assert "parent=" in broker.communicate(timeout=30)[0]
 
@@ -191,15 +189,14 @@ def test_a_broker_waits_for_its_last_session_where_nothing_says_that_it_does_not
 def test_a_broker_waits_in_its_container_until_a_zookeeper_server_serves(waiting: Waiting, answer: str) -> None:
     with ZooKeeper(NOT_SERVING) as server:
         broker = waiting(f"not-there.invalid:2181,{server.address}/shop")
-        assert broker.stdout is not None
-        said = f"broker 2 waits: no ZooKeeper server serves, of not-there.invalid:2181 {server.address}\n"
-        assert broker.stdout.readline() == said
+        said = f"broker 2 waits: no ZooKeeper server serves, of not-there.invalid:2181 {server.address}"
+        assert next_line(broker) == said
         until(lambda: server.asked > 2, "it asks again")
         assert broker.poll() is None
         server.answer = answer
-        assert broker.stdout.readline() == "broker 2 goes on: ZooKeeper serves\n"
-        assert "zookeeper.connect=" in broker.stdout.read()
-        assert broker.wait(20) == 0
+        assert next_line(broker) == "broker 2 goes on: ZooKeeper serves"
+        assert "zookeeper.connect=" in broker.communicate(timeout=30)[0]
+        assert broker.returncode == 0
 
 
 BUSYBOX = """#!/bin/bash
@@ -227,8 +224,7 @@ def test_a_broker_that_lets_its_last_session_end_stops_when_it_is_told_to(waitin
     (tmp_path / "meta.properties").touch()
     with ZooKeeper(ANSWERS[0]) as server:
         broker = waiting(f"{server.address}\nzookeeper.session.timeout.ms=60000")
-        assert broker.stdout is not None
-        assert "was not stopped cleanly: waiting 60000 ms" in broker.stdout.readline()
+        assert "was not stopped cleanly: waiting 60000 ms" in next_line(broker)
         (pause,) = until(lambda: psutil.Process(broker.pid).children(), "it waits")
         until(lambda: pause.name() == "sleep", pause.name)
         broker.terminate()
@@ -240,7 +236,6 @@ def test_a_broker_that_lets_its_last_session_end_stops_when_it_is_told_to(waitin
 
 def test_a_broker_that_waits_stops_when_it_is_told_to(waiting: Waiting) -> None:
     broker = waiting("127.0.0.1:1")
-    assert broker.stdout is not None
-    assert "broker 2 waits" in broker.stdout.readline()
+    assert "broker 2 waits" in next_line(broker)
     broker.terminate()
     assert broker.wait(20) == 143

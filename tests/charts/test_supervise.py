@@ -5,7 +5,6 @@ import fcntl
 import itertools
 import os
 import re
-import select
 import signal
 import socket
 import subprocess
@@ -23,8 +22,9 @@ from kazoo.handlers.threading import KazooTimeoutError
 from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.jars import provide
 from hikube_kafka.ensemble.java import environment, java_command
-from tests.support.ensemble import free_layout, free_port
+from tests.support.ensemble import free_layout, free_port, suspend
 from tests.support.kubernetes import CHARTS
+from tests.support.output import next_line
 from tests.support.waiting import until
 
 SCRIPT = CHARTS / "kafka/files/supervise.sh"
@@ -93,11 +93,11 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def said(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], 60)
-    assert ready, "it says nothing"
-    return process.stdout.readline().strip()
+def pausing(supervisor: subprocess.Popen[str]) -> bool:
+    """Whether it is between two tries, and not at its very beginning, where a signal still ends it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return any(child.name() == "sleep" for child in psutil.Process(supervisor.pid).children())
+    return False
 
 
 # A password that no server would take closes nothing: the three were made by java.util.Random itself.
@@ -150,10 +150,10 @@ while True:
 def test_a_signal_reaches_the_broker_and_its_end_is_waited_for(name: str, supervise: Command, refusing: str) -> None:
     broker = [sys.executable, "-c", HEARING, name]
     with running(supervise("run", refusing, *broker)) as supervisor:
-        assert said(supervisor) == "begun"
+        assert next_line(supervisor) == "begun"
         for answer in ("first", "second"):
             supervisor.send_signal(signal.Signals[f"SIG{name}"])
-            assert said(supervisor) == answer
+            assert next_line(supervisor) == answer
         assert supervisor.wait(60) == 5
 
 
@@ -161,18 +161,17 @@ def test_a_signal_before_the_broker_has_begun_is_the_end(supervise: Command, ref
     with supervise.sessions.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with running(supervise("run", refusing, "echo", "begun")) as supervisor:
-            until(lambda: psutil.Process(supervisor.pid).children(), "it waits for whoever closes to let go")
+            until(lambda: pausing(supervisor), "it waits for whoever closes to let go")
             supervisor.terminate()
-            assert (supervisor.wait(60), said(supervisor)) == (143, "")
+            assert (supervisor.wait(60), next_line(supervisor)) == (143, "")
 
 
 def test_while_a_broker_is_suspended_its_supervisor_sleeps(supervise: Command, refusing: str) -> None:
     with running(supervise("run", refusing, "bash", "-c", "echo begun; sleep 60; exit")) as supervisor:
-        assert said(supervisor) == "begun"
+        assert next_line(supervisor) == "begun"
         process = psutil.Process(supervisor.pid)
         (broker,) = process.children()
-        broker.suspend()
-        until(lambda: broker.status() == psutil.STATUS_STOPPED, "the broker is suspended")
+        suspend(broker)
         asleep = lambda: all(process.status() == psutil.STATUS_SLEEPING for _ in range(50))  # noqa: E731
         until(asleep, "the supervisor sleeps", 10)
         broker.resume()
@@ -180,19 +179,24 @@ def test_while_a_broker_is_suspended_its_supervisor_sleeps(supervise: Command, r
         assert supervisor.wait(60) == 143
 
 
-def test_a_supervisor_that_is_told_to_end_closes_no_more(supervise: Command, refusing: str) -> None:
+@contextlib.contextmanager
+def closing(supervise: Command, connect: str) -> Iterator[subprocess.Popen[str]]:
+    """A supervisor whose broker was killed, and left a session that lasts for an hour."""
     broker = f"echo '{LINE.format('0x1', 3_600_000)}' >{supervise.sessions}; kill -9 $$"
-    with running(supervise("run", refusing, "bash", "-c", broker)) as supervisor:
+    with running(supervise("run", connect, "bash", "-c", broker)) as supervisor:
         until(lambda: "after" in psutil.Process(supervisor.pid).cmdline(), "the broker has ended")
-        until(lambda: len(psutil.Process(supervisor.pid).children()) > 0, "it tries")
+        yield supervisor
+
+
+def test_a_supervisor_that_is_told_to_end_closes_no_more(supervise: Command, refusing: str) -> None:
+    with closing(supervise, refusing) as supervisor:
+        until(lambda: pausing(supervisor), "it tries")
         supervisor.terminate()
         assert supervisor.wait(60) == 137
 
 
 def test_a_supervisor_ends_with_the_folder_of_its_broker(supervise: Command, refusing: str) -> None:
-    broker = f"echo '{LINE.format('0x1', 3_600_000)}' >{supervise.sessions}; kill -9 $$"
-    with running(supervise("run", refusing, "bash", "-c", broker)) as supervisor:
-        until(lambda: "after" in psutil.Process(supervisor.pid).cmdline(), "the broker has ended")
+    with closing(supervise, refusing) as supervisor:
         supervise.sessions.unlink()
         supervise.sessions.touch()  # of the next server of that folder
         assert supervisor.wait(60) == 137
@@ -318,11 +322,11 @@ def test_what_a_killed_broker_held_is_gone_at_once(
     supervise: Command, broker: Callable[..., list[str]], zookeeper: str, registry: Registry
 ) -> None:
     with running(supervise("run", f" {zookeeper} /chroot", *broker("ids", "controller"))) as supervisor:
-        session = int(said(supervisor))
+        session = int(next_line(supervisor))
         assert {registry.owner("ids"), registry.owner("controller")} == {session}
         killed(supervisor)
         assert {registry.owner("ids"), registry.owner("controller")} == {None}
-        assert said(supervisor) == f"supervisor: closed session {session % 2**64:#x} at {zookeeper}"
+        assert next_line(supervisor) == f"supervisor: closed session {session % 2**64:#x} at {zookeeper}"
 
 
 @pytest.mark.ensemble
@@ -331,7 +335,7 @@ def test_servers_that_hang_or_refuse_are_no_hindrance(
 ) -> None:
     connect = f"{silent},127.0.0.1:1, no-such-host.invalid:2181,{zookeeper}"
     with running(supervise("run", connect, *broker("ids"))) as supervisor:
-        said(supervisor)
+        next_line(supervisor)
         killed(supervisor)
         assert registry.owner("ids") is None
 
@@ -341,11 +345,11 @@ def test_the_node_of_another_session_at_the_same_path_stays(
     supervise: Command, broker: Callable[..., list[str]], zookeeper: str, registry: Registry
 ) -> None:
     with running(supervise("run", zookeeper, *broker("ids"))) as supervisor:
-        said(supervisor)
+        next_line(supervisor)
         registry.client.delete(f"{registry.root}/ids")
         registry.client.create(f"{registry.root}/ids", ephemeral=True)
         killed(supervisor)
-        assert said(supervisor).startswith("supervisor: closed session")
+        assert next_line(supervisor).startswith("supervisor: closed session")
         assert registry.owner("ids") == registry.client.client_id[0]
 
 
@@ -355,7 +359,7 @@ def test_half_a_line_is_no_session(
 ) -> None:
     half = LINE.partition(", negotiated")[0]
     with running(supervise("run", zookeeper, *broker("ids", line=half))) as supervisor:
-        session = int(said(supervisor))
+        session = int(next_line(supervisor))
         killed(supervisor)
         assert registry.owner("ids") == session
     # Nor may a whole one beside it be taken for all that there were.
@@ -372,11 +376,11 @@ def test_while_another_process_of_the_volume_lives_nothing_is_closed(
         running(supervise("run", zookeeper, *broker("first"))) as first,
         running(supervise("run", zookeeper, *broker("second"))) as second,
     ):
-        owner = int(said(first))
-        assert said(second).startswith("supervisor: another process holds")
-        said(second)
+        owner = int(next_line(first))
+        assert next_line(second).startswith("supervisor: another process holds")
+        next_line(second)
         killed(second)
-        assert said(second).startswith("supervisor: another process holds")
+        assert next_line(second).startswith("supervisor: another process holds")
         assert done(supervise("close", zookeeper)).returncode == 1
         assert registry.owner("first") == owner
         # Nor once the first one's supervisor is gone.
@@ -391,14 +395,31 @@ def test_while_another_process_of_the_volume_lives_nothing_is_closed(
 
 
 @pytest.mark.ensemble
+def test_a_broker_that_is_started_at_once_lets_the_session_before_be_closed(
+    supervise: Command, broker: Callable[..., list[str]], zookeeper: str, registry: Registry
+) -> None:
+    with running(supervise("run", zookeeper, *broker("ids"))) as first:
+        next_line(first)
+        suspend(psutil.Process(first.pid))  # as on a machine that is busy
+        (process,) = psutil.Process(first.pid).children()
+        process.kill()
+        with running(supervise("run", zookeeper, *broker("ids"))) as second:
+            until(lambda: pausing(second), "it waits")
+            first.send_signal(signal.SIGCONT)
+            assert next_line(first).startswith("supervisor: closed session")
+            session = int(next_line(second))
+            assert registry.owner("ids") == session
+
+
+@pytest.mark.ensemble
 def test_a_session_of_the_next_server_of_the_folder_stays(
     supervise: Command, broker: Callable[..., list[str]], zookeeper: str, registry: Registry
 ) -> None:
     with running(supervise("run", zookeeper, *broker("first"))) as supervisor:
-        said(supervisor)
+        next_line(supervisor)
         supervise.sessions.rename(supervise.sessions.with_name("removed"))
         with subprocess.Popen(broker("second"), stdout=subprocess.PIPE, text=True) as other:
-            owner = int(said(other))
+            owner = int(next_line(other))
             killed(supervisor)
             assert (registry.owner("first"), registry.owner("second")) == (None, owner)
             other.kill()
@@ -411,7 +432,7 @@ def test_a_broker_that_comes_back_closes_what_it_left(
     assert done(supervise("close", zookeeper)).returncode == 1  # what stands is not known
     # One that loses its connection now and again, and one session that was over long ago.
     with subprocess.Popen(broker("ids"), stdout=subprocess.PIPE, text=True) as process:
-        session = f"{int(said(process)) % 2**64:#x}"
+        session = f"{int(next_line(process)) % 2**64:#x}"
         process.kill()
     supervise.record(LINE.format("0x1", 4000), *[LINE.format(session, LONG * 1000)] * 5000)
     assert done(supervise("close", zookeeper)).returncode == 0

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -28,6 +27,7 @@ from hikube_kafka.ensemble.processes import running_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from tests.support.ensemble import small_ensemble, suspend
 from tests.support.load import Load, new_topic, read_all
+from tests.support.output import next_line
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.ensemble]
@@ -291,10 +291,9 @@ def test_an_apply_killed_in_the_middle_orphans_nothing(subject: Subject, tmp_pat
     with subprocess.Popen(
         [sys.executable, str(script), subject.declaration.directory], stdout=subprocess.PIPE, text=True
     ) as applying:
-        assert applying.stdout is not None
-        for line in applying.stdout:
-            if line.startswith("starting broker"):
-                os.kill(applying.pid, signal.SIGKILL)
+        while not next_line(applying).startswith("starting broker"):
+            assert applying.poll() is None
+        applying.kill()
 
     survivors = {name: server.pid for name, server in running_servers(Path(subject.declaration.directory)).items()}
     assert survivors.keys() >= {"zookeeper-1", "zookeeper-2", "zookeeper-3"}

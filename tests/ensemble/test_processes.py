@@ -24,6 +24,7 @@ from hikube_kafka.ensemble.processes import (
 )
 from hikube_kafka.waiting import Stopped
 from tests.support.ensemble import suspend
+from tests.support.waiting import until
 
 PATIENT = Conduct()
 OBEDIENT = "import signal; signal.pause()"
@@ -191,6 +192,20 @@ def test_a_supervised_server_that_cannot_be_started_has_said_why(directory: Path
 
     assert start(directory, supervised(broken, NOBODY), os.environ) is None
     assert "/no/such/java" in (directory / CONSOLE_LOG).read_text()
+
+
+def test_a_supervisor_that_has_a_session_to_close_is_not_waited_for(directory: Path) -> None:
+    session = "complete, session id = 0x1, negotiated timeout = 20000"
+    ends = ["bash", "-c", f"echo '{session}' >{SESSIONS_FILE}; kill -9 $$", f"-Dhikube.ensemble={directory}/broker-0"]
+
+    start(directory, supervised(ends, NOBODY), os.environ)
+
+    def closing() -> list[psutil.Process]:
+        here = [each for each in psutil.process_iter(["cwd", "cmdline"]) if each.info["cwd"] == str(directory)]
+        return [each for each in here if "after" in each.info["cmdline"]]
+
+    for supervisor in until(closing, "it tries to close the session", 10):
+        supervisor.kill()
 
 
 def test_a_machine_without_flock_runs_brokers_without_a_supervisor(

@@ -20,6 +20,7 @@ from hikube_kafka.plugin import tfplugin6_pb2 as pb
 from hikube_kafka.plugin.schema import BOOL, NUMBER, STRING, List, Map, Object
 from hikube_kafka.plugin.serve import COOKIE, COOKIE_NAME, _handshake
 from hikube_kafka.plugin.values import UNKNOWN, Codec
+from tests.support.output import next_line
 
 TOY = Path(__file__).with_name("toy_provider.py")
 SECRET = "hunter2"
@@ -33,8 +34,7 @@ class Process:
         self.popen = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
         )
-        assert self.popen.stdout is not None
-        self.handshake = self.popen.stdout.readline().strip()
+        self.handshake = next_line(self.popen)
         self.socket = Path(self.handshake.split("|")[3])
         certificate = self.handshake.split("|")[5]
         der = base64.b64decode(certificate + "=" * (-len(certificate) % 4))

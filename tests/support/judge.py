@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.output import next_line
+
 
 class Judge:
     """Kafka, asked for its verdict line by line."""
@@ -16,11 +18,10 @@ class Judge:
     def verdict(self, scope: str, config: Mapping[str, str]) -> tuple[bool, list[str]]:
         """Whether Kafka takes it, and its texts of a topic's values, or its reason."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         words = [base64.b64encode(word.encode()).decode() for entry in config.items() for word in entry]
         self._process.stdin.write(" ".join([scope, *words]) + "\n")
         self._process.stdin.flush()
-        answer, *texts = self._process.stdout.readline().rstrip("\n").split(" ")
+        answer, *texts = next_line(self._process).split(" ")
         assert answer in {"accepted", "refused"}
         return answer == "accepted", [base64.b64decode(text).decode() for text in texts]
 

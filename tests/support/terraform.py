@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hikube_kafka.provider.install import ADDRESS
+from tests.support.output import next_line
 from tests.support.waiting import until
 
 RUN_SECONDS = 900
 """No run of Terraform in these tests takes longer, however busy the machine is."""
+_SAID_SECONDS = 120
 _INTERRUPTED_SECONDS = 120
 
 
@@ -98,13 +100,10 @@ class Terraform:
             text=True,
             start_new_session=True,
         ) as running:
-            assert running.stdout is not None
-            said = ""
-            for line in running.stdout:
-                said += line
-                if at in line:
-                    break
-            assert at in said, said
+            said: list[str] = []
+            while not said or at not in said[-1]:
+                said.append(next_line(running, _SAID_SECONDS))
+                assert said[-1] or running.poll() is None, "\n".join(said)
             until(also, f"something else after {at!r}", every=0.01)
             os.killpg(running.pid, signal.SIGINT)
             running.communicate(timeout=_INTERRUPTED_SECONDS)

@@ -29,6 +29,7 @@ from hikube_kafka.kubernetes.stream import PodStream
 from hikube_kafka.probe.forwards import BrokerPortInUseError, Forwards, forwarded
 from hikube_kafka.spec.contract import ReachByPortForward
 from tests.support.load import Load, knows, new_topic, read_partitions
+from tests.support.output import next_line
 from tests.support.waiting import until
 
 PARTITIONS = 6
@@ -243,8 +244,7 @@ def test_a_port_that_another_process_is_about_to_give_back_is_waited_for(
     reach: ReachByPortForward, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with another_process(reach) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "standing\n"
+        assert next_line(other) == "standing"
         assert other.stdin is not None
         give_back, bind = other.stdin.close, _Standing._bound
 
@@ -259,8 +259,7 @@ def test_a_port_that_another_process_is_about_to_give_back_is_waited_for(
 
 def test_a_port_that_another_process_keeps_is_an_error_that_names_it(reach: ReachByPortForward) -> None:
     with another_process(reach) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "standing\n"
+        assert next_line(other) == "standing"
         with (
             pytest.raises(BrokerPortInUseError) as caught,
             forwarded(reach, brokers=[0], zookeeper=[], port_wait_seconds=1),
@@ -271,7 +270,7 @@ def test_a_port_that_another_process_keeps_is_an_error_that_names_it(reach: Reac
 
 
 def stands(other: subprocess.Popen[str]) -> bool:
-    return other.stdout is not None and other.stdout.readline() == "standing\n"
+    return next_line(other) == "standing"
 
 
 def waits_for_a_pod(other: subprocess.Popen[str]) -> bool:
