@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def settled_servers(directory: Path, conduct: Conduct) -> dict[str, RunningServe
     Raises:
         Stopped: the caller wants to stop.
     """
-    found = running_servers(directory)
+    found: dict[str, RunningServer] = {}
 
     def settled() -> bool:
         nonlocal found
@@ -120,12 +121,17 @@ def _all_servers() -> Iterator[tuple[str, RunningServer]]:
     """The directory of each, and the process."""
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or ()  # None: another user's, on systems that hide it
-        mark = next((word for word in command if word.startswith(_MARK)), None)
-        if mark is None or process.info["status"] == psutil.STATUS_ZOMBIE:
+        mark = _mark(command)
+        if not mark or process.info["status"] == psutil.STATUS_ZOMBIE:
             continue
         digest = next((word for word in command if word.startswith(_DIGEST)), _DIGEST).removeprefix(_DIGEST)
-        home, _, name = mark.removeprefix(_MARK).rpartition("/")
+        home, _, name = mark.rpartition("/")
         yield home, RunningServer(name, digest, process, _is_supervisor(command))
+
+
+def _mark(command: Sequence[str]) -> str:
+    """``/home/me/data/broker-0``; empty where the command has none."""
+    return next((word.removeprefix(_MARK) for word in command if word.startswith(_MARK)), "")
 
 
 def _is_supervisor(command: Sequence[str]) -> bool:
@@ -134,8 +140,8 @@ def _is_supervisor(command: Sequence[str]) -> bool:
 
 def described(process: psutil.Process) -> str:
     """``java (pid 17)``; of a server ``java (pid 17, broker-0 of the ensemble in /home/me/data)``."""
-    mark = next((word for word in process.cmdline() if word.startswith(_MARK)), "")
-    home, _, name = mark.removeprefix(_MARK).rpartition("/")
+    mark = _mark(process.cmdline())
+    home, _, name = mark.rpartition("/")
     holder = "Connect cluster" if name.startswith("worker-") else "ensemble"
     return f"{process.name()} (pid {process.pid}{f', {name} of the {holder} in {home}' if mark else ''})"
 
@@ -172,10 +178,15 @@ def supervised(command: Sequence[str], connect: str) -> list[str]:
     Returns:
         The command as it was where this machine lacks what a supervisor needs: bash, and flock of util-linux.
     """
+    return _supervisor("run", connect, *command) or list(command)
+
+
+def _supervisor(mode: str, connect: str, *command: str) -> list[str]:
+    """Its command; empty where this machine lacks what it needs."""
     bash = shutil.which("bash")
     if bash is None or shutil.which("flock") is None:
-        return list(command)
-    return [bash, str(_SUPERVISOR), "run", SESSIONS_FILE, connect, *command]
+        return []
+    return [bash, str(_SUPERVISOR), mode, SESSIONS_FILE, connect, *command]
 
 
 def close_session(folder: Path, connect: str) -> str:
@@ -188,10 +199,9 @@ def close_session(folder: Path, connect: str) -> str:
     Returns:
         What was closed, and where; empty: nothing.
     """
-    close = supervised((), connect)
+    close = _supervisor("close", connect)
     if not close or not (folder / SESSIONS_FILE).exists():
         return ""
-    close[close.index("run")] = "close"
     done = subprocess.run(close, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=folder, check=False)
     return done.stdout.removeprefix("supervisor: ").strip()
 
@@ -228,19 +238,18 @@ def _supervised_by(supervisor: psutil.Process) -> psutil.Process:
     """The server, once the supervisor has started it, or has become it: where no file can be locked.
 
     Raises:
-        psutil.NoSuchProcess: the supervisor has ended.
+        psutil.NoSuchProcess: the server has ended, or the supervisor has.
     """
-    while True:
+    # Its command line is empty in the moment in which it becomes something else, and without the mark after the end of
+    # the server.
+    while not (command := supervisor.cmdline()) or _mark(command):
         for process in (supervisor, *supervisor.children()):
-            try:
+            with suppress(psutil.NoSuchProcess):
                 command = process.cmdline()
-            except psutil.NoSuchProcess:
-                continue
-            if any(word.startswith(_MARK) for word in command) and str(_SUPERVISOR) not in command:
-                return process
-        if supervisor.status() == psutil.STATUS_ZOMBIE:
-            raise psutil.NoSuchProcess(supervisor.pid)
+                if _mark(command) and not _is_supervisor(command):
+                    return process
         time.sleep(_STARTING_SECONDS)
+    raise psutil.NoSuchProcess(supervisor.pid)
 
 
 def stop(servers: list[RunningServer], conduct: Conduct) -> None:

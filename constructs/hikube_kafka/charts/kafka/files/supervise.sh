@@ -127,11 +127,13 @@ learn() { # what is recorded; not again later, when it may be a living process t
 }
 
 lock() { # for a broker; 1: there are no locks here
-  local said
-  until flock -n -x 9 2>/dev/null && alone=yes; do
-    # Whoever closes lets go in a while; a broker does not.
-    if said=$(flock -n -s 9 2>&1); then return; fi
+  local said tries
+  for ((tries = 1; ; tries++)); do
+    if said=$(flock -n -x 9 2>&1); then alone=yes && return; fi
     if [[ -n $said ]]; then say "no failover without a lock on $sessions: $said" && return 1; fi
+    # Whoever closes lets go in a while, and the supervisor of a broker that has just ended is about to close; a broker
+    # does not let go.
+    if ((tries > 25)) && flock -n -s 9; then return; fi
     sleep 0.2
   done
 }
