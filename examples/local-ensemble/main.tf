@@ -49,6 +49,8 @@ resource "hikube_local_ensemble" "example" {
       "transaction.state.log.replication.factor" = "3"
       "transaction.state.log.min.isr"            = "2"
       "auto.create.topics.enable"                = "false"
+      "replica.fetch.backoff.ms"                 = "100"
+      "zookeeper.session.timeout.ms"             = "4000"
     }
   }]
 }

@@ -47,6 +47,7 @@ def test_the_local_brokers_properties_are_complete() -> None:
         "min.insync.replicas": "1",
         "num.partitions": "2",
         "offsets.topic.replication.factor": "2",
+        "replica.fetch.backoff.ms": "100",
         "transaction.state.log.min.isr": "1",
         "transaction.state.log.replication.factor": "2",
         "unclean.leader.election.enable": "false",

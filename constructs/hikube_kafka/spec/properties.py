@@ -59,6 +59,9 @@ def _computed_settings(platform: Platform) -> dict[str, str]:
         "offsets.topic.replication.factor": str(replicas),
         "transaction.state.log.replication.factor": str(replicas),
         "transaction.state.log.min.isr": str(in_sync),
+        # A follower that has lost its leader sleeps this long, Kafka's own 1000 ms unless told otherwise, and does not
+        # take up another leader until it wakes. All that waits for that broker's acknowledgement waits as well.
+        "replica.fetch.backoff.ms": "100",
         # An out-of-sync leader loses acknowledged messages: never on its own.
         "unclean.leader.election.enable": "false",
         # A broker that nobody can know to be dead, as on a node that is unplugged, keeps its partitions without a
