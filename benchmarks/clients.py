@@ -95,13 +95,13 @@ LIBRDKAFKA = _alone(
         "retry.backoff.max.ms": "200",
         "reconnect.backoff.ms": "20",
         "reconnect.backoff.max.ms": "200",
-        "socket.timeout.ms": "10000",
-        "request.timeout.ms": "10000",
+        "socket.timeout.ms": "8000",
+        "request.timeout.ms": "8000",
         "socket.connection.setup.timeout.ms": "2000",
         "broker.address.ttl": "100",
         "max.in.flight": "1",
     },
-    {"topic.metadata.refresh.interval.ms": "5000", "socket.timeout.ms": "10000"},
+    {"topic.metadata.refresh.interval.ms": "5000", "socket.timeout.ms": "8000"},
 )
 JAVA_CLIENT = _alone(
     "java",
@@ -118,12 +118,12 @@ JAVA_CLIENT = _alone(
         "metadata.recovery.strategy": "rebootstrap",
         "max.in.flight.requests.per.connection": "1",
     },
-    {"request.timeout.ms": "10000"},
+    {"request.timeout.ms": "8000"},
 )
 CONSUMERS = [
     Setup("consumer", BASE, {}),
     Setup("consumer", "topic.metadata.refresh.interval.ms=5000", {"topic.metadata.refresh.interval.ms": "5000"}),
-    Setup("consumer", "socket.timeout.ms=10000", {"socket.timeout.ms": "10000"}),
+    Setup("consumer", "socket.timeout.ms=8000", {"socket.timeout.ms": "8000"}),
     Setup(
         "consumer",
         TOGETHER,

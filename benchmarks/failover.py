@@ -66,7 +66,7 @@ PRODUCER = {
     "retries": "2147483647",
     "delivery.timeout.ms": "120000",
     # A broker that answers no more is left after so long, and its partitions' new leader is asked for.
-    "request.timeout.ms": "5000",
+    "request.timeout.ms": "8000",
     "socket.connection.setup.timeout.ms": "2000",
 }
 """The same for everybody."""
@@ -85,7 +85,7 @@ STEADY_LOOKS = 3
 SIGNAL = """
 found=
 for process in /proc/[0-9]*; do
-  if [[ $(cat "$process/comm" 2>/dev/null) == java ]]; then
+  if tr '\\0' '\\n' <"$process/cmdline" 2>/dev/null | grep -qx kafka.Kafka && [[ $(<"$process/comm") == java ]]; then
     environment=$'\\n'$(tr '\\0' '\\n' <"$process/environ" 2>/dev/null)$'\\n'
     if [[ $environment == *$'\\n'HOSTNAME=$2$'\\n'* && $environment == *$'\\n'NAMESPACE=$3$'\\n'* ]]; then
       found+=" ${process##*/}"
@@ -93,10 +93,11 @@ for process in /proc/[0-9]*; do
   fi
 done
 set -- "$1" $found
-if (($# != 2)); then echo "$(($# - 1)) processes of Java are the pod's:$found" >&2; exit 1; fi
+if (($# != 2)); then echo "$(($# - 1)) brokers are the pod's:$found" >&2; exit 1; fi
 kill "-$1" "$2"
 """
-"""Sends a signal to the JVM of a pod, from outside: the first process of a container ignores it from inside."""
+"""Sends a signal to a broker's JVM, which is not the only one while its pod asks whether it is ready. From outside: the
+first process of a container ignores it from inside."""
 
 KILL_FOLLOWER = "kill-follower"
 KILL_LEADER = "kill-leader"
@@ -811,8 +812,8 @@ def cell(results: Sequence[Result]) -> str:
 
 def spread(values: Sequence[float]) -> str:
     """Median, and the range where there is one."""
-    around = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
-    return f"{statistics.median(values):.1f}{around}"
+    least, most = f"{min(values):.1f}", f"{max(values):.1f}"
+    return f"{statistics.median(values):.1f}" + (f" ({least} to {most})" if least != most else "")
 
 
 def verdict(event: str, ours: Sequence[Result]) -> str:
