@@ -1,14 +1,16 @@
 """The life of a real 3+3: created, healed, grown, rolled; what was acknowledged stays."""
 
+import contextlib
 import dataclasses
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from confluent_kafka.admin import AdminClient
 
@@ -20,6 +22,7 @@ from hikube_kafka.ensemble import (
     apply,
     destroy,
     observe,
+    processes,
     stop,
 )
 from hikube_kafka.ensemble.configuration import CONSOLE_LOG
@@ -182,6 +185,26 @@ def test_a_file_changed_by_hand_is_drift_and_is_put_right(subject: Subject) -> N
     assert states(observe(subject.declaration)) == {"broker-2": "configuration differs"}
     assert apply(subject.declaration).is_healthy
     assert "log.retention.hours" not in file.read_text("latin-1")
+
+
+def test_a_broker_is_stopped_also_while_its_supervisor_has_yet_to_notice(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = running_servers(Path(subject.declaration.directory).resolve())["broker-0"].process
+    supervisor = broker.parent()
+    suspend(supervisor)
+    broker.kill()
+    until(lambda: broker.status() == psutil.STATUS_ZOMBIE, "the broker has ended")
+    is_supervisor = processes._is_supervisor
+
+    def noticed(command: Sequence[str]) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            supervisor.resume()
+        return is_supervisor(command)
+
+    monkeypatch.setattr(processes, "_is_supervisor", noticed)
+    assert states(observe(subject.declaration)) == {"broker-0": "stopped"}
+    assert apply(subject.declaration).is_healthy
 
 
 def test_after_a_reboot_everything_is_started_again_with_its_data(subject: Subject, topic: str) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import psutil
 
-from hikube_kafka.ensemble.conduct import Conduct
+from hikube_kafka.ensemble.conduct import Conduct, Patience
 from hikube_kafka.ensemble.configuration import (
     DECLARATION_FILE,
     SERVER_LOG,
@@ -29,7 +29,7 @@ from hikube_kafka.ensemble.living import (
     plaintext_listener,
     zookeeper_mode,
 )
-from hikube_kafka.ensemble.processes import RunningServer, running_directories, running_servers
+from hikube_kafka.ensemble.processes import RunningServer, running_directories, settled_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, Kind
 from hikube_kafka.spec.problem import shortened
 
@@ -38,6 +38,8 @@ State = Literal[
 ]
 
 _CONNECT_SECONDS = 3
+_SETTLING_SECONDS = 10
+"""Longest wait for a supervisor that is about to start its broker, or has just seen it end; it takes moments."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,8 @@ class EnsembleObservation:
 def observe(declaration: EnsembleDeclaration) -> EnsembleObservation:
     """Look at the ensemble; changes nothing and needs no Java."""
     directory = Path(declaration.directory).expanduser().resolve()
-    running = running_servers(directory)
+    # A broker that was killed a moment ago does not run, though its supervisor still has its name.
+    running = settled_servers(directory, Conduct(patience=Patience(stop=_SETTLING_SECONDS)))
     modes = {
         server.name: zookeeper_mode(server.properties) for server in declaration.zookeeper if server.name in running
     }
