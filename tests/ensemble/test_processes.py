@@ -177,10 +177,9 @@ def test_a_supervisor_stands_for_the_server_that_it_is_about_to_start(directory:
             try:
                 assert PATIENT.until(lambda: "broker-0" in running_servers(directory), 30)
                 assert running_servers(directory)["broker-0"].pid == supervisor.pid
-                impatient = Conduct(patience=Patience(stop=0.1))
-                assert settled_servers(directory, impatient)["broker-0"].is_supervisor
+                assert settled_servers(directory, 0.1)["broker-0"].is_supervisor
                 fcntl.flock(held, fcntl.LOCK_UN)
-                server = settled_servers(directory, PATIENT)["broker-0"]
+                server = settled_servers(directory)["broker-0"]
                 assert not server.is_supervisor
                 assert server.pid != supervisor.pid
             finally:

@@ -207,7 +207,7 @@ class _Application:
         self.declaration = declaration
         self.directory = directory
         self.conduct = conduct
-        self.running = settled_servers(directory, conduct)
+        self.running = settled_servers(directory, conduct.patience.stop, conduct.cancelled)
         self.was_down = not self.running
         self.started: list[str] = []
         self.ready: set[str] = set()

@@ -9,7 +9,7 @@ from typing import Literal
 
 import psutil
 
-from hikube_kafka.ensemble.conduct import Conduct, Patience
+from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.configuration import (
     DECLARATION_FILE,
     SERVER_LOG,
@@ -38,8 +38,6 @@ State = Literal[
 ]
 
 _CONNECT_SECONDS = 3
-_SETTLING_SECONDS = 10
-"""Longest wait for a supervisor that is about to start its broker, or has just seen it end; it takes moments."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +77,7 @@ def observe(declaration: EnsembleDeclaration) -> EnsembleObservation:
     """Look at the ensemble; changes nothing and needs no Java."""
     directory = Path(declaration.directory).expanduser().resolve()
     # A broker that was killed a moment ago does not run, though its supervisor still has its name.
-    running = settled_servers(directory, Conduct(patience=Patience(stop=_SETTLING_SECONDS)))
+    running = settled_servers(directory)
     modes = {
         server.name: zookeeper_mode(server.properties) for server in declaration.zookeeper if server.name in running
     }

@@ -21,7 +21,7 @@ from hikube_kafka.ensemble.errors import (
     EnsembleExistsError,
     HeldByAnotherError,
 )
-from hikube_kafka.ensemble.processes import running_servers
+from hikube_kafka.ensemble.processes import settled_servers
 from hikube_kafka.waiting import Stopped
 
 OWNER_FILE = "owner.json"
@@ -85,7 +85,7 @@ def refuse_existing(directory: Path) -> None:
     """
     found = read_ownership(directory)
     standing = found.standing if found else None
-    running = sorted(running_servers(directory))
+    running = sorted(settled_servers(directory))
     if standing == "held" or (running and standing != "being created"):
         raise EnsembleExistsError(directory, running)
 
@@ -137,7 +137,7 @@ class Holding:
 
     def give_back(self) -> None:
         """The caller's state will not have it: a creation that leaves nothing running has changed nothing."""
-        if self._begun and not running_servers(self._directory):
+        if self._begun and not settled_servers(self._directory):
             mark(self._directory, self._before)
 
 
@@ -162,7 +162,7 @@ def applying(directory: Path, name: str, conduct: Conduct, owner: str | None, *,
         try:
             yield holding
         except Stopped:
-            running = sorted(running_servers(directory))  # one look: the caller records by it what is held
+            running = sorted(settled_servers(directory))  # one look: the caller records by it what is held
             if creating and running:
                 holding.keep()
             else:

@@ -7,7 +7,7 @@ name a PID that belongs to another process by now; the command line of a process
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +15,18 @@ from pathlib import Path
 import psutil
 
 import hikube_kafka
-from hikube_kafka.ensemble.conduct import Conduct
+from hikube_kafka.ensemble.conduct import POLL_SECONDS, Conduct
 from hikube_kafka.ensemble.configuration import CONSOLE_LOG, SESSIONS_FILE, configuration_file
 from hikube_kafka.spec.ensemble import ServerProcess
+from hikube_kafka.waiting import never, until
 
 _MARK = "-Dhikube.ensemble="
 _DIGEST = "-Dhikube.configuration="
 _SUPERVISOR = Path(hikube_kafka.__file__).parent / "charts" / "kafka" / "files" / "supervise.sh"
 """The same that brokers have in pods. Its command line has the server's mark as well."""
 
+_SETTLING_SECONDS = 10.0
+"""Longest wait for a supervisor that is about to start its server, or has just seen it end: both take moments."""
 _STARTING_SECONDS = 0.01
 """Between two looks at whether a supervisor has started its server."""
 
@@ -95,8 +98,15 @@ def running_servers(directory: Path) -> dict[str, RunningServer]:
     return found
 
 
-def settled_servers(directory: Path, conduct: Conduct) -> dict[str, RunningServer]:
+def settled_servers(
+    directory: Path, seconds: float = _SETTLING_SECONDS, cancelled: Callable[[], bool] = never
+) -> dict[str, RunningServer]:
     """As :func:`running_servers`, once each supervisor has started its server, or has taken notice of its end.
+
+    Args:
+        directory: the ensemble's, absolute.
+        seconds: longest wait; what has not settled by then is among the answer.
+        cancelled: True ends the wait.
 
     Raises:
         Stopped: the caller wants to stop.
@@ -108,7 +118,7 @@ def settled_servers(directory: Path, conduct: Conduct) -> dict[str, RunningServe
         found = running_servers(directory)
         return not any(server.is_supervisor for server in found.values())
 
-    conduct.until(settled, conduct.patience.stop)
+    until(settled, seconds, cancelled, every=POLL_SECONDS)
     return found
 
 
