@@ -29,7 +29,7 @@ from hikube_kafka.provider.topic_memory import TopicMemory
 from hikube_kafka.provider.topics import KafkaCluster, Layout, NewTopic
 from hikube_kafka.spec.changes.replicas import Move
 from hikube_kafka.waiting import Stopped
-from tests.support.ensemble import LivingEnsemble, suspend
+from tests.support.ensemble import LivingEnsemble, await_topic, suspend
 from tests.support.waiting import until
 
 Answer = Layout | Exception
@@ -941,9 +941,7 @@ def test_brokers_whose_zookeeper_is_frozen_are_waited_for_once_and_every_state_i
     session = Session()
     session.configure(Settings(bootstrap_servers=living_ensemble.bootstrap))
     topics = TopicResource(session)
-    cluster = session.cluster()
-    assert cluster is not None
-    until(lambda: len(cluster.layout(fresh=True).replicas.get(name, ())) == 4, "the topic to be shown")
+    await_topic(living_ensemble.bootstrap, name, 4)  # a broker that does not know it yet may be asked again
     # One that is there, asked for again and again, and two that are not: nobody can say so now.
     states = [_state(each, partitions=4) for each in (name, name, "lost-1", "lost-2", name)]
     servers = running_servers(Path(living_ensemble.declaration.directory))

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+from hikube_kafka.probe.kafka import read_metadata
+from hikube_kafka.probe.observation import Unreadable
 from hikube_kafka.spec import Kafka, Platform, Resources, ZooKeeper
 from hikube_kafka.spec.ensemble import EnsembleDeclaration
 from hikube_kafka.spec.targets.local import LocalLayout
@@ -53,6 +55,16 @@ def suspend(process: psutil.Process) -> None:
     """Stop the process with SIGSTOP, and wait until it has: on a busy machine it first has to get its turn."""
     process.suspend()
     until(lambda: process.status() == psutil.STATUS_STOPPED, f"{process} is suspended")
+
+
+def await_topic(bootstrap: str, topic: str, partitions: int = 1) -> None:
+    """Wait until every broker knows the topic: the controller tells each by itself, and a busy one hears of it late."""
+
+    def knows(address: str) -> bool:
+        view = read_metadata(address, timeout=10)
+        return not isinstance(view, Unreadable) and sum(name == topic for name, *_ in view.partitions) >= partitions
+
+    until(lambda: all(map(knows, bootstrap.split(","))), f"every broker knows {topic} with {partitions} partitions")
 
 
 def is_free(port: int) -> bool:

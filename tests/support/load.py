@@ -9,6 +9,7 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.support.ensemble import await_topic
 from tests.support.waiting import until
 
 _READ_SECONDS = 60
@@ -121,9 +122,10 @@ def read_all(bootstrap: str, topic: str, partitions: int) -> list[bytes]:
 
 
 def new_topic(bootstrap: str, topic: str, *, partitions: int = 6, replication_factor: int = 3) -> None:
-    """Create a topic, and wait until it is there."""
+    """Create a topic, and wait until every broker knows it."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     admin.create_topics([NewTopic(topic, partitions, replication_factor)])[topic].result(30)
+    await_topic(bootstrap, topic, partitions)
 
 
 def knows(bootstrap: str, brokers: int) -> bool:

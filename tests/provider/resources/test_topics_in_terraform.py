@@ -65,12 +65,11 @@ def exists(kafka: AdminClient, name: str) -> bool:
 def live(kafka: AdminClient, name: str, partitions: int = 1) -> Any:
     """The topic, once the broker that answers has heard of it: the controller tells the others a moment later."""
 
-    def known() -> bool:
+    def known() -> Any:
         topic = kafka.list_topics(timeout=10).topics.get(name)
-        return topic is not None and len(topic.partitions) >= partitions
+        return topic if topic is not None and len(topic.partitions) >= partitions else None
 
-    until(known, f"{name} is known with {partitions} partitions")
-    return kafka.list_topics(timeout=10).topics[name]
+    return until(known, f"{name} is known with {partitions} partitions")
 
 
 def holds_entries(kafka: AdminClient, name: str, wanted: dict[str, str]) -> None:
