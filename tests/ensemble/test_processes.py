@@ -1,5 +1,6 @@
 """A server is known by the mark on its command line, and by nothing else."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -42,14 +43,21 @@ def directory(tmp_path: Path) -> Iterator[Path]:
         server.process.kill()
 
 
+def started(directory: Path) -> RunningServer:
+    """The broker that was just started: while a process becomes another one, its command line reads as empty."""
+    found = until(lambda: running_servers(directory).get("broker-0"), "the broker is seen", every=0.01)
+    assert found is not None
+    return found
+
+
 def test_a_started_process_is_found_by_directory_and_name(directory: Path) -> None:
     start(directory, marked(directory, "broker-0"), {})
 
-    found = running_servers(directory)
+    found = started(directory)
 
-    assert found.keys() == {"broker-0"}
-    assert found["broker-0"].digest == "abc"
-    assert found["broker-0"].is_alive()
+    assert running_servers(directory).keys() == {"broker-0"}
+    assert found.digest == "abc"
+    assert found.is_alive()
     assert running_servers(directory.parent) == {}
 
 
@@ -57,7 +65,7 @@ def test_whoever_starts_a_server_is_told_which_process_it_is(directory: Path) ->
     process = start(directory, marked(directory, "broker-0"), {})
 
     assert process is not None
-    assert process == running_servers(directory)["broker-0"].process
+    assert process == started(directory).process
 
 
 def test_what_ended_at_once_has_said_why_in_its_console_log(directory: Path) -> None:
@@ -69,18 +77,18 @@ def test_what_ended_at_once_has_said_why_in_its_console_log(directory: Path) -> 
 
 def test_it_has_left_our_session_and_hears_no_ctrl_c(directory: Path) -> None:
     start(directory, marked(directory, "broker-0"), {})
-    process = running_servers(directory)["broker-0"].process
+    process = started(directory).process
 
     process.send_signal(signal.SIGINT)
 
     assert process.pid != process.parent().pid
     assert process.parent().name() != "sh"
-    assert running_servers(directory)["broker-0"].is_alive()
+    assert started(directory).is_alive()
 
 
 def test_a_server_is_described_with_its_ensemble(directory: Path) -> None:
     start(directory, marked(directory, "broker-0"), {})
-    process = running_servers(directory)["broker-0"].process
+    process = started(directory).process
 
     assert described(process).endswith(f"(pid {process.pid}, broker-0 of the ensemble in {directory})")
     assert "ensemble" not in described(psutil.Process())
@@ -96,7 +104,7 @@ def test_a_process_without_the_mark_is_nobody(directory: Path) -> None:
 
 def test_a_server_that_ended_is_not_alive(directory: Path) -> None:
     start(directory, marked(directory, "broker-0"), {})
-    found = running_servers(directory)["broker-0"]
+    found = started(directory)
 
     stop([found], PATIENT)
 
@@ -110,7 +118,7 @@ def test_a_server_that_ignores_the_request_to_stop_is_killed_after_the_patience(
     told: list[str] = []
 
     stop(
-        [running_servers(directory)["broker-0"]],
+        [started(directory)],
         Conduct(progress=told.append, patience=Patience(stop=0.3)),
     )
 
@@ -120,7 +128,7 @@ def test_a_server_that_ignores_the_request_to_stop_is_killed_after_the_patience(
 
 def test_a_suspended_server_stops_when_it_is_asked_to(directory: Path) -> None:
     start(directory, marked(directory, "broker-0"), {})
-    suspended = running_servers(directory)["broker-0"]
+    suspended = started(directory)
     suspend(suspended.process)
     assert suspended.is_suspended()
     told: list[str] = []
@@ -134,7 +142,7 @@ def test_a_suspended_server_stops_when_it_is_asked_to(directory: Path) -> None:
 def test_a_cancelled_wait_ends_and_leaves_the_server(directory: Path) -> None:
     start(directory, marked(directory, "broker-0", STUBBORN), {})
     assert PATIENT.until((directory / "ready").exists, 30)
-    found: RunningServer = running_servers(directory)["broker-0"]
+    found: RunningServer = started(directory)
 
     with pytest.raises(Stopped):
         stop([found], Conduct(cancelled=lambda: True))
@@ -152,7 +160,7 @@ def test_a_server_without_a_lock_is_what_its_supervisor_becomes(directory: Path)
     process = start(directory, supervised(marked(directory, "broker-0"), NOBODY), os.environ)
 
     assert process is not None
-    assert process == running_servers(directory)["broker-0"].process
+    assert process == started(directory).process
     assert "supervise.sh" not in " ".join(process.cmdline())
 
 
@@ -160,7 +168,7 @@ def test_a_supervised_server_is_the_process_itself_and_goes_with_it(directory: P
     process = start(directory, supervised(marked(directory, "broker-0"), NOBODY), os.environ)
 
     assert process is not None
-    assert process == running_servers(directory)["broker-0"].process
+    assert process == started(directory).process
     supervisor = process.parent()
     assert "supervise.sh" in " ".join(supervisor.cmdline())
     process.kill()
@@ -175,8 +183,7 @@ def test_a_supervisor_stands_for_the_server_that_it_is_about_to_start(directory:
         command = supervised(marked(directory, "broker-0"), NOBODY)
         with subprocess.Popen(command, cwd=directory) as supervisor:
             try:
-                assert PATIENT.until(lambda: "broker-0" in running_servers(directory), 30)
-                assert running_servers(directory)["broker-0"].pid == supervisor.pid
+                assert started(directory).pid == supervisor.pid
                 assert settled_servers(directory, 0.1)["broker-0"].is_supervisor
                 fcntl.flock(held, fcntl.LOCK_UN)
                 server = settled_servers(directory)["broker-0"]
@@ -184,6 +191,16 @@ def test_a_supervisor_stands_for_the_server_that_it_is_about_to_start(directory:
                 assert server.pid != supervisor.pid
             finally:
                 supervisor.kill()
+
+
+def test_the_shell_that_is_about_to_become_a_supervisor_is_no_server_either(directory: Path) -> None:
+    command = ["/bin/sh", "-c", "read line", CONSOLE_LOG, *supervised(marked(directory, "broker-0"), NOBODY)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as shell:
+        try:
+            assert started(directory).pid == shell.pid
+            assert started(directory).is_supervisor
+        finally:
+            shell.kill()
 
 
 def test_a_supervised_server_that_cannot_be_started_has_said_why(directory: Path) -> None:
@@ -204,7 +221,8 @@ def test_a_supervisor_that_has_a_session_to_close_is_not_waited_for(directory: P
         return [each for each in here if "after" in each.info["cmdline"]]
 
     for supervisor in until(closing, "it tries to close the session", 10):
-        supervisor.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # a child of its own, which has ended
+            supervisor.kill()
 
 
 def test_a_machine_without_flock_runs_brokers_without_a_supervisor(

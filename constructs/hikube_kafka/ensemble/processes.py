@@ -129,6 +129,8 @@ def running_directories() -> list[Path]:
 
 def _all_servers() -> Iterator[tuple[str, RunningServer]]:
     """The directory of each, and the process."""
+    # Else a process with the number of one that was seen before and has ended would be taken for that one.
+    psutil.process_iter.cache_clear()
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or ()  # None: another user's, on systems that hide it
         mark = _mark(command)
@@ -145,7 +147,8 @@ def _mark(command: Sequence[str]) -> str:
 
 
 def _is_supervisor(command: Sequence[str]) -> bool:
-    return str(_SUPERVISOR) in command[:2]
+    """Whether it is one, or the shell that is about to become one."""
+    return str(_SUPERVISOR) in command
 
 
 def described(process: psutil.Process) -> str:
@@ -239,7 +242,7 @@ def start(folder: Path, command: list[str], environment: Mapping[str, str]) -> p
     )
     try:
         process = psutil.Process(int(done.stdout))
-        return _supervised_by(process) if str(_SUPERVISOR) in command[:2] else process
+        return _supervised_by(process) if _is_supervisor(command) else process
     except psutil.NoSuchProcess:
         return None
 
