@@ -16,11 +16,13 @@ from hikube_kafka.ensemble import (
     ensembles,
     lifecycle,
     logs,
+    observation,
     observe,
     status,
     stop,
 )
-from hikube_kafka.ensemble.processes import running_servers
+from hikube_kafka.ensemble.living import zookeeper_mode
+from hikube_kafka.ensemble.processes import running_servers, settled_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration
 from tests.support.ensemble import small_ensemble
 
@@ -55,7 +57,7 @@ def test_a_broker_that_refuses_its_configuration_is_shown_with_its_reason_and_no
     assert failure.value.stopped == ("zookeeper-1",)
     assert failure.value.log.is_file()
     assert "Invalid value 0 for configuration num.io.threads" in str(failure.value)
-    assert running_servers(Path(declaration.directory)) == {}
+    assert settled_servers(Path(declaration.directory)) == {}
 
     assert apply(declaration).is_healthy, "the next apply, put right, ends well"
 
@@ -89,9 +91,18 @@ def test_a_broker_that_fails_in_a_roll_leaves_the_others_running(declaration: En
     with pytest.raises(StartFailedError, match=r"num\.io\.threads"):
         apply(with_broker(declaration, num_io_threads="0"))
 
-    assert {name: server.pid for name, server in running_servers(Path(declaration.directory)).items()} == {
+    assert {name: server.pid for name, server in settled_servers(Path(declaration.directory)).items()} == {
         "zookeeper-1": zookeeper
     }
+
+
+def test_one_late_answer_is_no_state(declaration: EnsembleDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(declaration)
+    late = iter([None])
+    monkeypatch.setattr(observation, "zookeeper_mode", lambda properties: next(late, zookeeper_mode(properties)))
+
+    assert observe(declaration).is_healthy
+    assert next(late, "asked") == "asked"
 
 
 def test_an_ensemble_is_listed_looked_at_and_stopped_without_terraform(declaration: EnsembleDeclaration) -> None:

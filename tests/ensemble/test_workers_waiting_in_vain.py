@@ -113,6 +113,23 @@ def pids(declaration: ConnectDeclaration) -> dict[str, int]:
     return {name: each.pid for name, each in running_servers(Path(declaration.directory)).items()}
 
 
+@pytest.mark.parametrize("silence", ["mute", "astray"])
+def test_one_late_answer_is_no_state(declared: ConnectDeclaration, answers: Answers, silence: str) -> None:
+    workers.apply(declared, owner="me", creating=True)
+    missed = getattr(answers, silence)
+    missed.add("worker-0")
+    assert not workers.observe(declared).is_healthy
+    look = answers.picture
+
+    def pictured() -> WorkersPicture:
+        seen = look()
+        missed.clear()
+        return seen
+
+    answers.picture = pictured  # type: ignore[method-assign]
+    assert workers.observe(declared).is_healthy
+
+
 def test_a_group_that_does_not_come_to_rest_ends_the_roll_and_what_runs_is_left(
     declared: ConnectDeclaration, answers: Answers
 ) -> None:

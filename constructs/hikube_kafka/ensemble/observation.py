@@ -75,6 +75,14 @@ class EnsembleObservation:
 
 def observe(declaration: EnsembleDeclaration) -> EnsembleObservation:
     """Look at the ensemble; changes nothing and needs no Java."""
+    seen = _look(declaration)
+    if any(server.state == "not in sync" for server in seen.servers):
+        # An answer may have been late, on a machine that is busy, or a topic may just have gone.
+        seen = _look(declaration)
+    return seen
+
+
+def _look(declaration: EnsembleDeclaration) -> EnsembleObservation:
     directory = Path(declaration.directory).expanduser().resolve()
     # A broker that was killed a moment ago does not run, though its supervisor still has its name.
     running = settled_servers(directory)

@@ -148,6 +148,14 @@ def destroy(
 
 def observe(declaration: ConnectDeclaration) -> ConnectObservation:
     """Look at the workers; changes nothing and needs no Java."""
+    seen = _look(declaration)
+    if any(server.state in ("not answering", "not joined") for server in seen.servers):
+        # An answer may have been late, on a machine that is busy.
+        seen = _look(declaration)
+    return seen
+
+
+def _look(declaration: ConnectDeclaration) -> ConnectObservation:
     directory = resolved(declaration.directory)
     running = running_servers(directory)
     with LivingWorkers(
