@@ -38,13 +38,14 @@ from hikube_kafka.ensemble.conduct import Conduct
 from hikube_kafka.ensemble.configuration import digest, read_declaration, write_declaration, write_server
 from hikube_kafka.ensemble.living import Picture
 from hikube_kafka.ensemble.ownership import Holding, Ownership, read_ownership
-from hikube_kafka.ensemble.processes import running_servers, start
+from hikube_kafka.ensemble.processes import running_servers, settled_servers, start
 from hikube_kafka.ensemble.processes import stop as stop_processes
 from hikube_kafka.probe.observation import Metadata, Partition
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from tests.support.ensemble import small_ensemble, suspend
+from tests.support.waiting import until
 
-SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=0.5, stop=20, answer=0.3, stop_hung=20)
+SHORT = Patience(lock=0.3, quorum=0.3, registered=0.3, in_sync=2, stop=20, answer=0.3, stop_hung=20)
 IDLE = "import signal; signal.pause()"
 
 
@@ -123,7 +124,11 @@ def declaration(directory: Path) -> EnsembleDeclaration:
 
 
 def running(declaration: EnsembleDeclaration) -> set[str]:
-    return set(running_servers(Path(declaration.directory)))
+    return set(settled_servers(Path(declaration.directory)))
+
+
+def has_begun(declaration: EnsembleDeclaration) -> bool:
+    return bool(running_servers(Path(declaration.directory)))
 
 
 def run_with_another_configuration(declaration: EnsembleDeclaration) -> None:
@@ -140,6 +145,8 @@ def run_as_declared(declaration: EnsembleDeclaration) -> dict[str, int]:
     for server in declaration.servers:
         write_server(directory / server.name, server)
         start(directory / server.name, idle(directory, server, digest=digest(declaration, server)), {})
+    # While a process becomes another one, its command line reads as empty.
+    until(lambda: running(declaration) == EVERY, "the servers are seen")
     return {name: server.pid for name, server in running_servers(directory).items()}
 
 
@@ -306,7 +313,7 @@ def test_a_directory_of_somebody_else_is_refused(
 def test_ctrl_c_in_a_wait_says_what_runs(declaration: EnsembleDeclaration, answers: Answers) -> None:
     answers.mode = None
     with pytest.raises(ApplyInterruptedError) as failure:
-        apply(declaration, cancelled=lambda: bool(running(declaration)))
+        apply(declaration, cancelled=lambda: has_begun(declaration))
     assert failure.value.running == ("zookeeper-1",)
     assert running(declaration) == {"zookeeper-1"}
 
@@ -417,7 +424,7 @@ def test_a_creation_on_a_full_disk_leaves_nothing_running(
 def test_an_interrupted_creation_is_held_by_who_began_it(declaration: EnsembleDeclaration, answers: Answers) -> None:
     answers.mode = None
     with pytest.raises(ApplyInterruptedError):
-        apply(declaration, owner="me", creating=True, cancelled=lambda: bool(running(declaration)))
+        apply(declaration, owner="me", creating=True, cancelled=lambda: has_begun(declaration))
     assert owner_of(declaration) == Ownership(owner="me", standing="held")
     answers.mode = "standalone"
     with pytest.raises(EnsembleExistsError):
@@ -442,7 +449,7 @@ def test_an_interrupted_creation_is_held_by_the_look_that_its_caller_is_told_of(
     monkeypatch.setattr(Holding, "keep", ended)
     answers.mode = None
     with pytest.raises(ApplyInterruptedError) as failure:
-        apply(declaration, owner="me", creating=True, cancelled=lambda: bool(running(declaration)))
+        apply(declaration, owner="me", creating=True, cancelled=lambda: has_begun(declaration))
     assert failure.value.running == ("zookeeper-1",), "else nobody's state has what is held"
     assert owner_of(declaration) == Ownership(owner="me", standing="held")
 

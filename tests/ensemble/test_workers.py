@@ -98,11 +98,12 @@ def running(connector: ConnectorSeen) -> list[str]:
 
 
 def spread(declaration: ConnectDeclaration) -> list[tuple[int, int]]:
-    """Connectors and tasks of each member of the group, fewest first; nothing of it is about to change."""
+    """Connectors and tasks of each member of the group, fewest first; none while some of it is about to change."""
     first = declaration.workers[0].properties
     group = read_worker_group(first["bootstrap.servers"], first["group.id"], timeout=10)
     assert isinstance(group, GroupSeen), group
-    assert group.is_balanced, group
+    if not group.is_balanced:
+        return []
     return sorted((share.connectors, share.tasks) for share in group.shares)
 
 
@@ -138,8 +139,11 @@ def test_workers_form_one_group_heal_roll_and_shrink_while_their_tasks_go_on(  #
                 "consumer.override.auto.offset.reset": "earliest",
             },
         )
-        until(lambda: len(set(running(connect.connector("lines")))) == 2, "tasks on both workers")
-        assert spread(declared) == [(0, 2), (1, 2)]
+        # A worker that runs its tasks may ask for one more rebalance still.
+        until(
+            lambda: len(running(connect.connector("lines"))) == 4 and spread(declared) == [(0, 2), (1, 2)],
+            "four tasks run, two on each worker",
+        )
 
         told: list[str] = []
         assert workers.apply(declared, owner="me", progress=told.append).is_healthy

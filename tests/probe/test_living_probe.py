@@ -1,11 +1,10 @@
 """What real servers say of themselves."""
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import pytest
 from kazoo.client import KazooClient
 
@@ -16,7 +15,7 @@ from hikube_kafka.probe.kafka import observe_kafka
 from hikube_kafka.probe.observation import KafkaRegistry, Metadata, ServerStatus, Unreadable, VotingView
 from hikube_kafka.probe.zookeeper import exchange_writes, observe_zookeeper
 from hikube_kafka.spec.contract import Contract
-from tests.support.ensemble import LivingEnsemble
+from tests.support.ensemble import LivingEnsemble, suspend
 
 pytestmark = pytest.mark.ensemble
 
@@ -31,12 +30,12 @@ def promised(living_ensemble: LivingEnsemble) -> Contract:
 def frozen(living: Any, name: str) -> Iterator[None]:
     """A process that keeps its port and answers nothing; thawed, it is back in sync before the next test."""
     pid = next(server.pid for server in observe_processes(living.declaration).servers if server.name == name)
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    process = psutil.Process(pid)
+    suspend(process)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        process.resume()
         apply(living.declaration)
 
 

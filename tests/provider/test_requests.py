@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hikube_kafka.ensemble import apply, destroy
+from hikube_kafka.provider.gathering import Gathering
 from hikube_kafka.provider.resources.topic import TopicResource
 from hikube_kafka.provider.session import Session
 from hikube_kafka.provider.settings import Settings
@@ -107,6 +108,7 @@ def test_two_topics_among_a_thousand_do_not_read_them_all(bootstrap: str) -> Non
 
 def test_topics_created_at_the_same_time_share_requests(bootstrap: str) -> None:
     counted = Counted(bootstrap)
+    counted.cluster._creations = Gathering(counted.cluster._create, window=1)
     together = threading.Barrier(100)
 
     def create(number: int) -> Any:

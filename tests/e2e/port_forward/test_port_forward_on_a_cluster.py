@@ -140,7 +140,7 @@ def test_an_idle_connection_outlives_many_pings(forwards: Forwards, monkeypatch:
         sent.append(event)
         await write(stream, event)
 
-    monkeypatch.setattr("hikube_kafka.kubernetes.stream.PING_INTERVAL_SECONDS", 0.5)
+    monkeypatch.setattr("hikube_kafka.kubernetes.stream.PING_INTERVAL_SECONDS", 2.0)
     monkeypatch.setattr("hikube_kafka.kubernetes.port_forward._SILENCES_BORNE", 1)
     monkeypatch.setattr(PodStream, "_write", write_and_note)
     with dial(forwards.zookeeper[1]) as connection:

@@ -47,18 +47,24 @@ class Restricted:
     def may(
         self, verb: AclPermissionType, operation: AclOperation, name: str, kind: ResourceType = ResourceType.TOPIC
     ) -> None:
-        """Add an ACL, and wait until every broker has heard of it."""
+        """Add an ACL; each broker hears of it by itself."""
         acl = AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{NAME}", "*", operation, verb)
         self.admin.create_acls([acl])[acl].result(30)
 
-    def cluster(self) -> KafkaCluster:
+    def cluster(self, bootstrap: str = "") -> KafkaCluster:
         """The cluster as he sees it, in a process of its own."""
         security = Credentials(protocol="SASL_PLAINTEXT", mechanism="PLAIN", username=NAME, password=PASSWORD)
-        return KafkaCluster(Settings(bootstrap_servers=self.door.bootstrap, security=security), threading.Event())
+        return KafkaCluster(
+            Settings(bootstrap_servers=bootstrap or self.door.bootstrap, security=security), threading.Event()
+        )
 
     def is_refused(self, name: str) -> bool:
+        """Whether every broker refuses to tell of the topic."""
+        return all(self._refuses(address, name) for address in self.door.bootstrap.split(","))
+
+    def _refuses(self, address: str, name: str) -> bool:
         try:
-            self.cluster().topic(name)
+            self.cluster(address).topic(name)
         except Forbidden:
             return True
         return False

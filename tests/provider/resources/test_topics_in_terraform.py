@@ -318,11 +318,12 @@ def test_a_replication_factor_changes_by_a_move_that_is_waited_for(
     assert "needs 4 brokers" in workspace.refused("plan")
     declare(partitions=9, replication_factor=2)
     workspace.apply()
-    until(
-        lambda: all(len(its.replicas) == 2 for its in live(kafka, name, 9).partitions.values()),
-        "two copies of each partition are left",
-    )
-    replicas = [tuple(its.replicas) for its in live(kafka, name, 9).partitions.values()]
+
+    def two_copies() -> list[tuple[int, ...]]:
+        replicas = [tuple(its.replicas) for its in live(kafka, name, 9).partitions.values()]
+        return replicas if all(len(its) == 2 for its in replicas) else []
+
+    replicas = until(two_copies, "two copies of each partition are left")
     held = [sum(broker in each for each in replicas) for broker in (0, 1, 2)]
     assert sum(held) == 18
     assert max(held) - min(held) <= 2  # the leaders stay, wherever Kafka put them
