@@ -145,6 +145,10 @@ timing. Without TLS, which Strimzi would use.
 """
 
 
+_LATE = ("after producer has been closed", "Producer closed while send in progress")
+"""Of messages that come when the producer is closed: the tool goes on for a moment when it is told to end."""
+
+
 @dataclass(kw_only=True)
 class Acknowledged:
     """What the producer has told so far."""
@@ -162,8 +166,7 @@ class Acknowledged:
         if told["name"] == "producer_send_success":
             self.times[told["partition"]].append(told["timestamp"] / 1000)
             self.values.append(told["value"])
-        # The tool goes on for a moment when it is told to end, though its producer is closed.
-        elif told["name"] == "producer_send_error" and "after producer has been closed" not in str(told["message"]):
+        elif told["name"] == "producer_send_error" and not any(said in str(told["message"]) for said in _LATE):
             self.given_up += 1
 
     def all_since(self, moment: float) -> bool:

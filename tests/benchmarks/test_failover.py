@@ -65,7 +65,8 @@ def test_what_the_producer_gives_up_is_no_acknowledgement() -> None:
     seen = acknowledged((0, 1.0))
     for line in ("[2026-01-01] WARN something", '{"name": "tool_data"}'):
         seen.take(line)
-    for why in ("Expiring 1 record(s)", "Cannot perform operation after producer has been closed"):
+    late = ("Cannot perform operation after producer has been closed", "Producer closed while send in progress")
+    for why in ("Expiring 1 record(s)", *late):
         seen.take(json.dumps({"name": "producer_send_error", "message": why}))
 
     assert (seen.values, seen.given_up) == (["1"], 1)

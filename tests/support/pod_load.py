@@ -31,7 +31,8 @@ FRESH_ADDRESSES = "-Dsun.net.inetaddr.ttl=3 -Dsun.net.inetaddr.negative.ttl=1"
 
 def _late(event: Mapping[str, Any]) -> bool:
     """Whether the producer was closed before this message: the tool goes on for a moment when it is told to end."""
-    return "after producer has been closed" in str(event["message"])
+    late = ("after producer has been closed", "Producer closed while send in progress")
+    return any(said in str(event["message"]) for said in late)
 
 
 class PodLoad:
