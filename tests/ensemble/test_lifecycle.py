@@ -25,6 +25,7 @@ from hikube_kafka.ensemble import (
     processes,
     stop,
 )
+from hikube_kafka.ensemble.configuration import CONSOLE_LOG
 from hikube_kafka.ensemble.processes import running_servers, settled_servers
 from hikube_kafka.spec.ensemble import EnsembleDeclaration, ServerProcess
 from tests.support.ensemble import small_ensemble, suspend
@@ -109,10 +110,12 @@ def test_killed_servers_are_named_and_healed_and_no_acknowledged_message_is_lost
     leader = next(server.name for server in observe(subject.declaration).servers if server.detail == "leader")
     before = subject.pids()
     supervisor = running_servers(Path(subject.declaration.directory).resolve())["broker-1"].process.parent()
+    console = Path(subject.declaration.directory) / "broker-1" / CONSOLE_LOG
     with Load(subject.bootstrap, topic, PARTITIONS) as load:
         kill(subject, "broker-1", leader)
-        # It has seen its broker end: as soon as there is a quorum again, or the session has run out, nothing is left.
+        # It has seen its broker end: as soon as there is a quorum again, nothing of it is left.
         until(lambda: not supervisor.is_running(), "the supervisor of broker-1 has ended")
+        assert "runs out" not in console.read_text(), "the session was closed"
         assert states(observe(subject.declaration)).items() >= {"broker-1": "stopped", leader: "stopped"}.items()
         assert apply(subject.declaration).is_healthy
 
